@@ -1,0 +1,55 @@
+"""What to test: `Case` and what it is made of. Plain data: nothing here imports torch."""
+
+from jaccheck.cases.case import DTYPES, Case, InputForm
+from jaccheck.cases.layers import (
+    ELU,
+    SELU,
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from jaccheck.cases.values import (
+    CopySample,
+    Integers,
+    Modification,
+    Normal,
+    ScaleInput,
+    ScaleLayer,
+    SetUnit,
+    ZeroSample,
+)
+
+__all__ = [
+    "DTYPES",
+    "ELU",
+    "SELU",
+    "Case",
+    "CopySample",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "InputForm",
+    "Integers",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "Modification",
+    "Normal",
+    "ReLU",
+    "ScaleInput",
+    "ScaleLayer",
+    "Sequential",
+    "SetUnit",
+    "Sigmoid",
+    "Tanh",
+    "ZeroSample",
+]

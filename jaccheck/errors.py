@@ -1,0 +1,25 @@
+"""What can go wrong before a result is judged; what a *method* did wrong is a `Verdict`, never an exception."""
+
+
+class JaccheckError(Exception):
+    """Misuse or a broken environment, told in one line: the thing, its value, what was expected, what to do."""
+
+
+class InvalidCase(JaccheckError, ValueError):
+    """A `Case` describes no network, or one too large to be built."""
+
+
+class UnknownName(JaccheckError, LookupError):
+    """A method, device, dtype, family or profile of that name does not exist here."""
+
+
+class UnreadableFile(JaccheckError, ValueError):
+    """A case file or report cannot be read or written, or does not hold what it should."""
+
+
+class IncompatibleFile(UnreadableFile):
+    """A file was written under another schema version."""
+
+
+class BrokenEnvironment(JaccheckError, ImportError):
+    """A package that the chosen methods need is missing, or is there but does not import."""

@@ -1,0 +1,62 @@
+"""`judge`: one method on one case on one device; the whole check on one screen."""
+
+from __future__ import annotations
+
+import time
+
+from jaccheck.cases import Case
+from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, structure
+from jaccheck.laws.laws import Law
+from jaccheck.methods import Method
+from jaccheck.verdict import Breach, Outcome, Verdict
+from jaccheck.witness import Witness
+
+
+def judge(
+    case: Case, method: Method, *, device: str = "cpu", witness: Witness | None = None, laws: tuple[Law, ...] = LAWS
+) -> Verdict:
+    """The verdict on `method` for `case`; pass the `witness` of the case to share it among methods."""
+    refusal = method.refuses(case, device)
+    if refusal:
+        return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
+    witness = witness or Witness(case, device)
+    problem = witness.problem()
+    before = observe(problem)
+    started = time.perf_counter()
+    try:
+        jacobians = method.compute(problem)
+    except Exception as error:  # the one place where a method's crash becomes a verdict
+        seconds = time.perf_counter() - started
+        message = f"{type(error).__name__}: {first_line(error)}"
+        breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)
+        return _verdict(method, device, [breach], None, seconds)
+    seconds = time.perf_counter() - started
+    trial = Trial(case, method, witness, problem, jacobians, before, observe(problem))
+    breaches = []
+    for law in (structure, *laws):
+        try:
+            law(trial)
+        except LawBroken as broken:
+            breaches.append(broken.breach)
+            if law is structure:
+                break
+    return _verdict(method, device, breaches, trial, seconds + trial.again_seconds)
+
+
+def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial | None, seconds: float) -> Verdict:
+    comparisons = tuple(trial.comparisons) if trial else ()
+    if breaches:
+        outcome, message = breaches[0].outcome, breaches[0].message
+    elif all(c.undecided == c.entries > 0 for c in comparisons):
+        outcome, message = Outcome.UNDECIDED, "the bound is too wide for every entry"
+    else:
+        outcome, message = Outcome.AGREES, ""
+    return Verdict(
+        method=method.name,
+        device=device,
+        outcome=outcome,
+        message=message,
+        comparisons=comparisons,
+        breaches=tuple(breaches),
+        seconds=seconds,
+    )

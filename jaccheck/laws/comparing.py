@@ -1,0 +1,42 @@
+"""Comparing a flat vector of entries with what it must be: cheap where it holds, detailed only where it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.verdict import WorstEntry
+from jaccheck.witness import Witness
+
+
+def outside(actual: Array, expected: Array, bound: Array) -> bool:
+    """Whether any entry is further from `expected` than its bound; NaN is outside unless the bound is infinite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return not bool(np.all(np.abs(actual - expected) <= bound)) and bool(_wrong(actual, expected, bound).any())
+
+
+def _wrong(actual: Array, expected: Array, bound: Array) -> Array:
+    with np.errstate(invalid="ignore", over="ignore"):
+        fine = np.abs(actual - expected) <= bound
+        fine |= np.isinf(bound)
+        fine |= (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+        return ~fine
+
+
+def worst_entry(witness: Witness, actual: Array, expected: Array, bound: Array) -> WorstEntry:
+    """The entry furthest outside its bound, in units of the bound; NaN is the furthest of all."""
+    wrong = _wrong(actual, expected, bound)
+    with np.errstate(all="ignore"):
+        excess = np.abs(actual - expected) / np.maximum(bound, np.finfo(np.float64).tiny)
+    excess = np.where(wrong, np.nan_to_num(excess, nan=np.inf), -1.0)
+    position = int(np.argmax(excess))
+    parameter, index = witness.locate(position)
+    return WorstEntry(
+        parameter=parameter,
+        index=index,
+        actual=float(actual[position]),
+        expected=float(expected[position]),
+        bound=float(bound[position]),
+        wrong=int(np.count_nonzero(wrong)),
+        entries=wrong.size,
+    )

@@ -1,0 +1,160 @@
+"""The laws: what must hold of every method on every case. Each is a function that raises `LawBroken` or returns.
+
+`structure` comes first; the others are asked only where it holds, and then all of them, so that one fault does not
+hide another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jaccheck.laws.aliasing import first_overlap
+from jaccheck.laws.comparing import outside, worst_entry
+from jaccheck.laws.state import undeclared_changes
+from jaccheck.laws.trial import LawBroken, Trial
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.problem import Problem
+from jaccheck.verdict import Breach, Comparison, Outcome
+from jaccheck.witness import Witness
+
+Law = Callable[[Trial], None]
+
+
+def structure(trial: Trial) -> None:
+    """A dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of θ's dtype and device."""
+    fault = structural_fault(trial.witness, trial.jacobians)
+    if fault:
+        raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=fault))
+
+
+def structural_fault(witness: Witness, found: object) -> str:
+    """What is wrong with the structure of a result, or an empty string."""
+    shapes = witness.network.trainable
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        return f"returned {type(found).__name__}, expected a dict of tensors"
+    if list(found) != list(shapes):
+        return f"returned Jacobians of {list(found)}, expected {list(shapes)}"
+    dtype, device = getattr(torch, witness.case.dtype), torch.device(witness.device)
+    for name, jacobian in found.items():
+        shape = (witness.network.N, witness.network.C, *shapes[name])
+        if tuple(jacobian.shape) != shape:
+            return f"{name}: shape {tuple(jacobian.shape)}, expected (N, C, *θ.shape) = {shape}"
+        if jacobian.dtype != dtype:
+            return f"{name}: dtype {jacobian.dtype}, expected {dtype}"
+        if jacobian.device.type != device.type or jacobian.layout != torch.strided:
+            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {device}"
+    return ""
+
+
+def agreement_with_closed_form(trial: Trial) -> None:
+    """Every entry equals the closed form where a certificate says so, else it is within the proven bound of it."""
+    _agree(trial, trial.flat, "agreement with closed form")
+    trial.comparisons.append(_comparison(trial, "closed form"))
+
+
+def _agree(trial: Trial, flat: Array, law: str, prefix: str = "") -> None:
+    expectation = trial.witness.expectation(trial.method)
+    if outside(flat, trial.witness.jacobian, expectation.bound):
+        worst = worst_entry(trial.witness, flat, trial.witness.jacobian, expectation.bound)
+        raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=f"{prefix}{worst}", worst=worst))
+
+
+def agreement_with_autograd(trial: Trial) -> None:
+    """Every entry is within both bounds, the method's and autograd's own, of autograd's."""
+    expectation = trial.witness.expectation(trial.method)
+    bound = expectation.bound + trial.witness.reference_bound
+    if outside(trial.flat, trial.witness.autograd, bound):
+        worst = worst_entry(trial.witness, trial.flat, trial.witness.autograd, bound)
+        raise LawBroken(
+            Breach(law="agreement with autograd", outcome=Outcome.DISAGREES, message=str(worst), worst=worst)
+        )
+    trial.comparisons.append(_comparison(trial, "autograd"))
+
+
+def _comparison(trial: Trial, witness: str) -> Comparison:
+    expectation = trial.witness.expectation(trial.method)
+    return Comparison(
+        witness="closed form" if witness == "closed form" else "autograd",
+        mode=expectation.mode,
+        entries=trial.flat.size,
+        nonzero=trial.witness.nonzero,
+        undecided=expectation.undecided,
+    )
+
+
+def purity(trial: Trial) -> None:
+    """Parameters, input, flags, hooks, attributes, random state and torch's globals: as before, but for what is declared."""
+    changes = undeclared_changes(trial.before, trial.after, trial.method.leaves)
+    changes += trial.witness.changed_values(trial.problem)
+    if changes:
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        raise LawBroken(
+            Breach(law="purity", outcome=Outcome.SIDE_EFFECT, message="; ".join(changes[:3]) + more)
+        )
+
+
+def no_aliasing(trial: Trial) -> None:
+    """No Jacobian shares memory with another one, with a parameter, its gradient or the input."""
+    owners = [(f"J[{name!r}]", jacobian) for name, jacobian in trial.jacobians.items()]
+    own = len(owners)
+    owners += [(name, p) for name, p in trial.problem.model.named_parameters()]
+    owners += [(f"{name}.grad", p.grad) for name, p in trial.problem.model.named_parameters() if p.grad is not None]
+    owners.append(("X", trial.problem.X))
+    shared = first_overlap(owners, own)
+    if shared:
+        message = f"{shared[0]} shares memory with {shared[1]}"
+        raise LawBroken(Breach(law="no aliasing", outcome=Outcome.SIDE_EFFECT, message=message))
+
+
+def repeatability(trial: Trial) -> None:
+    """A second call on the same model, with the batch reversed, gives the reversed Jacobians and leaves the first alone."""
+    X = trial.problem.X
+    turned = Problem(trial.problem.model, X.detach().flip(0).requires_grad_(X.requires_grad), trial.problem.C)
+    started = time.perf_counter()
+    try:
+        again = trial.method.compute(turned)
+    except Exception as error:
+        raise LawBroken(
+            Breach(
+                law="repeatability",
+                outcome=Outcome.CRASHED,
+                message=f"a second call on the same model raised {type(error).__name__}: {first_line(error)}",
+            )
+        ) from None
+    trial.again_seconds = time.perf_counter() - started
+    first = trial.witness.flat(trial.jacobians)
+    if not np.array_equal(first, trial.flat, equal_nan=True):
+        worst = worst_entry(trial.witness, first, trial.flat, np.zeros_like(first))
+        raise LawBroken(
+            Breach(
+                law="repeatability",
+                outcome=Outcome.SIDE_EFFECT,
+                message=f"a second call changed the result of the first: {worst}",
+                worst=worst,
+            )
+        )
+    fault = structural_fault(trial.witness, again)
+    if fault:
+        raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=f"second call: {fault}"))
+    flat = trial.witness.flat({name: jacobian.flip(0) for name, jacobian in again.items()})
+    _agree(trial, flat, "repeatability", "second call on the same model, batch reversed: ")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its repr where it has none."""
+    return (str(error).strip() or repr(error)).split("\n")[0][:300]
+
+
+LAWS: tuple[Law, ...] = (
+    agreement_with_closed_form,
+    agreement_with_autograd,
+    purity,
+    no_aliasing,
+    repeatability,
+)
+"""The laws that follow `structure`; purity and aliasing look at the model before `repeatability` calls again."""

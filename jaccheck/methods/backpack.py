@@ -1,0 +1,83 @@
+"""BackPACK: BatchGrad and SqrtGGNExact. The only file that imports backpack."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import log2, sqrt
+
+import torch
+
+from jaccheck.cases import Case
+from jaccheck.methods.registry import method
+from jaccheck.problem import Jacobians, Problem
+
+PACKAGE = "backpack-for-pytorch"
+
+missing: str | None = None
+try:
+    from backpack import backpack, extend
+    from backpack.extensions import BatchGrad, SqrtGGNExact
+except ModuleNotFoundError as error:
+    missing = f"{PACKAGE} is not installed" if error.name == "backpack" else f"backpack does not import: {error!r}"
+except Exception as error:  # a package that is there but broken is a broken environment, whatever it raises
+    missing = f"backpack does not import: {error!r}"
+
+# What BackPACK leaves behind by design: gradients, its results, one forward and one backward hook for each module.
+LEFT = ("grad", "hooks", "_backpack_extend", "input0", "output")
+
+backpack_method = partial(method, family="backpack", package=PACKAGE, missing=missing)
+
+
+def _scaling_of_the_mean(case: Case) -> int:
+    """None where the factor 2/(N·C) is a power of four, so that its root is exact; else as many as for √2."""
+    return 0 if log2(2 / (case.batch_size * case.outputs)) % 2 == 0 else 4
+
+
+def _empty_mean(case: Case) -> str | None:
+    return "the mean over an empty batch is not defined" if case.batch_size == 0 else None
+
+
+@backpack_method(leaves=(*LEFT, "grad_batch"))
+def batch_grad_loop(problem: Problem) -> Jacobians:
+    """BatchGrad, one backward pass for each output."""
+    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    θ = problem.parameters
+    J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
+    for c in range(problem.C):
+        more = c + 1 < problem.C
+        with backpack(BatchGrad(), retain_graph=more):
+            f[:, c].sum().backward(retain_graph=more)
+        for name, p in θ.items():
+            J[name][:, c] = p.grad_batch
+    return J
+
+
+@backpack_method(leaves=(*LEFT, "grad_batch"))
+def batch_grad_repeated(problem: Problem) -> Jacobians:
+    """BatchGrad on every sample repeated C times, one backward pass in all."""
+    N, C = problem.N, problem.C
+    f = extend(problem.model)(problem.X.repeat_interleave(C, dim=0)).reshape(N, C, C)
+    with backpack(BatchGrad()):
+        f.diagonal(dim1=1, dim2=2).sum().backward()
+    return {name: p.grad_batch.reshape(N, C, *p.shape) for name, p in problem.parameters.items()}
+
+
+@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: 4)
+def sqrt_ggn_sum(problem: Problem) -> Jacobians:
+    """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""
+    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    loss = extend(torch.nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
+    with backpack(SqrtGGNExact()):
+        loss.backward()
+    return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in problem.parameters.items()}
+
+
+@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_empty_mean)
+def sqrt_ggn_mean(problem: Problem) -> Jacobians:
+    """SqrtGGNExact through MSELoss(reduction="mean"), divided by √(2/NC); exact where that is a power of two."""
+    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    loss = extend(torch.nn.MSELoss(reduction="mean"))(f, torch.zeros_like(f))
+    with backpack(SqrtGGNExact()):
+        loss.backward()
+    scale = sqrt(2 / (problem.N * problem.C))
+    return {name: p.sqrt_ggn_exact.transpose(0, 1) / scale for name, p in problem.parameters.items()}

@@ -1,0 +1,35 @@
+"""`torch.autograd.functional.jacobian` by the parameters."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.autograd.functional import jacobian
+from torch.func import functional_call
+
+from jaccheck.methods.autograd import needs_samples
+from jaccheck.methods.registry import method
+from jaccheck.problem import Jacobians, Problem
+
+
+@method(family="functional")
+def functional_jacobian(problem: Problem) -> Jacobians:
+    """autograd.functional.jacobian, row by row."""
+    θ = {name: p.detach() for name, p in problem.parameters.items()}
+
+    def f(*values: Tensor) -> Tensor:
+        out: Tensor = functional_call(problem.model, dict(zip(θ, values, strict=True)), (problem.X,))
+        return out.reshape(problem.N, problem.C)
+
+    return dict(zip(θ, jacobian(f, tuple(θ.values())), strict=True))
+
+
+@method(family="functional", unsupported=needs_samples)
+def functional_jacobian_vectorized(problem: Problem) -> Jacobians:
+    """autograd.functional.jacobian with vectorize=True."""
+    θ = {name: p.detach() for name, p in problem.parameters.items()}
+
+    def f(*values: Tensor) -> Tensor:
+        out: Tensor = functional_call(problem.model, dict(zip(θ, values, strict=True)), (problem.X,))
+        return out.reshape(problem.N, problem.C)
+
+    return dict(zip(θ, jacobian(f, tuple(θ.values()), vectorize=True), strict=True))

@@ -1,0 +1,155 @@
+"""`Method` and the registry: what can be asked for by name. The only state that jaccheck keeps in a module."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from jaccheck.cases import DTYPES, Case
+from jaccheck.errors import BrokenEnvironment, UnknownName
+from jaccheck.oracle import Order
+from jaccheck.problem import Jacobians, Problem
+
+Compute = Callable[[Problem], Jacobians]
+Refusal = Callable[[Case], str | None]
+
+
+def never(case: Case) -> str | None:
+    """No case is refused."""
+    return None
+
+
+def unscaled(case: Case) -> int:
+    """The result is not scaled."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One way to compute batched Jacobians, with everything it claims of itself.
+
+    `unsupported(case)` is the reason why a case is refused, or None. `leaves` names what it leaves behind by design:
+    "grad", "hooks", or the name of an attribute of modules or parameters. `order`, `roundings(case)` (extra roundings
+    of each entry by a scaling) and `step` (of a difference quotient) say how exact it can be. `missing` is the reason
+    why it cannot run here, or None.
+    """
+
+    name: str
+    family: str
+    compute: Compute
+    summary: str
+    dtypes: tuple[str, ...] = DTYPES
+    devices: tuple[str, ...] = ("*",)
+    leaves: frozenset[str] = frozenset()
+    unsupported: Refusal = never
+    order: Order = Order.REVERSE
+    roundings: Callable[[Case], int] = unscaled
+    step: float = 0.0
+    package: str | None = None
+    missing: str | None = None
+
+    def refuses(self, case: Case, device: str) -> str | None:
+        """Why the method does not cover this case on this device, or None if it claims to."""
+        if case.dtype not in self.dtypes:
+            return f"{case.dtype} is not among its dtypes {', '.join(self.dtypes)}"
+        if "*" not in self.devices and device.split(":")[0] not in self.devices:
+            return f"{device} is not among its devices {', '.join(self.devices)}"
+        return self.unsupported(case)
+
+
+_REGISTRY: dict[str, Method] = {}
+
+_BUILT_IN = ("autograd", "functional", "func", "expanded_weights", "backpack", "witnesses")
+"""The modules of this package that register methods, in the order of listing."""
+
+ENTRY_POINTS = "jaccheck.methods"
+
+
+def method(
+    *,
+    family: str,
+    dtypes: tuple[str, ...] = DTYPES,
+    devices: tuple[str, ...] = ("*",),
+    leaves: Iterable[str] = (),
+    unsupported: Refusal = never,
+    order: Order = Order.REVERSE,
+    roundings: Callable[[Case], int] = unscaled,
+    step: float = 0.0,
+    package: str | None = None,
+    missing: str | None = None,
+) -> Callable[[Compute], Compute]:
+    """Registers a function `Problem -> Jacobians` under its own name; its docstring's first line is its summary."""
+
+    def register(compute: Compute) -> Compute:
+        name = compute.__name__
+        _REGISTRY[name] = Method(
+            name=name,
+            family=family,
+            compute=compute,
+            summary=(inspect.getdoc(compute) or "").split("\n")[0],
+            dtypes=dtypes,
+            devices=devices,
+            leaves=frozenset(leaves),
+            unsupported=unsupported,
+            order=order,
+            roundings=roundings,
+            step=step,
+            package=package,
+            missing=missing,
+        )
+        return compute
+
+    return register
+
+
+def registered() -> dict[str, Method]:
+    """Every method known here, by name: the built-in ones, then those of other packages' entry points."""
+    for module in _BUILT_IN:
+        importlib.import_module(f"jaccheck.methods.{module}")
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:
+            raise BrokenEnvironment(
+                f"entry point {point.name!r} of {ENTRY_POINTS} ({point.value}) does not load: {error!r}; "
+                "mend or uninstall its package"
+            ) from None
+    return dict(_REGISTRY)
+
+
+def find(name: str) -> Method:
+    """The method of that name; `package.module:function` is imported first. Raises UnknownName."""
+    if ":" in name:
+        module, _, function = name.partition(":")
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UnknownName(f"method {name!r}: module {module!r} does not import: {error}") from None
+        name = function
+    known = registered()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3) or list(known)
+        raise UnknownName(f"method {name!r} is not known; did you mean {', '.join(close)}? `jaccheck methods` lists all")
+    return known[name]
+
+
+def choose(names: Iterable[str]) -> tuple[Method, ...]:
+    """The methods of these names, or all that can run where no name is given.
+
+    A method that was asked for and cannot run, and BackPACK missing or broken while no name was given, raise
+    BrokenEnvironment: a run must not lose its subject quietly.
+    """
+    names = tuple(names)
+    chosen = tuple(dict.fromkeys(map(find, names))) if names else tuple(registered().values())
+    required = chosen if names else tuple(m for m in chosen if m.package == "backpack-for-pytorch")
+    for candidate in required:
+        if candidate.missing:
+            raise BrokenEnvironment(
+                f"method {candidate.name!r} cannot run: {candidate.missing}; install {candidate.package}, "
+                "or choose other methods with --method"
+            )
+    return tuple(candidate for candidate in chosen if not candidate.missing)

@@ -1,0 +1,87 @@
+"""Independent witnesses: a closed form in the case's own dtype, and central differences."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from jaccheck.cases import Case
+from jaccheck.methods.registry import method
+from jaccheck.problem import Jacobians, Problem
+
+STEP = 2.0**-17
+"""Near the cube root of float64's unit roundoff, where truncation and rounding of a difference balance."""
+
+MOST_PARAMETERS = 600
+"""Central differences evaluate the network twice for each number in it."""
+
+
+def _slope(module: nn.Module, z: Tensor) -> Tensor:
+    match module:
+        case nn.ReLU():
+            return (z > 0).to(z.dtype)
+        case nn.LeakyReLU():
+            return torch.where(z > 0, 1.0, module.negative_slope).to(z.dtype)
+        case nn.Sigmoid():
+            return torch.sigmoid(z) * torch.sigmoid(-z)
+        case nn.Tanh():
+            return 1 - torch.tanh(z).square()
+        case nn.LogSigmoid():
+            return torch.sigmoid(-z)
+        case nn.ELU():
+            return torch.where(z > 0, 1.0, module.alpha * torch.exp(z)).to(z.dtype)
+        case nn.SELU():
+            scale, alpha = 1.0507009873554805, 1.6732632423543772
+            return torch.where(z > 0, scale, scale * alpha * torch.exp(z)).to(z.dtype)
+        case _:
+            return torch.ones_like(z)
+
+
+@method(family="closed form")
+def closed_form(problem: Problem) -> Jacobians:
+    """Backpropagation of unit vectors written out: no autograd, no hooks."""
+    tape, a = [], problem.X.detach()
+    with torch.no_grad():
+        for path, module in problem.model.named_modules():
+            if not isinstance(module, nn.Sequential):
+                tape.append((path, module, a))
+                a = module(a)
+        θ = problem.parameters
+        J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
+        δ = torch.eye(problem.C, dtype=a.dtype, device=a.device).repeat(problem.N, 1, 1)
+        for path, module, a in reversed(tape):
+            if isinstance(module, nn.Linear):
+                if f"{path}.weight" in J:
+                    torch.mul(δ[..., None], a[:, None, None], out=J[f"{path}.weight"])
+                if f"{path}.bias" in J:
+                    J[f"{path}.bias"].copy_(δ)
+                δ = δ @ module.weight
+            elif not isinstance(module, nn.Flatten):
+                δ = δ * _slope(module, a).reshape(problem.N, 1, -1)
+    return J
+
+
+def _few_parameters(case: Case) -> str | None:
+    if case.batch_size == 0:
+        return "torch.vmap does not map over an empty batch"
+    numbers = case.entries() // (case.batch_size * case.outputs)
+    return f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved" if numbers > MOST_PARAMETERS else None
+
+
+@method(family="differences", dtypes=("float64",), unsupported=_few_parameters, step=STEP)
+def central_differences(problem: Problem) -> Jacobians:
+    """(f(θ + h) − f(θ − h)) / 2h, one number of θ at a time, in float64."""
+    J = {}
+    with torch.no_grad():
+        for name, p in problem.parameters.items():
+            moves = torch.eye(p.numel(), dtype=p.dtype, device=p.device).reshape(p.numel(), *p.shape)
+
+            def f(value: Tensor, name: str = name) -> Tensor:
+                return functional_call(problem.model, {name: value}, (problem.X,)).reshape(problem.N, problem.C)
+
+            above, below = p + STEP * moves, p - STEP * moves
+            width = (above - below).flatten(1).sum(1)
+            rise = vmap(f, chunk_size=64)(above) - vmap(f, chunk_size=64)(below)
+            J[name] = (rise / width[:, None, None]).permute(1, 2, 0).reshape(problem.N, problem.C, *p.shape)
+    return J

@@ -1,0 +1,20 @@
+"""The closed-form reference in float64 with its proven bounds; numpy only, so that it shares no kernel with torch."""
+
+from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
+from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
+from jaccheck.oracle.certificate import is_exact
+from jaccheck.oracle.network import Affine, Network, network
+
+__all__ = [
+    "Affine",
+    "Arithmetic",
+    "ClosedForm",
+    "Network",
+    "Order",
+    "arithmetic",
+    "backward",
+    "forward",
+    "is_exact",
+    "network",
+    "scaled",
+]

@@ -1,0 +1,68 @@
+"""`plain_data`: the one kind of value that goes between the parts: frozen, printed as it is written, JSON both ways."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform
+
+from pydantic import TypeAdapter, ValidationError
+
+from jaccheck.errors import UnreadableFile
+
+T = TypeVar("T")
+
+MAX_FILE_BYTES = 2**28
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))
+def plain_data(cls: type[T]) -> type[T]:
+    """A frozen, slotted, keyword-only dataclass whose repr leaves out defaults and can be pasted back."""
+    made = dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)(cls)
+    made.__repr__ = _short_repr  # type: ignore[method-assign, assignment]
+    made.__pydantic_config__ = {  # type: ignore[attr-defined]
+        "extra": "forbid",
+        "strict": True,
+        "ser_json_inf_nan": "strings",
+    }
+    return made
+
+
+def _short_repr(value: Any) -> str:
+    shown = (
+        f"{field.name}={getattr(value, field.name)!r}"
+        for field in dataclasses.fields(value)
+        if field.repr and getattr(value, field.name) != field.default
+    )
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON of a value of plain data."""
+    return TypeAdapter(type(value)).dump_json(value, indent=indent).decode()
+
+
+def from_json(kind: type[T], text: str | bytes, *, where: str) -> T:
+    """The value of type `kind` that JSON text holds. Raises UnreadableFile, which names the place in `where`."""
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        shown = repr(first["input"])
+        raise UnreadableFile(
+            f"{where}: {place}: {first['msg']}, not {shown[:80]}{'…' if len(shown) > 80 else ''}"
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """What a file holds. Raises UnreadableFile where it is missing, too large (`MAX_FILE_BYTES`) or no UTF-8."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise UnreadableFile(f"{path}: {size} bytes, at most {MAX_FILE_BYTES} are read")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"{path}: is no UTF-8 text: {error.reason} at byte {error.start}") from None

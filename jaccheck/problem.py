@@ -1,0 +1,138 @@
+"""`Problem`: a live network and input, made fresh from a `Case` for every call of a method.
+
+Three letters stand for the same thing everywhere: N is the number of samples in the batch, C the number of outputs
+of the network, θ a trainable parameter. The network maps input `[N, *in_shape]` to `f` of shape `[N, C]`, or `[N]`
+where C = 1 and its last layer is `Flatten(start_dim=0)`. The batched Jacobian of θ is a tensor `(N, C, *θ.shape)`
+whose entry `[n, c, *i]` is the derivative of `f[n, c]` by `θ[i]`; it has θ's dtype and device. `Jacobians` is one
+for each trainable parameter, by name, in the order of `Module.named_parameters`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from jaccheck.cases import (
+    ELU,
+    SELU,
+    Case,
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from jaccheck.sampling import Sample, sample
+
+Jacobians = dict[str, Tensor]
+"""By parameter name: the Jacobian `(N, C, *θ.shape)`, in the order of `Module.named_parameters`."""
+
+
+@dataclass(slots=True)
+class Problem:
+    """A network and a batch. The only value that holds live things, for one call of one method."""
+
+    model: nn.Module
+    X: Tensor
+    C: int
+
+    @property
+    def N(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by name, in the order of `Module.named_parameters`."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """The numbers of a case rounded to its dtype, on the CPU; never handed to a method, only copied."""
+
+    X: Tensor
+    parameters: dict[str, Tensor]
+
+
+def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
+    """The numbers of `case` in its dtype, on the CPU."""
+    drawn = drawn or sample(case)
+    dtype = getattr(torch, case.dtype)
+    rounded = {name: torch.from_numpy(value).to(dtype) for name, value in drawn.parameters.items()}
+    return Tensors(torch.from_numpy(drawn.X).to(dtype), rounded)
+
+
+def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
+    """A fresh network in evaluation mode and a fresh input on `device`; equal numbers for equal cases, always.
+
+    Modules are made without torch's own initialisation, so no random number generator is touched.
+    """
+    tensors = tensors or round_sample(case)
+    trainable = case.trainable()
+    parameters = {
+        name: nn.Parameter(value.to(device, copy=True), requires_grad=name in trainable)
+        for name, value in tensors.parameters.items()
+    }
+    model = _sequential(case.layers, "", parameters)
+    model.train(False)
+    X = _in_memory_as(case, tensors.X.to(device, copy=True)).requires_grad_(case.input_requires_grad)
+    return Problem(model, X, case.outputs)
+
+
+def _sequential(layers: tuple[Layer, ...], prefix: str, parameters: dict[str, nn.Parameter]) -> nn.Sequential:
+    return nn.Sequential(*(_module(layer, f"{prefix}{i}", parameters) for i, layer in enumerate(layers)))
+
+
+def _module(layer: Layer, path: str, parameters: dict[str, nn.Parameter]) -> nn.Module:
+    match layer:
+        case Linear():
+            return _linear(parameters[f"{path}.weight"], parameters.get(f"{path}.bias"))
+        case Sequential(layers=layers):
+            return _sequential(layers, f"{path}.", parameters)
+        case LeakyReLU(negative_slope=slope):
+            return nn.LeakyReLU(slope)
+        case ELU(alpha=alpha):
+            return nn.ELU(alpha)
+        case Dropout(p=p):
+            return nn.Dropout(p)
+        case Flatten(start_dim=start_dim):
+            return nn.Flatten(start_dim)
+        case ReLU() | Identity() | Tanh() | Sigmoid() | LogSigmoid() | SELU():
+            made: nn.Module = getattr(nn, layer.kind)()
+            return made
+
+
+def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
+    """A Linear that holds these parameters.
+
+    `nn.Linear.__init__` would draw an initialisation from the global generator, and on the meta device, where it
+    draws none, takes four times as long. A test holds the attributes equal to those of a Linear made by torch.
+    """
+    module = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(module)
+    module.out_features, module.in_features = weight.shape
+    module.weight = weight
+    module.register_parameter("bias", bias)
+    return module
+
+
+def _in_memory_as(case: Case, X: Tensor) -> Tensor:
+    """The same numbers, laid out as the case asks."""
+    match case.input_form:
+        case "contiguous":
+            return X
+        case "strided":
+            return torch.stack([X, torch.full_like(X, torch.nan)], dim=-1)[..., 0]
+        case "transposed":
+            return X.transpose(0, -1).contiguous().transpose(0, -1)
+        case "expanded":
+            return X[:1].expand(X.shape) if len(X) else X

@@ -1,0 +1,165 @@
+"""`Report`: what a run did and found. The contract between processes and versions, as JSON of a fixed schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+from pydantic import TypeAdapter
+
+from jaccheck.cases import Case
+from jaccheck.errors import IncompatibleFile, UnreadableFile
+from jaccheck.plain import from_json, plain_data, read_text, to_json
+from jaccheck.verdict import Outcome, WorstEntry
+
+SCHEMA_VERSION = 1
+Count = Annotated[int, Ge(0)]
+Seconds = Annotated[float, Ge(0)]
+
+
+@plain_data
+class Environment:
+    """What the run was made with; versions as the packages state them, `backpack` None where it is missing."""
+
+    python: str
+    platform: str
+    jaccheck: str
+    torch: str
+    backpack: str | None
+    numpy: str
+    hypothesis: str
+    devices: dict[str, str]
+    """Name as torch has it, and a description."""
+    threads: Count
+
+
+@plain_data
+class Spent:
+    """Where the time went, in seconds of wall time."""
+
+    total: Seconds = 0.0
+    methods: Seconds = 0.0
+    reference: Seconds = 0.0
+    oracle: Seconds = 0.0
+    drawing: Seconds = 0.0
+    shrinking: Seconds = 0.0
+
+
+@plain_data
+class Totals:
+    """Sums over the run; `comparisons` counts each witness, `entries` the Jacobian entries compared."""
+
+    cases: Count
+    comparisons: Count
+    entries: Count
+    undecided: Count
+    outcomes: dict[Outcome, Count]
+    modes: dict[str, Count]
+    seconds: Spent
+
+
+@plain_data
+class Cell:
+    """Coverage of one method × device × dtype × family."""
+
+    method: str
+    device: str
+    dtype: str
+    family: str
+    cases: Count = 0
+    compared: Count = 0
+    entries: Count = 0
+    nonzero: Count = 0
+    undecided: Count = 0
+    refused: Count = 0
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether cases were given to the method, none was refused beforehand, and yet none was compared."""
+        return self.cases > self.refused and self.compared == 0
+
+
+@plain_data
+class Finding:
+    """A law that a method broke, on the smallest case found, with a script that shows it without jaccheck."""
+
+    id: str
+    method: str
+    device: str
+    law: str
+    outcome: Outcome
+    message: str
+    seen: Count
+    """In how many cases of the run."""
+    case: Case
+    script: str
+    worst: WorstEntry | None = None
+
+
+@plain_data
+class Settings:
+    """What the run was asked to do."""
+
+    profile: str
+    seed: Count
+    max_examples: Count | None
+    time: Seconds | None
+    methods: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    families: tuple[str, ...]
+
+
+@plain_data
+class Report:
+    """Everything that a run did and found."""
+
+    schema_version: Literal[1] = 1
+    settings: Settings
+    environment: Environment
+    totals: Totals
+    coverage: tuple[Cell, ...]
+    findings: tuple[Finding, ...]
+    interrupted: bool = False
+
+    @property
+    def vacuous(self) -> tuple[Cell, ...]:
+        """Cells that compared nothing although they should have."""
+        return tuple(cell for cell in self.coverage if cell.is_vacuous)
+
+    @property
+    def found_something(self) -> bool:
+        """Whether there is a finding, or a cell that a finding could have hidden in."""
+        return bool(self.findings or (self.vacuous and not self.interrupted))
+
+
+def save(report: Report, path: Path) -> None:
+    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
+    try:
+        path.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def load(path: Path) -> Report:
+    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    return from_versioned_json(Report, read_text(path), where=str(path))
+
+
+def from_versioned_json(kind: type[Any], text: str, *, where: str) -> Any:
+    """A value of a type with a `schema_version`, which is looked at before anything else."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{where}: is no complete JSON: {error}") from None
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise IncompatibleFile(f"{where}: schema_version is {version!r:.40}, this jaccheck reads {SCHEMA_VERSION}")
+    return from_json(kind, text, where=where)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a report, as it is shipped in `report.schema.json`."""
+    return TypeAdapter(Report).json_schema(mode="serialization")

@@ -1,0 +1,107 @@
+"""What was found of one method on one case: `Verdict`, made of `Comparison`s and `Breach`es."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator
+
+from jaccheck.plain import plain_data
+
+
+class Outcome(StrEnum):
+    """What a method did on a case; a closed list."""
+
+    AGREES = "AGREES"
+    DISAGREES = "DISAGREES"
+    SIDE_EFFECT = "SIDE_EFFECT"
+    CRASHED = "CRASHED"
+    HUNG = "HUNG"
+    UNSUPPORTED = "UNSUPPORTED"
+    UNDECIDED = "UNDECIDED"
+
+    @property
+    def sentence(self) -> str:
+        """What the outcome means, in one sentence."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Outcome.AGREES: "Every entry is equal to, or within the proven bound of, autograd and the closed form.",
+    Outcome.DISAGREES: "The result has another structure or another value than any correct evaluation can have.",
+    Outcome.SIDE_EFFECT: "The result may be right, but something else was changed that the method does not declare.",
+    Outcome.CRASHED: "The method raised an exception on a case that it does not declare as unsupported.",
+    Outcome.HUNG: "The method did not return within its time limit.",
+    Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this case.",
+    Outcome.UNDECIDED: "No entry could be decided: the bound is too wide everywhere, or a layer has no rule.",
+}
+
+Mode = Literal["exact", "bound"]
+# JSON has no NaN and no infinities: they are written as strings and read back by float().
+Number = Annotated[float, BeforeValidator(lambda value: float(value) if isinstance(value, str) else value)]
+
+
+@plain_data
+class WorstEntry:
+    """The entry furthest outside its bound, and how many entries of how many are outside."""
+
+    parameter: str
+    index: tuple[int, ...]
+    actual: Number
+    expected: Number
+    bound: Number
+    wrong: int
+    entries: int
+
+    def __str__(self) -> str:
+        excess = abs(self.actual - self.expected)
+        by = f"{excess / self.bound:.1e} × bound {self.bound:.1e}" if self.bound > 0 else "must be equal"
+        place = f"{self.parameter}{list(self.index)}"
+        return (
+            f"{place}: {_short(self.actual, self.expected)} instead of {_short(self.expected, self.actual)} ({by}); "
+            f"{self.wrong} of {self.entries} entries wrong"
+        )
+
+
+def _short(value: float, other: float) -> str:
+    """As few digits as tell `value` from `other`."""
+    for digits in range(4, 18):
+        if value != value or f"{value:.{digits}g}" != f"{other:.{digits}g}":
+            return f"{value:.{digits}g}"
+    return repr(value)
+
+
+@plain_data
+class Comparison:
+    """One comparison of all Jacobians of a case with a witness."""
+
+    witness: Literal["closed form", "autograd"]
+    mode: Mode
+    entries: int
+    nonzero: int
+    undecided: int
+
+
+@plain_data
+class Breach:
+    """One law that did not hold."""
+
+    law: str
+    outcome: Outcome
+    message: str
+    worst: WorstEntry | None = None
+
+
+@plain_data
+class Verdict:
+    """The judgement on one method, one case, one device; `breaches` is empty unless something was found."""
+
+    method: str
+    device: str
+    outcome: Outcome
+    message: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    seconds: float = 0.0
+    """Time inside the method."""

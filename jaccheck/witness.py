@@ -1,0 +1,158 @@
+"""`Witness`: what the Jacobians of one case must be, on one device, computed once and shared by all methods."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from jaccheck.cases import Case
+from jaccheck.methods import Method
+from jaccheck.oracle import Network, Order, arithmetic, backward, forward, is_exact, network, scaled
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.problem import Jacobians, Problem, build, round_sample
+from jaccheck.verdict import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How one method is compared with the closed form on this case."""
+
+    mode: Mode
+    bound: Array
+    undecided: int
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Time spent on a witness."""
+
+    oracle: float = 0.0
+    reference: float = 0.0
+
+
+class Witness:
+    """The closed form in float64 with its bounds, and autograd's Jacobians one sample at a time.
+
+    Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
+    backward pass one sample's NaN would spread to all others.
+    """
+
+    def __init__(self, case: Case, device: str) -> None:
+        self.case = case
+        self.device = device
+        self.seconds = Seconds()
+        self._tensors = round_sample(case)
+        started = time.perf_counter()
+        self.network: Network = network(
+            case,
+            self._tensors.X.double().numpy(),
+            {name: value.double().numpy() for name, value in self._tensors.parameters.items()},
+        )
+        seed = 1 / np.sqrt(max(2.0, case.batch_size * case.outputs) / 2)
+        self._ar = arithmetic(case.dtype, smallest_seed=float(seed))
+        self.exact = is_exact(self.network, self._ar)
+        self._form = backward(self.network, forward(self.network, self._ar, exact=self.exact), self._ar, exact=self.exact)
+        self._expectations: dict[tuple[Order, int, float], Expectation] = {}
+        self._autograd: Array | None = None
+        self.nonzero = int(np.count_nonzero(self._form.jacobian))
+        self.seconds.oracle += time.perf_counter() - started
+
+    def problem(self) -> Problem:
+        """A fresh problem with the numbers of this case."""
+        return build(self.case, device=self.device, tensors=self._tensors)
+
+    @property
+    def jacobian(self) -> Array:
+        """The closed form, flat."""
+        return self._form.jacobian
+
+    @property
+    def reference_bound(self) -> Array:
+        """How far autograd itself may be from the closed form."""
+        return self._form.bound
+
+    def expectation(self, method: Method) -> Expectation:
+        """Whether a method must be equal here, or within which bound of the closed form."""
+        key = (method.order, method.roundings(self.case), method.step)
+        if key not in self._expectations:
+            started = time.perf_counter()
+            self._expectations[key] = self._expect(*key)
+            self.seconds.oracle += time.perf_counter() - started
+        return self._expectations[key]
+
+    def _expect(self, order: Order, roundings: int, step: float) -> Expectation:
+        if self.exact and not roundings and not step:
+            return Expectation("exact", self._form.bound, 0)
+        if step:
+            ahead = forward(self.network, self._ar, step=step)
+            bound = backward(self.network, ahead, self._ar, order=Order.ANY, step=step).bound
+            bound = bound + self._by_output(ahead.output_rounding / step) + self._ar.gamma(2) * np.abs(self.jacobian)
+        else:
+            # With a certificate the forward pass is exact, but a scaled backward pass is not.
+            ahead = forward(self.network, self._ar, exact=self.exact)
+            form = backward(self.network, ahead, self._ar, order=order)
+            bound = scaled(form, roundings, self._ar) if roundings else form.bound
+        return Expectation("bound", bound, self._count_undecided(bound))
+
+    def _by_output(self, value: Array) -> Array:
+        """A number for each sample and output, repeated for every entry of every parameter."""
+        parts = [np.repeat(value.ravel(), int(np.prod(shape))) for shape in self.network.trainable.values()]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _count_undecided(self, bound: Array) -> int:
+        """Entries where the bound is wider than the entry itself and than 2⁻⁸ of the parameter's largest."""
+        count = 0
+        for part in self.network.offsets().values():
+            size = np.abs(self.jacobian[part])
+            count += int(np.count_nonzero(bound[part] > np.maximum(size, np.max(size, initial=0.0) / 256)))
+        return count
+
+    @property
+    def autograd(self) -> Array:
+        """Autograd's Jacobians, flat, one forward pass for each sample."""
+        if self._autograd is None:
+            started = time.perf_counter()
+            self._autograd = self.flat(autograd_by_sample(self.problem()))
+            self.seconds.reference += time.perf_counter() - started
+        return self._autograd
+
+    def changed_values(self, problem: Problem) -> list[str]:
+        """One phrase for each parameter, and for the input, whose numbers are no longer those of the case."""
+        parameters = dict(problem.model.named_parameters())
+        before = {**self._tensors.parameters, "X": self._tensors.X}
+        now = {**parameters, "X": problem.X}
+        return [
+            f"the values of {name} changed"
+            for name, value in before.items()
+            if name not in now or not torch.equal(now[name].detach().to("cpu"), value)
+        ]
+
+    def flat(self, jacobians: Jacobians) -> Array:
+        """All Jacobians as one flat vector in float64 on the CPU, a copy."""
+        parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
+        return torch.cat(parts).to("cpu", torch.float64).numpy()
+
+    def locate(self, position: int) -> tuple[str, tuple[int, ...]]:
+        """The parameter and the index in its Jacobian of an entry of the flat vector."""
+        for name, part in self.network.offsets().items():
+            if position < part.stop:
+                shape = (self.network.N, self.network.C, *self.network.trainable[name])
+                index = np.unravel_index(position - part.start, shape)
+                return name, tuple(int(i) for i in index)
+        raise IndexError(position)
+
+
+def autograd_by_sample(problem: Problem) -> Jacobians:
+    """The Jacobians by `torch.autograd.grad`, one entry of `f` at a time, one forward pass for each sample."""
+    θ = problem.parameters
+    J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
+    for n in range(problem.N):
+        f = problem.model(problem.X[n : n + 1]).reshape(problem.C)
+        for c in range(problem.C):
+            gradients = torch.autograd.grad(f[c], list(θ.values()), retain_graph=c + 1 < problem.C)
+            for jacobian, gradient in zip(J.values(), gradients, strict=True):
+                jacobian[n, c] = gradient
+    return J
