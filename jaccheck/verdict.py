@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from jaccheck.plain import plain_data
 
@@ -38,8 +38,13 @@ _SENTENCES = {
 }
 
 Mode = Literal["exact", "bound"]
+Source = Literal["closed form", "autograd"]
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
-Number = Annotated[float, BeforeValidator(lambda value: float(value) if isinstance(value, str) else value)]
+Number = Annotated[
+    float,
+    BeforeValidator(lambda value: float(value) if value in ("NaN", "Infinity", "-Infinity") else value),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
+]
 
 
 @plain_data
@@ -76,7 +81,7 @@ def _short(value: float, other: float) -> str:
 class Comparison:
     """One comparison of all Jacobians of a case with a witness."""
 
-    witness: Literal["closed form", "autograd"]
+    witness: Source
     mode: Mode
     entries: int
     nonzero: int

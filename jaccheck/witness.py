@@ -54,7 +54,9 @@ class Witness:
         seed = 1 / np.sqrt(max(2.0, case.batch_size * case.outputs) / 2)
         self._ar = arithmetic(case.dtype, smallest_seed=float(seed))
         self.exact = is_exact(self.network, self._ar)
-        self._form = backward(self.network, forward(self.network, self._ar, exact=self.exact), self._ar, exact=self.exact)
+        self._form = backward(
+            self.network, forward(self.network, self._ar, exact=self.exact), self._ar, exact=self.exact
+        )
         self._expectations: dict[tuple[Order, int, float], Expectation] = {}
         self._autograd: Array | None = None
         self.nonzero = int(np.count_nonzero(self._form.jacobian))

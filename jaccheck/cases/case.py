@@ -54,7 +54,9 @@ class Case:
         for position, (path, layer) in enumerate(leaves):
             if isinstance(layer, Linear):
                 if len(features) != 1:
-                    raise InvalidCase(f"layers.{path}: Linear needs flat input, not {features}; put a Flatten before it")
+                    raise InvalidCase(
+                        f"layers.{path}: Linear needs flat input, not {features}; put a Flatten before it"
+                    )
                 if not 1 <= layer.out_features <= MAX_WIDTH:
                     raise InvalidCase(f"layers.{path}: out_features={layer.out_features} must be 1 to {MAX_WIDTH}")
                 features = (layer.out_features,)

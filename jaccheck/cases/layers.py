@@ -108,18 +108,7 @@ class Sequential:
 
 
 Layer = Annotated[
-    Linear
-    | ReLU
-    | Identity
-    | LeakyReLU
-    | Tanh
-    | Sigmoid
-    | LogSigmoid
-    | ELU
-    | SELU
-    | Dropout
-    | Flatten
-    | Sequential,
+    Linear | ReLU | Identity | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU | Dropout | Flatten | Sequential,
     Field(discriminator="kind"),
 ]
 """Any layer; told apart in JSON by `kind`."""

@@ -86,6 +86,4 @@ class ZeroSample:
 
 
 Recipe = Annotated[Integers | Normal, Field(discriminator="kind")]
-Modification = Annotated[
-    ScaleLayer | ScaleInput | SetUnit | CopySample | ZeroSample, Field(discriminator="kind")
-]
+Modification = Annotated[ScaleLayer | ScaleInput | SetUnit | CopySample | ZeroSample, Field(discriminator="kind")]

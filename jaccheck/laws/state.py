@@ -36,7 +36,10 @@ def _tensor_state(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, object
     yield f"{name} identity", id(tensor)
     yield f"{name}.requires_grad", tensor.requires_grad
     yield f"{name}.grad", tensor.grad is not None
-    yield f"{name} hooks", len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ())
+    yield (
+        f"{name} hooks",
+        len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ()),
+    )
     for attribute in vars(tensor):
         yield f"{name} attribute {attribute}", True
 

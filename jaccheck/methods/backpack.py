@@ -7,7 +7,7 @@ from math import log2, sqrt
 
 import torch
 
-from jaccheck.cases import Case
+from jaccheck.cases import Case, Flatten
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
@@ -25,16 +25,25 @@ except Exception as error:  # a package that is there but broken is a broken env
 # What BackPACK leaves behind by design: gradients, its results, one forward and one backward hook for each module.
 LEFT = ("grad", "hooks", "_backpack_extend", "input0", "output")
 
+SCALING_ROUNDINGS = 4
+"""√2 rounded to the dtype, its product with an entry, the divisor rounded, the division."""
+
 backpack_method = partial(method, family="backpack", package=PACKAGE, missing=missing)
 
 
 def _scaling_of_the_mean(case: Case) -> int:
-    """None where the factor 2/(N·C) is a power of four, so that its root is exact; else as many as for √2."""
-    return 0 if log2(2 / (case.batch_size * case.outputs)) % 2 == 0 else 4
+    """0 where the factor 2/(N·C) is a power of four, so that its root is exact; else as many roundings as for √2."""
+    return 0 if log2(2 / (case.batch_size * case.outputs)) % 2 == 0 else SCALING_ROUNDINGS
 
 
-def _empty_mean(case: Case) -> str | None:
-    return "the mean over an empty batch is not defined" if case.batch_size == 0 else None
+def _flat_output(case: Case) -> str | None:
+    """BackPACK backpropagates a matrix for each sample; a Flatten that removes the batch axis is beyond that."""
+    *_, (_, last) = case.leaves()
+    return "output of shape [N]: second-order extensions need [N, C]" if last == Flatten(start_dim=0) else None
+
+
+def _flat_output_of_samples(case: Case) -> str | None:
+    return "the mean over an empty batch is not defined" if case.batch_size == 0 else _flat_output(case)
 
 
 @backpack_method(leaves=(*LEFT, "grad_batch"))
@@ -62,7 +71,7 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
     return {name: p.grad_batch.reshape(N, C, *p.shape) for name, p in problem.parameters.items()}
 
 
-@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: 4)
+@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: SCALING_ROUNDINGS, unsupported=_flat_output)
 def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
@@ -72,7 +81,7 @@ def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in problem.parameters.items()}
 
 
-@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_empty_mean)
+@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_flat_output_of_samples)
 def sqrt_ggn_mean(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="mean"), divided by √(2/NC); exact where that is a power of two."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)

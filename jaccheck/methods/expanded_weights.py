@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
+from jaccheck.cases import Case
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 
-@method(family="expanded weights", leaves=("grad_sample",))
+def _has_samples(case: Case) -> str | None:
+    return "its batch size must be positive" if case.batch_size == 0 else None
+
+
+@method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=_has_samples)
 def expanded_weights(problem: Problem) -> Jacobians:
     """call_for_per_sample_grads, one backward pass for each output."""
     θ = problem.parameters

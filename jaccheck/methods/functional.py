@@ -6,12 +6,17 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 from torch.func import functional_call
 
+from jaccheck.cases import Case
 from jaccheck.methods.autograd import needs_samples
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 
-@method(family="functional")
+def _has_rows(case: Case) -> str | None:
+    return "it stacks the rows of f, and there are none in an empty batch" if case.batch_size == 0 else None
+
+
+@method(family="functional", unsupported=_has_rows)
 def functional_jacobian(problem: Problem) -> Jacobians:
     """autograd.functional.jacobian, row by row."""
     θ = {name: p.detach() for name, p in problem.parameters.items()}

@@ -133,7 +133,9 @@ def find(name: str) -> Method:
     known = registered()
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3) or list(known)
-        raise UnknownName(f"method {name!r} is not known; did you mean {', '.join(close)}? `jaccheck methods` lists all")
+        raise UnknownName(
+            f"method {name!r} is not known; did you mean {', '.join(close)}? `jaccheck methods` lists all"
+        )
     return known[name]
 
 

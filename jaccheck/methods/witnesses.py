@@ -58,7 +58,7 @@ def closed_form(problem: Problem) -> Jacobians:
                     J[f"{path}.bias"].copy_(δ)
                 δ = δ @ module.weight
             elif not isinstance(module, nn.Flatten):
-                δ = δ * _slope(module, a).reshape(problem.N, 1, -1)
+                δ = δ * _slope(module, a).flatten(1)[:, None]
     return J
 
 
@@ -66,7 +66,11 @@ def _few_parameters(case: Case) -> str | None:
     if case.batch_size == 0:
         return "torch.vmap does not map over an empty batch"
     numbers = case.entries() // (case.batch_size * case.outputs)
-    return f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved" if numbers > MOST_PARAMETERS else None
+    return (
+        f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved"
+        if numbers > MOST_PARAMETERS
+        else None
+    )
 
 
 @method(family="differences", dtypes=("float64",), unsupported=_few_parameters, step=STEP)

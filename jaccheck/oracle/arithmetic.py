@@ -44,7 +44,12 @@ class Arithmetic:
         return 2 * LIBRARY_ULPS * self.u
 
 
-_PRECISION = {"float64": (53, -1022, 1024), "float32": (24, -126, 128), "bfloat16": (8, -126, 128), "float16": (11, -14, 16)}
+_PRECISION = {
+    "float64": (53, -1022, 1024),
+    "float32": (24, -126, 128),
+    "bfloat16": (8, -126, 128),
+    "float16": (11, -14, 16),
+}
 
 
 def arithmetic(dtype: str, *, smallest_seed: float = 1.0) -> Arithmetic:

@@ -84,8 +84,15 @@ class ClosedForm:
     bound: Array
 
 
-def backward(net: Network, ahead: Forward, ar: Arithmetic, *, exact: bool = False, order: Order = Order.REVERSE,
-             step: float = 0.0) -> ClosedForm:
+def backward(
+    net: Network,
+    ahead: Forward,
+    ar: Arithmetic,
+    *,
+    exact: bool = False,
+    order: Order = Order.REVERSE,
+    step: float = 0.0,
+) -> ClosedForm:
     """The Jacobians from a forward pass, and their bounds; `exact` leaves the bounds at zero."""
     offsets = net.offsets()
     total = max((part.stop for part in offsets.values()), default=0)
@@ -141,4 +148,3 @@ def _rounded_up(bound: Array, jacobian: Array, ahead: Forward, ar: Arithmetic) -
 def scaled(form: ClosedForm, roundings: int, ar: Arithmetic) -> Array:
     """The bound for a result that was computed scaled by a constant, with that many extra roundings of each entry."""
     return form.bound + ar.gamma(roundings) * (np.abs(form.jacobian) + form.bound) + roundings * ar.eta
-

@@ -39,7 +39,9 @@ def is_exact(net: Network, ar: Arithmetic) -> bool:
     m, grain = np.broadcast_to(np.eye(net.C), (net.N, net.C, net.C)), 0
     for layer, (a, input_grain) in zip(reversed(net.steps), reversed(inputs), strict=True):
         if isinstance(layer, Affine):
-            ledger.check(np.max(m, axis=2, initial=0) * np.max(np.abs(a), axis=1, initial=0)[:, None], grain + input_grain)
+            ledger.check(
+                np.max(m, axis=2, initial=0) * np.max(np.abs(a), axis=1, initial=0)[:, None], grain + input_grain
+            )
             m, grain = m @ np.abs(layer.W), grain + _grain(layer.W)
         elif isinstance(layer, ReLU | LeakyReLU):
             slope = _slope_below(layer)
