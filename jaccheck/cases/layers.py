@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, fields
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
@@ -112,3 +112,12 @@ Layer = Annotated[
     Field(discriminator="kind"),
 ]
 """Any layer; told apart in JSON by `kind`."""
+
+
+def plain_options(layer: Layer) -> dict[str, object]:
+    """The constructor options of a layer that differ from torch's defaults."""
+    return {
+        each.name: getattr(layer, each.name)
+        for each in fields(layer)
+        if each.name != "kind" and getattr(layer, each.name) != each.default
+    }

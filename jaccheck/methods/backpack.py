@@ -36,14 +36,18 @@ def _scaling_of_the_mean(case: Case) -> int:
     return 0 if log2(2 / (case.batch_size * case.outputs)) % 2 == 0 else SCALING_ROUNDINGS
 
 
-def _flat_output(case: Case) -> str | None:
-    """BackPACK backpropagates a matrix for each sample; a Flatten that removes the batch axis is beyond that."""
-    *_, (_, last) = case.leaves()
-    return "output of shape [N]: second-order extensions need [N, C]" if last == Flatten(start_dim=0) else None
+def _beyond_second_order(case: Case) -> str | None:
+    """What BackPACK's backpropagation of a matrix for each sample does not cover."""
+    layers = [layer for _, layer in case.leaves()]
+    if layers[-1] == Flatten(start_dim=0):
+        return "output of shape [N]: second-order extensions need [N, C]"
+    if case.batch_size == 0 and Flatten() in layers:
+        return "second-order extensions cannot reshape through a Flatten for an empty batch"
+    return None
 
 
-def _flat_output_of_samples(case: Case) -> str | None:
-    return "the mean over an empty batch is not defined" if case.batch_size == 0 else _flat_output(case)
+def _beyond_the_mean(case: Case) -> str | None:
+    return "the mean over an empty batch is not defined" if case.batch_size == 0 else _beyond_second_order(case)
 
 
 @backpack_method(leaves=(*LEFT, "grad_batch"))
@@ -71,7 +75,9 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
     return {name: p.grad_batch.reshape(N, C, *p.shape) for name, p in problem.parameters.items()}
 
 
-@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: SCALING_ROUNDINGS, unsupported=_flat_output)
+@backpack_method(
+    leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: SCALING_ROUNDINGS, unsupported=_beyond_second_order
+)
 def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
@@ -81,7 +87,7 @@ def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in problem.parameters.items()}
 
 
-@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_flat_output_of_samples)
+@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_beyond_the_mean)
 def sqrt_ggn_mean(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="mean"), divided by √(2/NC); exact where that is a power of two."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)

@@ -22,7 +22,7 @@ def _slope(module: nn.Module, z: Tensor) -> Tensor:
         case nn.ReLU():
             return (z > 0).to(z.dtype)
         case nn.LeakyReLU():
-            return torch.where(z > 0, 1.0, module.negative_slope).to(z.dtype)
+            return torch.full_like(z, module.negative_slope).masked_fill(z > 0, 1.0)
         case nn.Sigmoid():
             return torch.sigmoid(z) * torch.sigmoid(-z)
         case nn.Tanh():
@@ -30,10 +30,10 @@ def _slope(module: nn.Module, z: Tensor) -> Tensor:
         case nn.LogSigmoid():
             return torch.sigmoid(-z)
         case nn.ELU():
-            return torch.where(z > 0, 1.0, module.alpha * torch.exp(z)).to(z.dtype)
+            return (module.alpha * torch.exp(z)).masked_fill(z > 0, 1.0)
         case nn.SELU():
             scale, alpha = 1.0507009873554805, 1.6732632423543772
-            return torch.where(z > 0, scale, scale * alpha * torch.exp(z)).to(z.dtype)
+            return (scale * alpha * torch.exp(z)).masked_fill(z > 0, scale)
         case _:
             return torch.ones_like(z)
 

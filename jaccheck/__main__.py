@@ -1,0 +1,5 @@
+"""`python -m jaccheck`."""
+
+from jaccheck.cli import main
+
+main()

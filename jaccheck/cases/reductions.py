@@ -1,0 +1,137 @@
+"""Smaller cases: what a finding is shrunk through.
+
+Hypothesis can shrink what it has just drawn, but not a case from a file, another process or another version; so the
+steps are written out on the plain data, and the same shrinker serves drawn and stored cases. Every step lowers
+`complexity`, so shrinking ends; what it ends in is made for a person to read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from jaccheck.cases.case import DTYPES, Case
+from jaccheck.cases.layers import ELU, Flatten, Identity, Layer, LeakyReLU, Linear, ReLU, Sequential
+from jaccheck.cases.values import Integers
+from jaccheck.errors import InvalidCase
+
+
+def shrink(case: Case, still_fails: Callable[[Case], bool], *, seconds: float) -> Case:
+    """The smallest case found within `seconds` by steps of `reductions`, each of which `still_fails`."""
+    deadline = time.monotonic() + seconds
+    tried: set[Case] = {case}
+    shrunk = True
+    while shrunk:
+        shrunk = False
+        for smaller in reductions(case):
+            if time.monotonic() > deadline:
+                return case
+            if smaller in tried:
+                continue
+            tried.add(smaller)
+            if still_fails(smaller):
+                case, shrunk = smaller, True
+                break
+    return case
+
+
+def complexity(case: Case) -> tuple[int, ...]:
+    """What a reader has to take in, most telling first; every reduction lowers it."""
+    leaves = [layer for _, layer in case.leaves()]
+    recipe = case.recipe
+    return (
+        len(leaves),
+        sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
+        case.entries() + 4 * (case.batch_size + sum(case.in_shape) + sum(n for _, n, _ in case.linears())),
+        _sequentials(case.layers) + len(case.in_shape),
+        len(case.modifications) + len(case.frozen),
+        case.input_requires_grad + (case.input_form != "contiguous"),
+        DTYPES.index(case.dtype),
+        recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
+        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU)),
+        case.seed,
+    )
+
+
+def reductions(case: Case) -> Iterator[Case]:
+    """Valid cases that are simpler than `case`, the boldest steps first."""
+    limit = complexity(case)
+    for changes in _changes(case):
+        try:
+            smaller = replace(case, **changes)
+        except InvalidCase:
+            continue
+        if complexity(smaller) < limit:
+            yield smaller
+
+
+def _changes(case: Case) -> Iterator[dict[str, Any]]:
+    yield {"modifications": (), "frozen": (), "input_form": "contiguous", "input_requires_grad": False}
+    for layers in _fewer_layers(case.layers):
+        yield {"layers": layers}
+    yield from ({"batch_size": smaller} for smaller in _smaller(case.batch_size))
+    yield {"in_shape": (1,)}
+    yield from ({"in_shape": (smaller,)} for smaller in _smaller(case.in_shape[0]))
+    for layers in _simpler_layers(case.layers):
+        yield {"layers": layers}
+    yield from ({"modifications": fewer} for fewer in _without_one(case.modifications))
+    yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
+    yield {"input_form": "contiguous"}
+    yield {"input_requires_grad": False}
+    yield from ({"dtype": dtype} for dtype in DTYPES)
+    if case.recipe != Integers(magnitude=1, fan_in=1):
+        yield {"recipe": Integers(magnitude=1, fan_in=1)}
+        yield {"recipe": Integers()}
+    yield from ({"seed": seed} for seed in range(4))
+
+
+def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
+    """Half of the layers, all but two neighbours, all but one; a nested Sequential opened, or the same inside it."""
+    half = len(layers) // 2
+    if half:
+        yield layers[half:]
+        yield layers[:half]
+    for width in (2, 1):
+        yield from (layers[:i] + layers[i + width :] for i in range(len(layers) - width + 1) if len(layers) > width)
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Sequential):
+            yield (*layers[:i], *layer.layers, *layers[i + 1 :])
+            for inner in _fewer_layers(layer.layers):
+                yield (*layers[:i], Sequential(layers=inner), *layers[i + 1 :])
+
+
+def _simpler_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
+    for i, layer in enumerate(layers):
+        for simpler in _simpler(layer):
+            yield (*layers[:i], simpler, *layers[i + 1 :])
+
+
+def _simpler(layer: Layer) -> Iterable[Layer]:
+    match layer:
+        case Linear(out_features=width, bias=bias):
+            smaller: list[Layer] = [Linear(out_features=n, bias=bias) for n in _smaller(width)]
+            return [*smaller, Linear(out_features=width, bias=False)]
+        case Sequential(layers=inner):
+            return [Sequential(layers=simpler) for simpler in _simpler_layers(inner)]
+        case ReLU() | Flatten():
+            return []
+        case Identity():
+            return [ReLU()]
+        case LeakyReLU() | ELU():
+            return [ReLU(), type(layer)()]
+        case _:
+            return [ReLU()]
+
+
+def _smaller(size: int) -> list[int]:
+    return sorted({1, 2, 3, size // 2, size - 1} & set(range(1, size)))
+
+
+def _without_one(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    return (items[:i] + items[i + 1 :] for i in range(len(items)))
+
+
+def _sequentials(layers: tuple[Layer, ...]) -> int:
+    return sum(1 + _sequentials(layer.layers) for layer in layers if isinstance(layer, Sequential))

@@ -1,0 +1,179 @@
+"""The command line: parse, call, print, exit. Nothing that takes time to import is imported before it is used.
+
+Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 3 a fault of jaccheck's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from jaccheck.errors import JaccheckError
+
+NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="jaccheck")
+def cli() -> None:
+    """Verify batched Jacobians: random networks, every method, every device, proven bounds, no tolerances.
+
+    \b
+    jaccheck verify               random MLPs, every method here, against autograd and a closed form
+    jaccheck verify --time 600    the same for ten minutes
+    jaccheck replay FILE          a stored finding: is it still there?
+
+    Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,
+    3 a fault of jaccheck's own.
+    """
+
+
+@cli.command()
+@click.option(
+    "--profile", "profile_name", default="quick", show_default=True, metavar="quick|ci|nightly", help="How much to do."
+)
+@click.option("--max-examples", type=click.IntRange(min=1), help="Run this many cases, whatever the profile says.")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Draw new cases until this many seconds have passed.",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="Only this method; `package.module:function` for one of your own. Repeatable.",
+)
+@click.option(
+    "--device", "devices", multiple=True, metavar="NAME", help="Only this device, as torch names it. Repeatable."
+)
+@click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Only this dtype. Repeatable.")
+@click.option("--family", "families", multiple=True, metavar="NAME", help="Only this family of cases. Repeatable.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable, case by case.  [default: random]"
+)
+@click.option(
+    "--cases",
+    "case_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run the cases stored in this file instead of drawing. Repeatable.",
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write a report, .json or .xml (JUnit) by its ending. Repeatable.",
+)
+@click.option(
+    "--findings",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("jaccheck-findings"),
+    show_default=True,
+    metavar="DIR",
+    help="Where findings are stored.",
+)
+@click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
+def verify(
+    profile_name: str,
+    max_examples: int | None,
+    seconds: float | None,
+    methods: tuple[str, ...],
+    devices: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    families: tuple[str, ...],
+    seed: int | None,
+    case_files: tuple[Path, ...],
+    reports: tuple[Path, ...],
+    directory: Path,
+    quiet: bool,
+) -> int:
+    """Draw random networks and compare every method on every device with autograd and the closed form.
+
+    Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
+    of what was done.
+    """
+    from jaccheck.commands.verify import Request, run
+
+    return run(
+        Request(
+            profile=profile_name,
+            max_examples=max_examples,
+            time=seconds,
+            methods=methods,
+            devices=devices,
+            dtypes=dtypes,
+            families=families,
+            seed=seed,
+            case_files=case_files,
+            reports=reports,
+            findings=directory,
+            quiet=quiet,
+        )
+    )
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def methods(as_json: bool) -> int:
+    """List the methods: family, availability and reason, devices, dtypes."""
+    from jaccheck.commands.listing import list_methods
+
+    return list_methods(as_json=as_json)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def replay(paths: tuple[Path, ...]) -> int:
+    """Run stored findings again: FIXED, FAILED, ERROR or INCOMPATIBLE for each of PATHS (files or directories)."""
+    from jaccheck.commands.replay import replay_all
+
+    return replay_all(paths)
+
+
+@cli.command()
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the scores as JSON.")
+def selftest(seed: int, report: Path | None) -> int:
+    """Run the suite against a catalogue of planted faults: mutation score, false-alarm rate, beside tolerances."""
+    from jaccheck.commands.selftest import run
+
+    return run(seed=seed, report=report)
+
+
+def main() -> NoReturn:
+    """Runs the command; every kind of failure ends in its exit code and one line on standard error."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or NOTHING_FOUND)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.ClickException, JaccheckError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        _complain(" ".join(message.split()))
+        sys.exit(MISUSE)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(NOTHING_FOUND)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _complain("a fault of jaccheck's own; please report it with the lines above")
+        sys.exit(OWN_FAULT)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"jaccheck: {message}", err=True)

@@ -1,0 +1,74 @@
+"""`jaccheck replay`: is a stored finding still there?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
+from jaccheck.files import CaseFile, load_cases
+from jaccheck.methods import choose
+from jaccheck.render.text import make_console
+from jaccheck.runner.findings import breach_of
+from jaccheck.runner.tally import Fault
+
+
+class Answer(StrEnum):
+    """What a replay found."""
+
+    FIXED = "FIXED"
+    FAILED = "FAILED"
+    ERROR = "ERROR"
+    INCOMPATIBLE = "INCOMPATIBLE"
+
+
+def replay_all(paths: Iterable[Path]) -> int:
+    """Prints an answer for each file; 2 where a file could not be replayed, else 1 where a finding is still there."""
+    console = make_console()
+    answers = []
+    for path in _files(paths):
+        answer, why = replay(path)
+        answers.append(answer)
+        console.print(f"{answer}: {path}: {why}", highlight=False, markup=False, soft_wrap=True)
+    if {Answer.ERROR, Answer.INCOMPATIBLE} & set(answers):
+        return 2
+    return int(Answer.FAILED in answers)
+
+
+def replay(path: Path) -> tuple[Answer, str]:
+    """The answer for one file, and one line that says why."""
+    try:
+        stored = load_cases(path)
+        return _replay(stored)
+    except IncompatibleFile as error:
+        return Answer.INCOMPATIBLE, str(error)
+    except JaccheckError as error:
+        return Answer.ERROR, str(error)
+
+
+def _replay(stored: CaseFile) -> tuple[Answer, str]:
+    finding = stored.finding
+    if finding is None:
+        return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
+    (method,) = choose([finding.method])
+    fault = Fault(finding.method, finding.device, finding.law, finding.outcome)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for case in stored.cases:
+            breach = breach_of(fault, method, case)
+            if breach is not None:
+                return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}"
+    return Answer.FIXED, f"{finding.method} keeps the law {finding.law!r} on this case now"
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.glob("*.json"))
+            if not inside:
+                raise UnreadableFile(f"{path}: holds no .json files")
+            yield from inside
+        else:
+            yield path

@@ -1,0 +1,106 @@
+"""`jaccheck verify`: everything that can be refused is refused before the first case runs."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jaccheck import devices as device_list
+from jaccheck import methods as method_list
+from jaccheck import report as reports
+from jaccheck.cases import DTYPES, Case
+from jaccheck.cases.families import FAMILIES
+from jaccheck.commands.progress import Progress
+from jaccheck.errors import UnknownName, UnreadableFile
+from jaccheck.files import check_writable, load_cases
+from jaccheck.plain import plain_data
+from jaccheck.profiles import profile
+from jaccheck.render.junit import junit_xml
+from jaccheck.render.text import make_console, print_report, summary
+from jaccheck.report import Report, Settings
+from jaccheck.runner.local import verify
+from jaccheck.runner.plan import expected_cases
+
+
+@plain_data
+class Request:
+    """The options of the command, as given."""
+
+    profile: str
+    max_examples: int | None
+    time: float | None
+    methods: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    families: tuple[str, ...]
+    seed: int | None
+    case_files: tuple[Path, ...]
+    reports: tuple[Path, ...]
+    findings: Path
+    quiet: bool
+
+
+def run(request: Request) -> int:
+    """The exit code of a run: 0 nothing found, 1 something found."""
+    chosen_profile = profile(request.profile)
+    dtypes = _chosen("dtype", request.dtypes, DTYPES)
+    families = _chosen("family", request.families, FAMILIES)
+    stored = [case for path in request.case_files for case in load_cases(path).cases]
+    writers = [(path, _writer(path)) for path in request.reports]
+    for path in request.reports:
+        check_writable(path)
+    methods = method_list.choose(request.methods)
+    devices = device_list.choose(request.devices)
+    settings = Settings(
+        profile=chosen_profile.name,
+        seed=secrets.randbits(32) if request.seed is None else request.seed,
+        max_examples=request.max_examples,
+        time=request.time,
+        methods=tuple(method.name for method in methods),
+        devices=tuple(devices),
+        dtypes=dtypes,
+        families=families,
+    )
+    console = make_console()
+    total = len(stored) if request.case_files else expected_cases(chosen_profile, settings)
+    with Progress(console, total, request.time, request.findings, quiet=request.quiet) as progress:
+        selected = _selected(stored, dtypes, families) if request.case_files else None
+        report = verify(settings, chosen_profile, methods, devices, listener=progress, stored=selected)
+    for path, write in writers:
+        write(report, path)
+    if request.quiet:
+        console.print(summary(report), highlight=False, soft_wrap=True)
+    else:
+        print_report(report, console)
+    return int(report.found_something)
+
+
+def _selected(stored: list[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
+    return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
+
+
+def _chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
+    for name in asked:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1) or known
+            raise UnknownName(f"{kind} {name!r} is not known; did you mean {', '.join(close)}?")
+    return asked or tuple(known)
+
+
+def _writer(path: Path) -> Callable[[Report, Path], None]:
+    match path.suffix:
+        case ".json":
+            return reports.save
+        case ".xml":
+            return _save_junit
+        case other:
+            raise UnknownName(f"report {str(path)!r}: the ending {other!r} is not known; use .json or .xml (JUnit)")
+
+
+def _save_junit(report: Report, path: Path) -> None:
+    try:
+        path.write_text(junit_xml(report), encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None

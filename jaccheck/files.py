@@ -1,0 +1,54 @@
+"""Case files: a list of cases, or a stored finding with what is needed to see it again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from jaccheck.cases import Case
+from jaccheck.errors import UnreadableFile
+from jaccheck.plain import plain_data, read_text, to_json
+from jaccheck.report import Environment, Finding, from_versioned_json
+
+
+@plain_data
+class CaseFile:
+    """Cases to run, with the finding they belong to, if any, and the environment it was seen in."""
+
+    schema_version: Literal[1] = 1
+    cases: tuple[Case, ...]
+    finding: Finding | None = None
+    environment: Environment | None = None
+
+
+def load_cases(path: Path) -> CaseFile:
+    """The case file at `path`. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    found: CaseFile = from_versioned_json(CaseFile, read_text(path), where=str(path))
+    return found
+
+
+def save_cases(file: CaseFile, path: Path) -> None:
+    """Writes a case file. Raises UnreadableFile where the path cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(to_json(file, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Raises UnreadableFile where a file at `path` could not be written; leaves nothing behind."""
+    existed = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}; choose another path") from None
+    if not existed:
+        os.unlink(path)
+
+
+def finding_path(directory: Path, finding: Finding) -> Path:
+    """Where a finding is stored."""
+    return directory / f"{finding.method.replace(':', '-')}-{finding.law.replace(' ', '-')}-{finding.id}.json"

@@ -1,0 +1,57 @@
+"""Profiles: how much a run does, each field written out, chosen by name."""
+
+from __future__ import annotations
+
+import difflib
+
+from jaccheck.errors import UnknownName
+from jaccheck.plain import plain_data
+
+
+@plain_data
+class Profile:
+    """How many random cases each family × dtype gets in one round, how many rounds, and how often calls are repeated."""
+
+    name: str
+    summary: str
+    cases_per_round: int
+    rounds: int
+    repeat_every: int
+    """The law `repeatability`, which doubles the time, is asked for on every so manyth case."""
+    shrink_seconds: float
+
+
+PROFILES = {
+    "quick": Profile(
+        name="quick",
+        summary="every boundary case, 6 random cases for each family and dtype; well under a minute",
+        cases_per_round=6,
+        rounds=1,
+        repeat_every=4,
+        shrink_seconds=5.0,
+    ),
+    "ci": Profile(
+        name="ci",
+        summary="every boundary case, 32 random cases for each family and dtype; a few minutes",
+        cases_per_round=8,
+        rounds=4,
+        repeat_every=2,
+        shrink_seconds=15.0,
+    ),
+    "nightly": Profile(
+        name="nightly",
+        summary="every boundary case, 800 random cases for each family and dtype; an hour or more",
+        cases_per_round=8,
+        rounds=100,
+        repeat_every=1,
+        shrink_seconds=60.0,
+    ),
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name. Raises UnknownName."""
+    if name not in PROFILES:
+        close = difflib.get_close_matches(name, PROFILES, n=1) or list(PROFILES)
+        raise UnknownName(f"profile {name!r} is not known; did you mean {' or '.join(close)}?")
+    return PROFILES[name]

@@ -1,0 +1,64 @@
+"""A report as JUnit XML: one test case for each method × device × family, for CI systems that show test results."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from jaccheck.render.text import finding_text
+from jaccheck.report import Cell, Finding, Report
+
+
+def junit_xml(report: Report) -> str:
+    """The XML text; a finding fails the test case of its method, device and family, a wholly refused one is skipped."""
+    cells: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
+    for cell in report.coverage:
+        cells[cell.device, cell.method, cell.family].append(cell)
+    findings: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for finding in report.findings:
+        findings[finding.device, finding.method, finding.case.family].append(finding)
+    document = JUnitXml("jaccheck")
+    for device in report.environment.devices:
+        suite = TestSuite(f"jaccheck.{device}")
+        for key, value in _properties(report).items():
+            suite.add_property(key, value)
+        for key in cells:
+            if key[0] == device:
+                suite.add_testcase(_test_case(key, cells[key], findings[key]))
+        document.add_testsuite(suite)
+    document.update_statistics()
+    return str(document.tostring().decode())
+
+
+def _test_case(key: tuple[str, str, str], cells: list[Cell], findings: list[Finding]) -> TestCase:
+    device, method, family = key
+    case = TestCase(f"{family}[{device}]", classname=f"jaccheck.{method}")
+    results: list[Failure | Skipped] = []
+    for finding in findings:
+        failure = Failure(_printable(finding.message), str(finding.outcome))
+        failure.text = _printable(finding_text(finding))
+        results.append(failure)
+    for cell in cells:
+        if cell.is_vacuous:
+            results.append(Failure(f"no comparison was made in {cell.dtype}: {cell.cases} cases", "VACUOUS"))
+    if not results and all(cell.refused == cell.cases for cell in cells):
+        results.append(Skipped("unsupported, as the method declares"))
+    case.result = results
+    return case
+
+
+def _properties(report: Report) -> dict[str, str]:
+    environment = report.environment
+    return {
+        "torch": environment.torch,
+        "backpack": environment.backpack or "not installed",
+        "jaccheck": environment.jaccheck,
+        "seed": str(report.settings.seed),
+    }
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

@@ -1,0 +1,116 @@
+"""A report as text: findings in full, coverage as a table, and one line that says it all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich import box
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from jaccheck.report import Cell, Finding, Report
+
+LOG_WIDTH = 140
+"""Columns where there is no terminal to ask."""
+
+
+def make_console() -> Console:
+    """A console as wide as the terminal, or wide enough for the tables in a log."""
+    console = Console()
+    return console if console.is_terminal else Console(width=LOG_WIDTH)
+
+
+def finding_text(finding: Finding, *, stored: str | None = None) -> str:
+    """A finding as plain text: what differs and where, the case, the script, how to see it again."""
+    replay = f"\n\nto see it again: jaccheck replay {stored}" if stored else ""
+    return f"{headline(finding)}\n\n{finding.case!r}\n\n{finding.script}{replay}"
+
+
+def headline(finding: Finding) -> str:
+    """One line: which method broke which law where, and how."""
+    return f"{finding.outcome}: {finding.method} on {finding.device}, {finding.law}: {finding.message}"
+
+
+def print_finding(finding: Finding, stored: str, console: Console) -> None:
+    """A finding for a terminal or a log: message, pasteable case, script, replay command; no frame, so it can be copied."""
+
+    def line(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+
+    console.rule(f"{finding.method} on {finding.device}: {finding.law}", align="left", style="red")
+    line(f"{finding.outcome}: {finding.message}", "bold red")
+    line(finding.outcome.sentence)
+    line("\nThe smallest case found:", "bold")
+    line(repr(finding.case))
+    line("\nThis script shows it without jaccheck:", "bold")
+    console.print(Syntax(finding.script.rstrip(), "python", background_color="default"), soft_wrap=True)
+    line(f"\nTo see it again: jaccheck replay {stored}\n", "bold")
+
+
+def coverage_table(report: Report) -> Table:
+    """What each method was compared on, a row for each method and device."""
+    rows: dict[tuple[str, str], list[Cell]] = defaultdict(list)
+    for cell in report.coverage:
+        rows[cell.method, cell.device].append(cell)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("method", "device"):
+        table.add_column(column)
+    for column in ("cases", "compared", "refused", "entries", "nonzero", "undecided", "findings"):
+        table.add_column(column, justify="right")
+    for (method, device), cells in rows.items():
+        found = sum(f.method == method and f.device == device for f in report.findings)
+        entries = sum(cell.entries for cell in cells)
+        table.add_row(
+            method,
+            device,
+            f"{sum(cell.cases for cell in cells):,}",
+            f"{sum(cell.compared for cell in cells):,}",
+            f"{sum(cell.refused for cell in cells):,}",
+            f"{entries:,}",
+            _share(sum(cell.nonzero for cell in cells), entries),
+            _share(sum(cell.undecided for cell in cells), entries),
+            str(found) if found else "",
+            style="red" if found else None,
+        )
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def environment_line(report: Report) -> str:
+    """Versions and devices, in one line."""
+    e = report.environment
+    devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
+    return f"torch {e.torch} · BackPACK {e.backpack or 'not installed'} · Python {e.python} · {devices}"
+
+
+def summary(report: Report) -> str:
+    """The answer in one sentence, with the numbers that it rests on."""
+    t = report.totals
+    s = t.seconds
+    inside = s.methods + s.reference + s.oracle
+    methods = len({cell.method for cell in report.coverage})
+    families = len({cell.family for cell in report.coverage})
+    findings = len(report.findings)
+    answer = "no finding" if not findings else f"{findings} finding{'s' if findings > 1 else ''}"
+    text = (
+        f"{answer}: {t.cases:,} cases, {methods} methods, {families} families, {t.comparisons:,} comparisons "
+        f"({t.modes['exact']:,} exact, {t.modes['bound']:,} by bound), {t.entries:,} entries, "
+        f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
+        f"inside methods and references; seed {report.settings.seed}"
+    )
+    if report.interrupted:
+        text = f"interrupted; {text}"
+    for cell in () if report.interrupted else report.vacuous:
+        text += f"\nVACUOUS: {cell.method} on {cell.device} compared nothing in {cell.dtype}, {cell.family}"
+    return text
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Coverage, environment and summary."""
+    console.print(coverage_table(report))
+    console.print(environment_line(report), highlight=False)
+    console.print(summary(report), style="red" if report.found_something else "green", highlight=False)

@@ -1,0 +1,99 @@
+"""From a fault to findings: its failing cases shrunk, told apart, and written down with a script."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from jaccheck.cases import Case, Integers
+from jaccheck.cases.reductions import shrink
+from jaccheck.errors import InvalidCase
+from jaccheck.judgement import judge
+from jaccheck.methods import Method, find
+from jaccheck.plain import to_json
+from jaccheck.profiles import Profile
+from jaccheck.report import Finding
+from jaccheck.runner.tally import Fault, Suspects, Tally
+from jaccheck.scripts import write_script
+from jaccheck.verdict import Breach
+from jaccheck.witness import Witness
+
+
+def investigate(
+    fault: Fault, suspects: Suspects, profile: Profile, tally: Tally, *, known: tuple[Finding, ...] = ()
+) -> list[Finding]:
+    """A finding for each suspect case that shrinks to something other than what is `known` already.
+
+    One fault shrinks to the same kind of case from wherever it was seen; another fault of the same method under the
+    same law does not.
+    """
+    started = time.perf_counter()
+    method = find(fault.method)
+    kinds = {_kind(finding.case) for finding in known}
+    found: list[Finding] = []
+    # The first suspect has been shrunk already when something is known.
+    for case in list(suspects.cases.values())[bool(known) :]:
+        if found and time.perf_counter() - started > profile.shrink_seconds:
+            break
+        finding = _finding(fault, method, case, profile)
+        if _kind(finding.case) not in kinds:
+            kinds.add(_kind(finding.case))
+            found.append(finding)
+    tally.spend(shrinking=time.perf_counter() - started)
+    return found
+
+
+def breach_of(fault: Fault, method: Method, case: Case) -> Breach | None:
+    """How the method breaks this law in this way on a case, or None if it does not."""
+    try:
+        verdict = judge(case, method, device=fault.device, witness=Witness(case, fault.device))
+    except InvalidCase:
+        return None
+    for breach in verdict.breaches:
+        if (breach.law, breach.outcome) == (fault.law, fault.outcome):
+            return breach
+    return None
+
+
+def _finding(fault: Fault, method: Method, case: Case, profile: Profile) -> Finding:
+    smallest = shrink(
+        case, lambda smaller: breach_of(fault, method, smaller) is not None, seconds=profile.shrink_seconds
+    )
+    breach = breach_of(fault, method, smallest)
+    if breach is None:
+        # It does not fail again: still a finding, with the case as it was seen.
+        breach = Breach(
+            law=fault.law, outcome=fault.outcome, message="failed once in this run, but not when tried again"
+        )
+    return Finding(
+        id=_identity(fault, smallest),
+        method=fault.method,
+        device=fault.device,
+        law=fault.law,
+        outcome=fault.outcome,
+        message=breach.message,
+        seen=1,
+        case=smallest,
+        script=write_script(smallest, method, fault.device, breach),
+        worst=breach.worst,
+    )
+
+
+def _identity(fault: Fault, case: Case) -> str:
+    text = f"{fault.method}/{fault.device}/{fault.law}/{fault.outcome}/{to_json(case)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _kind(case: Case) -> tuple[object, ...]:
+    """What tells two shrunk cases apart: everything but sizes, seeds and the family they came from."""
+    sizes = (case.batch_size, case.outputs)
+    return (
+        tuple(layer.kind for _, layer in case.leaves()),
+        tuple(min(size, 2) for size in sizes),
+        case.dtype,
+        isinstance(case.recipe, Integers),
+        tuple(modification.kind for modification in case.modifications),
+        case.input_form,
+        case.input_requires_grad,
+        bool(case.frozen),
+    )

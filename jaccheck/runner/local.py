@@ -1,0 +1,139 @@
+"""`verify`: every case of a run, every device, every method, in this process; verdicts to a tally, faults to findings."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+
+from jaccheck.cases import Case
+from jaccheck.devices import has_dtype
+from jaccheck.environment import describe_environment
+from jaccheck.errors import InvalidCase
+from jaccheck.judgement import judge
+from jaccheck.laws import LAWS
+from jaccheck.laws.laws import repeatability
+from jaccheck.methods import Method
+from jaccheck.profiles import Profile
+from jaccheck.report import Finding, Report, Settings
+from jaccheck.runner.findings import investigate
+from jaccheck.runner.plan import shards
+from jaccheck.runner.tally import Fault, Tally
+from jaccheck.witness import Witness
+
+CALLED_ONCE = tuple(law for law in LAWS if law is not repeatability)
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def on_case(self, case: Case, tally: Tally) -> None:
+        """A case has been judged on every device by every method."""
+
+    def on_finding(self, finding: Finding) -> None:
+        """A fault has been seen for the first time, and shrunk."""
+
+
+def verify(
+    settings: Settings,
+    profile: Profile,
+    methods: tuple[Method, ...],
+    devices: Mapping[str, str],
+    *,
+    listener: Listener,
+    stored: Iterable[Case] | None = None,
+) -> Report:
+    """The report of a run over drawn cases, or over `stored` ones; Ctrl-C ends it early with what was done so far."""
+    started = time.perf_counter()
+    environment = describe_environment(devices)
+    tally = Tally()
+    findings: dict[Fault, list[Finding]] = {}
+    interrupted = False
+    with _calm_torch():
+        try:
+            for case in _cases(settings, profile, tally, stored):
+                for fault in _judge_everywhere(case, methods, devices, tally, profile):
+                    findings[fault] = investigate(fault, tally.suspects[fault], profile, tally)
+                    for finding in findings[fault]:
+                        listener.on_finding(finding)
+                tally.cases += 1
+                listener.on_case(case, tally)
+            for fault, known in findings.items():
+                for finding in investigate(fault, tally.suspects[fault], profile, tally, known=tuple(known)):
+                    known.append(finding)
+                    listener.on_finding(finding)
+        except KeyboardInterrupt:
+            interrupted = True
+    tally.spend(total=time.perf_counter() - started)
+    return Report(
+        settings=settings,
+        environment=environment,
+        totals=tally.totals(),
+        coverage=tally.coverage(),
+        findings=tuple(
+            _recount(finding, tally.suspects[fault].seen) for fault, known in findings.items() for finding in known
+        ),
+        interrupted=interrupted,
+    )
+
+
+def _cases(settings: Settings, profile: Profile, tally: Tally, stored: Iterable[Case] | None) -> Iterator[Case]:
+    if stored is not None:
+        yield from stored
+        return
+    deadline = None if settings.time is None else time.monotonic() + settings.time
+    for shard in shards(profile, settings):
+        drawing = time.perf_counter()
+        drawn = shard.cases()
+        tally.spend(drawing=time.perf_counter() - drawing)
+        for case in drawn:
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            if settings.max_examples is not None and tally.cases >= settings.max_examples:
+                return
+            yield case
+
+
+def _judge_everywhere(
+    case: Case, methods: tuple[Method, ...], devices: Mapping[str, str], tally: Tally, profile: Profile
+) -> list[Fault]:
+    """The faults that this case shows for the first time."""
+    laws = LAWS if tally.cases % profile.repeat_every == 0 else CALLED_ONCE
+    new: list[Fault] = []
+    for device in devices:
+        if not has_dtype(device, case.dtype):
+            continue
+        try:
+            witness = Witness(case, device)
+        except InvalidCase:
+            # Its numbers overflow its dtype: there is nothing to compare.
+            continue
+        inside = 0.0
+        for method in methods:
+            verdict = judge(case, method, device=device, witness=witness, laws=laws)
+            inside += verdict.seconds
+            new += [fault for fault, _ in tally.add(case, verdict)]
+        tally.spend(methods=inside, reference=witness.seconds.reference, oracle=witness.seconds.oracle)
+    return new
+
+
+def _recount(finding: Finding, seen: int) -> Finding:
+    return replace(finding, seen=seen)
+
+
+@contextlib.contextmanager
+def _calm_torch() -> Iterator[None]:
+    """One thread, which small problems are fastest with, and no warnings; both restored."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,125 @@
+"""`Tally`: verdicts as they come, kept as counts; its size does not grow with the number of cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from jaccheck.cases import Case
+from jaccheck.cases.reductions import complexity
+from jaccheck.report import Cell, Spent, Totals
+from jaccheck.verdict import Breach, Outcome, Verdict
+
+MOST_SUSPECTS = 6
+"""Failing cases kept for one fault: they may be several faults of one method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What makes two failures the same until they are shrunk."""
+
+    method: str
+    device: str
+    law: str
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class Suspects:
+    """Failing cases of one fault: the first, then the smallest of each further family × dtype."""
+
+    seen: int = 0
+    cases: dict[tuple[str, str], Case] = field(default_factory=dict)
+
+    def add(self, case: Case) -> None:
+        """Counts a failing case, and keeps it where it is the simplest of its family and dtype."""
+        self.seen += 1
+        key = (case.family, case.dtype)
+        kept = self.cases.get(key)
+        if (kept is None and len(self.cases) < MOST_SUSPECTS) or (kept and complexity(case) < complexity(kept)):
+            self.cases[key] = case
+
+
+@dataclass(slots=True)
+class _Counts:
+    cases: int = 0
+    compared: int = 0
+    entries: int = 0
+    nonzero: int = 0
+    undecided: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a run so far."""
+
+    cases: int = 0
+    comparisons: int = 0
+    entries: int = 0
+    undecided: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
+    spent: Spent = field(default_factory=Spent)
+    suspects: dict[Fault, Suspects] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
+
+    def add(self, case: Case, verdict: Verdict) -> list[tuple[Fault, Breach]]:
+        """Counts a verdict; returns the faults that are seen for the first time."""
+        self.outcomes[verdict.outcome] += 1
+        cell = self._cells.setdefault((verdict.method, verdict.device, case.dtype, case.family), _Counts())
+        cell.cases += 1
+        cell.refused += verdict.outcome is Outcome.UNSUPPORTED
+        if verdict.comparisons:
+            first = verdict.comparisons[0]
+            cell.compared += verdict.outcome is not Outcome.UNDECIDED
+            cell.entries += first.entries
+            cell.nonzero += first.nonzero
+            cell.undecided += first.undecided
+        for comparison in verdict.comparisons:
+            self.comparisons += 1
+            self.entries += comparison.entries
+            self.undecided += comparison.undecided
+            self.modes[comparison.mode] += 1
+        new = []
+        for breach in verdict.breaches:
+            fault = Fault(verdict.method, verdict.device, breach.law, breach.outcome)
+            if fault not in self.suspects:
+                self.suspects[fault] = Suspects()
+                new.append((fault, breach))
+            self.suspects[fault].add(case)
+        return new
+
+    def spend(self, **seconds: float) -> None:
+        """Adds seconds to what was spent, by the names of `Spent`."""
+        self.spent = replace(self.spent, **{name: getattr(self.spent, name) + s for name, s in seconds.items()})
+
+    def totals(self) -> Totals:
+        """The sums so far."""
+        return Totals(
+            cases=self.cases,
+            comparisons=self.comparisons,
+            entries=self.entries,
+            undecided=self.undecided,
+            outcomes={outcome: self.outcomes[outcome] for outcome in Outcome},
+            modes={mode: self.modes[mode] for mode in ("exact", "bound")},
+            seconds=self.spent,
+        )
+
+    def coverage(self) -> tuple[Cell, ...]:
+        """A cell for each method × device × dtype × family that was given a case."""
+        return tuple(
+            Cell(
+                method=method,
+                device=device,
+                dtype=dtype,
+                family=family,
+                cases=counts.cases,
+                compared=counts.compared,
+                entries=counts.entries,
+                nonzero=counts.nonzero,
+                undecided=counts.undecided,
+                refused=counts.refused,
+            )
+            for (method, device, dtype, family), counts in self._cells.items()
+        )

@@ -1,0 +1,5 @@
+"""Findings as scripts that need no jaccheck."""
+
+from jaccheck.scripts.script import write_script
+
+__all__ = ["write_script"]
