@@ -24,8 +24,7 @@ class CaseFile:
 
 def load_cases(path: Path) -> CaseFile:
     """The case file at `path`. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    found: CaseFile = from_versioned_json(CaseFile, read_text(path), where=str(path))
-    return found
+    return from_versioned_json(CaseFile, read_text(path), where=str(path))
 
 
 def save_cases(file: CaseFile, path: Path) -> None:

@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 2**28
 def plain_data(cls: type[T]) -> type[T]:
     """A frozen, slotted, keyword-only dataclass whose repr leaves out defaults and can be pasted back."""
     made = dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)(cls)
-    made.__repr__ = _short_repr  # type: ignore[method-assign, assignment]
+    made.__repr__ = _short_repr  # type: ignore[method-assign]
     made.__pydantic_config__ = {  # type: ignore[attr-defined]
         "extra": "forbid",
         "strict": True,

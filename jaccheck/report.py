@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from annotated_types import Ge
 from pydantic import TypeAdapter
@@ -13,6 +13,8 @@ from jaccheck.cases import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.plain import from_json, plain_data, read_text, to_json
 from jaccheck.verdict import Outcome, WorstEntry
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 Count = Annotated[int, Ge(0)]
@@ -148,7 +150,7 @@ def load(path: Path) -> Report:
     return from_versioned_json(Report, read_text(path), where=str(path))
 
 
-def from_versioned_json(kind: type[Any], text: str, *, where: str) -> Any:
+def from_versioned_json(kind: type[T], text: str, *, where: str) -> T:
     """A value of a type with a `schema_version`, which is looked at before anything else."""
     try:
         found = json.loads(text)

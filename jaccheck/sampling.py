@@ -38,7 +38,8 @@ def sample(case: Case) -> Sample:
 
 def _weight(case: Case, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
     if not isinstance(case.recipe, Integers):
-        return generator.standard_normal(shape) * np.sqrt(2 / shape[1])
+        scaled: Array = generator.standard_normal(shape) * np.sqrt(2 / shape[1])
+        return scaled
     size = generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
     sign = generator.integers(0, 1, shape, endpoint=True) * 2 - 1
     weight = (size * sign).astype(np.float64)

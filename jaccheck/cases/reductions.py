@@ -44,7 +44,8 @@ def complexity(case: Case) -> tuple[int, ...]:
     return (
         len(leaves),
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
-        case.entries() + 4 * (case.batch_size + sum(case.in_shape) + sum(n for _, n, _ in case.linears())),
+        case.entries()
+        + 4 * (case.batch_size + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
         _sequentials(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
         case.input_requires_grad + (case.input_form != "contiguous"),

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.junitparser import FinalResult
 
 from jaccheck.render.text import finding_text
 from jaccheck.report import Cell, Finding, Report
@@ -24,18 +25,19 @@ def junit_xml(report: Report) -> str:
         suite = TestSuite(f"jaccheck.{device}")
         for key, value in _properties(report).items():
             suite.add_property(key, value)
-        for key in cells:
-            if key[0] == device:
-                suite.add_testcase(_test_case(key, cells[key], findings[key]))
+        for place in cells:
+            if place[0] == device:
+                suite.add_testcase(_test_case(place, cells[place], findings[place]))
         document.add_testsuite(suite)
     document.update_statistics()
-    return str(document.tostring().decode())
+    text: bytes = document.tostring()
+    return text.decode()
 
 
 def _test_case(key: tuple[str, str, str], cells: list[Cell], findings: list[Finding]) -> TestCase:
     device, method, family = key
     case = TestCase(f"{family}[{device}]", classname=f"jaccheck.{method}")
-    results: list[Failure | Skipped] = []
+    results: list[FinalResult] = []
     for finding in findings:
         failure = Failure(_printable(finding.message), str(finding.outcome))
         failure.text = _printable(finding_text(finding))

@@ -1,4 +1,4 @@
-"""`verify`: every case of a run, every device, every method, in this process; verdicts to a tally, faults to findings."""
+"""`verify`: every case, device and method of a run in this process; verdicts to a tally, faults to findings."""
 
 from __future__ import annotations
 

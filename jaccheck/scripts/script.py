@@ -15,10 +15,7 @@ from jaccheck.verdict import Breach, Outcome
 def write_script(case: Case, method: Method, device: str, breach: Breach) -> str:
     """A script that shows the breach: it prints what comes out beside what autograd says, or what was left behind."""
     source = standalone_source(method.compute)
-    if source is None:
-        imports, body = [], f"{method.name} = ...  # its source is not at hand; see where it is registered"
-    else:
-        imports, body = source
+    imports, body = source or ([], f"# The source of {method.name} is not at hand: import it from where it is defined.")
     header = [f"# {method.name} on {device}: {breach.law}, {breach.outcome}", f"# {breach.message}"]
     always = ["import torch", "from types import SimpleNamespace"]
     lines = sorted({*imports, *always}, key=lambda line: (line.startswith("from"), line))
@@ -88,7 +85,8 @@ def _show(method: Method, breach: Breach) -> list[str]:
             f"again = {method.name}(problem)",
             "for name in J:",
             '    print(name, "first result is untouched:", torch.equal(J[name], first[name]))',
-            '    print(name, "largest change in the reversed second result:", (again[name].flip(0) - first[name]).abs().max())',
+            "    change = (again[name].flip(0) - first[name]).abs().max()",
+            '    print(name, "largest change in the second result, reversed again:", change)',
         ]
     if breach.law == "purity":
         return [

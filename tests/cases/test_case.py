@@ -1,0 +1,80 @@
+"""A `Case` is plain data: it survives JSON, its repr can be pasted, and nothing impossible can be one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+import jaccheck.cases
+from jaccheck.cases import Case, Flatten, Linear, ReLU, Sequential
+from jaccheck.cases.strategies import cases
+from jaccheck.errors import InvalidCase, UnreadableFile
+from jaccheck.plain import from_json, to_json
+from jaccheck.problem import build
+
+
+@given(cases())
+@settings(max_examples=200, deadline=None)
+def test_json_both_ways(case: Case) -> None:
+    """What is written is what is read."""
+    assert from_json(Case, to_json(case), where="here") == case
+
+
+@given(cases())
+@settings(max_examples=200, deadline=None)
+def test_repr_can_be_pasted(case: Case) -> None:
+    """The repr, evaluated with the names of `jaccheck.cases`, is the case."""
+    assert eval(repr(case), vars(jaccheck.cases).copy()) == case
+
+
+@given(cases())
+@settings(max_examples=50, deadline=None)
+def test_names_and_shapes_are_those_of_the_module(case: Case) -> None:
+    """What a case says of its parameters is what torch says of the module built from it."""
+    problem = build(case)
+    shapes = {name: tuple(p.shape) for name, p in problem.model.named_parameters()}
+    assert shapes == case.parameter_shapes()
+    assert {name: tuple(p.shape) for name, p in problem.parameters.items()} == case.trainable()
+    f = problem.model(problem.X)
+    assert f.numel() == case.batch_size * case.outputs
+    assert f.shape[: f.dim() - 1] == ((case.batch_size,) if f.dim() == 2 else ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"layers": (ReLU(),)}, "at least one Linear"),
+        ({"layers": (Linear(out_features=10**9),)}, "must be 1 to"),
+        ({"layers": (Linear(out_features=2),), "in_shape": (2, 3)}, "put a Flatten before it"),
+        ({"layers": (Linear(out_features=2), Flatten(start_dim=0))}, "must be the last layer, after one output"),
+        ({"layers": (Linear(out_features=2),), "frozen": (0, 1)}, "at least one parameter must stay trainable"),
+        ({"layers": (Linear(out_features=4096),) * 3, "batch_size": 60000}, "at most"),
+        ({"layers": (Sequential(layers=(ReLU(),) * 300), Linear(out_features=2))}, "300 of them|301 of them"),
+    ],
+)
+def test_the_impossible_is_refused(changes: dict[str, object], complaint: str) -> None:
+    """A case that describes no network, or one too large, says which part is wrong."""
+    with pytest.raises(InvalidCase, match=complaint):
+        Case(**{"in_shape": (3,), "batch_size": 2, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"out_features":4', '"out_features":1000000000', "layers.0.Linear.out_features"),
+        ('"out_features":4', '"out_features":"4"', "layers.0.Linear.out_features"),
+        ('"batch_size":5', '"batch_size":5.5', "batch_size"),
+        ('"kind":"ReLU"', '"kind":"Evil"', "layers.1"),
+        ('"seed":0', '"seed":-1', "seed"),
+        ('"seed":0', '"seed":0,"surprise":1', "surprise"),
+        ('"float64"', '"float128"', "dtype"),
+    ],
+)
+def test_a_wrong_file_names_the_place(case: Case, old: str, new: str, complaint: str) -> None:
+    """One clear line says where in the JSON something is wrong."""
+    text = to_json(case)
+    assert old in text
+    with pytest.raises(UnreadableFile, match=complaint) as caught:
+        from_json(Case, text.replace(old, new), where="cases.json")
+    assert str(caught.value).startswith("cases.json: ")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,81 @@
+"""Every family has its share of every run, and its boundary cases are decided on every method that covers them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaccheck.cases import DTYPES, Case, Flatten, Integers
+from jaccheck.cases.families import FAMILIES, boundary_cases
+from jaccheck.cases.strategies import cases, draw_cases
+from jaccheck.problem import round_sample
+from jaccheck.witness import Witness
+
+CLAIMS = {
+    "single_sample": lambda case: case.batch_size == 1,
+    "empty_batch": lambda case: case.batch_size == 0,
+    "batched_scalar": lambda case: case.outputs == 1,
+    "narrow": lambda case: 1 in (*case.in_shape, *(layer.out_features for _, _, layer in case.linears())),
+    "no_bias": lambda case: not any(layer.bias for _, _, layer in case.linears()),
+    "frozen": lambda case: bool(case.frozen) or len(case.parameter_shapes()) == 1,
+    "square": lambda case: len({case.batch_size, *case.in_shape, case.outputs}) == 1,
+    "large": lambda case: max(case.batch_size, *case.in_shape, *(n for _, n, _ in case.linears()), case.outputs) > 33,
+    "deep": lambda case: len(case.linears()) >= 5,
+    "repeated_shapes": lambda case: len(set(case.parameter_shapes().values())) < len(case.parameter_shapes()),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_family_is_what_it_says(family: str, dtype: str) -> None:
+    """Drawn and boundary cases carry the family's name and, where it can be said, its trait."""
+    drawn = draw_cases(family, (dtype,), seed_number=7, count=10)  # type: ignore[arg-type]
+    for case in (*drawn, *boundary_cases(family, dtype)):  # type: ignore[arg-type]
+        assert (case.family, case.dtype) == (family, dtype)
+        assert CLAIMS.get(family, lambda case: True)(case), case
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_boundary_case_is_decided(family: str, dtype: str) -> None:
+    """At least one boundary case of each family and dtype is certified exact, or has a bound that decides entries."""
+    found = [Witness(case, "cpu") for case in boundary_cases(family, dtype)]  # type: ignore[arg-type]
+    assert any(witness.exact or (witness.reference_bound < abs(witness.jacobian)).any() for witness in found)
+
+
+@given(cases(), st.data())
+@settings(max_examples=50, deadline=None)
+def test_samples_are_distinct_unless_asked_for(case: Case, data: st.DataObject) -> None:
+    """No sample is another one's copy, or swapping them could not show."""
+    if case.modifications or case.input_form == "expanded":
+        return
+    X = round_sample(case).X.flatten(1)
+    assert len(X.unique(dim=0)) == len(X)
+
+
+def test_the_same_seed_draws_the_same_cases() -> None:
+    """A shard can be drawn again, anywhere."""
+    first = draw_cases("generic", DTYPES, seed_number=3, count=20)
+    assert first == draw_cases("generic", DTYPES, seed_number=3, count=20)
+    assert first != draw_cases("generic", DTYPES, seed_number=4, count=20)
+
+
+def test_low_precision_is_mostly_exact() -> None:
+    """In bfloat16 and float16 only exact cases decide everything, so most drawn ones are."""
+    drawn = [
+        c
+        for f in ("generic", "square", "frozen", "deep")
+        for c in draw_cases(f, ("bfloat16", "float16"), seed_number=5, count=25)
+    ]
+    exact = [case for case in drawn if Witness(case, "cpu").exact]
+    assert all(isinstance(case.recipe, Integers) for case in drawn)
+    assert len(exact) >= 0.8 * len(drawn)
+
+
+def test_batched_scalars_come_in_both_shapes() -> None:
+    """`f` of shape [N, 1] and of shape [N]."""
+    drawn = draw_cases("batched_scalar", DTYPES, seed_number=1, count=30)
+    flat = [case.layers[-1] == Flatten(start_dim=0) for case in drawn]
+    assert any(flat)
+    assert not all(flat)
