@@ -45,6 +45,7 @@ def complexity(case: Case) -> tuple[int, ...]:
         len(leaves),
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
         case.entries()
+        + 2 * len(case.parameter_shapes())
         + 4 * (case.batch_size + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
         _sequentials(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
