@@ -10,7 +10,7 @@ from jaccheck.plain import plain_data
 
 @plain_data
 class Profile:
-    """How many random cases each family × dtype gets in one round, how many rounds, and how often calls are repeated."""
+    """How many random cases each family × dtype gets in a round, how many rounds, how often calls are repeated."""
 
     name: str
     summary: str

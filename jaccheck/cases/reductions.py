@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from jaccheck.cases.case import DTYPES, Case
@@ -44,7 +45,7 @@ def complexity(case: Case) -> tuple[int, ...]:
     return (
         len(leaves),
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
-        case.entries()
+        case.batch_size * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
         + 2 * len(case.parameter_shapes())
         + 4 * (case.batch_size + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
         _sequentials(case.layers) + len(case.in_shape),

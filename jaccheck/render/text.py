@@ -33,7 +33,7 @@ def headline(finding: Finding) -> str:
 
 
 def print_finding(finding: Finding, stored: str, console: Console) -> None:
-    """A finding for a terminal or a log: message, pasteable case, script, replay command; no frame, so it can be copied."""
+    """A finding for a terminal or a log: message, case, script, replay command; no frame, so it can be copied."""
 
     def line(text: str, style: str | None = None) -> None:
         console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
