@@ -1,0 +1,115 @@
+"""`Fault` and the catalogue: decorators that register a way to spoil a right method, as methods are registered."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import wraps
+
+from jaccheck.cases.case import DTYPES, DType
+from jaccheck.methods import Method, find
+from jaccheck.methods.registry import Compute
+from jaccheck.problem import Jacobians, Problem
+
+Spoil = Callable[[Compute], Compute]
+Change = Callable[[Problem, Jacobians], Jacobians]
+Trigger = Callable[[Problem], bool]
+
+LAW_NAMES = frozenset({"structure", "agreement", "purity", "no aliasing", "repeatability", "no exception"})
+"""What a breach can name as its law."""
+
+PREFIX = "fault:"
+
+
+def always(problem: Problem) -> bool:
+    """Every problem triggers it."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to be wrong: `spoil` makes a faulty `compute` of a right one, that of the method named `base`.
+
+    `when` says which problems trigger it; on all others it does what the base does. `expected` names the laws that
+    can see it, of which one at least must. `kind` is the file it stands in.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    base: str
+    expected: frozenset[str]
+    spoil: Spoil
+    when: Trigger = always
+    dtypes: tuple[DType, ...] = DTYPES
+
+    def method(self) -> Method:
+        """The faulty method, with a memory of its own where the fault needs one."""
+        base = find(self.base)
+        right, wrong = base.compute, self.spoil(base.compute)
+
+        def compute(problem: Problem) -> Jacobians:
+            return wrong(problem) if self.when(problem) else right(problem)
+
+        return replace(base, name=f"{PREFIX}{self.name}", summary=self.summary, dtypes=self.dtypes, compute=compute)
+
+
+_CATALOGUE: dict[str, Fault] = {}
+
+_FILES = ("values", "rare", "precision", "structure", "state", "memory", "crashes")
+"""The modules of this package that register faults, in the order of listing."""
+
+
+def stateful_fault(
+    *,
+    expected: Iterable[str],
+    base: str = "closed_form",
+    when: Trigger = always,
+    dtypes: tuple[DType, ...] = DTYPES,
+) -> Callable[[Spoil], Spoil]:
+    """Registers a function `compute -> faulty compute`; its docstring's first line is its summary."""
+
+    def register(spoil: Spoil) -> Spoil:
+        name = spoil.__name__
+        _CATALOGUE[name] = Fault(
+            name=name,
+            kind=spoil.__module__.rpartition(".")[2],
+            summary=(inspect.getdoc(spoil) or "").split("\n")[0],
+            base=base,
+            expected=frozenset(expected),
+            spoil=spoil,
+            when=when,
+            dtypes=dtypes,
+        )
+        return spoil
+
+    return register
+
+
+def fault(
+    *,
+    expected: Iterable[str],
+    base: str = "closed_form",
+    when: Trigger = always,
+    dtypes: tuple[DType, ...] = DTYPES,
+) -> Callable[[Change], Change]:
+    """Registers a function `(problem, right Jacobians) -> wrong ones`; it may change both in place."""
+
+    def register(change: Change) -> Change:
+        @wraps(change)
+        def spoil(compute: Compute) -> Compute:
+            return lambda problem: change(problem, compute(problem))
+
+        stateful_fault(expected=expected, base=base, when=when, dtypes=dtypes)(spoil)
+        return change
+
+    return register
+
+
+def catalogue() -> dict[str, Fault]:
+    """Every fault by name."""
+    for file in _FILES:
+        importlib.import_module(f"jaccheck.faults.{file}")
+    return dict(_CATALOGUE)
