@@ -1,0 +1,57 @@
+"""Verification of batched Jacobians: cases, methods, an oracle with proven bounds, laws, verdicts.
+
+Names are looked up when they are first used, so importing the package loads neither torch nor hypothesis.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaccheck.cases import Case as Case
+    from jaccheck.judgement import judge as judge
+    from jaccheck.methods import Method as Method
+    from jaccheck.methods import method as method
+    from jaccheck.problem import Jacobians as Jacobians
+    from jaccheck.problem import Problem as Problem
+    from jaccheck.problem import build as build
+    from jaccheck.report import Report as Report
+    from jaccheck.verdict import Outcome as Outcome
+    from jaccheck.verdict import Verdict as Verdict
+
+_HOMES = {
+    "Case": "cases",
+    "Jacobians": "problem",
+    "Method": "methods",
+    "Outcome": "verdict",
+    "Problem": "problem",
+    "Report": "report",
+    "Verdict": "verdict",
+    "build": "problem",
+    "judge": "judgement",
+    "method": "methods",
+}
+
+__all__ = [
+    "Case",
+    "Jacobians",
+    "Method",
+    "Outcome",
+    "Problem",
+    "Report",
+    "Verdict",
+    "build",
+    "judge",
+    "method",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jaccheck' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"jaccheck.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -165,3 +165,7 @@ def from_versioned_json(kind: type[T], text: str, *, where: str) -> T:
 def schema() -> dict[str, Any]:
     """The JSON Schema of a report, as it is shipped in `report.schema.json`."""
     return TypeAdapter(Report).json_schema(mode="serialization")
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=1))
