@@ -62,7 +62,8 @@ def _input(case: Case, generator: np.random.Generator) -> Array:
         return generator.standard_normal(shape)
     largest = case.recipe.magnitude
     X = generator.integers(-largest, largest, shape, endpoint=True).astype(np.float64)
-    distinct = generator.permutation(case.batch_size) - case.batch_size // 2
+    # From 1 − N/2 on, so that a single sample is 1: with 0 all Jacobians of a single feature would be zero.
+    distinct = generator.permutation(case.batch_size) + 1 - case.batch_size // 2
     X.reshape(case.batch_size, X[:1].size or 1)[:, :1] = distinct[:, None]
     return X
 

@@ -124,18 +124,26 @@ def _large(dtype: DType) -> Iterator[Case]:
     yield _case("large", dtype, 2, 3, _mlp(67))
 
 
+def _sizes(dtype: DType) -> Iterator[Case]:
+    """Each size from 10 to 33 as N, as C, as a number of inputs and of hidden units, in one of the dtypes."""
+    for size in range(10 + DTYPES.index(dtype), 34, len(DTYPES)):
+        turned = 10 + (size + 2) % 24
+        yield _case("sizes", dtype, turned, size, _mlp(10 + (size + 10) % 24, 2), seed=2)
+        yield _case("sizes", dtype, 3, 2, _mlp(size), seed=2)
+
+
 def _deep(dtype: DType) -> Iterator[Case]:
+    # |z| between the layers, and one ReLU: ten ReLUs in a row leave no path open, and all Jacobians are zero.
     layers: list[Layer] = []
-    for _ in range(10):
-        layers += [Linear(out_features=3), ReLU()]
+    for depth in range(10):
+        layers += [Linear(out_features=3), ReLU() if depth == 5 else LeakyReLU(negative_slope=-1.0)]
     chain = Integers(magnitude=1, fan_in=1)
-    yield Case(
-        layers=(*layers, Linear(out_features=2)), in_shape=(4,), batch_size=3, dtype=dtype, recipe=chain, family="deep"
-    )
+    layers.append(Linear(out_features=2))
+    yield Case(layers=tuple(layers), in_shape=(4,), batch_size=3, dtype=dtype, recipe=chain, seed=1, family="deep")
 
 
 def _repeated_shapes(dtype: DType) -> Iterator[Case]:
-    yield _case("repeated_shapes", dtype, 2, 4, _mlp(3, 3, 3), seed=3)
+    yield _case("repeated_shapes", dtype, 2, 4, _mlp(3, 3, 3), seed=2)
     yield _case("repeated_shapes", dtype, 3, 4, _mlp(2, 3, 2, between=LeakyReLU(negative_slope=0.5)))
 
 
@@ -149,13 +157,16 @@ def _extremes(dtype: DType) -> Iterator[Case]:
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2), ScaleLayer(layer=0, exponent=up))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2), ScaleLayer(layer=1, exponent=down))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=down))
+    yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=2 * down))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=Tanh()), SetUnit(layer=0, unit=1, bias=30.0))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=LogSigmoid()), SetUnit(layer=0, unit=1, bias=-60.0))
+    yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=LogSigmoid()), SetUnit(layer=0, unit=1, bias=-1000.0))
 
 
 def _kinks(dtype: DType) -> Iterator[Case]:
     for between in (ReLU(), LeakyReLU(negative_slope=0.5), ELU(alpha=2.0), SELU()):
-        yield _case("kinks", dtype, 3, 4, _mlp(5, 2, between=between), SetUnit(layer=0, unit=0), ZeroSample(sample=1))
+        modifications = (SetUnit(layer=0, unit=0), ZeroSample(sample=1))
+        yield _case("kinks", dtype, 3, 4, _mlp(5, 2, between=between), *modifications, seed=2)
     yield _case(
         "kinks", dtype, 3, 4, _mlp(5, 2), ZeroSample(sample=2, negative=True), SetUnit(layer=0, unit=1, bias=-9.0)
     )
@@ -203,6 +214,7 @@ _BOUNDARIES: dict[str, Boundary] = {
     "narrow": _narrow,
     "empty_batch": _empty_batch,
     "large": _large,
+    "sizes": _sizes,
     "deep": _deep,
     "repeated_shapes": _repeated_shapes,
     "no_bias": _no_bias,

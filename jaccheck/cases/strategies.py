@@ -50,6 +50,8 @@ ALPHAS = st.one_of(st.sampled_from([1.0, 0.5, 2.0, 0.0]), st.floats(-1, 4, allow
 PIECEWISE: st.SearchStrategy[Layer] = st.one_of(
     st.just(ReLU()), st.builds(LeakyReLU, negative_slope=DYADIC_SLOPES), st.just(Identity())
 )
+# For deep networks: a ReLU in each of many narrow layers leaves no path open, and all Jacobians are zero.
+OPEN: st.SearchStrategy[Layer] = st.one_of(st.builds(LeakyReLU, negative_slope=st.just(-1.0)), st.just(Identity()))
 SMOOTH: st.SearchStrategy[Layer] = st.one_of(
     st.just(Tanh()),
     st.just(Sigmoid()),
@@ -122,6 +124,12 @@ def _sizes(draw: st.DrawFn, family: str, dtype: DType) -> tuple[int, tuple[int, 
                 widths[big - 1] = draw(st.integers(34, 200))
             else:
                 batch = draw(st.integers(34, 140))
+        case "sizes":
+            index = draw(st.integers(0, depth + 1))
+            if index:
+                widths[index - 1] = draw(st.integers(10, 33))
+            else:
+                batch = draw(st.integers(10, 33))
         case "deep":
             widths = [min(width, 4) for width in widths] + draw(st.lists(st.integers(2, 4), min_size=4, max_size=8))
             batch = min(batch, 4)
@@ -136,7 +144,8 @@ def _layers(
     draw: st.DrawFn, family: str, widths: tuple[int, ...], exact: bool
 ) -> tuple[tuple[Layer, ...], tuple[int, ...]]:
     """The layers between these widths, flat, and the shape of one input."""
-    between = PIECEWISE if exact else SMOOTH if family == "smooth" else ANY
+    usual = PIECEWISE if exact else SMOOTH if family == "smooth" else ANY
+    between = OPEN if family == "deep" and exact else usual
     biased = st.just(False) if family == "no_bias" else st.sampled_from([True, True, True, False])
     layers: list[Layer] = []
     in_shape = (widths[0],)
@@ -150,7 +159,7 @@ def _layers(
         layers.append(Linear(out_features=width, bias=draw(biased)))
     if draw(st.integers(0, 3)) == 3:
         position = draw(st.integers(bool(in_shape[1:]), len(layers)))
-        extra = st.one_of(between, st.builds(Dropout, p=st.sampled_from([0.5, 0.0, 1.0, 0.1])), st.just(Flatten()))
+        extra = st.one_of(usual, st.builds(Dropout, p=st.sampled_from([0.5, 0.0, 1.0, 0.1])), st.just(Flatten()))
         layers.insert(position, draw(extra))
     if family == "batched_scalar" and draw(st.booleans()):
         layers.append(Flatten(start_dim=0))

@@ -79,3 +79,31 @@ def test_batched_scalars_come_in_both_shapes() -> None:
     flat = [case.layers[-1] == Flatten(start_dim=0) for case in drawn]
     assert any(flat)
     assert not all(flat)
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "empty_batch"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_boundary_case_has_no_dead_parameter(family: str, dtype: str) -> None:
+    """Every parameter has a Jacobian that is not zero; where all is zero, a fault of scale, sign or order is unseen."""
+    for case in boundary_cases(family, dtype):  # type: ignore[arg-type]
+        witness = Witness(case, "cpu")
+        for name, part in witness.network.offsets().items():
+            assert witness.jacobian[part].any(), (name, case)
+
+
+def test_every_size_to_33_is_in_every_run() -> None:
+    """As N, as C and as a number of inputs: a fault of one rare size (a tile, a remainder) has its boundary case."""
+    found = [case for dtype in DTYPES for case in boundary_cases("sizes", dtype)]
+    sizes = set(range(10, 34))
+    assert {case.batch_size for case in found} >= sizes
+    assert {case.outputs for case in found} >= sizes
+    assert {case.in_shape[0] for case in found} >= sizes
+    assert {case.linears()[0][2].out_features for case in found} >= sizes
+
+
+def test_deep_networks_are_alive() -> None:
+    """At least nine in ten drawn deep networks have a nonzero Jacobian of their first parameter."""
+    drawn = [case for dtype in DTYPES for case in draw_cases("deep", (dtype,), seed_number=5, count=25)]
+    witnesses = [Witness(case, "cpu") for case in drawn]
+    alive = [witness.jacobian[next(iter(witness.network.offsets().values()))].any() for witness in witnesses]
+    assert sum(alive) >= 0.9 * len(drawn)
