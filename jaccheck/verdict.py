@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -96,6 +98,18 @@ class Breach:
     outcome: Outcome
     message: str
     worst: WorstEntry | None = None
+
+    @property
+    def symptom(self) -> str:
+        """What tells one fault under the same law from another: how the worst entry is off, else the message's words."""
+        if self.worst is None:
+            return " ".join(sorted(set(re.findall(r"[A-Za-z_]{3,}", self.message))))
+        actual, expected = self.worst.actual, self.worst.expected
+        if not isfinite(actual):
+            return "not finite"
+        near = abs(expected) / 64
+        candidates = {"nearly right": expected, "zero": 0.0, "negated": -expected}
+        return next((name for name, value in candidates.items() if abs(actual - value) <= near), "another value")
 
 
 @plain_data

@@ -38,4 +38,4 @@ def _share_entries(one: Tensor, other: Tensor) -> bool:
 
 def _addresses(tensor: Tensor) -> Tensor:
     offsets = torch.arange(_reach(tensor)).as_strided(tensor.shape, tensor.stride())
-    return tensor.data_ptr() + offsets.unique() * tensor.element_size()
+    return offsets.reshape(-1).mul(tensor.element_size()).add(tensor.data_ptr())

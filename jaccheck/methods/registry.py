@@ -121,6 +121,11 @@ def registered() -> dict[str, Method]:
     return dict(_REGISTRY)
 
 
+def forget(name: str) -> None:
+    """Takes a method out of the registry, for tests that register their own."""
+    _REGISTRY.pop(name, None)
+
+
 def find(name: str) -> Method:
     """The method of that name; `package.module:function` is imported first. Raises UnknownName."""
     if ":" in name:

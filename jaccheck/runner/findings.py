@@ -6,7 +6,7 @@ import hashlib
 import time
 
 from jaccheck.cases import Case, Integers
-from jaccheck.cases.reductions import shrink
+from jaccheck.cases.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge
 from jaccheck.methods import Method, find
@@ -31,11 +31,10 @@ def investigate(
     method = find(fault.method)
     kinds = {_kind(finding.case) for finding in known}
     found: list[Finding] = []
-    # The first suspect has been shrunk already when something is known.
-    for case in list(suspects.cases.values())[bool(known) :]:
-        if found and time.perf_counter() - started > profile.shrink_seconds:
+    for (symptom, _), case in sorted(suspects.cases.items(), key=lambda item: complexity(item[1])):
+        if time.perf_counter() - started > 2 * profile.shrink_seconds:
             break
-        finding = _finding(fault, method, case, profile)
+        finding = _finding(fault, symptom, method, case, profile)
         if _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
             found.append(finding)
@@ -43,23 +42,24 @@ def investigate(
     return found
 
 
-def breach_of(fault: Fault, method: Method, case: Case) -> Breach | None:
-    """How the method breaks this law in this way on a case, or None if it does not."""
+def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None = None) -> Breach | None:
+    """How the method breaks this law in this way (and with this symptom) on a case, or None if it does not."""
     try:
         verdict = judge(case, method, device=fault.device, witness=Witness(case, fault.device))
     except InvalidCase:
         return None
     for breach in verdict.breaches:
-        if (breach.law, breach.outcome) == (fault.law, fault.outcome):
+        if (breach.law, breach.outcome) == (fault.law, fault.outcome) and symptom in (None, breach.symptom):
             return breach
     return None
 
 
-def _finding(fault: Fault, method: Method, case: Case, profile: Profile) -> Finding:
-    smallest = shrink(
-        case, lambda smaller: breach_of(fault, method, smaller) is not None, seconds=profile.shrink_seconds
-    )
-    breach = breach_of(fault, method, smallest)
+def _finding(fault: Fault, symptom: str, method: Method, case: Case, profile: Profile) -> Finding:
+    def still_fails(smaller: Case) -> bool:
+        return breach_of(fault, method, smaller, symptom=symptom) is not None
+
+    smallest = shrink(case, still_fails, seconds=profile.shrink_seconds)
+    breach = breach_of(fault, method, smallest, symptom=symptom)
     if breach is None:
         # It does not fail again: still a finding, with the case as it was seen.
         breach = Breach(
@@ -85,10 +85,10 @@ def _identity(fault: Fault, case: Case) -> str:
 
 
 def _kind(case: Case) -> tuple[object, ...]:
-    """What tells two shrunk cases apart: everything but sizes, seeds and the family they came from."""
+    """What tells two shrunk cases apart: everything but sizes, order, seeds and family."""
     sizes = (case.batch_size, case.outputs)
     return (
-        tuple(layer.kind for _, layer in case.leaves()),
+        frozenset(layer.kind for _, layer in case.leaves()),
         tuple(min(size, 2) for size in sizes),
         case.dtype,
         isinstance(case.recipe, Integers),

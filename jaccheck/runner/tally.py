@@ -10,8 +10,8 @@ from jaccheck.cases.reductions import complexity
 from jaccheck.report import Cell, Spent, Totals
 from jaccheck.verdict import Breach, Outcome, Verdict
 
-MOST_SUSPECTS = 6
-"""Failing cases kept for one fault: they may be several faults of one method."""
+MOST_SUSPECTS = 24
+"""Failing cases kept for one fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class Fault:
 
 @dataclass(slots=True)
 class Suspects:
-    """Failing cases of one fault: the first, then the smallest of each further family × dtype."""
+    """Failing cases of one fault: the simplest for each symptom and set of layers, since they may be several faults."""
 
     seen: int = 0
-    cases: dict[tuple[str, str], Case] = field(default_factory=dict)
+    cases: dict[tuple[str, frozenset[str]], Case] = field(default_factory=dict)
 
-    def add(self, case: Case) -> None:
-        """Counts a failing case, and keeps it where it is the simplest of its family and dtype."""
+    def add(self, case: Case, symptom: str) -> None:
+        """Counts a failing case, and keeps it where it is the simplest of its kind."""
         self.seen += 1
-        key = (case.family, case.dtype)
+        key = (symptom, frozenset(layer.kind for _, layer in case.leaves()))
         kept = self.cases.get(key)
         if (kept is None and len(self.cases) < MOST_SUSPECTS) or (kept and complexity(case) < complexity(kept)):
             self.cases[key] = case
@@ -87,7 +87,7 @@ class Tally:
             if fault not in self.suspects:
                 self.suspects[fault] = Suspects()
                 new.append((fault, breach))
-            self.suspects[fault].add(case)
+            self.suspects[fault].add(case, breach.symptom)
         return new
 
     def spend(self, **seconds: float) -> None:
