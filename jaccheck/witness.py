@@ -10,9 +10,19 @@ import torch
 
 from jaccheck.cases import Case
 from jaccheck.methods import Method
-from jaccheck.oracle import Network, Order, arithmetic, backward, forward, is_exact, network, scaled
+from jaccheck.oracle import (
+    Network,
+    Order,
+    arithmetic,
+    backward,
+    difference_bound,
+    forward,
+    is_exact,
+    network,
+    scaled,
+)
 from jaccheck.oracle.arithmetic import Array
-from jaccheck.problem import Jacobians, Problem, build, round_sample
+from jaccheck.problem import Jacobians, Problem, Tensors, build, round_sample
 from jaccheck.verdict import Mode
 
 
@@ -40,11 +50,12 @@ class Witness:
     backward pass one sample's NaN would spread to all others.
     """
 
-    def __init__(self, case: Case, device: str) -> None:
+    def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
         self.case = case
         self.device = device
         self.seconds = Seconds()
-        self._tensors = round_sample(case)
+        self._tensors = tensors or round_sample(case)
+        self._changed: Witness | None = None
         started = time.perf_counter()
         self.network: Network = network(
             case,
@@ -65,6 +76,18 @@ class Witness:
     def problem(self) -> Problem:
         """A fresh problem with the numbers of this case."""
         return build(self.case, device=self.device, tensors=self._tensors)
+
+    @property
+    def changed(self) -> Witness:
+        """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
+
+        What is exact or within range stays so, since no magnitude changes.
+        """
+        if self._changed is None:
+            last = f"{self.case.linears()[-1][0]}.weight"
+            parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
+            self._changed = Witness(self.case, self.device, tensors=Tensors(self._tensors.X.flip(0), parameters))
+        return self._changed
 
     @property
     def jacobian(self) -> Array:
@@ -89,20 +112,13 @@ class Witness:
         if self.exact and not roundings and not step:
             return Expectation("exact", self._form.bound, 0)
         if step:
-            ahead = forward(self.network, self._ar, step=step)
-            bound = backward(self.network, ahead, self._ar, order=Order.ANY, step=step).bound
-            bound = bound + self._by_output(ahead.output_rounding / step) + self._ar.gamma(2) * np.abs(self.jacobian)
+            bound = difference_bound(self.network, self._ar, step)
         else:
             # With a certificate the forward pass is exact, but a scaled backward pass is not.
             ahead = forward(self.network, self._ar, exact=self.exact)
             form = backward(self.network, ahead, self._ar, order=order)
             bound = scaled(form, roundings, self._ar) if roundings else form.bound
         return Expectation("bound", bound, self._count_undecided(bound))
-
-    def _by_output(self, value: Array) -> Array:
-        """A number for each sample and output, repeated for every entry of every parameter."""
-        parts = [np.repeat(value.ravel(), int(np.prod(shape))) for shape in self.network.trainable.values()]
-        return np.concatenate(parts) if parts else np.zeros(0)
 
     def _count_undecided(self, bound: Array) -> int:
         """Entries where the bound is wider than the entry itself and than 2⁻⁸ of the parameter's largest."""

@@ -3,6 +3,7 @@
 from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
 from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
+from jaccheck.oracle.differences import difference_bound
 from jaccheck.oracle.network import Affine, Network, network
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Order",
     "arithmetic",
     "backward",
+    "difference_bound",
     "forward",
     "is_exact",
     "network",

@@ -1,7 +1,8 @@
 """Activations in closed form: value and slope at z, and how far either can be off when z is off by up to E.
 
-Every rule assumes the formula that is conventional for it (in its comment) and allows for the roundings in it. Where
-a slope jumps (a kink at 0) and |z| ≤ E, the slope is only known to lie between both sides.
+Every rule names in its docstring the formulas that it allows for, with the roundings in them; the one by which the
+reference itself evaluates is among them. Where a slope jumps (a kink at 0) and |z| ≤ E, the slope is only known to
+lie between both sides.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Activation(NamedTuple):
     """How far an evaluation anywhere on that interval is off by its own roundings."""
     slope: Array
     slope_error: Array
+    """How far the slope moves, and its evaluation is off by its own roundings, together."""
 
 
 Rule = Callable[[Layer, Array, Array, Arithmetic], Activation]
@@ -35,7 +37,8 @@ Rule = Callable[[Layer, Array, Array, Arithmetic], Activation]
 
 def activation(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
     """Value and slope of `layer` at z ± E. Raises KeyError for a layer without a rule."""
-    return _RULES[type(layer)](layer, z, E, ar)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _RULES[type(layer)](layer, z, E, ar)
 
 
 def has_rule(layer: Layer) -> bool:
@@ -43,20 +46,46 @@ def has_rule(layer: Layer) -> bool:
     return type(layer) in _RULES
 
 
-def _piecewise_linear(slope_below: float, z: Array, E: Array, ar: Arithmetic) -> Activation:
-    """max(z, 0) + slope·min(z, 0); slope at 0 as below it, as torch has it."""
-    slope = np.where(z > 0, 1.0, slope_below)
-    value = slope * z
-    moved = max(1.0, abs(slope_below)) * E
-    # Below zero: the slope is rounded to the dtype, then the product; 0 and 1 are exact.
-    rounded = (z - E <= 0) & (slope_below not in (0.0, 1.0))
-    rounding = np.where(rounded, ar.gamma(2) * (np.abs(value) + moved) + ar.eta, 0)
-    slope_error = _kink(z, E, abs(1 - slope_below)) + np.where(rounded, ar.gamma(1) * abs(slope_below), 0)
-    return Activation(value, moved, rounding, slope, slope_error)
-
-
-def _kink(z: Array, E: Array, jump: float) -> Array:
+def kink(z: Array, E: Array, jump: float) -> Array:
+    """The jump of the slope at 0 where z ± E reaches over it, and 0 elsewhere."""
     return np.where((np.abs(z) <= E) & (E > 0), jump, 0.0)
+
+
+def bell(distance: Array) -> Array:
+    """The slope of the sigmoid at that distance from 0, e⁻ᵈ/(1 + e⁻ᵈ)², which falls with distance."""
+    t = np.exp(-distance)
+    return np.asarray(t / np.square(1 + t))
+
+
+def _sigmoid_at(z: Array) -> Array:
+    t = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, 1, t) / (1 + t))
+
+
+def _nearest(z: Array, E: Array) -> Array:
+    """The smallest |z'| for z' in z ± E."""
+    return np.maximum(np.abs(z) - E, 0)
+
+
+def _constant(value: float, ar: Arithmetic) -> float:
+    """How far a constant that rounds to 0 in the dtype is off; infinite where it overflows."""
+    return np.inf if abs(value) > ar.largest else ar.eta if abs(value) < ar.eta else 0.0
+
+
+def _piecewise_linear(slope_below: float, z: Array, E: Array, ar: Arithmetic) -> Activation:
+    """z above zero, slope·z up to it; the slope and the product are rounded, but for those that are exact."""
+    steep = abs(slope_below)
+    above, touched = z + E > 0, z - E <= 0
+    moved = np.maximum(np.where(above, 1.0, 0.0), np.where(touched, steep, 0.0)) * E
+    slope = np.where(z > 0, 1.0, slope_below)
+    slope_error = kink(z, E, abs(1 - slope_below))
+    rounding = np.zeros_like(z)
+    if slope_below not in (0.0, 1.0, -1.0):
+        depth = np.maximum(E - z, 0)
+        lost = _constant(slope_below, ar)
+        rounding = np.where(touched, (ar.gamma(2) * steep + lost) * depth + ar.eta, 0)
+        slope_error = slope_error + np.where(touched, ar.gamma(1) * steep + lost, 0)
+    return Activation(slope * z, moved, rounding, slope, slope_error)
 
 
 def _relu(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
@@ -69,44 +98,52 @@ def _leaky_relu(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
 
 
 def _sigmoid(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
-    """1/(1 + e⁻ᶻ); slope a(1 − a) from the computed a."""
-    with np.errstate(over="ignore"):
-        below = np.exp(-np.abs(z))
-    a, rest = np.where(z >= 0, 1, below) / (1 + below), np.where(z >= 0, below, 1) / (1 + below)
-    slope = a * rest
-    # |σ''| ≤ σ', and σ' grows by at most eᴱ over the interval.
-    moved = np.minimum(slope * np.exp(np.minimum(E, 700)), 0.25) * E
-    rounding = ar.library * (a + moved) + ar.eta
-    Ea = moved + rounding
-    # slope = a(1 − a): the error of a, once through each factor, and three roundings.
-    slope_error = Ea * (np.abs(rest - a) + Ea) + ar.gamma(3) * (a + Ea) * (rest + Ea) + 3 * ar.eta
-    return Activation(a, moved, rounding, slope, slope_error)
+    """1/(1 + e⁻ᶻ); slope a(1 − a) from the computed a, or σ(z)σ(−z), or e⁻|ᶻ|/(1 + e⁻|ᶻ|)².
+
+    The first cancels near 1, so there its error is absolute; the second rounds twice as much as a itself.
+    """
+    a, tilt = _sigmoid_at(z), np.abs(np.tanh(z / 2))
+    slope = bell(np.abs(z))
+    moved = np.minimum(bell(_nearest(z, E)) * E, 1)
+    rounding = ar.library(1, 2) * np.minimum(a + moved, 1) + ar.eta
+    # |σ'(z') − σ'(z)| = |a' − a|·|1 − a − a'|, and |1 − 2a| is the tilt.
+    movement = np.minimum(moved * (tilt + moved), 0.25)
+    steepest = np.minimum(slope + movement, 0.25)
+    from_value = rounding * (np.minimum(tilt + 2 * moved, 1) + rounding)
+    from_slope = ar.library(2, 5) * steepest
+    error = np.maximum(from_value + ar.gamma(2) * (steepest + from_value), from_slope)
+    return Activation(a, moved, rounding, slope, movement + error + 3 * ar.eta)
 
 
 def _tanh(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
-    """tanh z; slope 1 − a² from the computed a, whose error is absolute because it cancels."""
-    a = np.tanh(z)
-    with np.errstate(over="ignore"):
-        slope = np.square(1 / np.cosh(z))
-    # |tanh''| ≤ 2·tanh', and tanh' grows by at most e²ᴱ over the interval.
-    moved = np.minimum(slope * np.exp(np.minimum(2 * E, 700)), 1.0) * E
-    rounding = ar.library * (np.abs(a) + moved) + ar.eta
-    Ea = moved + rounding
-    slope_error = Ea * (2 * np.abs(a) + Ea) + ar.gamma(2) * np.square(np.abs(a) + Ea) + ar.gamma(2) * (slope + Ea)
-    return Activation(a, moved, rounding, slope, slope_error + 3 * ar.eta)
+    """tanh z; slope 1 − a² or (1 − a)(1 + a) from the computed a, whose error is absolute because it cancels.
+
+    The reference takes 4t/(1 + t)² with t = e⁻²|ᶻ| where |a| ≥ 1/2: there it rounds less than 1 − a² may.
+    """
+    a, t = np.tanh(z), np.exp(-2 * np.abs(z))
+    slope = np.where(np.abs(a) < 0.5, 1 - np.square(a), 4 * t / np.square(1 + t))
+    moved = np.minimum(4 * bell(2 * _nearest(z, E)) * E, 2)
+    largest = np.minimum(np.abs(a) + moved, 1)
+    rounding = ar.library() * largest + ar.eta
+    movement = np.minimum(moved * (2 * np.abs(a) + moved), 1)
+    from_value = rounding * (2 * largest + rounding)
+    error = from_value + ar.gamma(2) * np.square(largest + rounding)
+    error += ar.gamma(3) * (np.minimum(slope + movement, 1) + from_value)
+    return Activation(a, moved, rounding, slope, movement + error + 3 * ar.eta)
 
 
 def _log_sigmoid(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
-    """min(z, 0) − log1p(e⁻|ᶻ|); slope 1/(1 + eᶻ), or 1 − e⁻|ᶻ|/(1 + e⁻|ᶻ|) below zero."""
-    below = np.exp(-np.abs(z))
-    value = np.minimum(z, 0) - np.log1p(below)
-    slope = np.where(z >= 0, below, 1) / (1 + below)
-    grown = np.minimum(slope * np.exp(np.minimum(E, 700)), 1.0)
-    moved = grown * E
-    # Two library calls, exp and log1p, then the rounding of the difference.
-    rounding = 2 * ar.library * (np.log1p(below) + moved) + ar.gamma(1) * (np.abs(value) + moved) + 2 * ar.eta
-    slope_error = np.minimum(grown, 0.25) * E + (ar.library + ar.gamma(3)) * (slope + moved) + 2 * ar.eta
-    return Activation(value, moved, rounding, slope, slope_error)
+    """min(z, 0) − log1p(e⁻|ᶻ|); slope 1/(1 + eᶻ), or t/(1 + t) above zero and 1 − t/(1 + t) below, t = e⁻|ᶻ|."""
+    value = np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))
+    slope = _sigmoid_at(-z)
+    nearest = _nearest(z, E)
+    steepest = _sigmoid_at(E - z)
+    moved = steepest * E
+    # exp, then log1p, which passes on at most the relative error it gets; then the rounding of the difference.
+    logarithm = ar.library(2) * np.log1p(np.exp(-nearest))
+    rounding = logarithm + ar.gamma(1) * (np.abs(value) + moved + logarithm) + 2 * ar.eta
+    movement = np.minimum(bell(nearest) * E, 1)
+    return Activation(value, moved, rounding, slope, movement + ar.library(1, 3) * steepest + 2 * ar.eta)
 
 
 def _elu(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
@@ -119,26 +156,25 @@ def _selu(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
 
 
 def _scaled_elu(scale: float, alpha: float, z: Array, E: Array, ar: Arithmetic) -> Activation:
-    """scale·(z above zero, α·expm1(z) up to it); slope scale, or scale·α·eᶻ."""
-    up = z > 0
-    exp = np.exp(np.minimum(z, 0))
-    below = scale * alpha * exp
-    value = np.where(up, scale * z, scale * alpha * np.expm1(np.minimum(z, 0)))
-    slope = np.where(up, scale, below)
-    # On the interval the slope below zero is at most |scale·α|·min(1, e^(z+E)).
-    below_at_most = abs(scale * alpha) * np.minimum(1, exp * np.exp(np.minimum(E, 700)))
-    steepest = np.maximum(np.where(z + E > 0, scale, 0), np.where(z - E <= 0, below_at_most, 0))
-    # The constants are rounded too: two for scale and α, two for the products.
-    factors = ar.gamma(4) if (scale != 1 or alpha != 1) else 0.0
-    touched = z - E <= 0
-    library = np.where(touched, ar.library, 0)
-    # eᶻ − 1 where expm1 is not used: then the error is relative to eᶻ.
-    moved = steepest * E
-    rounding = factors * (np.abs(value) + moved) + library * below_at_most + 2 * ar.eta
-    slope_error = np.where(touched, below_at_most * E, 0) + (factors + library) * (np.abs(slope) + below_at_most * E)
-    jump = abs(scale - scale * alpha)
-    slope_error = slope_error + _kink(z, E, jump) + 2 * ar.eta
-    return Activation(value, moved, rounding, slope, slope_error)
+    """scale·(z above zero, α·expm1(z) or α·(eᶻ − 1) up to it); slope scale, or scale·α·eᶻ."""
+    above, touched = z + E > 0, z - E <= 0
+    full = abs(scale * alpha)
+    value = np.where(z > 0, scale * z, scale * alpha * np.expm1(np.minimum(z, 0)))
+    slope = np.where(z > 0, scale, scale * alpha * np.exp(np.minimum(z, 0)))
+    # Up to zero the slope is at most that of the upper end of the interval.
+    curve = np.where(touched, full * np.exp(np.minimum(z + E, 0)), 0)
+    moved = np.maximum(np.where(above, scale, 0), curve) * E
+    # Roundings by constants: each of those that is no sign is rounded itself, and the products with it.
+    upper, lower = (2, 4) if scale != 1 else (0, 0 if alpha in (0.0, 1.0, -1.0) else 2)
+    lost = _constant(alpha, ar) + (2 + full) * ar.eta
+    # eᶻ − 1 is off by as much as eᶻ, expm1 by as much as itself; the magnitudes of both add up to 1.
+    rounding_below = np.where(touched, full * ar.library(1, 1 + lower) + lost, 0)
+    rounding_above = np.where(above & (upper > 0), ar.gamma(upper) * scale * (np.maximum(z, 0) + E) + ar.eta, 0)
+    movement = curve * np.minimum(E, 1) + kink(z, E, abs(scale - scale * alpha))
+    slope_below = np.where(touched, ar.library(1, lower) * curve + lost, 0)
+    slope_above = np.where(above & (upper > 0), ar.gamma(1) * scale, 0)
+    slope_error = movement + np.maximum(slope_below, slope_above)
+    return Activation(value, moved, np.maximum(rounding_below, rounding_above), slope, slope_error)
 
 
 _RULES: dict[type, Rule] = {

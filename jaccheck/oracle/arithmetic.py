@@ -1,18 +1,22 @@
 """The arithmetic that a bound is proven for, and what is assumed of it.
 
 Assumed of every method: each elementary operation in the case's dtype rounds with relative error at most u, or with
-absolute error at most η where it underflows (so flushing subnormals to zero is allowed); sums and products may come
-in any order, with or without fused multiply-add, and may accumulate in a wider format; library functions (exp, expm1,
-log1p, tanh) are within `LIBRARY_ULPS`. Not covered: TF32 and other formats coarser than the dtype says, Winograd
-convolutions, compilers that reassociate with division (fast-math).
+absolute error at most η where it underflows (so flushing a subnormal result to zero is allowed, reading a subnormal
+weight or input as zero is not); sums and products may come in any order, with or without fused multiply-add, and may
+accumulate in a wider format; library functions (exp, expm1, log1p, tanh) are within `LIBRARY_ULPS`, and a sigmoid is
+one exp and two roundings. Not covered: TF32 and other formats coarser than the dtype says, Winograd convolutions,
+compilers that reassociate with division or take approximate functions (fast-math).
 
 With n roundings in a row an error is at most γ_n = nu/(1 − nu) (Higham, Accuracy and Stability of Numerical
-Algorithms, section 3.1).
+Algorithms, section 3.1). Bounds are proven around the float64 reference, not around the truth: both are off, the
+reference by its own u = 2⁻⁵³, and since every bound is a convex function of u that is 0 at 0, the bound for the sum
+of both units is at least the sum of both bounds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log2, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +24,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 LIBRARY_ULPS = 4
-"""Units in the last place: SLEEF and MKL promise 1, CUDA 2, the sigmoid is built from one exp and two roundings."""
+"""Units in the last place: SLEEF, MKL and the C library promise 1, CUDA 2, numpy (for the reference) less than 4."""
+
+LARGEST_SEED = sqrt(2)
+"""The largest number that a method scales its whole backward pass by (the loss ‖f‖² of SqrtGGN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +39,16 @@ class Arithmetic:
     largest: float
     precision_bits: int
     smallest_exponent: int
+    """Every multiple of two to this power that is small enough is a number of the dtype, also when scaled."""
 
     def gamma(self, roundings: int) -> float:
         """γ_n, the relative error that n roundings in a row can add up to; infinite where nu reaches 1."""
         nu = roundings * self.u
         return nu / (1 - nu) if nu < 1 else np.inf
 
-    @property
-    def library(self) -> float:
-        """Relative error of a library function."""
-        return 2 * LIBRARY_ULPS * self.u
+    def library(self, calls: int = 1, roundings: int = 0) -> float:
+        """Relative error of so many library functions and further roundings in a row; an ulp is up to two of them."""
+        return self.gamma(2 * LIBRARY_ULPS * calls + roundings)
 
 
 _PRECISION = {
@@ -55,10 +62,16 @@ _PRECISION = {
 def arithmetic(dtype: str, *, smallest_seed: float = 1.0) -> Arithmetic:
     """The arithmetic of `dtype`; results that were computed scaled by as little as `smallest_seed` underflow sooner."""
     bits, smallest, largest = _PRECISION[dtype]
+    seed = min(1.0, smallest_seed)
     return Arithmetic(
         u=2.0**-bits + 2.0**-53,
-        eta=(2.0**smallest + 2.0**-1022) / min(1.0, smallest_seed),
-        largest=(2 - 2.0 ** (1 - bits)) * 2.0 ** (largest - 1),
+        eta=(2.0**smallest + 2.0**-1022) / seed,
+        largest=(2 - 2.0 ** (1 - bits)) * 2.0 ** (largest - 1) / LARGEST_SEED,
         precision_bits=bits,
-        smallest_exponent=smallest - bits + 1,
+        smallest_exponent=_smallest_kept_exactly(dtype, smallest, bits) + ceil(-log2(seed)),
     )
+
+
+def _smallest_kept_exactly(dtype: str, smallest_normal: int, bits: int) -> int:
+    """Subnormal numbers of float16 are kept by all hardware; those of wider formats may be flushed (AMX, for one)."""
+    return smallest_normal - bits + 1 if dtype == "float16" else smallest_normal

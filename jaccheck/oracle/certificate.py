@@ -3,6 +3,10 @@
 Every number here is an integer multiple of some power of two, its grain. If the sum of all absolute values that can
 ever be added up is at most 2^p grains, where p is the precision of the dtype, then every partial sum in every order
 is a number of that dtype, with or without fused multiply-add. So results must be equal, not close.
+
+Forward mode needs no sums of its own: where the sum of |A_L|···|A_1|·|a| is at most 2^p grains, so is each factor's
+part of it, |A_k|···|A_1|·|a|, for every unit that has any path to an output, since the rest of its path is at least
+one grain. Units without such a path may round, but must not overflow.
 """
 
 from __future__ import annotations
@@ -13,45 +17,63 @@ from jaccheck.cases import LeakyReLU, ReLU
 from jaccheck.oracle.arithmetic import Arithmetic, Array
 from jaccheck.oracle.network import Affine, Network
 
-SPARE_BITS = 8
-"""Room at the lower end of the exponent range, for methods that scale down by a power of two on the way."""
+SPARE_BITS = 1
+"""Room at the lower end of the exponent range, for a seed that is scaled down by a power of two and back."""
+
+_NO_GRAIN = 2**20
+"""The grain of zeros, which are multiples of every power of two."""
 
 
 def is_exact(net: Network, ar: Arithmetic) -> bool:
     """Whether forward and backward pass of `net` are exact in every order; the slope at a kink is then autograd's."""
-    ledger = _Ledger(ar)
+    if not all(isinstance(layer, Affine | ReLU | LeakyReLU) for layer in net.steps):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        ledger = _Ledger(ar)
+        _check_backward(net, _check_forward(net, ledger), ledger)
+        return ledger.holds
+
+
+def _check_forward(net: Network, ledger: _Ledger) -> list[tuple[Array, int]]:
+    """Enters all sums of the forward pass; the input of each step and its grain come back."""
     a, grain = net.X, _grain(net.X)
+    tangent = np.zeros_like(a)
     ledger.check(np.abs(a), grain)
     inputs: list[tuple[Array, int]] = []
     for layer in net.steps:
         inputs.append((a, grain))
         if isinstance(layer, Affine):
-            sums = np.abs(a) @ np.abs(layer.W).T + (0 if layer.b is None else np.abs(layer.b))
-            a = a @ layer.W.T + (0 if layer.b is None else layer.b)
-            grain = min(grain + _grain(layer.W), _grain(layer.b))
-        elif isinstance(layer, ReLU | LeakyReLU):
-            slope = _slope_below(layer)
-            sums = a = np.where(a > 0, a, slope * a)
-            grain += min(0, _grain(np.array([slope])))
+            W, b = np.abs(layer.W), np.zeros(len(layer.W)) if layer.b is None else layer.b
+            tangent = tangent @ W.T + np.maximum(np.max(np.abs(a), axis=1, keepdims=True, initial=0), 1)
+            sums, a = np.abs(a) @ W.T + np.abs(b), a @ layer.W.T + b
+            grain = min(grain + _grain(W), _grain(b))
         else:
-            return False
-        ledger.check(np.abs(sums), grain)
+            slope = _slope_below(layer)
+            ledger.check(np.array([max(1.0, abs(slope))]), min(0, _grain(np.array([slope]))))
+            tangent = tangent * max(1.0, abs(slope))
+            a = np.where(a > 0, a, slope * a)
+            sums, grain = np.abs(a), grain + min(0, _grain(np.array([slope])))
+        ledger.check(sums, grain)
+        ledger.check_range(tangent)
+    return inputs
+
+
+def _check_backward(net: Network, inputs: list[tuple[Array, int]], ledger: _Ledger) -> None:
+    """Enters all sums of the backward pass, with absolute values multiplied through from the outputs."""
     m, grain = np.broadcast_to(np.eye(net.C), (net.N, net.C, net.C)), 0
     for layer, (a, input_grain) in zip(reversed(net.steps), reversed(inputs), strict=True):
         if isinstance(layer, Affine):
-            ledger.check(
-                np.max(m, axis=2, initial=0) * np.max(np.abs(a), axis=1, initial=0)[:, None], grain + input_grain
-            )
+            largest_input = np.max(np.abs(a), axis=1, initial=0)[:, None]
+            ledger.check(np.max(m, axis=2, initial=0) * largest_input, grain + input_grain)
             m, grain = m @ np.abs(layer.W), grain + _grain(layer.W)
-        elif isinstance(layer, ReLU | LeakyReLU):
+        else:
             slope = _slope_below(layer)
             m = m * np.abs(np.where(a > 0, 1.0, slope))[:, None]
             grain += min(0, _grain(np.array([slope])))
         ledger.check(m, grain)
-    return ledger.holds
 
 
-def _slope_below(layer: ReLU | LeakyReLU) -> float:
+def _slope_below(layer: object) -> float:
     return layer.negative_slope if isinstance(layer, LeakyReLU) else 0.0
 
 
@@ -63,6 +85,7 @@ class _Ledger:
         self.holds = True
 
     def check(self, magnitude: Array, grain: int) -> None:
+        """Enters sums of multiples of 2^grain, the sum of the absolute values of each."""
         largest = float(np.max(magnitude, initial=0.0))
         if largest == 0:
             return
@@ -70,14 +93,16 @@ class _Ledger:
         self.holds &= grain - SPARE_BITS >= self._ar.smallest_exponent
         self.holds &= largest <= 2.0 ** min(self._ar.precision_bits + grain, 1023)
 
+    def check_range(self, magnitude: Array) -> None:
+        """Enters numbers that may round, but must not overflow."""
+        self.holds &= float(np.max(magnitude, initial=0.0)) <= self._ar.largest
 
-def _grain(values: Array | None) -> int:
-    """The exponent of the largest power of two that divides every nonzero value; 0 where all are zero."""
-    if values is None:
-        return 0
+
+def _grain(values: Array) -> int:
+    """The exponent of the largest power of two that divides every value."""
     mantissa, exponent = np.frexp(values[values != 0])
     if not mantissa.size:
-        return 0
+        return _NO_GRAIN
     whole = (mantissa * 2.0**53).astype(np.int64)
     trailing = np.log2((whole & -whole).astype(np.float64)).astype(np.int64)
     return int(np.min(exponent - 53 + trailing))

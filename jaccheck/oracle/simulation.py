@@ -1,0 +1,281 @@
+"""Conventional evaluations, operation by operation: what the bounds must hold for, as badly as they allow.
+
+A `Machine` has one dtype, one order of summation and one way to round. It rounds to nearest as hardware does, or it
+takes from every operation all that the assumptions in `arithmetic` leave it: a full relative error of u, always away
+from zero or towards it or at random, library functions off by whole ulps, results that underflow flushed to zero.
+Quantities are carried in a wider format (float64; for float64 the 80 bits of numpy's longdouble) and rounded after
+each operation. Shares no code with the bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jaccheck.cases import ELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.oracle.network import Affine, Network
+
+Wide = npt.NDArray[np.floating[Any]]
+
+_FORMATS = {"float64": (53, -1022), "float32": (24, -126), "bfloat16": (8, -126), "float16": (11, -14)}
+
+
+class Summation(Enum):
+    """In which order the terms of a sum are added."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+    PAIRWISE = "pairwise"
+    SHUFFLED = "shuffled"
+    FUSED = "fused"
+    """Forward, each product added without being rounded."""
+
+
+class Rounding(Enum):
+    """What an operation does to its exact result."""
+
+    NEAREST = "nearest"
+    AWAY = "away"
+    TOWARDS = "towards"
+    RANDOM = "random"
+
+
+@dataclass(slots=True)
+class Machine:
+    """Arithmetic in one dtype. `ulps` is how far library functions are off beside their rounding."""
+
+    dtype: str
+    summation: Summation = Summation.FORWARD
+    rounding: Rounding = Rounding.NEAREST
+    ulps: int = 0
+    seed: int = 0
+    generator: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.generator = np.random.default_rng(self.seed)
+
+    def wide(self, values: npt.ArrayLike) -> Wide:
+        """The same numbers in the format that carries them."""
+        wide: Wide = np.asarray(values, dtype=np.longdouble if self.dtype == "float64" else np.float64)
+        return wide
+
+    def spacing(self, x: Wide) -> Wide:
+        """The distance of neighbours in the dtype near x."""
+        bits, smallest = _FORMATS[self.dtype]
+        exponent = np.maximum(np.frexp(x)[1], smallest + 1) - bits
+        spacing: Wide = np.ldexp(self.wide(np.ones_like(x)), exponent)
+        return spacing
+
+    def round(self, exact: Wide) -> Wide:
+        """What an elementary operation with that exact result returns."""
+        bits, smallest = _FORMATS[self.dtype]
+        if self.rounding is Rounding.NEAREST:
+            unit = self.spacing(exact)
+            return np.asarray(np.rint(exact / unit) * unit)
+        sign = {
+            Rounding.AWAY: np.ones(exact.shape),
+            Rounding.TOWARDS: -np.ones(exact.shape),
+            Rounding.RANDOM: self.generator.integers(0, 1, exact.shape, endpoint=True) * 2 - 1,
+        }[self.rounding]
+        moved = exact * (1 + self.wide(sign) * 2.0**-bits)
+        return np.where(np.abs(exact) < 2.0**smallest, 0, moved)
+
+    def call(self, function: Callable[[Wide], Wide], x: Wide) -> Wide:
+        """A library function, off by up to `ulps` and its rounding."""
+        with np.errstate(over="ignore", under="ignore"):
+            exact = function(x)
+        off = self.generator.integers(-self.ulps, self.ulps, exact.shape, endpoint=True)
+        return np.where(np.isinf(exact), exact, self.round(exact) + off * self.spacing(exact))
+
+    def dot(self, x: Wide, y: Wide, start: Wide | None = None) -> Wide:
+        """The sum of x·y over the last axis, after broadcasting, with `start` added last."""
+        total = self._sum(x, y)
+        return total if start is None else self.round(total + start)
+
+    def _sum(self, x: Wide, y: Wide) -> Wide:
+        x, y = np.broadcast_arrays(x, y)
+        order = list(range(x.shape[-1]))
+        if self.summation is Summation.REVERSE:
+            order.reverse()
+        if self.summation is Summation.SHUFFLED:
+            self.generator.shuffle(order)
+        if self.summation is Summation.FUSED:
+            total = self.round(x[..., 0] * y[..., 0])
+            for i in order[1:]:
+                total = self.round(x[..., i] * y[..., i] + total)
+            return total
+        terms = [self.round(x[..., i] * y[..., i]) for i in order]
+        while len(terms) > 1:
+            if self.summation is Summation.PAIRWISE:
+                pairs = [self.round(a + b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
+                terms = pairs + terms[len(pairs) * 2 :]
+            else:
+                terms = [self.round(terms[0] + terms[1]), *terms[2:]]
+        return terms[0]
+
+
+Formula = Callable[[Machine, Layer, Wide], Wide]
+
+
+def value(m: Machine, layer: Layer, z: Wide) -> Wide:
+    """The activation at z by the formula of torch."""
+    one, below = m.wide(1.0), np.minimum(z, 0)
+    match layer:
+        case ReLU():
+            return np.maximum(z, 0)
+        case LeakyReLU(negative_slope=slope):
+            return np.where(z > 0, z, _times(m, _constant(m, slope), z))
+        case Sigmoid():
+            return m.round(one / m.round(one + m.call(np.exp, -z)))
+        case Tanh():
+            return m.call(np.tanh, z)
+        case LogSigmoid():
+            return m.round(below - m.call(np.log1p, m.call(np.exp, -np.abs(z))))
+        case ELU() | SELU():
+            upper, lower = _constants(m, layer)
+            return np.where(z > 0, _times(m, upper, z), _times(m, lower, m.call(np.expm1, below)))
+    raise ValueError(layer)
+
+
+def _constants(m: Machine, layer: Layer) -> tuple[Wide, Wide]:
+    if isinstance(layer, ELU):
+        return m.wide(1.0), _constant(m, layer.alpha)
+    scale, alpha = _constant(m, 1.0507009873554805), _constant(m, 1.6732632423543772)
+    return scale, m.round(scale * alpha)
+
+
+def _constant(m: Machine, constant: float) -> Wide:
+    return m.wide(constant) if abs(constant) in (0, 1) else m.round(m.wide(constant))
+
+
+def _times(m: Machine, constant: Wide, z: Wide) -> Wide:
+    return constant * z if abs(constant) in (0, 1) else m.round(constant * z)
+
+
+def value_by_exp(m: Machine, layer: Layer, z: Wide) -> Wide:
+    """The same, but ELU and SELU by eᶻ − 1."""
+    if not isinstance(layer, ELU | SELU):
+        return value(m, layer, z)
+    upper, lower = _constants(m, layer)
+    below = m.round(m.call(np.exp, np.minimum(z, 0)) - 1)
+    return np.where(z > 0, _times(m, upper, z), _times(m, lower, below))
+
+
+def slope(m: Machine, layer: Layer, z: Wide) -> Wide:
+    """The derivative at z by the formula of torch."""
+    one = m.wide(1.0)
+    match layer:
+        case ReLU():
+            return np.where(z > 0, one, 0)
+        case LeakyReLU(negative_slope=below):
+            return np.where(z > 0, one, _constant(m, below))
+        case Sigmoid():
+            a = value(m, layer, z)
+            return m.round(m.round(one - a) * a)
+        case Tanh():
+            return m.round(one - m.round(np.square(m.call(np.tanh, z))))
+        case LogSigmoid():
+            t = m.call(np.exp, -np.abs(z))
+            part = m.round(t / m.round(one + t))
+            return np.where(z < 0, m.round(one - part), part)
+        case ELU() | SELU():
+            upper, lower = _constants(m, layer)
+            return np.where(z > 0, upper, _times(m, lower, m.call(np.exp, np.minimum(z, 0))))
+    raise ValueError(layer)
+
+
+def slope_by_other_formula(m: Machine, layer: Layer, z: Wide) -> Wide:
+    """The derivative at z by another formula that is in use."""
+    one = m.wide(1.0)
+    match layer:
+        case Sigmoid():
+            t = m.call(np.exp, -np.abs(z))
+            return m.round(t / m.round(np.square(m.round(one + t))))
+        case Tanh():
+            a = m.call(np.tanh, z)
+            return m.round(m.round(one - a) * m.round(one + a))
+        case LogSigmoid():
+            return m.round(one / m.round(m.call(np.exp, z) + one))
+        case _:
+            return slope(m, layer, z)
+
+
+def slope_by_both_sides(m: Machine, layer: Layer, z: Wide) -> Wide:
+    """The derivative of a sigmoid as σ(z)·σ(−z)."""
+    if not isinstance(layer, Sigmoid):
+        return slope(m, layer, z)
+    return m.round(value(m, layer, z) * value(m, layer, -z))
+
+
+VALUES: tuple[Formula, ...] = (value, value_by_exp)
+SLOPES: tuple[Formula, ...] = (slope, slope_by_other_formula, slope_by_both_sides)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a machine evaluates the Jacobians of a network."""
+
+    value: Formula = value
+    slope: Formula = slope
+    forward_mode: bool = False
+    seed: float = 1.0
+    """Reverse mode starts from this multiple of unit vectors, and divides by it in the end."""
+
+
+def jacobians(net: Network, m: Machine, how: Evaluation) -> npt.NDArray[np.float64]:
+    """All Jacobians as one flat vector, like the closed form's."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        inputs, a = [], m.wide(net.X)
+        for layer in net.steps:
+            inputs.append(a)
+            a = _affine(m, layer, a) if isinstance(layer, Affine) else how.value(m, layer, a)
+        parts = (_forward_mode if how.forward_mode else _reverse_mode)(net, m, how, inputs)
+    found = [parts[name].astype(np.float64).ravel() for name in net.trainable]
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def _affine(m: Machine, layer: Affine, a: Wide) -> Wide:
+    b = None if layer.b is None else m.wide(layer.b)
+    return m.dot(a[:, None], m.wide(layer.W), b)
+
+
+def _reverse_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide]) -> dict[str, Wide]:
+    eye = m.wide(np.eye(net.C)) * _constant(m, how.seed)
+    delta: Wide = np.broadcast_to(eye, (net.N, net.C, net.C))
+    parts: dict[str, Wide] = {}
+    for layer, a in zip(reversed(net.steps), reversed(inputs), strict=True):
+        if isinstance(layer, Affine):
+            parts[f"{layer.path}.bias"] = delta
+            parts[f"{layer.path}.weight"] = m.round(delta[..., None] * a[:, None, None])
+            delta = m.dot(delta[:, :, None], m.wide(layer.W).T)
+        else:
+            delta = m.round(delta * how.slope(m, layer, a)[:, None])
+    if how.seed == 1:
+        return parts
+    return {name: m.round(part / _constant(m, how.seed)) for name, part in parts.items()}
+
+
+def _forward_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide]) -> dict[str, Wide]:
+    """Every tangent on its own, `(N, numbers, features)`, from its layer to the outputs."""
+    parts = {}
+    for index, (layer, a) in enumerate(zip(net.steps, inputs, strict=True)):
+        if not isinstance(layer, Affine):
+            continue
+        units = np.eye(len(layer.W))
+        by_weight = units[None, :, None, :] * a[:, None, :, None]
+        by_bias = np.broadcast_to(units, (net.N, *units.shape))
+        for name, tangent in (("weight", by_weight), ("bias", by_bias)):
+            numbers = a.shape[1] * len(units) if name == "weight" else len(units)
+            t = m.wide(tangent.reshape(net.N, numbers, len(units)))
+            for above, z in zip(net.steps[index + 1 :], inputs[index + 1 :], strict=True):
+                if isinstance(above, Affine):
+                    t = m.dot(t[:, :, None], m.wide(above.W))
+                else:
+                    t = m.round(t * how.slope(m, above, z)[:, None])
+            parts[f"{layer.path}.{name}"] = t.transpose(0, 2, 1)
+    return parts

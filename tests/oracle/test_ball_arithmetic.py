@@ -1,0 +1,235 @@
+"""The closed form against ball arithmetic: the network recomputed by python-flint, from nothing but its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaccheck.cases import (
+    ELU,
+    SELU,
+    Case,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    Normal,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from jaccheck.cases.strategies import cases
+from jaccheck.oracle import activations, arithmetic, backward, forward, is_exact, network
+from jaccheck.oracle.activations import activation
+from jaccheck.oracle.arithmetic import Arithmetic
+from jaccheck.oracle.network import Affine, Network
+from jaccheck.problem import round_sample
+
+flint = pytest.importorskip("flint")
+arb = flint.arb
+
+REFERENCE = Arithmetic(u=2.0**-53, eta=2.0**-1022, largest=1.7e308, precision_bits=53, smallest_exponent=-1022)
+"""What the reference itself rounds with: its own share of every bound."""
+
+
+@pytest.fixture(autouse=True)
+def _precision() -> Iterator[None]:
+    before, flint.ctx.prec = flint.ctx.prec, 600
+    yield
+    flint.ctx.prec = before
+
+
+def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
+    """φ(z) and φ′(z), each from its definition; at a kink the side that autograd takes."""
+    assert z > 0 or z <= 0, "precision too low to tell the side of a kink"
+    one, t = arb(1), (-abs(z)).exp()
+    match layer:
+        case ReLU():
+            return (z, one) if z > 0 else (arb(0), arb(0))
+        case LeakyReLU(negative_slope=below):
+            return (z, one) if z > 0 else (arb(below) * z, arb(below))
+        case Sigmoid():
+            return (one if z > 0 else t) / (1 + t), t / ((1 + t) * (1 + t))
+        case Tanh():
+            return z.tanh(), 4 * t * t / ((1 + t * t) * (1 + t * t))
+        case LogSigmoid():
+            return (-t.log1p(), t / (1 + t)) if z > 0 else (z - t.log1p(), 1 / (1 + t))
+        case ELU(alpha=alpha):
+            return (z, one) if z > 0 else (arb(alpha) * z.expm1(), arb(alpha) * z.exp())
+        case SELU():
+            scale, alpha = arb(1.0507009873554804934193349852946), arb(1.6732632423543772848170429916717)
+            return (scale * z, scale) if z > 0 else (scale * alpha * z.expm1(), scale * alpha * z.exp())
+    raise ValueError(layer)
+
+
+def true_jacobian(net: Network) -> list[arb]:
+    """Every entry of all Jacobians, flat, in the closed form's order."""
+    parts: dict[str, list[arb]] = {name: [] for name in net.trainable}
+    for x in net.X:
+        a, tape = [arb(float(number)) for number in x], []
+        for layer in net.steps:
+            if isinstance(layer, Affine):
+                tape.append(a)
+                a = [dot(row, a) for row in layer.W]
+                a = a if layer.b is None else [z + arb(float(b)) for z, b in zip(a, layer.b, strict=True)]
+            else:
+                both = [value_and_slope(layer, z) for z in a]
+                a = [value for value, _ in both]
+                tape.append([slope for _, slope in both])
+        for c in range(net.C):
+            delta = [arb(int(i == c)) for i in range(net.C)]
+            for layer, kept in zip(reversed(net.steps), reversed(tape), strict=True):
+                if isinstance(layer, Affine):
+                    if (name := f"{layer.path}.bias") in parts:
+                        parts[name] += delta
+                    if (name := f"{layer.path}.weight") in parts:
+                        parts[name] += [d * a for d in delta for a in kept]
+                    delta = [dot(column, delta) for column in layer.W.T]
+                else:
+                    delta = [d * slope for d, slope in zip(delta, kept, strict=True)]
+    return [entry for part in parts.values() for entry in part]
+
+
+def dot(numbers: np.ndarray, balls: list[arb]) -> arb:
+    return sum((arb(float(w)) * a for w, a in zip(numbers, balls, strict=True)), arb(0))
+
+
+def small(case: Case) -> Case:
+    """The case with at most three samples and six features everywhere."""
+
+    def shrink(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        return tuple(
+            replace(layer, layers=shrink(layer.layers))
+            if isinstance(layer, Sequential)
+            else replace(layer, out_features=min(layer.out_features, 6))
+            if isinstance(layer, Linear)
+            else layer
+            for layer in layers
+        )
+
+    in_shape = tuple(min(size, 6 if len(case.in_shape) == 1 else 2) for size in case.in_shape)
+    return replace(case, layers=shrink(case.layers), in_shape=in_shape, batch_size=min(case.batch_size, 3))
+
+
+def network_of(case: Case) -> Network:
+    """The oracle's network with the case's numbers as its dtype rounds them."""
+    rounded = round_sample(case)
+    numbers = {name: value.double().numpy() for name, value in rounded.parameters.items()}
+    return network(case, rounded.X.double().numpy(), numbers)
+
+
+def entries_outside(net: Network, ar: Arithmetic) -> int:
+    """How many entries of the closed form are not proven to lie within their bound of the truth."""
+    form = backward(net, forward(net, ar), ar)
+    within = [
+        not np.isfinite(bound) or abs(arb(float(entry)) - truth) <= arb(float(bound))
+        for entry, bound, truth in zip(form.jacobian, form.bound, true_jacobian(net), strict=True)
+    ]
+    return within.count(False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases().map(small))
+def test_the_closed_form_is_within_its_own_share_of_the_bound(case: Case) -> None:
+    """Every entry is as close to the true Jacobian as float64 alone, without the case's dtype, allows."""
+    assert entries_outside(network_of(case), REFERENCE) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases("smooth", dtypes=("float64",)).map(small))
+def test_the_closed_form_of_a_smooth_network_is_within_its_own_share_of_the_bound(case: Case) -> None:
+    """The same where every activation is a library function, and float64 has no lower dtype to hide in."""
+    assert entries_outside(network_of(case), REFERENCE) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases("generic").map(small))
+def test_a_certified_closed_form_is_the_truth(case: Case) -> None:
+    """Where the certificate holds, every entry equals the true one, and its bound is zero."""
+    net, ar = network_of(case), arithmetic(case.dtype)
+    if not is_exact(net, ar):
+        return
+    form = backward(net, forward(net, ar, exact=True), ar, exact=True)
+    assert np.all(form.bound == 0)
+    assert all(truth == arb(float(entry)) for entry, truth in zip(form.jacobian, true_jacobian(net), strict=True))
+
+
+SLOPES = st.sampled_from([0.01, 0.0, -0.0, 1.0, -1.0, 0.5, -0.3, 2.5, 1e6, -1e6, 1e-6, 1e-300])
+ALPHAS = st.sampled_from([1.0, 0.0, -1.0, 0.7, -0.7, 100.0, 1e6, 1e-6, 1e-300])
+LAYERS = st.one_of(
+    st.sampled_from([ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU()]),
+    st.builds(LeakyReLU, negative_slope=SLOPES),
+    st.builds(ELU, alpha=ALPHAS),
+)
+PLACES = st.one_of(
+    st.floats(-50, 50),
+    st.floats(-2000, 2000),
+    st.floats(-1e300, 1e300),
+    st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1e-310, -1e-310, 1e-30, -1e-30, -745.2, -746.0, 709.9, 1e300, -1e300]),
+)
+RADII = st.one_of(
+    st.floats(0, 2), st.floats(0, 3000), st.sampled_from([0.0, 5e-324, 1e-310, 1e-17, 1e-8, 750.0, 1600.0, 1e299])
+)
+DTYPES = st.sampled_from(["float64", "float32", "bfloat16", "float16"])
+
+
+def ends_outside(layer: Layer, z: float, E: float, at: float, ar: Arithmetic) -> list[str]:
+    """What is not proven at z' = z + at·E: the movement of the value, that of the slope."""
+    act = activation(layer, np.array([z]), np.array([E]), ar)
+    exact_z = arb(z) + arb(E) * arb(at)
+    (here, slope_here), (there, slope_there) = value_and_slope(layer, arb(z)), value_and_slope(layer, exact_z)
+    # float64 evaluates these bounds with roundings of its own, for which `rounded_up` makes up in the end.
+    slack, least = 1 + arb(2) ** -30, arb(2) ** -1022
+    found = []
+    if not (there - here).abs_lower() <= arb(float(act.moved[0])) * slack + least:
+        found.append("moved")
+    if not (slope_there - slope_here).abs_lower() <= arb(float(act.slope_error[0])) * slack + least:
+        found.append("slope_error")
+    return found
+
+
+@settings(max_examples=1500, deadline=None)
+@given(LAYERS, PLACES, RADII, st.sampled_from([-1.0, 1.0, -0.5, 0.5, 2.0**-20, -(2.0**-20), 0.9999]), DTYPES)
+def test_an_activation_moves_no_further_than_its_bound(layer: Layer, z: float, E: float, at: float, dtype: str) -> None:
+    """For every z' in z ± E the value is within `moved`, and the slope within `slope_error`, of those at z."""
+    assert ends_outside(layer, z, E, at, arithmetic(dtype)) == []
+
+
+@settings(max_examples=500, deadline=None)
+@given(LAYERS, PLACES)
+def test_the_reference_evaluates_activations_within_its_own_rounding(layer: Layer, z: float) -> None:
+    """Value and slope in float64 are within float64's own `rounding` and `slope_error` of the true ones."""
+    act = activation(layer, np.array([z]), np.zeros(1), REFERENCE)
+    value, slope = value_and_slope(layer, arb(z))
+    assert abs(arb(float(act.value[0])) - value) <= arb(float(act.rounding[0] + 2.0**-53 * abs(act.value[0])))
+    assert abs(arb(float(act.slope[0])) - slope) <= arb(float(act.slope_error[0])) + arb(2) ** -1022
+
+
+def test_a_bound_without_the_kink_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above fails if the slope of a ReLU is taken as known where z ± E reaches over 0."""
+    monkeypatch.setattr(activations, "kink", lambda z, E, jump: np.zeros_like(z))
+    assert ends_outside(ReLU(), -1e-9, 1e-8, 1.0, arithmetic("float32")) == ["slope_error"]
+
+
+def test_a_bound_for_the_middle_of_the_interval_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above fails if a sigmoid's steepest place on z ± E is taken to be z itself."""
+    monkeypatch.setattr(activations, "_nearest", lambda z, E: np.abs(z))
+    assert "moved" in ends_outside(Sigmoid(), 6.0, 3.0, -1.0, arithmetic("float64"))
+
+
+def test_a_closed_form_with_a_wrong_entry_is_caught() -> None:
+    """The check above fails if one weight is off by 2⁻⁴⁰ of itself after the truth was computed."""
+    layers = (Linear(out_features=3), Tanh(), Linear(out_features=2))
+    case = Case(layers=layers, in_shape=(2,), batch_size=2, recipe=Normal())
+    net = network_of(case)
+    truth = true_jacobian(net)
+    net.steps[2].W[0, 0] *= 1 + 2.0**-40
+    form = backward(net, forward(net, REFERENCE), REFERENCE)
+    triples = zip(form.jacobian, form.bound, truth, strict=True)
+    assert not all(abs(arb(float(entry)) - true) <= arb(float(bound)) for entry, bound, true in triples)
