@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from jaccheck.cases import Case
-from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, structure
+from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, observe_globals, restore_globals, structure
 from jaccheck.laws.laws import Law
 from jaccheck.methods import Method
 from jaccheck.verdict import Breach, Outcome, Verdict
@@ -29,9 +29,12 @@ def judge(
         seconds = time.perf_counter() - started
         message = f"{type(error).__name__}: {first_line(error)}"
         breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)
+        restore_globals(before["torch"], observe_globals(device))
         return _verdict(method, device, [breach], None, seconds)
     seconds = time.perf_counter() - started
-    trial = Trial(case, method, witness, problem, jacobians, before, observe(problem))
+    after = observe(problem)
+    restore_globals(before["torch"], after["torch"])
+    trial = Trial(case, method, witness, problem, jacobians, before, after)
     breaches = []
     for law in (structure, *laws):
         try:

@@ -1,7 +1,18 @@
 """What must hold of every method on every case, one law a function."""
 
+from jaccheck.laws.globals import observe_globals, restore_globals
 from jaccheck.laws.laws import LAWS, Law, first_line, structure
 from jaccheck.laws.state import observe
 from jaccheck.laws.trial import LawBroken, Trial
 
-__all__ = ["LAWS", "Law", "LawBroken", "Trial", "first_line", "observe", "structure"]
+__all__ = [
+    "LAWS",
+    "Law",
+    "LawBroken",
+    "Trial",
+    "first_line",
+    "observe",
+    "observe_globals",
+    "restore_globals",
+    "structure",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.verdict import WorstEntry
@@ -15,7 +16,7 @@ def outside(actual: Array, expected: Array, bound: Array) -> bool:
         return not bool(np.all(np.abs(actual - expected) <= bound)) and bool(_wrong(actual, expected, bound).any())
 
 
-def _wrong(actual: Array, expected: Array, bound: Array) -> Array:
+def _wrong(actual: Array, expected: Array, bound: Array) -> npt.NDArray[np.bool_]:
     with np.errstate(invalid="ignore", over="ignore"):
         fine = np.abs(actual - expected) <= bound
         fine |= np.isinf(bound)

@@ -1,47 +1,50 @@
-"""What a method may have changed: everything observable of the problem and of torch's global state, by name."""
+"""What a method may have changed: everything observable of the problem and of torch's global state.
+
+Observing is cheap and comparing is one `==` for each object; names are spelled out only where something differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
+from jaccheck.laws.globals import observe_globals
 from jaccheck.problem import Problem
 
-State = dict[str, object]
+State = dict[str, dict[str, object]]
+"""For each object by name (a module's path, a parameter, "X", "torch"): its aspects by name."""
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
-_GLOBAL_HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
-# Set by nn.Module.__init__ itself, compared in other ways, or caches of torch's own.
-_OWN = frozenset({"training", "_parameters", "_buffers", "_modules", "_is_full_backward_hook", *_HOOKS})
+# Forward, backward, and those of saving and loading, which differ from version to version.
+_HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks"))
+# Containers of nn.Module's own, which are observed piece by piece, and a flag that goes with hooks.
+_OWN = frozenset({"_parameters", "_buffers", "_modules", "_is_full_backward_hook", *_HOOKS})
 
 
 def observe(problem: Problem) -> State:
-    """Everything that should be the same after a call as before; values of tensors are compared by `values`."""
-    state: State = dict(_global_state(problem.X.device.type))
+    """Everything that should be the same after a call as before, but for the numbers in tensors."""
+    state: State = {"torch": observe_globals(problem.X.device.type), "X": _tensor(problem.X)}
     for path, module in problem.model.named_modules():
-        state[f"{path or 'model'}.training"] = module.training
-        state[f"{path or 'model'} hooks"] = sum(len(getattr(module, kind, ())) for kind in _HOOKS)
-        for attribute in vars(module).keys() - _OWN:
-            state[f"{path or 'model'} attribute {attribute}"] = _simple(vars(module)[attribute])
-        for name, parameter in module._parameters.items():
+        attributes = vars(module)
+        aspects: dict[str, object] = {name: _simple(attributes[name]) for name in attributes.keys() - _OWN}
+        aspects["hooks"] = sum(len(attributes.get(kind, ())) for kind in _HOOKS)
+        state[f"module {path!r}"] = aspects
+        for name, parameter in attributes["_parameters"].items():
             if parameter is not None:
-                state.update(_tensor_state(f"{path}.{name}", parameter))
-    state.update(_tensor_state("X", problem.X))
+                state[f"{path}.{name}"] = _tensor(parameter)
     return state
 
 
-def _tensor_state(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, object]]:
-    yield f"{name} identity", id(tensor)
-    yield f"{name}.requires_grad", tensor.requires_grad
-    yield f"{name}.grad", tensor.grad is not None
-    yield (
-        f"{name} hooks",
-        len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ()),
-    )
-    for attribute in vars(tensor):
-        yield f"{name} attribute {attribute}", True
+def _tensor(tensor: torch.Tensor) -> dict[str, object]:
+    hooks = len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ())
+    return {
+        "identity": id(tensor),
+        "requires_grad": tensor.requires_grad,
+        "grad": tensor.grad is not None,
+        "hooks": hooks,
+        **dict.fromkeys(vars(tensor), True),
+    }
 
 
 def _simple(value: object) -> object:
@@ -49,45 +52,35 @@ def _simple(value: object) -> object:
     return value if isinstance(value, bool | int | float | str | type(None)) else id(value)
 
 
-def _global_state(device: str) -> Iterator[tuple[str, object]]:
-    yield "torch's random generator", torch.get_rng_state().numpy().tobytes()
-    if device == "cuda":
-        yield "CUDA's random generator", torch.cuda.get_rng_state().numpy().tobytes()
-    yield "grad mode", torch.is_grad_enabled()
-    yield "inference mode", torch.is_inference_mode_enabled()
-    yield "default dtype", torch.get_default_dtype()
-    yield "number of threads", torch.get_num_threads()
-    yield "deterministic algorithms", torch.are_deterministic_algorithms_enabled()
-    yield "anomaly mode", torch.is_anomaly_enabled()
-    for kind in _GLOBAL_HOOKS:
-        yield f"global {kind}", len(getattr(nn.modules.module, kind, ()))
-
-
 def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[str]:
     """One phrase for each change from `before` to `after` that `leaves` does not name."""
-    changes = []
-    for name in before.keys() | after.keys():
-        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        if old == new or _kind(name) in leaves:
+    changes: list[str] = []
+    for owner in before.keys() | after.keys():
+        old, new = before.get(owner), after.get(owner)
+        if old == new:
             continue
-        if isinstance(old, bytes) or name.endswith("identity"):
-            changes.append(f"{name} changed")
-        elif old is _ABSENT:
-            changes.append(f"{name} is left behind")
-        elif new is _ABSENT:
-            changes.append(f"{name} is gone")
+        if old is None or new is None:
+            changes.append(f"{owner} {'is new' if old is None else 'is gone'}")
         else:
-            changes.append(f"{name}: {old} before, {new} after")
+            changes += [_phrase(owner, aspect, old, new) for aspect in _differing(old, new) if aspect not in leaves]
     return sorted(changes)
 
 
+def _differing(old: dict[str, object], new: dict[str, object]) -> Iterable[str]:
+    return (name for name in old.keys() | new.keys() if old.get(name, _ABSENT) != new.get(name, _ABSENT))
+
+
+def _phrase(owner: str, aspect: str, old: dict[str, object], new: dict[str, object]) -> str:
+    if aspect not in old:
+        return f"{owner}: attribute {aspect} is left behind"
+    if aspect not in new:
+        return f"{owner}: attribute {aspect} is gone"
+    was, now = old[aspect], new[aspect]
+    if aspect == "grad":
+        return f"{owner}.grad is {'left behind' if now else 'gone'}"
+    if isinstance(was, bytes | tuple) or aspect == "identity":
+        return f"{owner}: {aspect} changed"
+    return f"{owner}: {aspect} was {was}, is {now}"
+
+
 _ABSENT = object()
-
-
-def _kind(name: str) -> str:
-    """What `Method.leaves` calls it: "grad", "hooks", or the attribute's name."""
-    if name.endswith(".grad"):
-        return "grad"
-    if name.endswith(" hooks"):
-        return "hooks"
-    return name.rpartition(" attribute ")[2]
