@@ -1,8 +1,8 @@
 """The exactness certificate: a proof that on this case no evaluation, in any order, rounds anything.
 
 Every number here is an integer multiple of some power of two, its grain. If the sum of all absolute values that can
-ever be added up is at most 2^p grains, where p is the precision of the dtype, then every partial sum in every order
-is a number of that dtype, with or without fused multiply-add. So results must be equal, not close.
+ever be added up is at most 2^p grains (below, for float64), where p is the precision of the dtype, then every partial
+sum in every order is a number of that dtype, with or without fused multiply-add. So results must be equal, not close.
 
 Forward mode needs no sums of its own: where the sum of |A_L|···|A_1|·|a| is at most 2^p grains, so is each factor's
 part of it, |A_k|···|A_1|·|a|, for every unit that has any path to an output, since the rest of its path is at least
@@ -91,7 +91,9 @@ class _Ledger:
             return
         self.holds &= largest <= self._ar.largest
         self.holds &= grain - SPARE_BITS >= self._ar.smallest_exponent
-        self.holds &= largest <= 2.0 ** min(self._ar.precision_bits + grain, 1023)
+        limit = 2.0 ** min(self._ar.precision_bits + grain, 1023)
+        # The sum itself was formed in float64, where one beyond 2⁵³ grains may have been rounded down to that.
+        self.holds &= largest < limit or (largest == limit and self._ar.precision_bits < 53)
 
     def check_range(self, magnitude: Array) -> None:
         """Enters numbers that may round, but must not overflow."""

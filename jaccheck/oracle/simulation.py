@@ -23,6 +23,7 @@ from jaccheck.oracle.network import Affine, Network
 Wide = npt.NDArray[np.floating[Any]]
 
 _FORMATS = {"float64": (53, -1022), "float32": (24, -126), "bfloat16": (8, -126), "float16": (11, -14)}
+"""Precision in bits, and the exponent of the smallest normal number e; beyond 2^(2 − e) numbers are infinite."""
 
 
 class Summation(Enum):
@@ -67,7 +68,7 @@ class Machine:
     def spacing(self, x: Wide) -> Wide:
         """The distance of neighbours in the dtype near x."""
         bits, smallest = _FORMATS[self.dtype]
-        exponent = np.maximum(np.frexp(x)[1], smallest + 1) - bits
+        exponent = np.where(x == 0, smallest + 1, np.maximum(np.frexp(x)[1], smallest + 1)) - bits
         spacing: Wide = np.ldexp(self.wide(np.ones_like(x)), exponent)
         return spacing
 
@@ -76,14 +77,18 @@ class Machine:
         bits, smallest = _FORMATS[self.dtype]
         if self.rounding is Rounding.NEAREST:
             unit = self.spacing(exact)
-            return np.asarray(np.rint(exact / unit) * unit)
+            return self._within_range(np.asarray(np.rint(exact / unit) * unit))
         sign = {
             Rounding.AWAY: np.ones(exact.shape),
             Rounding.TOWARDS: -np.ones(exact.shape),
             Rounding.RANDOM: self.generator.integers(0, 1, exact.shape, endpoint=True) * 2 - 1,
         }[self.rounding]
         moved = exact * (1 + self.wide(sign) * 2.0**-bits)
-        return np.where(np.abs(exact) < 2.0**smallest, 0, moved)
+        return self._within_range(np.where(np.abs(exact) < 2.0**smallest, 0, moved))
+
+    def _within_range(self, x: Wide) -> Wide:
+        limit = np.ldexp(self.wide(1.0), 2 - _FORMATS[self.dtype][1])
+        return np.where(np.abs(x) >= limit, np.copysign(np.inf, x), x)
 
     def call(self, function: Callable[[Wide], Wide], x: Wide) -> Wide:
         """A library function, off by up to `ulps` and its rounding."""
