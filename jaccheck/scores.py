@@ -41,9 +41,11 @@ class FaultScore:
     base: str
     expected: tuple[str, ...]
     tried: Count = 0
-    """Cases that it was run on, up to the last judge's kill."""
+    """Cases that it does not refuse, up to the last judge's kill."""
+    triggered: Count = 0
+    """Cases among them that have what triggers it; on all others it does what its base does."""
     differed: Count = 0
-    """Cases among them in which it raised, or returned something else than its base, bit by bit."""
+    """Cases among those in which it raised, or returned something else than its base, bit by bit."""
     jaccheck: Kill | None = None
     allclose: Kill | None = None
     assert_close: Kill | None = None
@@ -106,6 +108,11 @@ class SelftestReport:
     def survivors(self) -> tuple[FaultScore, ...]:
         """The faults that jaccheck did not see."""
         return tuple(fault for fault in self.faults if fault.jaccheck is None)
+
+    @property
+    def visible(self) -> tuple[FaultScore, ...]:
+        """The faults that change what is returned: the only ones that a comparison of results could ever see."""
+        return tuple(fault for fault in self.faults if fault.differed)
 
     @property
     def is_clean(self) -> bool:

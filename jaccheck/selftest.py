@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,11 +82,11 @@ def score(
                 bench = _Bench(Witness(case, DEVICE), laws_of(position, case))
             except InvalidCase:
                 overflowing += 1
-                continue
-            for trial in trials:
-                trial.meet(bench, position + 1)
-            for method in rightful:
-                tally.add(bench, method)
+            else:
+                for trial in trials:
+                    trial.meet(bench, position + 1)
+                for method in rightful:
+                    tally.add(bench, method)
             on_case(position + 1, len(cases))
     scores = tuple(trial.score for trial in trials)
     return SelftestReport(
@@ -181,6 +182,8 @@ class _Bench:
         self.witness = witness
         self.laws = laws
         self._reference: Jacobians | None = None
+        self.template = witness.problem()
+        """Only looked at, by the triggers of faults."""
         self._right: dict[str, _Result] = {}
         self._passes: dict[tuple[str, Judge], bool] = {}
 
@@ -209,28 +212,26 @@ class _Bench:
     def call(self, method: Method) -> _Result:
         """The result alone."""
         recorder, before = _Recorder(method), observe_globals(DEVICE)
-        try:
+        with suppress(Exception):  # the recorder has kept it
             recorder.method().compute(self.witness.problem())
-        except Exception:
-            pass
         restore_globals(before, observe_globals(DEVICE))
         return recorder.result or _Result({})
 
-    def right(self, base: str) -> _Result:
-        """What the unspoilt method returns."""
-        if base not in self._right:
-            self._right[base] = self.call(find(base))
-        return self._right[base]
+    def right(self, base: Method) -> _Result:
+        """What an unspoilt method returns."""
+        if base.name not in self._right:
+            self._right[base.name] = self.call(base)
+        return self._right[base.name]
 
-    def passes(self, base: str, name: Judge) -> bool:
-        """Whether a judge lets the unspoilt method pass."""
-        if (base, name) not in self._passes:
+    def passes(self, base: Method, name: Judge) -> bool:
+        """Whether a judge lets an unspoilt method pass."""
+        if (base.name, name) not in self._passes:
             if name == "jaccheck":
-                passed = not _is_alarm(self.judge(find(base))[0])
+                passed = not _is_alarm(self.judge(base)[0])
             else:
                 passed = not _TOLERANCES[name](self.right(base), self.reference)
-            self._passes[base, name] = passed
-        return self._passes[base, name]
+            self._passes[base.name, name] = passed
+        return self._passes[base.name, name]
 
 
 def _is_alarm(verdict: Verdict) -> bool:
@@ -299,29 +300,36 @@ class _FaultTrial:
             expected=tuple(sorted(fault.expected)),
         )
         self._method = fault.method()
+        self._base = find(fault.base)
+        self._is_triggered = fault.when
 
     def meet(self, bench: _Bench, position: int) -> None:
         """Every judge that has not killed it yet looks at its result on one case."""
         waiting = [name for name in JUDGES if self.score.kill(name) is None]
         if not waiting or self._method.refuses(bench.case, DEVICE):
             return
-        kills: dict[str, Kill] = {}
+        self.score = replace(self.score, tried=self.score.tried + 1)
+        if not self._is_triggered(bench.template):
+            return
+        kills: dict[str, Any] = {}
         if "jaccheck" in waiting:
             verdict, result = bench.judge(self._method)
-            if _is_alarm(verdict) and bench.passes(self.score.base, "jaccheck"):
+            if _is_alarm(verdict) and bench.passes(self._base, "jaccheck"):
                 laws = tuple(breach.law for breach in verdict.breaches)
                 kills["jaccheck"] = _kill(bench, position, laws, verdict.outcome, verdict.message)
         else:
             result = bench.call(self._method)
-        differs = not result.is_identical(bench.right(self.score.base))
+        differs = not result.is_identical(bench.right(self._base))
         for name in waiting:
             if name == "jaccheck" or not differs:
                 continue
             found = _TOLERANCES[name](result, bench.reference)
-            if found and bench.passes(self.score.base, name):
+            if found and bench.passes(self._base, name):
                 outcome = Outcome.CRASHED if result.error else Outcome.DISAGREES
                 kills[name] = _kill(bench, position, (found[0],), outcome, found[1])
-        self.score = replace(self.score, tried=self.score.tried + 1, differed=self.score.differed + differs, **kills)
+        self.score = replace(
+            self.score, triggered=self.score.triggered + 1, differed=self.score.differed + differs, **kills
+        )
 
 
 def _kill(bench: _Bench, position: int, laws: tuple[str, ...], outcome: Outcome, message: str) -> Kill:

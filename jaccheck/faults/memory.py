@@ -31,7 +31,7 @@ def view_of_the_input(problem: Problem, J: Jacobians) -> Jacobians:
     return J | {"0.weight": problem.X.detach()[:, None, None, :]}
 
 
-@fault(expected={"no aliasing"}, base="batch_grad_loop", when=lambda problem: problem.N > 0)
+@fault(expected={"no aliasing", "repeatability"}, base="batch_grad_repeated", when=lambda problem: problem.N > 0)
 def view_as_gradient(problem: Problem, J: Jacobians) -> Jacobians:
     """A parameter's .grad is a view of the Jacobian that is returned, so zero_grad zeroes it."""
     name, p = next(iter(problem.parameters.items()))

@@ -13,6 +13,7 @@ from jaccheck.faults.registry import fault
 from jaccheck.problem import Jacobians, Problem
 
 purity = frozenset({"purity"})
+purity_or_repeatability = frozenset({"purity", "repeatability"})
 
 
 def _first_linear(problem: Problem) -> nn.Linear:
@@ -139,7 +140,7 @@ def attribute_of_a_module(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=purity, base="batch_grad_loop")
+@fault(expected=purity, base="batch_grad_repeated")
 def undeclared_attribute_of_a_parameter(problem: Problem, J: Jacobians) -> Jacobians:
     """Beside the grad_batch that BackPACK declares, a parameter keeps a second attribute."""
     next(iter(problem.parameters.values())).batch_l2 = torch.zeros(problem.N)  # type: ignore[attr-defined]
@@ -153,7 +154,7 @@ def input_made_to_require_grad(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=purity, when=has_frozen)
+@fault(expected=purity_or_repeatability, when=has_frozen)
 def unfrozen_parameters(problem: Problem, J: Jacobians) -> Jacobians:
     """Frozen parameters require a gradient afterwards."""
     problem.model.requires_grad_(True)
@@ -168,7 +169,7 @@ def replaced_parameters(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=purity)
+@fault(expected=purity_or_repeatability)
 def inserted_layer(problem: Problem, J: Jacobians) -> Jacobians:
     """A layer without parameters is put before the others."""
     problem.model.insert(0, nn.Identity())  # type: ignore[operator]

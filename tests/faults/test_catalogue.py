@@ -1,0 +1,114 @@
+"""Each fault of the catalogue is real: it differs from the method that it spoils, and only where it is triggered."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+import pytest
+
+from jaccheck.cases import Case
+from jaccheck.cases.families import all_boundary_cases
+from jaccheck.faults import Fault, catalogue
+from jaccheck.faults.registry import LAW_NAMES, always
+from jaccheck.laws import LawBroken, Trial, observe, restore_globals
+from jaccheck.laws.laws import no_aliasing, structural_fault
+from jaccheck.laws.state import undeclared_changes
+from jaccheck.methods import Method, find
+from jaccheck.problem import Problem
+from jaccheck.witness import Witness
+
+FAULTS = catalogue()
+RARE = [name for name, fault in FAULTS.items() if fault.when is not always]
+CASES = tuple(all_boundary_cases())
+
+
+def behaviour(method: Method, case: Case) -> tuple[object, ...]:
+    """All that can be observed of two calls on one model: results, changes of state, shared memory."""
+    witness = Witness(case, "cpu")
+    problem = witness.problem()
+    before = observe(problem)
+    try:
+        jacobians = method.compute(problem)
+    except Exception as error:
+        return "raised", type(error).__name__
+    after = observe(problem)
+    restore_globals(before["torch"], after["torch"])
+    if fault := structural_fault(witness, jacobians):
+        return "structure", fault
+    trial = Trial(case, method, witness, problem, jacobians, before, after)
+    changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
+    changes += witness.changed_values(problem)
+    try:
+        no_aliasing(trial)
+        shared = ""
+    except LawBroken as broken:
+        shared = str(broken)
+    # Adding 0 makes −0 and 0 the same bytes.
+    first = (witness.flat(jacobians) + 0.0).tobytes()
+    try:
+        again = method.compute(Problem(problem.model, witness.changed.problem().X, problem.C))
+    except Exception as error:
+        return first, changes, shared, "raised", type(error).__name__
+    restore_globals(before["torch"], observe(problem)["torch"])
+    second, kept = (witness.flat(again) + 0.0).tobytes(), (witness.flat(jacobians) + 0.0).tobytes()
+    return first, changes, shared, second, kept == first
+
+
+def accepted(fault: Fault) -> list[Case]:
+    """The boundary cases that the faulty method claims to cover."""
+    method = fault.method()
+    return [case for case in CASES if not method.refuses(case, "cpu")]
+
+
+def is_triggered(fault: Fault, case: Case) -> bool:
+    return fault.when(Witness(case, "cpu").problem())
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != "stale_weights"])
+def test_a_fault_is_real(name: str) -> None:
+    """There is a boundary case on which it does something else than its base."""
+    fault = FAULTS[name]
+    triggered = (case for case in accepted(fault) if is_triggered(fault, case))
+    assert any(behaviour(fault.method(), case) != behaviour(find(fault.base), case) for case in triggered)
+
+
+def test_stale_weights_are_real() -> None:
+    """After the weights have changed, it returns what it returned before; its base does not."""
+    case = next(case for case in CASES if len(case.linears()) == 2)
+    results = []
+    for method in (FAULTS["stale_weights"].method(), find("closed_form")):
+        witness = Witness(case, "cpu")
+        problem = witness.problem()
+        first = witness.flat(method.compute(problem))
+        problem.model.get_parameter(f"{case.linears()[-1][0]}.weight").data.neg_()
+        results.append((first == witness.flat(method.compute(problem))).all())
+    assert results == [True, False]
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_a_rare_fault_is_right_elsewhere(name: str) -> None:
+    """On cases that do not trigger it, it does what its base does, bit by bit."""
+    fault = FAULTS[name]
+    others = list(islice((case for case in accepted(fault) if not is_triggered(fault, case)), 3))
+    assert others
+    for case in others:
+        assert behaviour(fault.method(), case) == behaviour(find(fault.base), case), case
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_says_what_it_is(name: str) -> None:
+    """A summary of one sentence, known laws, and a name that no method has."""
+    fault = FAULTS[name]
+    assert fault.summary.endswith(".")
+    assert fault.expected
+    assert fault.expected <= LAW_NAMES
+    assert fault.method().name == f"fault:{name}"
+
+
+def test_there_are_faults_of_every_kind() -> None:
+    """At least five in each file, and each law has a fault that only it can see."""
+    kinds = [fault.kind for fault in FAULTS.values()]
+    assert min(map(kinds.count, set(kinds))) >= 5
+    alone = [fault.expected for fault in FAULTS.values() if len(fault.expected) == 1]
+    assert set().union(*alone) == LAW_NAMES

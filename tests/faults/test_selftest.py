@@ -1,0 +1,111 @@
+"""The checks see every fault and call nothing right wrong; and the selftest can fail: no law of them is idle."""
+
+from __future__ import annotations
+
+import pytest
+
+from jaccheck.cases import Case
+from jaccheck.cases.families import boundary_cases
+from jaccheck.commands.selftest import quick_cases
+from jaccheck.faults import Fault, catalogue
+from jaccheck.laws import LAWS
+from jaccheck.laws.laws import Law
+from jaccheck.methods import choose
+from jaccheck.plain import from_json, to_json
+from jaccheck.profiles import PROFILES
+from jaccheck.scores import JUDGES, SelftestReport
+from jaccheck.selftest import repeating_every, score, without
+
+FAULTS = catalogue()
+LAW_NAMES = {
+    "agreement": "agreement",
+    "purity": "purity",
+    "no_aliasing": "no aliasing",
+    "repeatability": "repeatability",
+}
+QUICK = repeating_every(PROFILES["quick"].repeat_every)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return quick_cases(0)
+
+
+@pytest.fixture(scope="module")
+def report(cases: list[Case]) -> SelftestReport:
+    return score(cases, FAULTS.values(), (), laws_of=QUICK)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_killed(report: SelftestReport, name: str) -> None:
+    """Under the quick profile, and by a law that is meant to see it."""
+    fault = next(fault for fault in report.faults if fault.name == name)
+    assert fault.jaccheck is not None, f"{name} survived: {fault.summary}"
+    assert set(fault.expected) & set(fault.jaccheck.laws), fault.jaccheck
+
+
+def test_no_right_method_is_called_wrong(cases: list[Case]) -> None:
+    """On every third case of the quick profile, by every method that can run here."""
+    found = score(cases[::3], (), choose(()), laws_of=QUICK)
+    assert found.alarms == ()
+    modes = {each.mode: each for each in found.false_alarms if each.judge == "jaccheck"}
+    assert modes["exact"].results > 1000
+    assert modes["bound"].results > 500
+    assert all(each.upper_limit < 0.01 for each in modes.values())
+
+
+def test_tolerances_miss_what_they_cannot_see(report: SelftestReport) -> None:
+    """Small relative errors and all side effects pass torch's default tolerances; no visible crash does."""
+    survivors = {fault.name: fault for fault in report.faults if fault.allclose is None}
+    assert {"relative_error_1e_6", "relative_error_1e_12", "small_entries_dropped"} <= survivors.keys()
+    assert {fault.name for fault in report.faults if fault.kind == "state"} <= survivors.keys()
+    assert all(fault.allclose for fault in report.visible if fault.kind in ("values", "structure", "crashes"))
+
+
+def test_a_report_survives_json(report: SelftestReport) -> None:
+    """What is written is read back."""
+    assert from_json(SelftestReport, to_json(report), where="here") == report
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_no_law_is_idle(report: SelftestReport, cases: list[Case], law: Law) -> None:
+    """Without a law the faults that only it can see survive, on the very cases on which they were killed."""
+    only = {fault.name: fault for fault in report.faults if fault.expected == (LAW_NAMES[law.__name__],)}
+    assert only
+    for name, fault in only.items():
+        assert fault.jaccheck is not None
+        killer = cases[fault.jaccheck.after - 1]
+        assert not score([killer], [FAULTS[name]], ()).survivors, name
+        assert score([killer], [FAULTS[name]], (), laws_of=without(law)).survivors, name
+
+
+def test_a_false_alarm_is_counted() -> None:
+    """A wrong method given as a right one is an alarm, and the report is not clean."""
+    found = score(boundary_cases("generic", "float32"), (), [FAULTS["sign"].method()])
+    assert {each.judge: each.alarms for each in found.false_alarms if each.mode == "exact"} == dict.fromkeys(JUDGES, 3)
+    assert len(found.alarms) == 3
+    assert not found.is_clean
+
+
+def test_a_fault_that_changes_nothing_survives() -> None:
+    """Every judge lets it live, also where its tolerance calls the base wrong: a false alarm kills nothing."""
+    nothing = Fault(
+        name="nothing",
+        kind="none",
+        summary="Nothing is wrong.",
+        base="closed_form",
+        expected=frozenset({"agreement"}),
+        spoil=lambda compute: compute,
+    )
+    cases = [case for family in ("smooth", "generic") for case in boundary_cases(family, "bfloat16")]
+    found = score(cases, [nothing], choose(["closed_form"]))
+    assert all(found.faults[0].kill(judge) is None for judge in JUDGES)
+    assert not found.is_clean
+    assert any(each.alarms for each in found.false_alarms if each.judge == "allclose")
+
+
+def test_progress_is_told() -> None:
+    """After each case."""
+    told: list[tuple[int, int]] = []
+    score(boundary_cases("generic", "float64"), (), (), on_case=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
