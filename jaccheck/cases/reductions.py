@@ -18,6 +18,9 @@ from jaccheck.cases.layers import ELU, Flatten, Identity, Layer, LeakyReLU, Line
 from jaccheck.cases.values import Integers
 from jaccheck.errors import InvalidCase
 
+SEEDS = range(4)
+"""Tried in place of the seed that was drawn, alone and together with each other step."""
+
 
 def shrink(case: Case, still_fails: Callable[[Case], bool], *, seconds: float) -> Case:
     """The smallest case found within `seconds` by steps of `reductions`, each of which `still_fails`."""
@@ -42,12 +45,14 @@ def complexity(case: Case) -> tuple[int, ...]:
     """What a reader has to take in, most telling first; every reduction lowers it."""
     leaves = [layer for _, layer in case.leaves()]
     recipe = case.recipe
+    # An empty batch is harder to read than one sample.
+    batch = case.batch_size or 2
     return (
         len(leaves),
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
-        case.batch_size * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
+        batch * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
         + 2 * len(case.parameter_shapes())
-        + 4 * (case.batch_size + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
+        + 4 * (batch + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
         _sequentials(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
         case.input_requires_grad + (case.input_form != "contiguous"),
@@ -74,20 +79,33 @@ def _changes(case: Case) -> Iterator[dict[str, Any]]:
     yield {"modifications": (), "frozen": (), "input_form": "contiguous", "input_requires_grad": False}
     for layers in _fewer_layers(case.layers):
         yield {"layers": layers}
-    yield from ({"batch_size": smaller} for smaller in _smaller(case.batch_size))
-    yield {"in_shape": (1,)}
-    yield from ({"in_shape": (smaller,)} for smaller in _smaller(case.in_shape[0]))
-    for layers in _simpler_layers(case.layers):
-        yield {"layers": layers}
+    # Before the sizes: in a network of one weight there may be no integers left that still fail.
+    yield from _simpler_numbers(case)
+    sizes = list(_smaller_sizes(case))
+    yield from sizes
     yield from ({"modifications": fewer} for fewer in _without_one(case.modifications))
     yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
     yield {"input_form": "contiguous"}
     yield {"input_requires_grad": False}
-    yield from ({"dtype": dtype} for dtype in DTYPES)
+    yield from ({"seed": seed} for seed in SEEDS)
+    for changes in [*_simpler_numbers(case), *sizes]:
+        yield from ({**changes, "seed": seed} for seed in SEEDS)
+
+
+def _simpler_numbers(case: Case) -> Iterator[dict[str, Any]]:
+    yield from ({"dtype": dtype} for dtype in DTYPES[: DTYPES.index(case.dtype)])
     if case.recipe != Integers(magnitude=1, fan_in=1):
         yield {"recipe": Integers(magnitude=1, fan_in=1)}
         yield {"recipe": Integers()}
-    yield from ({"seed": seed} for seed in range(4))
+
+
+def _smaller_sizes(case: Case) -> Iterator[dict[str, Any]]:
+    """Fewer samples, inputs and outputs; simpler layers too, since they are listed together with narrower ones."""
+    yield from ({"batch_size": smaller} for smaller in _smaller(case.batch_size or 2))
+    yield {"in_shape": (1,)}
+    yield from ({"in_shape": (smaller,)} for smaller in _smaller(case.in_shape[0]))
+    for layers in _simpler_layers(case.layers):
+        yield {"layers": layers}
 
 
 def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
