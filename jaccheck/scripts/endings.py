@@ -1,0 +1,146 @@
+"""How a script shows the breach of each law: it raises, or its last two lines print `actual` and `expected`.
+
+Where the library is right, nothing raises and both are the same, but for roundings within the bound that is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from jaccheck.cases import Case
+from jaccheck.methods import Method
+from jaccheck.verdict import Breach, Outcome, WorstEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last lines of a script, and the imports that only they need."""
+
+    lines: list[str]
+    imports: tuple[str, ...] = ()
+
+
+def ending(case: Case, method: Method, breach: Breach) -> Ending:
+    """How a script that has the method, `problem` and `make_model` shows this breach."""
+    call = f"J = {method.name}(problem)"
+    if breach.law == "repeatability":
+        return Ending(_second_call(case, method, breach))
+    if breach.outcome is Outcome.CRASHED:
+        return Ending([f"{call}  # {breach.message}"])
+    if breach.law == "purity":
+        return _state_around(call, method)
+    if breach.law == "no aliasing":
+        return Ending([call, *_shared_memory(breach)])
+    if breach.worst is None:
+        return Ending([call, *_shapes("J")])
+    return Ending([*_expected(breach.worst, "make_model()", "X"), call, *_entry("J", breach.worst)])
+
+
+def _expected(worst: WorstEntry, model: str, X: str) -> list[str]:
+    """What autograd says of a network that the method has never seen."""
+    n, c, *_ = worst.index
+    return [
+        f"reference = {model}",
+        f"f = reference({X}[{n}:{n + 1}]).reshape(problem.C)",
+        f"expected = torch.autograd.grad(f[{c}], reference.get_parameter({worst.parameter!r}))[0]",
+    ]
+
+
+def _entry(found: str, worst: WorstEntry) -> list[str]:
+    """One entry beside the expected one."""
+    n, c, *index = worst.index
+    inside = ", ".join(map(str, index))
+    give = f", 'give or take {worst.bound:.1e}'" if worst.bound else ""
+    return [
+        f"print('actual  ', {found}[{worst.parameter!r}][{n}, {c}, {inside}].item())",
+        f"print('expected', expected[{inside}].item(), 'says autograd'{give})",
+    ]
+
+
+def _shapes(found: str) -> list[str]:
+    """Names, shapes, dtypes and devices beside those of the parameters."""
+    return [
+        "def describe(name, shape, tensor):",
+        "    return name, tuple(shape), tensor.dtype, tensor.device.type",
+        "",
+        f"print('actual  ', [describe(name, j.shape, j) for name, j in {found}.items()])",
+        "print('expected', [describe(name, (len(X), problem.C, *p.shape), p) for name, p in parameters.items()])",
+    ]
+
+
+def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
+    """The method called once more on the same network, with other numbers in it and the batch reversed."""
+    prepared = [
+        "def change(model):",
+        "    with torch.no_grad():",
+        f"        model.get_parameter('{case.linears()[-1][0]}.weight').neg_()",
+        "    return model",
+        "",
+        "reversed_X = X.detach().flip(0).requires_grad_(X.requires_grad)",
+    ]
+    first, second = f"J = {method.name}(problem)", ["change(model)", "problem.X = reversed_X"]
+    call = f"again = {method.name}(problem)"
+    if breach.outcome is Outcome.CRASHED:
+        return [*prepared, first, *second, f"{call}  # {breach.message}"]
+    if breach.worst is None:
+        return [*prepared, first, *second, call, *_shapes("again")]
+    if breach.outcome is Outcome.SIDE_EFFECT:
+        entry = f"J[{breach.worst.parameter!r}][{', '.join(map(str, breach.worst.index))}].item()"
+        kept = f"expected = {entry}"
+        return [*prepared, first, kept, *second, call, f"print('actual  ', {entry})", "print('expected', expected)"]
+    expected = _expected(breach.worst, "change(make_model())", "reversed_X")
+    return [*prepared, *expected, first, *second, call, *_entry("again", breach.worst)]
+
+
+_STATE = """\
+LEFT = {leaves}  # what {name} leaves behind by design
+
+def state():
+    generator = torch.Generator()
+    generator.set_state(torch.get_rng_state())
+    found = {{
+        'next random numbers': (torch.rand(1, generator=generator).item(), hash(random.getstate())),
+        'torch': (torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()),
+        'X': (X.tolist(), X.requires_grad),
+    }}
+    for path, module in model.named_modules():
+        hooks = {{name: len(kept) for name, kept in vars(module).items() if name.endswith('_hooks')}}
+        others = sorted(vars(module).keys() - hooks.keys() - LEFT - {{'_is_full_backward_hook'}})
+        found[f'module {{path!r}}'] = module.training, others, None if 'hooks' in LEFT else hooks
+    for name, p in model.named_parameters():
+        grad = 'grad' in LEFT or p.grad is None
+        hooks = 'hooks' in LEFT or len(p._backward_hooks or ())
+        found[name] = p.tolist(), p.requires_grad, sorted(vars(p).keys() - LEFT), grad, hooks
+    return found
+
+before = state()
+{call}
+after = state()
+changed = [name for name in before if before[name] != after[name]]
+print('actual  ', {{name: after[name] for name in changed}})
+print('expected', {{name: before[name] for name in changed}})"""
+
+
+def _state_around(call: str, method: Method) -> Ending:
+    """Everything that is no longer as it was, beside what it was."""
+    leaves = "{" + ", ".join(map(repr, sorted(method.leaves))) + "}" if method.leaves else "set()"
+    text = _STATE.format(leaves=leaves, name=method.name, call=call)
+    return Ending(text.split("\n"), ("import random",))
+
+
+def _shared_memory(breach: Breach) -> list[str]:
+    """Whether the two tensors that the message names have their entries in one storage."""
+    one, _, other = re.sub(r" and \d+ more$", "", breach.message).partition(" shares memory with ")
+    storages = [f"{_expression(name)}.untyped_storage().data_ptr()" for name in (one, other)]
+    return [
+        f"print('actual  ', {' == '.join(storages)}, '(share memory)')",
+        "print('expected', False, '(share memory)')",
+    ]
+
+
+def _expression(name: str) -> str:
+    """How a script writes what a law calls X, `J['0.weight']`, `0.weight` or `0.weight.grad`."""
+    if name == "X" or name.startswith("J["):
+        return name
+    return f"model.get_parameter({name.removesuffix('.grad')!r})" + (".grad" if name.endswith(".grad") else "")
