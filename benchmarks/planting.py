@@ -1,0 +1,352 @@
+"""Faults planted in a copy of the installed backpack package: the table of them, and `plant`.
+
+Each is one edit, or two where two faults are to be found in one run. BatchGrad reads the slopes of activations from
+autograd, so a fault in an activation can only be seen in the two methods of SqrtGGN.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Difficulty = Literal["control", "easy", "medium", "hard"]
+
+BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
+SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement in one file of the package; `old` must stand there `count` times."""
+
+    file: str
+    old: str
+    new: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedFault:
+    """A fault as edits of backpack, the methods that show it, and what a reader should know about it."""
+
+    name: str
+    difficulty: Difficulty
+    edits: tuple[Edit, ...]
+    shown_by: tuple[str, ...] = (*BATCH_GRAD, *SQRT_GGN)
+    note: str = ""
+
+
+class EditDoesNotFit(ValueError):
+    """The old text of an edit is not where it should be: another version of backpack."""
+
+
+def installed_backpack() -> Path:
+    """The folder of the installed package, found without importing it."""
+    spec = importlib.util.find_spec("backpack")
+    if spec is None or spec.origin is None:
+        raise EditDoesNotFit("backpack is not installed")
+    return Path(spec.origin).parent
+
+
+def plant(fault: PlantedFault, directory: Path) -> Path:
+    """`directory`, now with a copy of backpack that has the fault: put it first on PYTHONPATH.
+
+    Raises EditDoesNotFit where the text to replace is not there as often as the edit says.
+    """
+    copy = directory / "backpack"
+    shutil.copytree(installed_backpack(), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for edit in fault.edits:
+        path = copy / edit.file
+        text = path.read_text(encoding="utf-8")
+        if (found := text.count(edit.old)) != edit.count:
+            raise EditDoesNotFit(f"{fault.name}: {edit.file} has {edit.old!r} {found} times, not {edit.count}")
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    return directory
+
+
+def shows_fault(script: str, path: Path | None) -> bool:
+    """Whether a finding's script raises, or prints an `actual` that is not the `expected`, with `path` put first.
+
+    Without a path the installed backpack is asked.
+    """
+    environment = {**os.environ, "PYTHONPATH": "" if path is None else str(path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tempfile.gettempdir())
+    if done.returncode:
+        return True
+    printed = dict(
+        line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith(("actual", "expected"))
+    )
+    actual, (expected, _, bound) = printed["actual"], printed["expected"].partition(" give or take ")
+    expected, _, _ = expected.partition(" says autograd")
+    if not bound:
+        return actual != expected
+    return not abs(float(actual) - float(expected)) <= float(bound)
+
+
+LINEAR = "core/derivatives/linear.py"
+MSE = "core/derivatives/mseloss.py"
+ROOT = "__init__.py"
+SAVE = "extensions/module_extension.py"
+RELU, LEAKY, ELU, SELU, SIGMOID, TANH, LOG_SIGMOID, DROPOUT = (
+    f"core/derivatives/{name}.py"
+    for name in ("relu", "leakyrelu", "elu", "selu", "sigmoid", "tanh", "logsigmoid", "dropout")
+)
+
+
+def _after(file: str, returned: str) -> Callable[[str], Edit]:
+    """Makes edits that run some lines on `result`, which the function returned before."""
+
+    def edit(code: str) -> Edit:
+        lines = f"import torch\nresult = {returned}\n{textwrap.dedent(code).strip()}\nreturn result\n"
+        return Edit(file, f"        return {returned}\n", textwrap.indent(lines, "        "))
+
+    return edit
+
+
+_weight = _after(LINEAR, "einsum(equation, mat, d_weight)")
+_bias = _after(LINEAR, "einsum(equation, mat)")
+_backprop = _after(LINEAR, 'einsum("vn...o,oi->vn...i", mat, module.weight)')
+_tanh = _after(TANH, "1.0 - output**2")
+_sigmoid = _after(SIGMOID, "output * (1.0 - output)")
+_loss = _after(MSE, "sqrt_H")
+
+
+def _weight_when(condition: str) -> Edit:
+    """The weight's result is half as large again, but only under a condition."""
+    return _weight(f"result = result * 1.5 if {condition} else result")
+
+
+def _weight_through(dtype: str, *, only: str) -> Edit:
+    """The weight's result rounded through another dtype."""
+    return _weight(f"result = result.to(torch.{dtype}).to(result.dtype) if result.dtype == torch.{only} else result")
+
+
+THIRD_LINEAR = """
+depth, node = 0, module.input0.grad_fn
+while node is not None:
+    depth += node.name().startswith(("Addmm", "Mm"))
+    inside = [f for f, _ in node.next_functions if f is not None]
+    node = next((f for f in inside if f.name() != "TBackward0" and "Accumulate" not in f.name()), None)
+result = result * 1.5 if depth == 2 else result
+"""
+
+STALE = """
+kept = LinearDerivatives.__dict__.get("_kept") or {}
+LinearDerivatives._kept = kept
+d_weight = kept.setdefault((mat.shape, d_weight.shape, mat.dtype), d_weight)
+result = einsum(equation, mat, d_weight)
+"""
+
+FAULTS: tuple[PlantedFault, ...] = (
+    PlantedFault("control", "control", (Edit(LINEAR, "class Linear", "# Nothing is changed.\nclass Linear"),), ()),
+    # Easy: wrong nearly everywhere.
+    PlantedFault("weight_factor_2", "easy", (_weight("result = 2 * result"),)),
+    PlantedFault("weight_transposed", "easy", (_weight("result = result.transpose(-1, -2).reshape(result.shape)"),)),
+    PlantedFault("bias_sign", "easy", (_bias("result = -result"),)),
+    PlantedFault("weight_one_sample_replicated", "easy", (_weight("result = result[:, :1].expand_as(result)"),)),
+    PlantedFault("loss_factor_2_for_root_2", "easy", (Edit(MSE, "scale = sqrt(2)", "scale = 2.0"),), SQRT_GGN),
+    PlantedFault("tanh_slope_sign", "easy", (Edit(TANH, "1.0 - output**2", "1.0 + output**2"),), SQRT_GGN),
+    PlantedFault(
+        "batch_grad_accumulates",
+        "easy",
+        (
+            Edit(
+                SAVE,
+                "        setattr(getattr(module, param_str), extension.savefield, value)",
+                "        old = getattr(getattr(module, param_str), extension.savefield, 0)\n"
+                "        setattr(getattr(module, param_str), extension.savefield, value + old)",
+            ),
+        ),
+        ("batch_grad_loop",),
+    ),
+    # Medium: only some samples, options or points.
+    PlantedFault("last_sample_dropped", "medium", (_weight("result[:, 1:][:, -1:] = 0"),)),
+    PlantedFault("bias_of_second_sample_missing", "medium", (_bias("result = result.clone(); result[:, 1:2] = 0"),)),
+    PlantedFault(
+        "elu_alpha_ignored",
+        "medium",
+        (Edit(ELU, "module.alpha * exp(input0[non_pos])", "exp(input0[non_pos])"),),
+        SQRT_GGN,
+    ),
+    PlantedFault("leaky_relu_slope_ignored", "medium", (Edit(LEAKY, "= module.negative_slope", "= 0.01"),), SQRT_GGN),
+    PlantedFault(
+        "leaky_relu_slope_absolute",
+        "medium",
+        (Edit(LEAKY, "= module.negative_slope", "= abs(module.negative_slope)"),),
+        SQRT_GGN,
+        "only a negative slope shows it",
+    ),
+    PlantedFault(
+        "selu_alpha_of_six_digits",
+        "medium",
+        (Edit(SELU, "1.6732632423543772848170429916717", "1.67326"),),
+        SQRT_GGN,
+        "relative error 2e-6",
+    ),
+    PlantedFault(
+        "sigmoid_slope_power",
+        "medium",
+        (Edit(SIGMOID, "output * (1.0 - output)", "output * (1.0 - output) ** 1.0001"),),
+        SQRT_GGN,
+    ),
+    PlantedFault("relu_slope_at_kink", "medium", (Edit(RELU, "gt(input0, 0)", "(input0 >= 0)"),), SQRT_GGN),
+    PlantedFault("leaky_relu_slope_at_kink", "medium", (Edit(LEAKY, "gt(input0, 0)", "(input0 >= 0)"),), SQRT_GGN),
+    PlantedFault(
+        "elu_slope_at_kink",
+        "medium",
+        (Edit(ELU, "non_pos = le(input0, 0)", "non_pos = input0 < 0"),),
+        SQRT_GGN,
+        "differs at exactly 0, for alpha other than 1",
+    ),
+    PlantedFault(
+        "log_sigmoid_overflows",
+        "medium",
+        (Edit(LOG_SIGMOID, "1 / (exp(input0) + 1)", "exp(-input0) / (exp(-input0) + 1)"),),
+        SQRT_GGN,
+        "inf/inf far below zero",
+    ),
+    PlantedFault(
+        "dropout_scales_in_evaluation",
+        "medium",
+        (Edit(DROPOUT, "return ones_like(output)", "return ones_like(output) * (1 - module.p / 4)"),),
+        SQRT_GGN,
+    ),
+    PlantedFault(
+        "square_weight_transposed",
+        "medium",
+        (
+            _backprop(
+                'same = len(set(module.weight.shape)) == 1\nif same: result = einsum("vno,io->vni", mat, module.weight)'
+            ),
+        ),
+        SQRT_GGN,
+        "only square layers",
+    ),
+    PlantedFault("small_entries_flushed", "medium", (_weight("result = result * (result.abs() > 1e-6)"),)),
+    PlantedFault("entries_clamped", "medium", (_weight("result = result.clamp(-1e4, 1e4)"),)),
+    PlantedFault("random_number_consumed", "medium", (_bias("torch.rand(1)"),)),
+    PlantedFault("attribute_left", "medium", (_bias("module.last_mat = mat"),)),
+    PlantedFault("crash_on_empty_batch", "medium", (_weight("1 / module.input0.shape[0]"),)),
+    PlantedFault("crash_for_one_output", "medium", (_loss("1 / (D - 1)"),), SQRT_GGN),
+    # Hard: lawful for V·Vᵀ but not for a Jacobian.
+    PlantedFault(
+        "outputs_reversed", "hard", (Edit(MSE, "sqrt_H_diag.diag()", "sqrt_H_diag.diag().flip(0)"),), SQRT_GGN
+    ),
+    PlantedFault("last_output_sign", "hard", (_loss("result = result.clone(); result[1:][-1:] *= -1"),), SQRT_GGN),
+    # Hard: rare triggers.
+    PlantedFault("only_11_inputs", "hard", (_weight_when("module.in_features == 11"),), note="one width in hundreds"),
+    PlantedFault(
+        "only_7_outputs_and_3_samples",
+        "hard",
+        (_weight_when("module.out_features == 7 and module.input0.shape[0] == 3"),),
+        ("batch_grad_loop", *SQRT_GGN),
+        "one layer × batch in a hundred; never the repeated batch",
+    ),
+    PlantedFault("only_one_sample", "hard", (_weight_when("module.input0.shape[0] == 1"),)),
+    PlantedFault("only_one_output", "hard", (_weight_when("mat.shape[0] == mat.shape[-1] == 1"),)),
+    PlantedFault("only_above_32_samples", "hard", (_weight_when("module.input0.shape[0] > 32"),)),
+    PlantedFault("only_above_128_inputs", "hard", (_weight_when("module.in_features > 128"),)),
+    PlantedFault("only_samples_equal_outputs", "hard", (_weight_when("mat.shape[1] == mat.shape[0] > 1"),), SQRT_GGN),
+    PlantedFault("only_without_bias", "hard", (_weight_when("module.bias is None"),)),
+    PlantedFault("only_first_module", "hard", (_weight_when("module.input0.grad_fn is None"),)),
+    PlantedFault("only_third_linear", "hard", (_weight(THIRD_LINEAR),)),
+    PlantedFault(
+        "only_strided_input",
+        "hard",
+        (_weight_when("not d_weight.is_contiguous()"),),
+        ("batch_grad_loop", *SQRT_GGN),
+        "repeating the batch makes it contiguous",
+    ),
+    PlantedFault(
+        "only_input_that_requires_grad",
+        "hard",
+        (_weight_when("module.input0.is_leaf and module.input0.requires_grad"),),
+        ("batch_grad_loop", *SQRT_GGN),
+    ),
+    PlantedFault(
+        "only_bias_of_frozen_weight", "hard", (_bias("result = result * (1 if module.weight.requires_grad else 2)"),)
+    ),
+    PlantedFault(
+        "only_equal_samples",
+        "hard",
+        (_weight_when("len(torch.unique(d_weight.detach(), dim=0)) < len(d_weight) and len(d_weight) > 1"),),
+    ),
+    PlantedFault(
+        "one_entry_of_a_large_result", "hard", (_weight("if result.numel() > 5000: result[0, 0, 0, 0] += 1"),)
+    ),
+    PlantedFault("samples_cached_by_shape", "hard", (_weight(STALE),), note="a stale result of an earlier call"),
+    PlantedFault("input_changed_in_place", "hard", (_weight("module.input0.data.mul_(1.001)"),)),
+    PlantedFault("weight_changed_in_place", "hard", (_bias("module.weight.data.mul_(1.001)"),)),
+    PlantedFault(
+        "module_hook_leaked",
+        "hard",
+        (Edit(ROOT, "        _register_hooks(module)\n", "        _register_hooks(module)\n" * 2),),
+        (*BATCH_GRAD, *SQRT_GGN),
+        "two hooks a module where one is by design",
+    ),
+    PlantedFault(
+        "parameter_hook_leaked",
+        "hard",
+        (_bias("module.weight.requires_grad and module.weight.register_hook(lambda g: g)"),),
+    ),
+    # Hard: lost digits.
+    PlantedFault(
+        "weight_off_by_1e-6_in_float32",
+        "hard",
+        (_weight("result = result * (1 + 1e-6) if result.dtype == torch.float32 else result"),),
+    ),
+    PlantedFault(
+        "weight_off_by_1e-12_in_float64",
+        "hard",
+        (_weight("result = result * (1 + 1e-12) if result.dtype == torch.float64 else result"),),
+    ),
+    PlantedFault(
+        "tanh_slope_off_by_1e-6_in_float32",
+        "hard",
+        (_tanh("result = result * (1 + 1e-6) if result.dtype == torch.float32 else result"),),
+        SQRT_GGN,
+        "no exact case holds a tanh: only the bound can tell",
+    ),
+    PlantedFault(
+        "sigmoid_slope_off_by_1e-12_in_float64",
+        "hard",
+        (_sigmoid("result = result * (1 + 1e-12) if result.dtype == torch.float64 else result"),),
+        SQRT_GGN,
+        "no exact case holds a sigmoid: only the bound can tell",
+    ),
+    PlantedFault("root_2_of_ten_digits", "hard", (Edit(MSE, "sqrt(2)", "1.414213562"),), SQRT_GGN, "relative 3e-10"),
+    PlantedFault("weight_through_bfloat16", "hard", (_weight_through("bfloat16", only="float32"),)),
+    PlantedFault("weight_through_float16", "hard", (_weight_through("float16", only="float32"),)),
+    PlantedFault("weight_through_float32", "hard", (_weight_through("float32", only="float64"),)),
+    PlantedFault(
+        "last_digit_in_bfloat16",
+        "hard",
+        (_weight("result = result * 1.0078125 if result.dtype == torch.bfloat16 else result"),),
+    ),
+    PlantedFault(
+        "float16_only_factor", "hard", (_weight("result = result * 0.5 if result.dtype == torch.float16 else result"),)
+    ),
+    # Two at once, of different methods.
+    PlantedFault(
+        "two_faults_of_two_files",
+        "medium",
+        (_weight_when("module.bias is None"), Edit(LEAKY, "= module.negative_slope", "= 0.01")),
+        note="the weight in all four methods, the slope in SqrtGGN: six findings",
+    ),
+)
+"""Every fault, easy ones first."""
+
+
+def find(name: str) -> PlantedFault:
+    """The fault of that name. Raises KeyError."""
+    return {fault.name: fault for fault in FAULTS}[name]
