@@ -62,6 +62,13 @@ def worst_ratio(net: Network, machine: Machine, how: Evaluation = REVERSE_MODE) 
     return float(np.max(ratio, initial=0.0))
 
 
+def is_decided(net: Network, dtype: DType) -> bool:
+    """Whether anything is claimed of a network, and there is anything to claim."""
+    ar = arithmetic(dtype)
+    bound = backward(net, forward(net, ar), ar).bound
+    return bool(bound.size and np.isfinite(bound).all())
+
+
 MACHINES = st.builds(
     Machine,
     st.sampled_from(DTYPES),
@@ -134,7 +141,7 @@ def adversarial(draw: st.DrawFn, dtype: DType) -> Case:
 def test_no_evaluation_of_a_boundary_case_exceeds_the_bound(dtype: DType, rounding: Rounding) -> None:
     """For the boundary cases of every family, in reverse and in forward mode."""
     drawn = [case for family in FAMILIES for case in boundary_cases(family, dtype) if case.entries() <= 1000]
-    assert len(drawn) > 30
+    assert sum(is_decided(network_of(case), dtype) for case in drawn) > 30
     for number, case in enumerate(drawn):
         net = network_of(case)
         for mode in (False, True):
