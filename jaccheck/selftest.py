@@ -39,7 +39,7 @@ from jaccheck.witness import Witness
 LawsOf = Callable[[int, Case], tuple[Law, ...]]
 """The laws that are asked on a case, by its position among the cases."""
 
-OnCase = Callable[[int, int], None]
+OnCase = Callable[[int, int], object]
 
 DEVICE = "cpu"
 CONFIDENCE = 0.95
