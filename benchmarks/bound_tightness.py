@@ -53,9 +53,8 @@ def main() -> None:
     print(
         f"{'float64':10}{'central':10}{ratio:9.2f}{'':9}{width:14.1e}{'':13}   bound / error {factor:.0f} in the median"
     )
-    print(
-        "nearest, adverse: largest error / bound; width: median of bound / max|J| over a case's nonzero entries, then over cases, and the largest"
-    )
+    print("nearest, adverse: largest error / bound")
+    print("width: median of bound / max|J| over the nonzero entries of a case; its median and maximum over all cases")
 
 
 def small_cases(dtype: DType, count: int, seed: int) -> Iterator[Case]:
