@@ -18,6 +18,7 @@ ORDER = (
     "cases",
     "profiles",
     "verdict",
+    "scores",
     "report",
     "files",
     "render",

@@ -148,7 +148,7 @@ def _layers(
     between = OPEN if family == "deep" and exact else usual
     biased = st.just(False) if family == "no_bias" else st.sampled_from([True, True, True, False])
     layers: list[Layer] = []
-    in_shape = (widths[0],)
+    in_shape: tuple[int, ...] = (widths[0],)
     if family == "nested" and draw(st.booleans()):
         rows = draw(st.integers(1, 3))
         in_shape, widths = (rows, widths[0]), (rows * widths[0], *widths[1:])

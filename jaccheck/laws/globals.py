@@ -53,7 +53,7 @@ def _restore(name: str, was: object) -> None:
             torch.cuda.set_rng_state(torch.frombuffer(bytearray(was), dtype=torch.uint8))
         case "random generator of numpy", bytes():
             words = np.frombuffer(was, dtype=np.uint32)
-            np.random.set_state(("MT19937", words[:_MT19937_WORDS], int(words[_MT19937_WORDS])))
+            np.random.set_state(("MT19937", words[:_MT19937_WORDS], int(words[_MT19937_WORDS]), 0, 0.0))
         case "random generator of Python", tuple():
             random.setstate(was)
         case "grad mode", bool():
