@@ -101,7 +101,7 @@ class Breach:
 
     @property
     def symptom(self) -> str:
-        """What tells one fault under the same law from another: how the worst entry is off, else the message's words."""
+        """What tells faults under the same law apart: how the worst entry is off, else the words of the message."""
         if self.worst is None:
             return " ".join(sorted(set(re.findall(r"[A-Za-z_]{3,}", self.message))))
         actual, expected = self.worst.actual, self.worst.expected

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import wraps
 from math import log2, sqrt
+from typing import Any
 
 import torch
 
 from jaccheck.cases import Case, Flatten
-from jaccheck.methods.registry import method
+from jaccheck.methods.registry import Compute, method
 from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "backpack-for-pytorch"
@@ -16,6 +18,7 @@ PACKAGE = "backpack-for-pytorch"
 missing: str | None = None
 try:
     from backpack import backpack, extend
+    from backpack.context import CTX
     from backpack.extensions import BatchGrad, SqrtGGNExact
 except ModuleNotFoundError as error:
     missing = f"{PACKAGE} is not installed" if error.name == "backpack" else f"backpack does not import: {error!r}"
@@ -28,7 +31,29 @@ LEFT = ("grad", "hooks", "_backpack_extend", "input0", "output")
 SCALING_ROUNDINGS = 4
 """√2 rounded to the dtype, its product with an entry, the divisor rounded, the division."""
 
-backpack_method = partial(method, family="backpack", package=PACKAGE, missing=missing)
+
+def _forgetting_handles(compute: Compute) -> Compute:
+    """The same, but BackPACK's global list of hook handles is as long after a call as before.
+
+    `extend` appends two handles for each module to `CTX.hook_handles` and nothing ever takes them out, so a process
+    that extends many models grows without end (BackPACK 1.7.1). To be removed when a release no longer does so.
+    """
+
+    @wraps(compute)
+    def call(problem: Problem) -> Jacobians:
+        known = len(CTX.hook_handles)
+        try:
+            return compute(problem)
+        finally:
+            del CTX.hook_handles[known:]
+
+    return call
+
+
+def backpack_method(**claims: Any) -> Callable[[Compute], Compute]:
+    """`method` for BackPACK's."""
+    register = method(family="backpack", package=PACKAGE, missing=missing, **claims)
+    return lambda compute: register(_forgetting_handles(compute))
 
 
 def _scaling_of_the_mean(case: Case) -> int:

@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 def test_every_family_and_dtype_has_its_share() -> None:
     """A full quick run gives every family × dtype its boundary cases and the promised random ones."""
-    wanted = [shard for shard in shards(PROFILES["quick"], settings(max_examples=None))]
+    wanted = list(shards(PROFILES["quick"], settings(max_examples=None)))
     assert {(shard.family, shard.dtype, shard.round) for shard in wanted} == {
         (family, dtype, number) for family in FAMILIES for dtype in DTYPES for number in (0, 1)
     }
