@@ -100,7 +100,8 @@ def _leaky_relu(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
 def _sigmoid(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
     """1/(1 + e⁻ᶻ); slope a(1 − a) from the computed a, or σ(z)σ(−z), or e⁻|ᶻ|/(1 + e⁻|ᶻ|)².
 
-    The first cancels near 1, so there its error is absolute; the second rounds twice as much as a itself.
+    The first cancels near 1, so there its error is absolute. In the second the errors of e⁻ᶻ and eᶻ enter by 1 − a and
+    by a, so together no more than once.
     """
     a, tilt = _sigmoid_at(z), np.abs(np.tanh(z / 2))
     slope = bell(np.abs(z))
@@ -110,7 +111,7 @@ def _sigmoid(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
     movement = np.minimum(moved * (tilt + moved), 0.25)
     steepest = np.minimum(slope + movement, 0.25)
     from_value = rounding * (np.minimum(tilt + 2 * moved, 1) + rounding)
-    from_slope = ar.library(2, 5) * steepest
+    from_slope = ar.library(1, 5) * steepest
     error = np.maximum(from_value + ar.gamma(2) * (steepest + from_value), from_slope)
     return Activation(a, moved, rounding, slope, movement + error + 3 * ar.eta)
 

@@ -91,10 +91,12 @@ class Machine:
         return np.where(np.abs(x) >= limit, np.copysign(np.inf, x), x)
 
     def call(self, function: Callable[[Wide], Wide], x: Wide) -> Wide:
-        """A library function, off by up to `ulps` and its rounding."""
+        """A library function, off by up to `ulps` and its rounding; always the same way where rounding is."""
         with np.errstate(over="ignore", under="ignore"):
             exact = function(x)
-        off = self.generator.integers(-self.ulps, self.ulps, exact.shape, endpoint=True)
+        low = self.ulps if self.rounding is Rounding.AWAY else -self.ulps
+        high = -self.ulps if self.rounding is Rounding.TOWARDS else self.ulps
+        off = self.generator.integers(low, high, exact.shape, endpoint=True)
         return np.where(np.isinf(exact), exact, self.round(exact) + off * self.spacing(exact))
 
     def dot(self, x: Wide, y: Wide, start: Wide | None = None) -> Wide:

@@ -190,7 +190,17 @@ def test_slopes_taken_as_known_are_caught(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_one_library_call_taken_for_two_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks above fail if σ(z)·σ(−z) may be off only as far as one of its factors."""
+    """The checks above fail if log1p(e⁻ᶻ) may be off only as far as one of its two functions."""
+    net = network_of(case_of(LogSigmoid(), Linear(out_features=1, bias=False), inputs=1))
+    net.X[...] = 9.0
+    assert worst_ratio(net, ADVERSE) <= 1
+    library = Arithmetic.library
+    monkeypatch.setattr(Arithmetic, "library", lambda ar, calls=1, roundings=0: library(ar, min(calls, 1), roundings))
+    assert worst_ratio(net, ADVERSE) > 1
+
+
+def test_a_library_function_taken_as_exact_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks above fail if exp is taken to be rounded only once."""
     net = network_of(case_of(Linear(out_features=40), Sigmoid(), Linear(out_features=1), inputs=1))
     how = Evaluation(slope=SLOPES[2])
     assert worst_ratio(net, ADVERSE, how) <= 1
@@ -227,6 +237,36 @@ def test_underflow_in_forward_mode_is_covered() -> None:
     assert not np.any(jacobians(net, flushing, Evaluation(forward_mode=True))[:3])
     assert worst_ratio(net, flushing, Evaluation(forward_mode=True)) <= 1
     assert worst_ratio(net, flushing) <= 1
+
+
+def test_underflow_in_the_forward_pass_is_covered() -> None:
+    """An activation that underflows before a large weight is off by far more than its rounding; the bound says so."""
+    net = network_of(case_of(*(Linear(out_features=1, bias=False),) * 3, inputs=1))
+    for step, scale in zip(net.steps, (2.0**-100, 2.0**100, 1.0), strict=True):
+        step.W[...] = scale
+    net.X[...] = 2.0**-30
+    flushing = Machine("float32", rounding=Rounding.TOWARDS)
+    assert not np.any(jacobians(net, flushing, Evaluation())[-3:])
+    assert worst_ratio(net, flushing) <= 1
+    assert worst_ratio(net, flushing, Evaluation(forward_mode=True)) <= 1
+
+
+def test_a_dead_unit_whose_tangent_overflows_is_undecided_in_forward_mode() -> None:
+    """Tangents may grow through units that no output sees, and inf · 0 is NaN; in reverse mode nothing overflows."""
+    layers = (
+        Linear(out_features=1, bias=False),
+        Linear(out_features=2, bias=False),
+        Linear(out_features=1, bias=False),
+    )
+    net = network_of(case_of(*layers, dtype="float16", inputs=2))
+    for step, W in zip(net.steps, ([[1.0, -1.0]], [[512.0], [1.0]], [[0.0, 1.0]]), strict=True):
+        step.W[...] = W
+    net.X[...] = 256.0
+    ar = arithmetic("float16")
+    ahead = forward(net, ar)
+    assert np.all(np.isfinite(backward(net, ahead, ar).bound))
+    assert np.all(backward(net, ahead, ar, order=Order.ANY).bound == np.inf)
+    assert np.isnan(jacobians(net, Machine("float16"), Evaluation(forward_mode=True))).any()
 
 
 @pytest.mark.parametrize("scale", [30000.0, -30000.0])
