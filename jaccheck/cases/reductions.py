@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from jaccheck.cases.case import DTYPES, Case
-from jaccheck.cases.layers import ELU, Flatten, Identity, Layer, LeakyReLU, Linear, ReLU, Sequential
+from jaccheck.cases.layers import ELU, Flatten, Layer, LeakyReLU, Linear, ReLU, Sequential
 from jaccheck.cases.values import Integers
 from jaccheck.errors import InvalidCase
 
@@ -23,21 +23,26 @@ SEEDS = range(4)
 
 
 def shrink(case: Case, still_fails: Callable[[Case], bool], *, seconds: float) -> Case:
-    """The smallest case found within `seconds` by steps of `reductions`, each of which `still_fails`."""
+    """The smallest case found within `seconds` by steps of `reductions`, each of which `still_fails`.
+
+    First all that makes the network and the input simpler in kind, then sizes and numbers, and never back: of two
+    faults the one that shows in every small network would otherwise take the place of the one that is looked for.
+    """
     deadline = time.monotonic() + seconds
     tried: set[Case] = {case}
-    shrunk = True
-    while shrunk:
-        shrunk = False
-        for smaller in reductions(case):
-            if time.monotonic() > deadline:
-                return case
-            if smaller in tried:
-                continue
-            tried.add(smaller)
-            if still_fails(smaller):
-                case, shrunk = smaller, True
-                break
+    for changes in (_simpler_kinds, _simpler_sizes):
+        shrunk = True
+        while shrunk:
+            shrunk = False
+            for smaller in _simpler(case, changes):
+                if time.monotonic() > deadline:
+                    return case
+                if smaller in tried:
+                    continue
+                tried.add(smaller)
+                if still_fails(smaller):
+                    case, shrunk = smaller, True
+                    break
     return case
 
 
@@ -65,8 +70,13 @@ def complexity(case: Case) -> tuple[int, ...]:
 
 def reductions(case: Case) -> Iterator[Case]:
     """Valid cases that are simpler than `case`, the boldest steps first."""
+    yield from _simpler(case, _simpler_kinds)
+    yield from _simpler(case, _simpler_sizes)
+
+
+def _simpler(case: Case, steps: Callable[[Case], Iterator[dict[str, Any]]]) -> Iterator[Case]:
     limit = complexity(case)
-    for changes in _changes(case):
+    for changes in steps(case):
         try:
             smaller = replace(case, **changes)
         except InvalidCase:
@@ -75,18 +85,25 @@ def reductions(case: Case) -> Iterator[Case]:
             yield smaller
 
 
-def _changes(case: Case) -> Iterator[dict[str, Any]]:
+def _simpler_kinds(case: Case) -> Iterator[dict[str, Any]]:
+    """Fewer layers, or simpler ones; plain input; nothing modified."""
     yield {"modifications": (), "frozen": (), "input_form": "contiguous", "input_requires_grad": False}
-    for layers in _fewer_layers(case.layers):
+    for layers in [*_fewer_layers(case.layers), *_each(case.layers, _simpler_activation)]:
         yield {"layers": layers}
-    # Before the sizes: in a network of one weight there may be no integers left that still fail.
-    yield from _simpler_numbers(case)
-    sizes = list(_smaller_sizes(case))
-    yield from sizes
+    yield {"in_shape": (1,)}
+    yield {"in_shape": (prod(case.in_shape),)}
     yield from ({"modifications": fewer} for fewer in _without_one(case.modifications))
     yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
     yield {"input_form": "contiguous"}
     yield {"input_requires_grad": False}
+
+
+def _simpler_sizes(case: Case) -> Iterator[dict[str, Any]]:
+    """Fewer samples, inputs and outputs, no bias, and numbers that can be read."""
+    # Numbers before sizes: in a network of one weight there may be no integers left that still fail.
+    yield from _simpler_numbers(case)
+    sizes = list(_smaller_sizes(case))
+    yield from sizes
     yield from ({"seed": seed} for seed in SEEDS)
     for changes in [*_simpler_numbers(case), *sizes]:
         yield from ({**changes, "seed": seed} for seed in SEEDS)
@@ -100,11 +117,9 @@ def _simpler_numbers(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _smaller_sizes(case: Case) -> Iterator[dict[str, Any]]:
-    """Fewer samples, inputs and outputs; simpler layers too, since they are listed together with narrower ones."""
     yield from ({"batch_size": smaller} for smaller in _smaller(case.batch_size or 2))
-    yield {"in_shape": (1,)}
     yield from ({"in_shape": (smaller,)} for smaller in _smaller(case.in_shape[0]))
-    for layers in _simpler_layers(case.layers):
+    for layers in _each(case.layers, _narrower):
         yield {"layers": layers}
 
 
@@ -123,23 +138,28 @@ def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
                 yield (*layers[:i], Sequential(layers=inner), *layers[i + 1 :])
 
 
-def _simpler_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
+def _each(layers: tuple[Layer, ...], simpler: Callable[[Layer], Iterable[Layer]]) -> Iterator[tuple[Layer, ...]]:
+    """The layers with one of them made simpler, nested ones too."""
     for i, layer in enumerate(layers):
-        for simpler in _simpler(layer):
-            yield (*layers[:i], simpler, *layers[i + 1 :])
+        if isinstance(layer, Sequential):
+            inside: Iterable[Layer] = (Sequential(layers=changed) for changed in _each(layer.layers, simpler))
+        else:
+            inside = simpler(layer)
+        for one in inside:
+            yield (*layers[:i], one, *layers[i + 1 :])
 
 
-def _simpler(layer: Layer) -> Iterable[Layer]:
+def _narrower(layer: Layer) -> Iterable[Layer]:
+    if not isinstance(layer, Linear):
+        return []
+    narrower: list[Layer] = [replace(layer, out_features=width) for width in _smaller(layer.out_features)]
+    return [*narrower, replace(layer, bias=False)]
+
+
+def _simpler_activation(layer: Layer) -> Iterable[Layer]:
     match layer:
-        case Linear(out_features=width, bias=bias):
-            smaller: list[Layer] = [Linear(out_features=n, bias=bias) for n in _smaller(width)]
-            return [*smaller, Linear(out_features=width, bias=False)]
-        case Sequential(layers=inner):
-            return [Sequential(layers=simpler) for simpler in _simpler_layers(inner)]
-        case ReLU() | Flatten():
+        case Linear() | ReLU() | Flatten():
             return []
-        case Identity():
-            return [ReLU()]
         case LeakyReLU() | ELU():
             return [ReLU(), type(layer)()]
         case _:
