@@ -81,16 +81,20 @@ def shows_fault(script: str, path: Path | None) -> bool:
     environment = {**os.environ, "PYTHONPATH": "" if path is None else str(path)}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tempfile.gettempdir())
-    if done.returncode:
-        return True
-    printed = dict(
-        line.split(maxsplit=1) for line in done.stdout.splitlines() if line.startswith(("actual", "expected"))
-    )
-    actual, (expected, _, bound) = printed["actual"], printed["expected"].partition(" give or take ")
+    return bool(done.returncode) or is_different(done.stdout)
+
+
+def is_different(printed: str) -> bool:
+    """Whether the `actual` that a script printed is not the `expected`, give or take the bound printed beside it."""
+    said = (line for line in printed.splitlines() if line.startswith(("actual", "expected")))
+    sides = dict(line.split(maxsplit=1) for line in said)
+    if "actual" not in sides:  # Then a fault would have raised.
+        return False
+    expected, _, bound = sides["expected"].partition(" give or take ")
     expected, _, _ = expected.partition(" says autograd")
     if not bound:
-        return actual != expected
-    return not abs(float(actual) - float(expected)) <= float(bound)
+        return sides["actual"] != expected
+    return not abs(float(sides["actual"]) - float(expected)) <= float(bound)
 
 
 LINEAR = "core/derivatives/linear.py"
@@ -288,11 +292,24 @@ FAULTS: tuple[PlantedFault, ...] = (
     PlantedFault("input_changed_in_place", "hard", (_weight("module.input0.data.mul_(1.001)"),)),
     PlantedFault("weight_changed_in_place", "hard", (_bias("module.weight.data.mul_(1.001)"),)),
     PlantedFault(
-        "module_hook_leaked",
-        "hard",
+        "modules_hooked_twice",
+        "medium",
         (Edit(ROOT, "        _register_hooks(module)\n", "        _register_hooks(module)\n" * 2),),
         (*BATCH_GRAD, *SQRT_GGN),
-        "two hooks a module where one is by design",
+        "the second backward hook misses what the first has deleted",
+    ),
+    PlantedFault(
+        "idle_module_hook_leaked",
+        "hard",
+        (
+            Edit(
+                ROOT,
+                "        _register_hooks(module)\n",
+                "        _register_hooks(module)\n        module.register_forward_hook(lambda *_: None)\n",
+            ),
+        ),
+        (*BATCH_GRAD, *SQRT_GGN),
+        "a forward hook more than is by design",
     ),
     PlantedFault(
         "parameter_hook_leaked",
