@@ -165,6 +165,38 @@ DEEP = (Linear(out_features=4), Tanh(), Linear(out_features=3), LeakyReLU(), Lin
 ADVERSE = Machine("float32", rounding=Rounding.AWAY, ulps=ULPS)
 
 
+ACTIVATIONS = (
+    *(ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU()),
+    *(LeakyReLU(negative_slope=slope) for slope in (0.01, -0.3, 1000.0)),
+    *(ELU(alpha=alpha) for alpha in (1.0, 0.7, -30.0)),
+)
+
+
+def formulas_outside(layer: Layer, machine: Machine) -> int:
+    """How many values and slopes on a grid of z, by any formula, are not within their rounding of the reference."""
+    z = np.linspace(-12, 12, 97)
+    act = activations.activation(layer, z, np.zeros_like(z), arithmetic(machine.dtype))
+    checks = [np.abs(f(machine, layer, machine.wide(z)) - act.value) <= act.rounding for f in VALUES]
+    checks += [np.abs(f(machine, layer, machine.wide(z)) - act.slope) <= act.slope_error for f in SLOPES]
+    return int(np.count_nonzero(~np.array(checks)))
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS, ids=repr)
+def test_every_formula_of_an_activation_is_within_its_rounding(layer: Layer) -> None:
+    """At z without error, in every dtype, with functions and operations off as far as they may be."""
+    for dtype in DTYPES:
+        for rounding in Rounding:
+            assert formulas_outside(layer, Machine(dtype, rounding=rounding, ulps=ULPS)) == 0
+
+
+@pytest.mark.parametrize("layer", [layer for layer in ACTIVATIONS if not isinstance(layer, ReLU | LeakyReLU)], ids=repr)
+def test_an_activation_without_library_error_is_caught(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above fails if library functions are taken to be exact but for a rounding."""
+    library = Arithmetic.library
+    monkeypatch.setattr(Arithmetic, "library", lambda ar, calls=1, roundings=0: library(ar, 0, roundings))
+    assert any(formulas_outside(layer, Machine("float32", rounding=r, ulps=ULPS)) for r in Rounding)
+
+
 def case_of(*layers: Layer, dtype: DType = "float32", inputs: int = 3) -> Case:
     return Case(layers=layers, in_shape=(inputs,), batch_size=3, dtype=dtype, recipe=Normal(), seed=3)
 

@@ -114,6 +114,24 @@ def test_the_limit_holds_for_the_product_of_both_passes(dtype: DType) -> None:
     assert dtype == "float64" or rounds(net, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_sums_that_cancel_in_the_backward_pass_count_in_full(dtype: DType) -> None:
+    """δ may end as 1 and still round on the way; the forward pass, all zeros here, does not show it."""
+    half = 2.0 ** (PRECISION[dtype] - 1)
+    net = chain([[1.0]], [[0.0]], [[half], [half], [1.0], [-half], [-half]], [[1.0] * 5])
+    assert rounds(net, dtype)
+    assert not is_exact(net, arithmetic(dtype))
+
+
+def test_a_bias_has_a_grain_of_its_own() -> None:
+    """A half beside 128 needs a bit more than bfloat16 has, though the weights are integers."""
+    net = chain([[128.0]], [[1.0]], [[1.0]])
+    biased = replace(net, steps=(replace(net.steps[0], b=np.array([0.5])), net.steps[1]))
+    assert is_exact(net, arithmetic("bfloat16"))
+    assert not is_exact(biased, arithmetic("bfloat16"))
+    assert rounds(biased, "bfloat16")
+
+
 @pytest.mark.parametrize("between", [Tanh(), Sigmoid(), LogSigmoid(), ELU(), SELU(), ELU(alpha=0.0)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_smooth_activations_are_never_certified(between: Layer, dtype: DType) -> None:
