@@ -103,8 +103,9 @@ def test_no_evaluation_of_an_adversarial_case_exceeds_the_bound(
 
 @st.composite
 def adversarial(draw: st.DrawFn, dtype: DType) -> Case:
-    reach = {"float64": 340, "float32": 40, "bfloat16": 40, "float16": 4}[dtype]
-    exponents = st.integers(-reach, reach).map(lambda e: max(-300, min(300, e)))
+    reach = {"float64": 250, "float32": 30, "bfloat16": 30, "float16": 3}[dtype]
+    # Four of them on one layer must not overflow the dtype.
+    exponents = st.integers(-reach, reach)
     slopes = st.sampled_from([0.01, -0.3, 1e-6, 1000.0, -1.0])
     between: list[Layer] = draw(
         st.lists(
