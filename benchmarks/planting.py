@@ -92,9 +92,10 @@ def is_different(printed: str) -> bool:
         return False
     expected, _, bound = sides["expected"].partition(" give or take ")
     expected, _, _ = expected.partition(" says autograd")
-    if not bound:
+    try:
+        return not abs(float(sides["actual"]) - float(expected)) <= float(bound or 0)
+    except ValueError:  # no numbers
         return sides["actual"] != expected
-    return not abs(float(sides["actual"]) - float(expected)) <= float(bound)
 
 
 LINEAR = "core/derivatives/linear.py"
@@ -142,6 +143,12 @@ while node is not None:
     inside = [f for f, _ in node.next_functions if f is not None]
     node = next((f for f in inside if f.name() != "TBackward0" and "Accumulate" not in f.name()), None)
 result = result * 1.5 if depth == 2 else result
+"""
+
+INPUT_REQUIRES_GRAD = """
+# BackPACK's own hook stands between the module's input and X.
+before = getattr(module.input0.grad_fn, "next_functions", ())
+result = result * 1.5 if any(f is not None and "Accumulate" in f.name() for f, _ in before) else result
 """
 
 STALE = """
@@ -274,7 +281,7 @@ FAULTS: tuple[PlantedFault, ...] = (
     PlantedFault(
         "only_input_that_requires_grad",
         "hard",
-        (_weight_when("module.input0.is_leaf and module.input0.requires_grad"),),
+        (_weight(INPUT_REQUIRES_GRAD),),
         ("batch_grad_loop", *SQRT_GGN),
     ),
     PlantedFault(

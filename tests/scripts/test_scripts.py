@@ -1,0 +1,178 @@
+"""Every script runs on its own and shows the breach it was written for, whatever the law."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+import pytest
+import torch
+
+from jaccheck.cases import Case, Integers, LeakyReLU, Linear
+from jaccheck.judgement import judge
+from jaccheck.methods import Method
+from jaccheck.methods.autograd import autograd_loop
+from jaccheck.scripts import write_script
+
+CASE = Case(
+    layers=(Linear(out_features=2, bias=False), LeakyReLU(), Linear(out_features=2, bias=False)),
+    in_shape=(2,),
+    batch_size=3,
+    recipe=Integers(magnitude=3),
+)
+
+
+def right(problem: Any) -> dict[str, torch.Tensor]:
+    """What the others go wrong from."""
+    f = problem.model(problem.X).reshape(problem.N, problem.C)
+    θ = problem.parameters
+    J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
+    for n in range(problem.N):
+        for c in range(problem.C):
+            gradients = torch.autograd.grad(f[n, c], list(θ.values()), retain_graph=True)
+            for name, gradient in zip(θ, gradients, strict=True):
+                J[name][n, c] = gradient
+    return J
+
+
+def negated(problem: Any) -> dict[str, torch.Tensor]:
+    return {name: -jacobian for name, jacobian in right(problem).items()}
+
+
+def of_another_dtype(problem: Any) -> dict[str, torch.Tensor]:
+    return {name: jacobian.float() for name, jacobian in right(problem).items()}
+
+
+def without_the_last(problem: Any) -> dict[str, torch.Tensor]:
+    return dict(list(right(problem).items())[:-1])
+
+
+def random_number(problem: Any) -> dict[str, torch.Tensor]:
+    torch.rand(1)
+    return right(problem)
+
+
+def attribute(problem: Any) -> dict[str, torch.Tensor]:
+    problem.model[0].seen = True
+    return right(problem)
+
+
+def hook(problem: Any) -> dict[str, torch.Tensor]:
+    problem.model[0].weight.register_hook(lambda gradient: None)
+    return right(problem)
+
+
+def changed_weight(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    problem.model[0].weight.data.mul_(2)
+    return J
+
+
+def changed_input(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    problem.X.data.mul_(2)
+    return J
+
+
+def one_tensor_twice(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    return dict.fromkeys(J, next(iter(J.values())))
+
+
+def stale(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    kept = vars(problem.model).setdefault("kept", {name: jacobian.clone() for name, jacobian in J.items()})
+    return {name: jacobian.clone() for name, jacobian in kept.items()}
+
+
+def one_buffer(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    kept = vars(problem.model).setdefault("kept", J)
+    return {name: kept[name].copy_(jacobian) for name, jacobian in J.items()}
+
+
+def once_only(problem: Any) -> dict[str, torch.Tensor]:
+    if hasattr(problem.model, "seen"):
+        raise RuntimeError("once only")
+    problem.model.seen = True
+    return right(problem)
+
+
+def never(problem: Any) -> dict[str, torch.Tensor]:
+    raise RuntimeError("never")
+
+
+WRONG = {
+    negated: "agreement",
+    of_another_dtype: "structure",
+    without_the_last: "structure",
+    random_number: "purity",
+    attribute: "purity",
+    hook: "purity",
+    changed_weight: "purity",
+    changed_input: "purity",
+    one_tensor_twice: "no aliasing",
+    stale: "repeatability",
+    one_buffer: "repeatability",
+    once_only: "repeatability",
+    never: "no exception",
+}
+
+
+def shows(script: str) -> bool:
+    """Whether the script raises or prints two different sides."""
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed):
+            exec(compile(script, "script", "exec"), {})
+    except RuntimeError as error:
+        return str(error) in ("once only", "never")
+    if not printed.getvalue():  # where it was to raise
+        return False
+    actual, expected = printed.getvalue().strip().split("\n")[-2:]
+    assert actual.startswith("actual   ")
+    assert expected.startswith("expected ")
+    number = re.fullmatch(r"expected (\S+) says autograd( give or take (\S+))?", expected)
+    if number is None:
+        return actual.removeprefix("actual   ") != expected.removeprefix("expected ")
+    return abs(float(actual.removeprefix("actual")) - float(number[1])) > float(number[3] or 0)
+
+
+@pytest.mark.parametrize("function", WRONG, ids=lambda function: function.__name__)
+def test_the_script_of_every_breach_shows_it(function: Callable[..., Any]) -> None:
+    """Also that of the laws that a fault breaks beside its own."""
+    method = Method(name=function.__name__, family="test", compute=function, summary="")
+    breaches = judge(CASE, method).breaches
+    assert WRONG[function] in {breach.law for breach in breaches}
+    for breach in breaches:
+        assert shows(write_script(CASE, method, "cpu", breach)), breach
+
+
+def test_a_right_method_shows_nothing() -> None:
+    """The scripts of a wrong method, with a right one in its place."""
+    method = Method(name="autograd_loop", family="test", compute=autograd_loop, summary="")
+    for function in WRONG:
+        if function is never:
+            continue
+        wrong = Method(name=function.__name__, family="test", compute=function, summary="")
+        for breach in judge(CASE, wrong).breaches:
+            assert not shows(write_script(CASE, method, "cpu", breach)), breach
+
+
+@pytest.mark.parametrize("form", ["contiguous", "strided", "transposed", "expanded"])
+def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
+    """The script has the numbers and strides of the case."""
+    case = Case(layers=CASE.layers, in_shape=(2,), batch_size=3, input_form=form, frozen=(0,), input_requires_grad=True)
+    method = Method(name="negated", family="test", compute=negated, summary="")
+    (breach,) = judge(case, method).breaches
+    script = write_script(case, method, "cpu", breach)
+    assert shows(script)
+    names: dict[str, Any] = {}
+    with redirect_stdout(StringIO()):
+        exec(script, names)
+    assert names["X"].requires_grad
+    assert names["X"].is_contiguous() is (form == "contiguous")
+    assert list(names["parameters"]) == ["2.weight"]
