@@ -110,8 +110,8 @@ def state():
         found[f'module {{path!r}}'] = module.training, others, None if 'hooks' in LEFT else hooks
     for name, p in model.named_parameters():
         grad = 'grad' in LEFT or p.grad is None
-        hooks = 'hooks' in LEFT or len(p._backward_hooks or ())
-        found[name] = p.tolist(), p.requires_grad, sorted(vars(p).keys() - LEFT), grad, hooks
+        others = sorted(vars(p).keys() - LEFT)
+        found[name] = p.tolist(), p.requires_grad, others, grad, len(p._backward_hooks or ())
     return found
 
 before = state()
