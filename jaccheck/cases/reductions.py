@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, get_args
 
-from jaccheck.cases.case import DTYPES, Case
+from jaccheck.cases.case import DTYPES, Case, InputForm
 from jaccheck.cases.layers import ELU, Flatten, Layer, LeakyReLU, Linear, ReLU, Sequential
 from jaccheck.cases.values import Integers
 from jaccheck.errors import InvalidCase
+
+FORMS: tuple[InputForm, ...] = get_args(InputForm)
 
 SEEDS = range(4)
 """Tried in place of the seed that was drawn, alone and together with each other step."""
@@ -60,7 +62,7 @@ def complexity(case: Case) -> tuple[int, ...]:
         + 4 * (batch + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
         _sequentials(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
-        case.input_requires_grad + (case.input_form != "contiguous"),
+        case.input_requires_grad + FORMS.index(case.input_form),
         DTYPES.index(case.dtype),
         recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
         sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU)),
@@ -94,7 +96,7 @@ def _simpler_kinds(case: Case) -> Iterator[dict[str, Any]]:
     yield {"in_shape": (prod(case.in_shape),)}
     yield from ({"modifications": fewer} for fewer in _without_one(case.modifications))
     yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
-    yield {"input_form": "contiguous"}
+    yield from ({"input_form": form} for form in FORMS[: FORMS.index(case.input_form)])
     yield {"input_requires_grad": False}
 
 
