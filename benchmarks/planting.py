@@ -247,7 +247,13 @@ FAULTS: tuple[PlantedFault, ...] = (
     PlantedFault("entries_clamped", "medium", (_weight("result = result.clamp(-1e4, 1e4)"),)),
     PlantedFault("random_number_consumed", "medium", (_bias("torch.rand(1)"),)),
     PlantedFault("attribute_left", "medium", (_bias("module.last_mat = mat"),)),
-    PlantedFault("crash_on_empty_batch", "medium", (_weight("1 / module.input0.shape[0]"),)),
+    PlantedFault(
+        "crash_on_empty_batch",
+        "medium",
+        (_weight("1 / module.input0.shape[0]"),),
+        (*BATCH_GRAD, "sqrt_ggn_sum"),
+        "the mean refuses empty batches beforehand",
+    ),
     PlantedFault("crash_for_one_output", "medium", (_loss("1 / (D - 1)"),), SQRT_GGN),
     # Hard: lawful for V·Vᵀ but not for a Jacobian.
     PlantedFault(
@@ -295,7 +301,7 @@ FAULTS: tuple[PlantedFault, ...] = (
     PlantedFault(
         "one_entry_of_a_large_result", "hard", (_weight("if result.numel() > 5000: result[0, 0, 0, 0] += 1"),)
     ),
-    PlantedFault("samples_cached_by_shape", "hard", (_weight(STALE),), note="a stale result of an earlier call"),
+    PlantedFault("samples_cached_by_shape", "hard", (_weight(STALE),), note="depends on earlier calls"),
     PlantedFault("input_changed_in_place", "hard", (_weight("module.input0.data.mul_(1.001)"),)),
     PlantedFault("weight_changed_in_place", "hard", (_bias("module.weight.data.mul_(1.001)"),)),
     PlantedFault(
@@ -356,6 +362,8 @@ FAULTS: tuple[PlantedFault, ...] = (
         "last_digit_in_bfloat16",
         "hard",
         (_weight("result = result * 1.0078125 if result.dtype == torch.bfloat16 else result"),),
+        (*BATCH_GRAD, "sqrt_ggn_mean"),
+        "the division by √2 may lose as much",
     ),
     PlantedFault(
         "float16_only_factor", "hard", (_weight("result = result * 0.5 if result.dtype == torch.float16 else result"),)
