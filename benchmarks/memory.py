@@ -38,7 +38,9 @@ def main(cases: int, methods: tuple[str, ...], every: float) -> None:
             done, mib = readings[-1]
             middle, mib_then = readings[len(readings) // 2]
             slope = (mib - mib_then) / max((done - middle) / 1000, 1e-9) if done > middle else 0.0
-            print(f"{time.monotonic() - started:6.0f} s {done:8,} cases {mib:8.1f} MiB {slope:+.3f} MiB/1,000", flush=True)
+            print(
+                f"{time.monotonic() - started:6.0f} s {done:8,} cases {mib:8.1f} MiB {slope:+.3f} MiB/1,000", flush=True
+            )
     print(log.read_text().splitlines()[-1])
     log.unlink()
     sys.exit(process.returncode)

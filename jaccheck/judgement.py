@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from jaccheck.cases import Case
+from jaccheck.cases import DTYPES, Case
 from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, observe_globals, restore_globals, structure
-from jaccheck.laws.laws import Law
+from jaccheck.laws.laws import Law, agreement
 from jaccheck.methods import Method
+from jaccheck.methods.registry import TooCostly, never
 from jaccheck.verdict import Breach, Outcome, Verdict
 from jaccheck.witness import Witness
 
@@ -25,7 +27,7 @@ def judge(
     started = time.perf_counter()
     try:
         jacobians = method.compute(problem)
-    except Exception as error:  # the one place where a method's crash becomes a verdict
+    except (Exception, SystemExit) as error:  # the one place where a method's crash becomes a verdict
         seconds = time.perf_counter() - started
         message = f"{type(error).__name__}: {first_line(error)}"
         breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)
@@ -44,6 +46,19 @@ def judge(
             if law is structure:
                 break
     return _verdict(method, device, breaches, trial, seconds + trial.again_seconds)
+
+
+def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) -> Verdict:
+    """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways."""
+    if isinstance(method.refuses(case, refusal.device), TooCostly):
+        return refusal
+    unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
+    tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))
+    if tried.outcome is not Outcome.AGREES:
+        return replace(refusal, seconds=tried.seconds)
+    message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
+    breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
+    return replace(refusal, breaches=(breach,), seconds=tried.seconds)
 
 
 def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial | None, seconds: float) -> Verdict:

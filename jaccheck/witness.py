@@ -112,7 +112,10 @@ class Witness:
         if self.exact and not roundings and not step:
             return Expectation("exact", self._form.bound, 0)
         if step:
-            bound = difference_bound(self.network, self._ar, step)
+            # Differences are taken in float64, whatever the dtype, and rounded to it at the end.
+            bound = difference_bound(self.network, arithmetic("float64"), step)
+            size = np.abs(self.jacobian) + bound
+            bound = np.where(size <= self._ar.largest, bound + self._ar.gamma(1) * size + self._ar.eta, np.inf)
         else:
             # With a certificate the forward pass is exact, but a scaled backward pass is not.
             ahead = forward(self.network, self._ar, exact=self.exact)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from jaccheck.cases import Case, Flatten
+from jaccheck.cases import Case, Flatten, Linear
 from jaccheck.methods.registry import Compute, method
 from jaccheck.problem import Jacobians, Problem
 
@@ -28,8 +28,8 @@ except Exception as error:  # a package that is there but broken is a broken env
 # What BackPACK leaves behind by design: gradients, its results, one forward and one backward hook for each module.
 LEFT = ("grad", "hooks", "_backpack_extend", "input0", "output")
 
-SCALING_ROUNDINGS = 4
-"""√2 rounded to the dtype, its product with an entry, the divisor rounded, the division."""
+SCALING_ROUNDINGS = 6
+"""√2 and √(NC) and their quotient in float64, that rounded to the dtype; the divisor, the same way; the division."""
 
 
 def _forgetting_handles(compute: Compute) -> Compute:
@@ -66,7 +66,8 @@ def _beyond_second_order(case: Case) -> str | None:
     layers = [layer for _, layer in case.leaves()]
     if layers[-1] == Flatten(start_dim=0):
         return "output of shape [N]: second-order extensions need [N, C]"
-    if case.batch_size == 0 and Flatten() in layers:
+    first_linear = next(i for i, layer in enumerate(layers) if isinstance(layer, Linear))
+    if case.batch_size == 0 and Flatten() in layers[first_linear:]:
         return "second-order extensions cannot reshape through a Flatten for an empty batch"
     return None
 

@@ -12,7 +12,7 @@ from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem
 
 
-@method(family="torch.func", unsupported=needs_samples)
+@method(family="torch.func")
 def func_jacrev(problem: Problem) -> Jacobians:
     """torch.func.jacrev of the whole batch."""
 
@@ -22,7 +22,7 @@ def func_jacrev(problem: Problem) -> Jacobians:
     return jacrev(f)({name: p.detach() for name, p in problem.parameters.items()})
 
 
-@method(family="torch.func", unsupported=needs_samples)
+@method(family="torch.func")
 def func_jacrev_chunked(problem: Problem) -> Jacobians:
     """torch.func.jacrev of the whole batch, three rows at a time."""
 
@@ -32,7 +32,7 @@ def func_jacrev_chunked(problem: Problem) -> Jacobians:
     return jacrev(f, chunk_size=3)({name: p.detach() for name, p in problem.parameters.items()})
 
 
-@method(family="torch.func", unsupported=needs_samples)
+@method(family="torch.func")
 def vmap_jacrev(problem: Problem) -> Jacobians:
     """vmap over samples of jacrev."""
 
@@ -54,7 +54,7 @@ def vmap_jacrev_chunked(problem: Problem) -> Jacobians:
     return vmap(jacrev(f, chunk_size=2), in_dims=(None, 0), chunk_size=3)(θ, problem.X)
 
 
-@method(family="torch.func", unsupported=needs_samples, order=Order.ANY)
+@method(family="torch.func", order=Order.ANY)
 def vmap_jacfwd(problem: Problem) -> Jacobians:
     """vmap over samples of jacfwd, the forward mode."""
 
@@ -76,7 +76,7 @@ def vmap_jacfwd_chunked(problem: Problem) -> Jacobians:
     return vmap(jacfwd(f), in_dims=(None, 0), chunk_size=3)(θ, problem.X)
 
 
-@method(family="torch.func", unsupported=needs_samples)
+@method(family="torch.func")
 def vmap_vjp(problem: Problem) -> Jacobians:
     """vmap over samples of vjp, itself vmapped over unit vectors."""
     seeds = torch.eye(problem.C, dtype=problem.X.dtype, device=problem.X.device)

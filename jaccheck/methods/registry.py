@@ -18,6 +18,12 @@ Compute = Callable[[Problem], Jacobians]
 Refusal = Callable[[Case], str | None]
 
 
+class TooCostly(str):
+    """The reason of a refusal for cost: the method would work, so the claim is not tried."""
+
+    __slots__ = ()
+
+
 def never(case: Case) -> str | None:
     """No case is refused."""
     return None

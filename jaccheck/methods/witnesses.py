@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from jaccheck.cases import Case
-from jaccheck.methods.registry import method
+from jaccheck.methods.registry import TooCostly, method
 from jaccheck.problem import Jacobians, Problem
 
 STEP = 2.0**-17
@@ -63,29 +65,27 @@ def closed_form(problem: Problem) -> Jacobians:
 
 
 def _few_parameters(case: Case) -> str | None:
-    if case.batch_size == 0:
-        return "torch.vmap does not map over an empty batch"
-    numbers = case.entries() // (case.batch_size * case.outputs)
-    return (
-        f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved"
-        if numbers > MOST_PARAMETERS
-        else None
-    )
+    numbers = sum(prod(shape) for shape in case.trainable().values())
+    if numbers > MOST_PARAMETERS:
+        return TooCostly(f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved")
+    return None
 
 
-@method(family="differences", dtypes=("float64",), unsupported=_few_parameters, step=STEP)
+@method(family="differences", unsupported=_few_parameters, step=STEP)
 def central_differences(problem: Problem) -> Jacobians:
-    """(f(θ + h) − f(θ − h)) / 2h, one number of θ at a time, in float64."""
-    J = {}
+    """(f(θ + h) − f(θ − h)) / 2h, one number of θ at a time, in float64 whatever the dtype."""
+    J, X = {}, problem.X.double()
     with torch.no_grad():
+        θ = {name: p.double() for name, p in problem.model.named_parameters()}
         for name, p in problem.parameters.items():
-            moves = torch.eye(p.numel(), dtype=p.dtype, device=p.device).reshape(p.numel(), *p.shape)
+            moves = STEP * torch.eye(p.numel(), dtype=X.dtype, device=p.device).reshape(p.numel(), *p.shape)
 
             def f(value: Tensor, name: str = name) -> Tensor:
-                return functional_call(problem.model, {name: value}, (problem.X,)).reshape(problem.N, problem.C)
+                return functional_call(problem.model, {**θ, name: value}, (X,)).reshape(problem.N, problem.C)
 
-            above, below = p + STEP * moves, p - STEP * moves
+            above, below = θ[name] + moves, θ[name] - moves
             width = (above - below).flatten(1).sum(1)
             rise = vmap(f, chunk_size=64)(above) - vmap(f, chunk_size=64)(below)
-            J[name] = (rise / width[:, None, None]).permute(1, 2, 0).reshape(problem.N, problem.C, *p.shape)
+            rows = (rise / width[:, None, None]).permute(1, 2, 0)
+            J[name] = rows.reshape(problem.N, problem.C, *p.shape).to(p.dtype)
     return J

@@ -8,16 +8,15 @@ import time
 from jaccheck.cases import Case, Integers
 from jaccheck.cases.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
-from jaccheck.judgement import judge
+from jaccheck.judgement import judge, try_claim
 from jaccheck.methods import Method, find
 from jaccheck.plain import to_json
 from jaccheck.profiles import Profile
 from jaccheck.report import Finding
 from jaccheck.runner.tally import Fault, Suspects, Tally
 from jaccheck.scripts import write_script
-from jaccheck.verdict import Breach
+from jaccheck.verdict import Breach, Outcome
 from jaccheck.witness import Witness
-
 
 MOST_FINDINGS = 4
 """For one method and law; a fault that depends on earlier calls shrinks to something else every time."""
@@ -50,9 +49,12 @@ def investigate(
 def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None = None) -> Breach | None:
     """How the method breaks this law in this way (and with this symptom) on a case, or None if it does not."""
     try:
-        verdict = judge(case, method, device=fault.device, witness=Witness(case, fault.device))
+        witness = Witness(case, fault.device)
     except InvalidCase:
         return None
+    verdict = judge(case, method, device=fault.device, witness=witness)
+    if verdict.outcome is Outcome.UNSUPPORTED:
+        verdict = try_claim(case, method, verdict, witness)
     for breach in verdict.breaches:
         if (breach.law, breach.outcome) == (fault.law, fault.outcome) and symptom in (None, breach.symptom):
             return breach

@@ -10,6 +10,9 @@ from jaccheck.cases.reductions import complexity
 from jaccheck.report import Cell, Spent, Totals
 from jaccheck.verdict import Breach, Outcome, Verdict
 
+CLAIM_EVERY = 16
+"""Every so manyth refusal for the same reason is tried."""
+
 MOST_SUSPECTS = 24
 """Failing cases kept for one fault."""
 
@@ -62,6 +65,7 @@ class Tally:
     modes: Counter[str] = field(default_factory=Counter)
     spent: Spent = field(default_factory=Spent)
     suspects: dict[Fault, Suspects] = field(default_factory=dict)
+    _claims: Counter[tuple[str, str]] = field(default_factory=Counter)
     _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
 
     def add(self, case: Case, verdict: Verdict) -> list[tuple[Fault, Breach]]:
@@ -89,6 +93,12 @@ class Tally:
                 new.append((fault, breach))
             self.suspects[fault].add(case, breach.symptom)
         return new
+
+    def is_claim_due(self, method: str, reason: str) -> bool:
+        """Whether a method's claim to be unsupported for this reason is to be tried: the first times, then seldom."""
+        self._claims[method, reason] += 1
+        count = self._claims[method, reason]
+        return count <= 4 or count % CLAIM_EVERY == 0
 
     def spend(self, **seconds: float) -> None:
         """Adds seconds to what was spent, by the names of `Spent`."""
