@@ -90,14 +90,15 @@ def _simpler(case: Case, steps: Callable[[Case], Iterator[dict[str, Any]]]) -> I
 def _simpler_kinds(case: Case) -> Iterator[dict[str, Any]]:
     """Fewer layers, or simpler ones; plain input; nothing modified."""
     yield {"modifications": (), "frozen": (), "input_form": "contiguous", "input_requires_grad": False}
-    for layers in [*_fewer_layers(case.layers), *_each(case.layers, _simpler_activation)]:
-        yield {"layers": layers}
+    networks = [*_fewer_layers(case.layers), *_each(case.layers, _simpler_activation)]
+    yield from ({"layers": layers} for layers in networks)
     yield {"in_shape": (1,)}
     yield {"in_shape": (prod(case.in_shape),)}
     yield from ({"modifications": fewer} for fewer in _without_one(case.modifications))
     yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
     yield from ({"input_form": form} for form in FORMS[: FORMS.index(case.input_form)])
     yield {"input_requires_grad": False}
+    yield from ({"layers": layers, "seed": seed} for layers in networks for seed in SEEDS)
 
 
 def _simpler_sizes(case: Case) -> Iterator[dict[str, Any]]:
