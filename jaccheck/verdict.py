@@ -39,6 +39,8 @@ _SENTENCES = {
     Outcome.UNDECIDED: "No entry could be decided: the bound is too wide everywhere, or a layer has no rule.",
 }
 
+TINY = 1e-30
+
 Mode = Literal["exact", "bound"]
 Source = Literal["closed form", "autograd"]
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
@@ -63,7 +65,9 @@ class WorstEntry:
 
     def __str__(self) -> str:
         excess = abs(self.actual - self.expected)
-        by = f"{excess / self.bound:.1e} × bound {self.bound:.1e}" if self.bound > 0 else "must be equal"
+        # A bound that only allows for underflow says that the entry must be zero.
+        must_be_equal = self.bound < TINY * max(1.0, abs(self.actual))
+        by = "must be equal" if must_be_equal else f"{excess / self.bound:.1e} × bound {self.bound:.1e}"
         place = f"{self.parameter}{list(self.index)}"
         return (
             f"{place}: {_short(self.actual, self.expected)} instead of {_short(self.expected, self.actual)} ({by}); "

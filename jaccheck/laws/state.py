@@ -28,12 +28,21 @@ def observe(problem: Problem) -> State:
     for path, module in problem.model.named_modules():
         attributes = vars(module)
         aspects: dict[str, object] = {name: _simple(attributes[name]) for name in attributes.keys() - _OWN}
-        aspects["hooks"] = sum(len(attributes.get(kind, ())) for kind in _HOOKS)
+        for kind in _HOOKS:
+            aspects[_hook(kind)] = len(attributes.get(kind, ()))
         state[f"module {path!r}"] = aspects
         for name, parameter in attributes["_parameters"].items():
             if parameter is not None:
                 state[f"{path}.{name}"] = _tensor(parameter)
     return state
+
+
+def _hook(kind: str) -> str:
+    return kind.strip("_").removesuffix("s")
+
+
+_HOOK_ASPECTS = frozenset(map(_hook, _HOOKS))
+"""`_forward_hooks` is observed, and declared by a method that leaves one on each module, as "forward_hook"."""
 
 
 def _tensor(tensor: torch.Tensor) -> dict[str, object]:
@@ -42,7 +51,7 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
         "identity": id(tensor),
         "requires_grad": tensor.requires_grad,
         "grad": tensor.grad is not None,
-        "hooks": hooks,
+        "tensor hooks": hooks,
         **dict.fromkeys(vars(tensor), True),
     }
 
@@ -61,8 +70,10 @@ def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> l
             continue
         if old is None or new is None:
             changes.append(f"{owner} {'is new' if old is None else 'is gone'}")
-        else:
-            changes += [_phrase(owner, aspect, old, new) for aspect in _differing(old, new) if aspect not in leaves]
+            continue
+        for aspect in _differing(old, new):
+            if aspect not in leaves or (aspect in _HOOK_ASPECTS and new[aspect] != 1):
+                changes.append(_phrase(owner, aspect, old, new))
     return sorted(changes)
 
 

@@ -26,7 +26,7 @@ except Exception as error:  # a package that is there but broken is a broken env
     missing = f"backpack does not import: {error!r}"
 
 # What BackPACK leaves behind by design: gradients, its results, one forward and one backward hook for each module.
-LEFT = ("grad", "hooks", "_backpack_extend", "input0", "output")
+LEFT = ("grad", "forward_hook", "backward_hook", "_backpack_extend", "input0", "output")
 
 SCALING_ROUNDINGS = 6
 """√2 and √(NC) and their quotient in float64, that rounded to the dtype; the divisor, the same way; the division."""

@@ -39,9 +39,9 @@ class Method:
     """One way to compute batched Jacobians, with everything it claims of itself.
 
     `unsupported(case)` is the reason why a case is refused, or None. `leaves` names what it leaves behind by design:
-    "grad", "hooks", or the name of an attribute of modules or parameters. `order`, `roundings(case)` (extra roundings
-    of each entry by a scaling) and `step` (of a difference quotient) say how exact it can be. `missing` is the reason
-    why it cannot run here, or None.
+    "grad", "forward_hook" (one on each module), or the name of an attribute of modules or parameters. `order`,
+    `roundings(case)` (extra roundings of each entry by a scaling) and `step` (of a difference quotient) say how exact
+    it can be. `missing` is the reason why it cannot run here, or None.
     """
 
     name: str

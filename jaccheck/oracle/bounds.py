@@ -80,7 +80,11 @@ def _affine(layer: Affine, a: Array, E: Array, ar: Arithmetic) -> tuple[Array, A
     z, magnitude = a @ layer.W.T, (np.abs(a) + E) @ W.T
     if layer.b is not None:
         z, magnitude = z + layer.b, magnitude + np.abs(layer.b)
-    return z, E @ W.T + ar.gamma(k + 1) * magnitude + 2 * k * ar.eta, magnitude
+    # Where every term is exactly zero nothing underflows, and z is 0 in every evaluation, as at a kink that is meant.
+    terms = (np.abs(a) + E > 0) @ (W > 0).T
+    if layer.b is not None:
+        terms = terms | (layer.b != 0)
+    return z, E @ W.T + ar.gamma(k + 1) * magnitude + np.where(terms, 2 * k * ar.eta, 0.0), magnitude
 
 
 def _affine_tangent(layer: Affine, size: Array, tangent: Array, ar: Arithmetic) -> Array:
