@@ -15,7 +15,7 @@ import click
 from jaccheck.errors import JaccheckError
 
 NATIVE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
-"""torch (ideep) and oneDNN keep a compiled kernel for each of the last 1,024 shapes: 0.7 GB of bfloat16 ones."""
+"""ideep and oneDNN, below torch, keep a compiled kernel for each of the last 1,024 shapes: 0.7 GB of bfloat16 ones."""
 
 NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
 
@@ -108,7 +108,7 @@ def verify(
     of what was done.
     """
     for name in NATIVE_CACHES:
-        os.environ.setdefault(name, "64")
+        os.environ.setdefault(name, "16")
     from jaccheck.commands.verify import Request, run
 
     return run(
