@@ -24,8 +24,8 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         name="quick",
-        summary="every boundary case, 6 random cases for each family and dtype; well under a minute",
-        cases_per_round=6,
+        summary="every boundary case, 4 random cases for each family and dtype; well under a minute",
+        cases_per_round=4,
         rounds=1,
         repeat_every=4,
         shrink_seconds=5.0,

@@ -77,8 +77,8 @@ def _print(found: SelftestReport, console: Console) -> None:
         sorted(fault.jaccheck.after for fault in found.faults if fault.jaccheck)[own.killed // 2] if own.killed else 0
     )
     console.print(
-        f"mutation score {own.killed} of {own.faults} (95 % confidence: at least {100 * own.lower_limit:.1f} %), "
-        f"torch.allclose {scores['allclose'].killed}, torch.testing.assert_close {scores['assert_close'].killed}; "
+        f"mutation score {own.killed} of {own.faults} (95 % confidence: at least {100 * own.lower_limit:.1f} %); "
+        f"of the {len(found.visible)} that change a result: torch.allclose {scores['allclose'].killed}, torch.testing.assert_close {scores['assert_close'].killed}; "
         f"half of the faults were seen within {median} cases; {found.cases} cases, {found.seconds:.0f} s",
         highlight=False,
         soft_wrap=True,

@@ -20,7 +20,7 @@ from jaccheck.cases import DTYPES, Case
 from jaccheck.cases.families import FAMILIES
 from jaccheck.methods import Method, find, method
 from jaccheck.methods.autograd import autograd_batched
-from jaccheck.methods.registry import forget
+from jaccheck.methods.registry import TooCostly, forget
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.profiles import PROFILES
 from jaccheck.report import Finding, Report, Settings
@@ -181,3 +181,31 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
     assert report.interrupted
     assert report.totals.cases > 0
     assert json.loads((tmp_path / "out.json").read_text())["interrupted"] is True
+
+
+@pytest.fixture
+def timid() -> Iterator[Method]:
+    """A method that refuses float32 for no reason, and float16 for its cost."""
+
+    def refuses(case: Case) -> str | None:
+        if case.dtype == "float32":
+            return "float32 is beyond me"
+        return TooCostly("float16 takes too long") if case.dtype == "float16" else None
+
+    @method(family="test", unsupported=refuses)
+    def timid_method(problem: Problem) -> Jacobians:
+        return autograd_batched(problem)
+
+    yield find("timid_method")
+    forget("timid_method")
+
+
+def test_a_claim_of_unsupported_that_works_is_reported(timid: Method) -> None:
+    """Claims hold both ways, or whole layers drop out unseen; a refusal for cost is believed."""
+    report, _ = run(timid, max_examples=None, families=("generic",))
+    (finding,) = report.findings
+    assert (finding.law, finding.outcome, finding.case.dtype) == ("claims", Outcome.UNSUPPORTED, "float32")
+    assert "float32 is beyond me" in finding.message
+    refused = {cell.dtype: cell.refused for cell in report.coverage}
+    assert refused["float64"] == 0
+    assert refused["float16"] > 0
