@@ -1,0 +1,64 @@
+"""What the README says holds: its commands are those that CI runs, its options exist, its example works."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from jaccheck_testing import Run
+
+from jaccheck.cli import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
+
+
+def test_ci_runs_the_two_commands() -> None:
+    """The first sets up and verifies, the second tests; `.ci/run` calls both."""
+    set_up, tests = COMMANDS
+    script = (ROOT / ".ci" / "run").read_text()
+    for part in set_up.split(" && "):
+        assert part in script
+    assert f"\n{tests}" in script
+
+
+@pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))))
+def test_every_option_exists(option: str) -> None:
+    """An option that the README names belongs to some command."""
+    known = {
+        opt
+        for command in cli.commands.values()
+        for p in command.params
+        if isinstance(p, click.Option)
+        for opt in p.opts
+    }
+    assert option in known
+
+
+@pytest.mark.parametrize("command", ["verify", "replay", "selftest", "methods"])
+def test_every_command_has_help(jaccheck: Run, command: str) -> None:
+    """And is told in the README."""
+    assert f"`jaccheck {command}" in README
+    done = jaccheck(command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_the_example_is_a_method(jaccheck: Run, tmp_path: Path) -> None:
+    """The README's method, with a body, is found by its dotted name and verified."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    body = "    from jaccheck.methods.autograd import autograd_loop\n    return autograd_loop(problem)\n"
+    (tmp_path / "my_module.py").write_text(re.sub(r"    \.\.\..*\n", body, example))
+    done = jaccheck("verify", "--method", "my_module:my_method", "--family", "generic", "--quiet")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("no finding")
+
+
+def test_methods_lists_every_method(jaccheck: Run) -> None:
+    """With its summary."""
+    done = jaccheck("methods", "--json")
+    assert done.returncode == 0
+    assert '"batch_grad_loop"' in done.stdout
