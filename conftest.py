@@ -10,7 +10,7 @@ import pytest
 import torch
 from jaccheck_testing import Run
 
-from jaccheck.cases import Case, Linear, ReLU
+from jaccheck.case import Case, Linear, ReLU
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jaccheck.cases import DTYPES, Case
-from jaccheck.cases.case import DType
-from jaccheck.cases.families import FAMILIES, boundary_cases
-from jaccheck.cases.strategies import draw_cases
+from jaccheck.case import DTYPES, Case
+from jaccheck.case.case import DType
+from jaccheck.case.families import FAMILIES, boundary_cases
+from jaccheck.case.strategies import draw_cases
 from jaccheck.methods import find
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
 from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians

@@ -131,7 +131,7 @@ def _result(
 
 
 def _readable(case: dict[str, Any]) -> str:
-    from jaccheck.cases import Case
+    from jaccheck.case import Case
     from jaccheck.plain import from_json
 
     return repr(from_json(Case, json.dumps(case), where="finding"))

@@ -9,7 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaccheck.cases import Case as Case
+    from jaccheck.case import Case as Case
+    from jaccheck.case.strategies import cases as cases
     from jaccheck.judgement import judge as judge
     from jaccheck.methods import Method as Method
     from jaccheck.methods import method as method
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from jaccheck.verdict import Verdict as Verdict
 
 _HOMES = {
-    "Case": "cases",
+    "Case": "case",
     "Jacobians": "problem",
     "Method": "methods",
     "Outcome": "verdict",
@@ -29,6 +30,7 @@ _HOMES = {
     "Report": "report",
     "Verdict": "verdict",
     "build": "problem",
+    "cases": "case.strategies",
     "judge": "judgement",
     "method": "methods",
 }
@@ -42,6 +44,7 @@ __all__ = [
     "Report",
     "Verdict",
     "build",
+    "cases",
     "judge",
     "method",
 ]

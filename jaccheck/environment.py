@@ -1,10 +1,12 @@
-"""`describe_environment`: what a run was made with, read from what is really imported."""
+"""The environment of a run: what it is made with, read from what is really imported, and how torch is set for it."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 
 import hypothesis
 import numpy as np
@@ -26,6 +28,19 @@ def describe_environment(devices: Mapping[str, str]) -> Environment:
         devices=dict(devices),
         threads=torch.get_num_threads(),
     )
+
+
+@contextlib.contextmanager
+def calm_torch() -> Iterator[None]:
+    """One thread, which small problems are fastest with, and no warnings; both restored."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _version(package: str) -> str | None:

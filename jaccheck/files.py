@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.errors import UnreadableFile
 from jaccheck.plain import plain_data, read_text, to_json
 from jaccheck.report import Environment, Finding, from_versioned_json

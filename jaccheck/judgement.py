@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from jaccheck.cases import DTYPES, Case
+from jaccheck.case import DTYPES, Case
 from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, observe_globals, restore_globals, structure
 from jaccheck.laws.laws import Law, agreement
 from jaccheck.methods import Method

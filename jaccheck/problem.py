@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from jaccheck.cases import (
+from jaccheck.case import (
     ELU,
     SELU,
     Case,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from annotated_types import Ge
 from pydantic import TypeAdapter
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.plain import from_json, plain_data, read_text, to_json
 from jaccheck.verdict import Outcome, WorstEntry

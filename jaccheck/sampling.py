@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.cases import Case, CopySample, Integers, Linear, Modification, ScaleInput, ScaleLayer, SetUnit, ZeroSample
+from jaccheck.case import Case, CopySample, Integers, Linear, Modification, ScaleInput, ScaleLayer, SetUnit, ZeroSample
 
 Array = npt.NDArray[np.float64]
 

@@ -6,16 +6,16 @@ A kill counts only on a case on which the same judge lets the unspoilt method pa
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
+from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.faults import Fault
 from jaccheck.judgement import judge
@@ -76,7 +76,7 @@ def score(
     started = time.perf_counter()
     trials = [_FaultTrial(fault) for fault in faults]
     rightful, tally, overflowing = tuple(methods), _AlarmTally(), 0
-    with _calm_torch():
+    with calm_torch():
         for position, case in enumerate(cases):
             try:
                 bench = _Bench(Witness(case, DEVICE), laws_of(position, case))
@@ -98,19 +98,6 @@ def score(
         alarms=tuple(tally.alarms),
         seconds=time.perf_counter() - started,
     )
-
-
-@contextmanager
-def _calm_torch() -> Iterator[None]:
-    """One thread, which small problems are fastest with, and no warnings; both restored."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Breach:
     def symptom(self) -> str:
         """What tells faults under the same law apart: how the worst entry is off, else the words of the message."""
         if self.worst is None:
-            return " ".join(sorted(set(re.findall(r"[A-Za-z_]{3,}", self.message))))
+            return " ".join(sorted(set(re.findall(r"[A-Za-z_]{4,}", self.message.removesuffix(" more")))))
         actual, expected = self.worst.actual, self.worst.expected
         if not isfinite(actual):
             return "not finite"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods import Method
 from jaccheck.oracle import (
     Network,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent / "jaccheck"
 ORDER = (
     "errors",
     "plain",
-    "cases",
+    "case",
     "profiles",
     "verdict",
     "scores",
@@ -81,7 +81,7 @@ def test_each_library_has_its_one_place(path: Path) -> None:
     if "backpack" in libraries:
         assert path == ROOT / "methods" / "backpack.py"
     if "hypothesis" in libraries:
-        assert path in (ROOT / "cases" / "strategies.py", ROOT / "environment.py")
+        assert path in (ROOT / "case" / "strategies.py", ROOT / "environment.py")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_each_library_has_its_one_place(path: Path) -> None:
         ("import jaccheck", ("torch", "hypothesis", "pydantic", "numpy")),
         ("import jaccheck.cli", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.report, jaccheck.render.junit, jaccheck.files", ("torch", "hypothesis", "backpack")),
-        ("import jaccheck.cases, jaccheck.cases.families", ("torch", "hypothesis")),
+        ("import jaccheck.case, jaccheck.case.families", ("torch", "hypothesis")),
     ],
 )
 def test_what_is_not_needed_is_not_loaded(statement: str, unwanted: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from jaccheck_testing import Run
 from junitparser import JUnitXml
 
 from jaccheck import report as reports
-from jaccheck.cases import Case, Linear
+from jaccheck.case import Case, Linear
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.render.junit import junit_xml
 from jaccheck.report import Cell, Environment, Finding, Report, Settings, Spent, Totals

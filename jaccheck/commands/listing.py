@@ -7,7 +7,7 @@ import json
 from rich import box
 from rich.table import Table
 
-from jaccheck.cases import DTYPES
+from jaccheck.case import DTYPES
 from jaccheck.methods import registered
 from jaccheck.render.text import make_console
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.files import CaseFile, finding_path, save_cases
 from jaccheck.render.text import print_finding
 from jaccheck.report import Finding

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from jaccheck.cases import DTYPES, Case
-from jaccheck.cases.families import FAMILIES
+from jaccheck.case import DTYPES, Case
+from jaccheck.case.families import FAMILIES
 from jaccheck.errors import UnreadableFile
 from jaccheck.faults import catalogue
 from jaccheck.files import check_writable
@@ -78,7 +78,8 @@ def _print(found: SelftestReport, console: Console) -> None:
     )
     console.print(
         f"mutation score {own.killed} of {own.faults} (95 % confidence: at least {100 * own.lower_limit:.1f} %); "
-        f"of the {len(found.visible)} that change a result: torch.allclose {scores['allclose'].killed}, torch.testing.assert_close {scores['assert_close'].killed}; "
+        f"of the {len(found.visible)} that change a result: torch.allclose {scores['allclose'].killed}, "
+        f"torch.testing.assert_close {scores['assert_close'].killed}; "
         f"half of the faults were seen within {median} cases; {found.cases} cases, {found.seconds:.0f} s",
         highlight=False,
         soft_wrap=True,

@@ -10,8 +10,8 @@ from pathlib import Path
 from jaccheck import devices as device_list
 from jaccheck import methods as method_list
 from jaccheck import report as reports
-from jaccheck.cases import DTYPES, Case
-from jaccheck.cases.families import FAMILIES
+from jaccheck.case import DTYPES, Case
+from jaccheck.case.families import FAMILIES
 from jaccheck.commands.progress import Progress
 from jaccheck.errors import UnknownName, UnreadableFile
 from jaccheck.files import check_writable, load_cases

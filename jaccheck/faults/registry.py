@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import wraps
 
-from jaccheck.cases.case import DTYPES, DType
+from jaccheck.case.case import DTYPES, DType
 from jaccheck.methods import Method, find
 from jaccheck.methods.registry import Compute
 from jaccheck.problem import Jacobians, Problem

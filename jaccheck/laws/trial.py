@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.laws.state import State
 from jaccheck.methods import Method
 from jaccheck.oracle.arithmetic import Array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 

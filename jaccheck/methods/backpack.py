@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from jaccheck.cases import Case, Flatten, Linear
+from jaccheck.case import Case, Flatten, Linear
 from jaccheck.methods.registry import Compute, method
 from jaccheck.problem import Jacobians, Problem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 from torch.func import functional_call
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods.autograd import needs_samples
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem

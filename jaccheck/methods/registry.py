@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from jaccheck.cases import DTYPES, Case
+from jaccheck.case import DTYPES, Case
 from jaccheck.errors import BrokenEnvironment, UnknownName
 from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods.registry import TooCostly, method
 from jaccheck.problem import Jacobians, Problem
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaccheck.cases import ELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.oracle.arithmetic import Arithmetic, Array
 
 SELU_ALPHA = 1.6732632423543772848170429916717

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaccheck.cases import LeakyReLU, ReLU
+from jaccheck.case import LeakyReLU, ReLU
 from jaccheck.oracle.arithmetic import Arithmetic, Array
 from jaccheck.oracle.network import Affine, Network
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaccheck.cases import ELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
+from jaccheck.case import ELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
 from jaccheck.oracle.activations import SELU_ALPHA, SELU_SCALE, activation, bell
 from jaccheck.oracle.arithmetic import Arithmetic, Array
 from jaccheck.oracle.bounds import Forward, backward, forward, rounded_up

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from jaccheck.cases import Case, Dropout, Flatten, Identity, Layer, Linear
+from jaccheck.case import Case, Dropout, Flatten, Identity, Layer, Linear
 from jaccheck.errors import InvalidCase
 from jaccheck.oracle.arithmetic import Array
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 
-from jaccheck.cases import Case, Integers
-from jaccheck.cases.reductions import complexity, shrink
+from jaccheck.case import Case, Integers
+from jaccheck.case.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.methods import Method, find

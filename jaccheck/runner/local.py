@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-import torch
-
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.devices import has_dtype
-from jaccheck.environment import describe_environment
+from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.laws import LAWS
@@ -55,7 +51,7 @@ def verify(
     tally = Tally()
     findings: dict[Fault, list[Finding]] = {}
     interrupted = False
-    with _calm_torch():
+    with calm_torch():
         try:
             for case in _cases(settings, profile, tally, stored):
                 for fault in _judge_everywhere(case, methods, devices, tally, profile):
@@ -127,16 +123,3 @@ def _judge_everywhere(
 
 def _recount(finding: Finding, seen: int) -> Finding:
     return replace(finding, seen=seen)
-
-
-@contextlib.contextmanager
-def _calm_torch() -> Iterator[None]:
-    """One thread, which small problems are fastest with, and no warnings; both restored."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(threads)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from jaccheck.cases import DTYPES, Case
-from jaccheck.cases.case import DType
-from jaccheck.cases.families import FAMILIES, boundary_cases
+from jaccheck.case import DTYPES, Case
+from jaccheck.case.case import DType
+from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.plain import plain_data
 from jaccheck.profiles import Profile
 from jaccheck.report import Settings
@@ -31,7 +31,7 @@ class Shard:
         """The cases of this shard, the same for the same shard."""
         if self.round == 0:
             return list(boundary_cases(self.family, self.dtype))
-        from jaccheck.cases.strategies import draw_cases
+        from jaccheck.case.strategies import draw_cases
 
         # The first case that Hypothesis draws is always the simplest; one for each shard would be a waste.
         drawn = draw_cases(self.family, (self.dtype,), seed_number=self.seed, count=self.count + 1)

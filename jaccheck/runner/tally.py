@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from jaccheck.cases import Case
-from jaccheck.cases.reductions import complexity
+from jaccheck.case import Case
+from jaccheck.case.reductions import complexity
 from jaccheck.report import Cell, Spent, Totals
 from jaccheck.verdict import Breach, Outcome, Verdict
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.methods import Method
 from jaccheck.verdict import Breach, Outcome, WorstEntry
 

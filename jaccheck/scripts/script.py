@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.cases import Case, Layer, Sequential
-from jaccheck.cases.layers import plain_options
+from jaccheck.case import Case, Layer, Sequential
+from jaccheck.case.layers import plain_options
 from jaccheck.methods import Method
 from jaccheck.problem import round_sample
 from jaccheck.scripts.endings import ending

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jaccheck_testing import Run
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.files import CaseFile, save_cases
 from jaccheck.plain import to_json
 

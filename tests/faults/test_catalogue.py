@@ -7,8 +7,8 @@ from itertools import islice
 
 import pytest
 
-from jaccheck.cases import Case
-from jaccheck.cases.families import all_boundary_cases
+from jaccheck.case import Case
+from jaccheck.case.families import all_boundary_cases
 from jaccheck.faults import Fault, catalogue
 from jaccheck.faults.registry import LAW_NAMES, always
 from jaccheck.laws import LawBroken, Trial, observe, restore_globals

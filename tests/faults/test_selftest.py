@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jaccheck.cases import Case
-from jaccheck.cases.families import boundary_cases
+from jaccheck.case import Case
+from jaccheck.case.families import boundary_cases
 from jaccheck.commands.selftest import quick_cases
 from jaccheck.faults import Fault, catalogue
 from jaccheck.laws import LAWS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from jaccheck.cases.families import boundary_cases
+from jaccheck.case.families import boundary_cases
 from jaccheck.faults import catalogue
 from jaccheck.judgement import judge
 from jaccheck.laws import observe_globals, restore_globals

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from jaccheck.cases import Case
+from jaccheck.case import Case
 from jaccheck.judgement import judge
 from jaccheck.methods import find
 from jaccheck.problem import Jacobians, Problem

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.cases import (
+from jaccheck.case import (
     ELU,
     SELU,
     Case,
@@ -24,7 +24,7 @@ from jaccheck.cases import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.cases.strategies import cases
+from jaccheck.case.strategies import cases
 from jaccheck.oracle import activations, arithmetic, backward, difference_bound, differences, forward, is_exact, network
 from jaccheck.oracle.activations import activation
 from jaccheck.oracle.arithmetic import Arithmetic

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.cases import (
+from jaccheck.case import (
     DTYPES,
     ELU,
     SELU,
@@ -28,9 +28,9 @@ from jaccheck.cases import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.cases.case import DType
-from jaccheck.cases.families import FAMILIES, boundary_cases
-from jaccheck.cases.strategies import cases
+from jaccheck.case.case import DType
+from jaccheck.case.families import FAMILIES, boundary_cases
+from jaccheck.case.strategies import cases
 from jaccheck.oracle import Network, Order, activations, arithmetic, backward, bounds, forward, network, scaled
 from jaccheck.oracle.arithmetic import Arithmetic
 from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.cases import DTYPES, ELU, SELU, Case, Layer, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.cases.case import DType
-from jaccheck.cases.strategies import cases
+from jaccheck.case import DTYPES, ELU, SELU, Case, Layer, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case.case import DType
+from jaccheck.case.strategies import cases
 from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact, network
 from jaccheck.oracle.simulation import Evaluation, Machine, Summation, jacobians
 from jaccheck.problem import round_sample

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from jaccheck.cases import Case, Linear, Normal, ReLU, ScaleLayer, Tanh
-from jaccheck.cases.families import boundary_cases
-from jaccheck.cases.strategies import cases
+from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh
+from jaccheck.case.families import boundary_cases
+from jaccheck.case.strategies import cases
 from jaccheck.methods import find
 from jaccheck.oracle import differences
 from jaccheck.witness import Witness

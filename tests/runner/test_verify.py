@@ -16,8 +16,8 @@ import torch
 from jaccheck_testing import Run
 
 from jaccheck import report as reports
-from jaccheck.cases import DTYPES, Case
-from jaccheck.cases.families import FAMILIES
+from jaccheck.case import DTYPES, Case
+from jaccheck.case.families import FAMILIES
 from jaccheck.methods import Method, find, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import TooCostly, forget

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from jaccheck.cases import Case, Integers, LeakyReLU, Linear
+from jaccheck.case import Case, Integers, LeakyReLU, Linear
 from jaccheck.judgement import judge
 from jaccheck.methods import Method
 from jaccheck.methods.autograd import autograd_loop

@@ -13,9 +13,9 @@ from dataclasses import replace
 from math import prod
 from typing import Any, get_args
 
-from jaccheck.cases.case import DTYPES, Case, InputForm
-from jaccheck.cases.layers import ELU, Flatten, Layer, LeakyReLU, Linear, ReLU, Sequential
-from jaccheck.cases.values import Integers
+from jaccheck.case.case import DTYPES, Case, InputForm
+from jaccheck.case.layers import ELU, Flatten, Layer, LeakyReLU, Linear, ReLU, Sequential
+from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
 
 FORMS: tuple[InputForm, ...] = get_args(InputForm)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from jaccheck.cases.case import DTYPES, Case, DType, InputForm
-from jaccheck.cases.families import FAMILIES
-from jaccheck.cases.layers import (
+from jaccheck.case.case import DTYPES, Case, DType, InputForm
+from jaccheck.case.families import FAMILIES
+from jaccheck.case.layers import (
     ELU,
     MAX_WIDTH,
     SELU,
@@ -29,7 +29,7 @@ from jaccheck.cases.layers import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.cases.values import (
+from jaccheck.case.values import (
     CopySample,
     Integers,
     Modification,

@@ -1,7 +1,7 @@
 """What to test: `Case` and what it is made of. Plain data: nothing here imports torch."""
 
-from jaccheck.cases.case import DTYPES, Case, InputForm
-from jaccheck.cases.layers import (
+from jaccheck.case.case import DTYPES, Case, InputForm
+from jaccheck.case.layers import (
     ELU,
     SELU,
     Dropout,
@@ -16,7 +16,7 @@ from jaccheck.cases.layers import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.cases.values import (
+from jaccheck.case.values import (
     CopySample,
     Integers,
     Modification,

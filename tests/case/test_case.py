@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-import jaccheck.cases
-from jaccheck.cases import Case, Flatten, Linear, ReLU, Sequential
-from jaccheck.cases.strategies import cases
+import jaccheck.case
+from jaccheck.case import Case, Flatten, Linear, ReLU, Sequential
+from jaccheck.case.strategies import cases
 from jaccheck.errors import InvalidCase, UnreadableFile
 from jaccheck.plain import from_json, to_json
 from jaccheck.problem import build
@@ -23,8 +23,8 @@ def test_json_both_ways(case: Case) -> None:
 @given(cases())
 @settings(max_examples=200, deadline=None)
 def test_repr_can_be_pasted(case: Case) -> None:
-    """The repr, evaluated with the names of `jaccheck.cases`, is the case."""
-    assert eval(repr(case), vars(jaccheck.cases).copy()) == case
+    """The repr, evaluated with the names of `jaccheck.case`, is the case."""
+    assert eval(repr(case), vars(jaccheck.case).copy()) == case
 
 
 @given(cases())

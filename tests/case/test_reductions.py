@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 
-from jaccheck.cases import Case, LeakyReLU, Linear, Tanh
-from jaccheck.cases.reductions import complexity, reductions, shrink
-from jaccheck.cases.strategies import cases
+from jaccheck.case import Case, LeakyReLU, Linear, Tanh
+from jaccheck.case.reductions import complexity, reductions, shrink
+from jaccheck.case.strategies import cases
 
 
 @given(cases())

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
-from jaccheck.cases.layers import MAX_WIDTH, Flatten, Layer, Linear, Sequential
-from jaccheck.cases.values import Integers, Modification, Recipe
+from jaccheck.case.layers import MAX_WIDTH, Flatten, Layer, Linear, Sequential
+from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.errors import InvalidCase
 from jaccheck.plain import plain_data
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.cases import DTYPES, Case, Flatten, Integers
-from jaccheck.cases.families import FAMILIES, boundary_cases
-from jaccheck.cases.strategies import cases, draw_cases
+from jaccheck.case import DTYPES, Case, Flatten, Integers
+from jaccheck.case.families import FAMILIES, boundary_cases
+from jaccheck.case.strategies import cases, draw_cases
 from jaccheck.problem import round_sample
 from jaccheck.witness import Witness
 

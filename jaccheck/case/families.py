@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from jaccheck.cases.case import DTYPES, Case, DType
-from jaccheck.cases.layers import (
+from jaccheck.case.case import DTYPES, Case, DType
+from jaccheck.case.layers import (
     ELU,
     SELU,
     Dropout,
@@ -24,7 +24,7 @@ from jaccheck.cases.layers import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.cases.values import (
+from jaccheck.case.values import (
     CopySample,
     Integers,
     Modification,
