@@ -14,6 +14,12 @@ import click
 
 from jaccheck.errors import JaccheckError
 
+FAMILY_NAMES = (
+    "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
+    "no_bias, extremes, kinks, inputs, frozen, nested"
+)
+"""Written out, since importing them takes longer than printing the help; a test holds them equal."""
+
 NATIVE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 """ideep and oneDNN, below torch, keep a compiled kernel for each of the last 1,024 shapes: 0.7 GB of bfloat16 ones."""
 
@@ -35,9 +41,14 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Draw random networks and judge every method.")
 @click.option(
-    "--profile", "profile_name", default="quick", show_default=True, metavar="quick|ci|nightly", help="How much to do."
+    "--profile",
+    "profile_name",
+    default="quick",
+    show_default=True,
+    metavar="quick|ci|nightly",
+    help="How much to do: quick, under a minute; ci, some minutes; nightly, an hour or more.",
 )
 @click.option("--max-examples", type=click.IntRange(min=1), help="Run this many cases, whatever the profile says.")
 @click.option(
@@ -57,8 +68,20 @@ def cli() -> None:
 @click.option(
     "--device", "devices", multiple=True, metavar="NAME", help="Only this device, as torch names it. Repeatable."
 )
-@click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Only this dtype. Repeatable.")
-@click.option("--family", "families", multiple=True, metavar="NAME", help="Only this family of cases. Repeatable.")
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    metavar="NAME",
+    help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
+)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    metavar="NAME",
+    help=f"Only this family of cases: {FAMILY_NAMES}. Repeatable.",
+)
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable, case by case.  [default: random]"
 )
@@ -129,7 +152,7 @@ def verify(
     )
 
 
-@cli.command()
+@cli.command(short_help="List the methods, with what they claim.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def methods(as_json: bool) -> int:
     """List the methods: family, availability and reason, devices, dtypes."""
@@ -138,7 +161,7 @@ def methods(as_json: bool) -> int:
     return list_methods(as_json=as_json)
 
 
-@cli.command()
+@cli.command(short_help="Run stored findings again.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 def replay(paths: tuple[Path, ...]) -> int:
     """Run stored findings again: FIXED, FAILED, ERROR or INCOMPATIBLE for each of PATHS (files or directories)."""
@@ -147,7 +170,7 @@ def replay(paths: tuple[Path, ...]) -> int:
     return replay_all(paths)
 
 
-@cli.command()
+@cli.command(short_help="Run the checks against planted faults.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the scores as JSON.")
 def selftest(seed: int, report: Path | None) -> int:
@@ -163,6 +186,9 @@ def main() -> NoReturn:
         sys.exit(cli.main(standalone_mode=False) or NOTHING_FOUND)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(MISUSE)
     except (click.ClickException, JaccheckError) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         _complain(" ".join(message.split()))

@@ -9,7 +9,8 @@ import click
 import pytest
 from jaccheck_testing import Run
 
-from jaccheck.cli import cli
+from jaccheck.case.families import FAMILIES
+from jaccheck.cli import FAMILY_NAMES, cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,3 +63,15 @@ def test_methods_lists_every_method(jaccheck: Run) -> None:
     done = jaccheck("methods", "--json")
     assert done.returncode == 0
     assert '"batch_grad_loop"' in done.stdout
+
+
+def test_the_help_names_every_family() -> None:
+    """In the order of a run."""
+    assert tuple(FAMILY_NAMES.split(", ")) == FAMILIES
+
+
+def test_no_command_shows_the_help(jaccheck: Run) -> None:
+    """As misuse, on standard error."""
+    done = jaccheck()
+    assert done.returncode == 2
+    assert "Commands:\n" in done.stderr
