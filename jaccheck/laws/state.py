@@ -17,7 +17,11 @@ State = dict[str, dict[str, object]]
 """For each object by name (a module's path, a parameter, "X", "torch"): its aspects by name."""
 
 # Forward, backward, and those of saving and loading, which differ from version to version.
-_HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks"))
+_HOOKS = {name: name.strip("_").removesuffix("s") for name in vars(nn.Module()) if name.endswith("_hooks")}
+"""By attribute of a module what it is called in `Method.leaves`: `_forward_hooks` holds each "forward_hook"."""
+
+# Attributes that can be compared by value; of others, which object it is.
+_SIMPLE = (bool, int, float, str, type(None))
 # Containers of nn.Module's own, which are observed piece by piece, and a flag that goes with hooks.
 _OWN = frozenset({"_parameters", "_buffers", "_modules", "_is_full_backward_hook", *_HOOKS})
 
@@ -27,22 +31,18 @@ def observe(problem: Problem) -> State:
     state: State = {"torch": observe_globals(problem.X.device.type), "X": _tensor(problem.X)}
     for path, module in problem.model.named_modules():
         attributes = vars(module)
-        aspects: dict[str, object] = {name: _simple(attributes[name]) for name in attributes.keys() - _OWN}
-        for kind in _HOOKS:
-            aspects[_hook(kind)] = len(attributes.get(kind, ()))
+        aspects: dict[str, object] = {
+            name: value if isinstance(value, _SIMPLE) else id(value)
+            for name, value in attributes.items()
+            if name not in _OWN
+        }
+        for kind, aspect in _HOOKS.items():
+            aspects[aspect] = len(attributes[kind])
         state[f"module {path!r}"] = aspects
         for name, parameter in attributes["_parameters"].items():
             if parameter is not None:
                 state[f"{path}.{name}"] = _tensor(parameter)
     return state
-
-
-def _hook(kind: str) -> str:
-    return kind.strip("_").removesuffix("s")
-
-
-_HOOK_ASPECTS = frozenset(map(_hook, _HOOKS))
-"""`_forward_hooks` is observed, and declared by a method that leaves one on each module, as "forward_hook"."""
 
 
 def _tensor(tensor: torch.Tensor) -> dict[str, object]:
@@ -56,11 +56,6 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
     }
 
 
-def _simple(value: object) -> object:
-    """The value where it can be compared safely, else which object it is."""
-    return value if isinstance(value, bool | int | float | str | type(None)) else id(value)
-
-
 def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[str]:
     """One phrase for each change from `before` to `after` that `leaves` does not name."""
     changes: list[str] = []
@@ -72,7 +67,7 @@ def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> l
             changes.append(f"{owner} {'is new' if old is None else 'is gone'}")
             continue
         for aspect in _differing(old, new):
-            if aspect not in leaves or (aspect in _HOOK_ASPECTS and new[aspect] != 1):
+            if aspect not in leaves or (aspect in _HOOKS.values() and new[aspect] != 1):
                 changes.append(_phrase(owner, aspect, old, new))
     return sorted(changes)
 
