@@ -105,9 +105,10 @@ def state():
         'X': (X.tolist(), X.requires_grad),
     }}
     for path, module in model.named_modules():
-        hooks = {{name: len(kept) for name, kept in vars(module).items() if name.endswith('_hooks')}}
-        others = sorted(vars(module).keys() - hooks.keys() - LEFT - {{'_is_full_backward_hook'}})
-        found[f'module {{path!r}}'] = module.training, others, None if 'hooks' in LEFT else hooks
+        counts = {{name[1:-1]: len(kept) for name, kept in vars(module).items() if name.endswith('_hooks')}}
+        hooks = {{name: count for name, count in counts.items() if count > (name in LEFT)}}
+        own = {{f'_{{name}}s' for name in counts}} | {{'_is_full_backward_hook'}}
+        found[f'module {{path!r}}'] = module.training, sorted(vars(module).keys() - own - LEFT), hooks
     for name, p in model.named_parameters():
         grad = 'grad' in LEFT or p.grad is None
         others = sorted(vars(p).keys() - LEFT)
