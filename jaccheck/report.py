@@ -57,6 +57,8 @@ class Totals:
     comparisons: Count
     entries: Count
     undecided: Count
+    overflowing: Count = 0
+    """Cases, once for each device, that were left out because their own numbers overflow their dtype."""
     outcomes: dict[Outcome, Count]
     modes: dict[str, Count]
     seconds: Spent

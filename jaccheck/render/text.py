@@ -102,6 +102,8 @@ def summary(report: Report) -> str:
         f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
         f"inside methods and references; seed {report.settings.seed}"
     )
+    if t.overflowing:
+        text += f"; {t.overflowing} cases left out, since their numbers overflow their dtype"
     if report.interrupted:
         text = f"interrupted; {text}"
     for cell in () if report.interrupted else report.vacuous:

@@ -109,6 +109,7 @@ def _judge_everywhere(
             witness = Witness(case, device)
         except InvalidCase:
             # Its numbers overflow its dtype: there is nothing to compare.
+            tally.overflowing += 1
             continue
         inside = 0.0
         for method in methods:

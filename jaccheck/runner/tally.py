@@ -61,6 +61,7 @@ class Tally:
     comparisons: int = 0
     entries: int = 0
     undecided: int = 0
+    overflowing: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
     spent: Spent = field(default_factory=Spent)
@@ -111,6 +112,7 @@ class Tally:
             comparisons=self.comparisons,
             entries=self.entries,
             undecided=self.undecided,
+            overflowing=self.overflowing,
             outcomes={outcome: self.outcomes[outcome] for outcome in Outcome},
             modes={mode: self.modes[mode] for mode in ("exact", "bound")},
             seconds=self.spent,

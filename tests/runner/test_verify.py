@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ import torch
 from jaccheck_testing import Run
 
 from jaccheck import report as reports
-from jaccheck.case import DTYPES, Case
+from jaccheck.case import DTYPES, Case, ScaleInput
 from jaccheck.case.families import FAMILIES
 from jaccheck.methods import Method, find, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import TooCostly, forget
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.profiles import PROFILES
+from jaccheck.render.text import summary
 from jaccheck.report import Finding, Report, Settings
 from jaccheck.runner.local import verify
 from jaccheck.runner.plan import shards
@@ -209,3 +211,14 @@ def test_a_claim_of_unsupported_that_works_is_reported(timid: Method) -> None:
     refused = {cell.dtype: cell.refused for cell in report.coverage}
     assert refused["float64"] == 0
     assert refused["float16"] > 0
+
+
+def test_a_case_that_overflows_is_counted(case: Case) -> None:
+    """It cannot be compared, and the report says so."""
+    large = replace(case, dtype="float16", modifications=(ScaleInput(exponent=40),))
+    report = verify(
+        settings(), PROFILES["quick"], (find("closed_form"),), {"cpu": ""}, listener=Recorder(), stored=[large]
+    )
+    assert report.totals.overflowing == 1
+    assert report.totals.comparisons == 0
+    assert "1 cases left out" in summary(report)
