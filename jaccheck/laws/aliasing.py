@@ -11,12 +11,23 @@ from torch import Tensor
 def first_overlap(owners: Sequence[tuple[str, Tensor]], own: int) -> tuple[str, str] | None:
     """The first two names of which one is among the first `own` and shares an entry with a later one, or None."""
     spans = [_span(tensor) for _, tensor in owners]
+    if not _any_overlap(spans):
+        return None
     for i in range(own):
         start, stop = spans[i]
         for j in range(i + 1, len(owners)):
             if start < spans[j][1] and spans[j][0] < stop and _share_entries(owners[i][1], owners[j][1]):
                 return owners[i][0], owners[j][0]
     return None
+
+
+def _any_overlap(spans: list[tuple[int, int]]) -> bool:
+    reached = 0
+    for start, stop in sorted(spans):
+        if start < min(reached, stop):
+            return True
+        reached = max(reached, stop)
+    return False
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:
