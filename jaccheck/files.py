@@ -9,17 +9,16 @@ from typing import Literal
 from jaccheck.case import Case
 from jaccheck.errors import UnreadableFile
 from jaccheck.plain import plain_data, read_text, to_json
-from jaccheck.report import Environment, Finding, from_versioned_json
+from jaccheck.report import Finding, from_versioned_json
 
 
 @plain_data
 class CaseFile:
-    """Cases to run, with the finding they belong to, if any, and the environment it was seen in."""
+    """Cases to run, with the finding they belong to, if any."""
 
     schema_version: Literal[1] = 1
     cases: tuple[Case, ...]
     finding: Finding | None = None
-    environment: Environment | None = None
 
 
 def load_cases(path: Path) -> CaseFile:

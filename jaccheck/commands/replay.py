@@ -31,7 +31,9 @@ def replay_all(paths: Iterable[Path]) -> int:
     for path in _files(paths):
         answer, why = replay(path)
         answers.append(answer)
-        console.print(f"{answer}: {path}: {why}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"{answer}: {path}: {why.removeprefix(f'{path}: ')}", highlight=False, markup=False, soft_wrap=True
+        )
     if {Answer.ERROR, Answer.INCOMPATIBLE} & set(answers):
         return 2
     return int(Answer.FAILED in answers)

@@ -41,11 +41,6 @@ def activation(layer: Layer, z: Array, E: Array, ar: Arithmetic) -> Activation:
         return _RULES[type(layer)](layer, z, E, ar)
 
 
-def has_rule(layer: Layer) -> bool:
-    """Whether there is a bound for this layer."""
-    return type(layer) in _RULES
-
-
 def kink(z: Array, E: Array, jump: float) -> Array:
     """The jump of the slope at 0 where z ± E reaches over it, and 0 elsewhere."""
     return np.where((np.abs(z) <= E) & (E > 0), jump, 0.0)

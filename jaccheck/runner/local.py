@@ -117,7 +117,7 @@ def _judge_everywhere(
             if verdict.outcome is Outcome.UNSUPPORTED and tally.is_claim_due(method.name, verdict.message):
                 verdict = try_claim(case, method, verdict, witness)
             inside += verdict.seconds
-            new += [fault for fault, _ in tally.add(case, verdict)]
+            new += tally.add(case, verdict)
         tally.spend(methods=inside, reference=witness.seconds.reference, oracle=witness.seconds.oracle)
     return new
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from jaccheck.case import Case
 from jaccheck.case.reductions import complexity
 from jaccheck.report import Cell, Spent, Totals
-from jaccheck.verdict import Breach, Outcome, Verdict
+from jaccheck.verdict import Outcome, Verdict
 
 CLAIM_EVERY = 16
 """Every so manyth refusal for the same reason is tried."""
@@ -69,7 +69,7 @@ class Tally:
     _claims: Counter[tuple[str, str]] = field(default_factory=Counter)
     _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
 
-    def add(self, case: Case, verdict: Verdict) -> list[tuple[Fault, Breach]]:
+    def add(self, case: Case, verdict: Verdict) -> list[Fault]:
         """Counts a verdict; returns the faults that are seen for the first time."""
         self.outcomes[verdict.outcome] += 1
         cell = self._cells.setdefault((verdict.method, verdict.device, case.dtype, case.family), _Counts())
@@ -91,7 +91,7 @@ class Tally:
             fault = Fault(verdict.method, verdict.device, breach.law, breach.outcome)
             if fault not in self.suspects:
                 self.suspects[fault] = Suspects()
-                new.append((fault, breach))
+                new.append(fault)
             self.suspects[fault].add(case, breach.symptom)
         return new
 
