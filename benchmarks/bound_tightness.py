@@ -19,7 +19,7 @@ from jaccheck.case.strategies import draw_cases
 from jaccheck.methods import find
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
 from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians
-from jaccheck.problem import round_sample
+from jaccheck.problem import build, round_sample
 from jaccheck.witness import Witness
 
 
@@ -98,7 +98,7 @@ def differences(drawn: list[Case]) -> tuple[float, float, float]:
     method = find("central_differences")
     ratios, factors, widths = [0.0], [], []
     for case in drawn:
-        if method.refuses(case, "cpu") or case.family != "smooth":
+        if method.refuses(build(case)) or case.family != "smooth":
             continue
         witness = Witness(case, "cpu")
         bound = difference_bound(witness.network, arithmetic(case.dtype), method.step)

@@ -23,3 +23,7 @@ class IncompatibleFile(UnreadableFile):
 
 class BrokenEnvironment(JaccheckError, ImportError):
     """A package that the chosen methods need is missing, or is there but does not import."""
+
+
+class InvalidModel(JaccheckError, ValueError):
+    """A user's model and input have no batched Jacobian that could be computed."""

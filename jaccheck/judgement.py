@@ -18,11 +18,11 @@ def judge(
     case: Case, method: Method, *, device: str = "cpu", witness: Witness | None = None, laws: tuple[Law, ...] = LAWS
 ) -> Verdict:
     """The verdict on `method` for `case`; pass the `witness` of the case to share it among methods."""
-    refusal = method.refuses(case, device)
-    if refusal:
-        return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
     witness = witness or Witness(case, device)
     problem = witness.problem()
+    refusal = method.refuses(problem)
+    if refusal:
+        return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
     before = observe(problem)
     started = time.perf_counter()
     try:
@@ -50,7 +50,7 @@ def judge(
 
 def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) -> Verdict:
     """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways."""
-    if isinstance(method.refuses(case, refusal.device), TooCostly):
+    if isinstance(method.refuses(witness.problem()), TooCostly):
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
     tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))

@@ -50,6 +50,16 @@ class Problem:
         return len(self.X)
 
     @property
+    def dtype(self) -> str:
+        """Name of the dtype of the trainable parameters, of the first one where they differ."""
+        return str(next(iter(self.parameters.values()), self.X).dtype).removeprefix("torch.")
+
+    @property
+    def device(self) -> str:
+        """Name of the device that the input is on."""
+        return str(self.X.device)
+
+    @property
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable parameters by name, in the order of `Module.named_parameters`."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}

@@ -293,7 +293,7 @@ class _FaultTrial:
     def meet(self, bench: _Bench, position: int) -> None:
         """Every judge that has not killed it yet looks at its result on one case."""
         waiting = [name for name in JUDGES if self.score.kill(name) is None]
-        if not waiting or self._method.refuses(bench.case, DEVICE):
+        if not waiting or self._method.refuses(bench.template):
             return
         self.score = replace(self.score, tried=self.score.tried + 1)
         if not self._is_triggered(bench.template):
@@ -340,7 +340,7 @@ class _AlarmTally:
 
     def add(self, bench: _Bench, method: Method) -> None:
         """Judges one right method on one case, unless it refuses it or nothing of it can be decided."""
-        if method.refuses(bench.case, DEVICE):
+        if method.refuses(bench.template):
             return
         expectation = bench.witness.expectation(method)
         if expectation.undecided == len(expectation.bound):

@@ -101,7 +101,7 @@ class Witness:
 
     def expectation(self, method: Method) -> Expectation:
         """Whether a method must be equal here, or within which bound of the closed form."""
-        key = (method.order, method.roundings(self.case), method.step)
+        key = (method.order, method.roundings(self.network.N, self.network.C), method.step)
         if key not in self._expectations:
             started = time.perf_counter()
             self._expectations[key] = self._expect(*key)

@@ -25,6 +25,7 @@ ORDER = (
     "sampling",
     "oracle",
     "problem",
+    "models",
     "methods",
     "devices",
     "environment",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.case import Case
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 
-def needs_samples(case: Case) -> str | None:
+def needs_samples(problem: Problem) -> str | None:
     """Refuses the empty batch, over which torch.vmap does not map."""
-    return "torch.vmap does not map over an empty batch" if case.batch_size == 0 else None
+    return "torch.vmap does not map over an empty batch" if problem.N == 0 else None
 
 
 @method(family="autograd")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import dropwhile
 from math import log2, sqrt
 from typing import Any
 
 import torch
 
-from jaccheck.case import Case, Flatten, Linear
 from jaccheck.methods.registry import Compute, method
 from jaccheck.problem import Jacobians, Problem
 
@@ -56,24 +56,24 @@ def backpack_method(**claims: Any) -> Callable[[Compute], Compute]:
     return lambda compute: register(_forgetting_handles(compute))
 
 
-def _scaling_of_the_mean(case: Case) -> int:
+def _scaling_of_the_mean(N: int, C: int) -> int:
     """0 where the factor 2/(N·C) is a power of four, so that its root is exact; else as many roundings as for √2."""
-    return 0 if log2(2 / (case.batch_size * case.outputs)) % 2 == 0 else SCALING_ROUNDINGS
+    return 0 if log2(2 / (N * C)) % 2 == 0 else SCALING_ROUNDINGS
 
 
-def _beyond_second_order(case: Case) -> str | None:
+def _beyond_second_order(problem: Problem) -> str | None:
     """What BackPACK's backpropagation of a matrix for each sample does not cover."""
-    layers = [layer for _, layer in case.leaves()]
-    if layers[-1] == Flatten(start_dim=0):
+    layers = [module for module in problem.model.modules() if not list(module.children())]
+    if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:
         return "output of shape [N]: second-order extensions need [N, C]"
-    first_linear = next(i for i, layer in enumerate(layers) if isinstance(layer, Linear))
-    if case.batch_size == 0 and Flatten() in layers[first_linear:]:
+    above = dropwhile(lambda module: not list(module.parameters()), layers)
+    if problem.N == 0 and any(isinstance(module, torch.nn.Flatten) for module in above):
         return "second-order extensions cannot reshape through a Flatten for an empty batch"
     return None
 
 
-def _beyond_the_mean(case: Case) -> str | None:
-    return "the mean over an empty batch is not defined" if case.batch_size == 0 else _beyond_second_order(case)
+def _beyond_the_mean(problem: Problem) -> str | None:
+    return "the mean over an empty batch is not defined" if problem.N == 0 else _beyond_second_order(problem)
 
 
 @backpack_method(leaves=(*LEFT, "grad_batch"))
@@ -102,7 +102,7 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
 
 
 @backpack_method(
-    leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda case: SCALING_ROUNDINGS, unsupported=_beyond_second_order
+    leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda N, C: SCALING_ROUNDINGS, unsupported=_beyond_second_order
 )
 def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
-from jaccheck.case import Case
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 
-def _has_samples(case: Case) -> str | None:
-    return "its batch size must be positive" if case.batch_size == 0 else None
+def _has_samples(problem: Problem) -> str | None:
+    return "its batch size must be positive" if problem.N == 0 else None
 
 
 @method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=_has_samples)

@@ -6,14 +6,13 @@ from torch import Tensor
 from torch.autograd.functional import jacobian
 from torch.func import functional_call
 
-from jaccheck.case import Case
 from jaccheck.methods.autograd import needs_samples
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 
-def _has_rows(case: Case) -> str | None:
-    return "it stacks the rows of f, and there are none in an empty batch" if case.batch_size == 0 else None
+def _has_rows(problem: Problem) -> str | None:
+    return "it stacks the rows of f, and there are none in an empty batch" if problem.N == 0 else None
 
 
 @method(family="functional", unsupported=_has_rows)

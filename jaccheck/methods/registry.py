@@ -9,13 +9,13 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from jaccheck.case import DTYPES, Case
+from jaccheck.case import DTYPES
 from jaccheck.errors import BrokenEnvironment, UnknownName
 from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem
 
 Compute = Callable[[Problem], Jacobians]
-Refusal = Callable[[Case], str | None]
+Refusal = Callable[[Problem], str | None]
 
 
 class TooCostly(str):
@@ -24,12 +24,12 @@ class TooCostly(str):
     __slots__ = ()
 
 
-def never(case: Case) -> str | None:
-    """No case is refused."""
+def never(problem: Problem) -> str | None:
+    """No problem is refused."""
     return None
 
 
-def unscaled(case: Case) -> int:
+def unscaled(N: int, C: int) -> int:
     """The result is not scaled."""
     return 0
 
@@ -38,10 +38,10 @@ def unscaled(case: Case) -> int:
 class Method:
     """One way to compute batched Jacobians, with everything it claims of itself.
 
-    `unsupported(case)` is the reason why a case is refused, or None. `leaves` names what it leaves behind by design:
-    "grad", "forward_hook" (one on each module), or the name of an attribute of modules or parameters. `order`,
-    `roundings(case)` (extra roundings of each entry by a scaling) and `step` (of a difference quotient) say how exact
-    it can be. `missing` is the reason why it cannot run here, or None.
+    `unsupported(problem)` is the reason why a problem is refused, or None; it only looks, nothing is run. `leaves`
+    names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
+    modules or parameters. `order`, `roundings(N, C)` (extra roundings of each entry by a scaling) and `step` (of a
+    difference quotient) say how exact it can be. `missing` is the reason why it cannot run here, or None.
     """
 
     name: str
@@ -53,18 +53,18 @@ class Method:
     leaves: frozenset[str] = frozenset()
     unsupported: Refusal = never
     order: Order = Order.REVERSE
-    roundings: Callable[[Case], int] = unscaled
+    roundings: Callable[[int, int], int] = unscaled
     step: float = 0.0
     package: str | None = None
     missing: str | None = None
 
-    def refuses(self, case: Case, device: str) -> str | None:
-        """Why the method does not cover this case on this device, or None if it claims to."""
-        if case.dtype not in self.dtypes:
-            return f"{case.dtype} is not among its dtypes {', '.join(self.dtypes)}"
-        if "*" not in self.devices and device.split(":")[0] not in self.devices:
-            return f"{device} is not among its devices {', '.join(self.devices)}"
-        return self.unsupported(case)
+    def refuses(self, problem: Problem) -> str | None:
+        """Why the method does not cover this problem, or None if it claims to; decided before it runs."""
+        if problem.dtype not in self.dtypes:
+            return f"{problem.dtype} is not among its dtypes {', '.join(self.dtypes)}"
+        if "*" not in self.devices and problem.device.split(":")[0] not in self.devices:
+            return f"{problem.device} is not among its devices {', '.join(self.devices)}"
+        return self.unsupported(problem)
 
 
 _REGISTRY: dict[str, Method] = {}
@@ -83,7 +83,7 @@ def method(
     leaves: Iterable[str] = (),
     unsupported: Refusal = never,
     order: Order = Order.REVERSE,
-    roundings: Callable[[Case], int] = unscaled,
+    roundings: Callable[[int, int], int] = unscaled,
     step: float = 0.0,
     package: str | None = None,
     missing: str | None = None,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from jaccheck.case import Case
 from jaccheck.methods.registry import TooCostly, method
 from jaccheck.problem import Jacobians, Problem
 
@@ -64,8 +61,8 @@ def closed_form(problem: Problem) -> Jacobians:
     return J
 
 
-def _few_parameters(case: Case) -> str | None:
-    numbers = sum(prod(shape) for shape in case.trainable().values())
+def _few_parameters(problem: Problem) -> str | None:
+    numbers = sum(p.numel() for p in problem.parameters.values())
     if numbers > MOST_PARAMETERS:
         return TooCostly(f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved")
     return None

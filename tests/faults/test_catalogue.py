@@ -15,7 +15,7 @@ from jaccheck.laws import LawBroken, Trial, observe, restore_globals
 from jaccheck.laws.laws import no_aliasing, structural_fault
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.methods import Method, find
-from jaccheck.problem import Problem
+from jaccheck.problem import Problem, build
 from jaccheck.witness import Witness
 
 FAULTS = catalogue()
@@ -58,7 +58,7 @@ def behaviour(method: Method, case: Case) -> tuple[object, ...]:
 def accepted(fault: Fault) -> list[Case]:
     """The boundary cases that the faulty method claims to cover."""
     method = fault.method()
-    return [case for case in CASES if not method.refuses(case, "cpu")]
+    return [case for case in CASES if not method.refuses(build(case))]
 
 
 def is_triggered(fault: Fault, case: Case) -> bool:

@@ -11,6 +11,7 @@ from jaccheck.case.families import boundary_cases
 from jaccheck.case.strategies import cases
 from jaccheck.methods import find
 from jaccheck.oracle import differences
+from jaccheck.problem import build
 from jaccheck.witness import Witness
 
 CENTRAL = find("central_differences")
@@ -25,7 +26,7 @@ def errors_and_bounds(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_small(case: Case) -> bool:
-    return CENTRAL.refuses(case, "cpu") is None and case.entries() <= FEW * case.batch_size * case.outputs
+    return CENTRAL.refuses(build(case)) is None and case.entries() <= FEW * case.batch_size * case.outputs
 
 
 @settings(max_examples=80, deadline=None)

@@ -189,10 +189,10 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
 def timid() -> Iterator[Method]:
     """A method that refuses float32 for no reason, and float16 for its cost."""
 
-    def refuses(case: Case) -> str | None:
-        if case.dtype == "float32":
+    def refuses(problem: Problem) -> str | None:
+        if problem.dtype == "float32":
             return "float32 is beyond me"
-        return TooCostly("float16 takes too long") if case.dtype == "float16" else None
+        return TooCostly("float16 takes too long") if problem.dtype == "float16" else None
 
     @method(family="test", unsupported=refuses)
     def timid_method(problem: Problem) -> Jacobians:
