@@ -26,6 +26,7 @@ ORDER = (
     "oracle",
     "problem",
     "models",
+    "measurement",
     "methods",
     "devices",
     "environment",

@@ -1,0 +1,1 @@
+"""Time and memory of a call, measured so that they can be believed."""
