@@ -1,0 +1,106 @@
+"""`Arena`: one case, and what is computed once for it and shared by all faults and methods."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import torch
+
+from jaccheck.case import Case
+from jaccheck.judgement import judge
+from jaccheck.laws import observe_globals, restore_globals
+from jaccheck.laws.laws import Law
+from jaccheck.methods import Method
+from jaccheck.problem import Jacobians
+from jaccheck.scores import Judge
+from jaccheck.selftest.results import TOLERANCES, Result, copied
+from jaccheck.verdict import Outcome, Verdict
+from jaccheck.witness import Witness
+
+DEVICE = "cpu"
+
+
+class Recorder:
+    """A method that does what another does and keeps a copy of what its first call returned."""
+
+    def __init__(self, method: Method) -> None:
+        self.result: Result | None = None
+        self._method = method
+
+    def method(self) -> Method:
+        """The method to be judged."""
+        return replace(self._method, compute=self._compute)
+
+    def _compute(self, problem: object) -> Jacobians:
+        try:
+            jacobians = self._method.compute(problem)  # type: ignore[arg-type]
+        except Exception as error:
+            self.result = self.result or Result({}, error)
+            raise
+        self.result = self.result or Result(copied(jacobians))
+        return jacobians
+
+
+class Arena:
+    """One case, with everything that is computed once for it and shared by all faults and methods."""
+
+    def __init__(self, witness: Witness, laws: tuple[Law, ...]) -> None:
+        self.witness = witness
+        self.laws = laws
+        self._reference: Jacobians | None = None
+        self.template = witness.problem()
+        """Only looked at, by the triggers of faults."""
+        self._right: dict[str, Result] = {}
+        self._passes: dict[tuple[str, Judge], bool] = {}
+
+    @property
+    def case(self) -> Case:
+        """The case."""
+        return self.witness.case
+
+    @property
+    def reference(self) -> Jacobians:
+        """Autograd's Jacobians in the dtype of the case."""
+        if self._reference is None:
+            net, dtype = self.witness.network, getattr(torch, self.case.dtype)
+            flat = torch.from_numpy(self.witness.autograd).to(dtype)
+            self._reference = {
+                name: flat[part].reshape(net.N, net.C, *net.trainable[name]) for name, part in net.offsets().items()
+            }
+        return self._reference
+
+    def judge(self, method: Method) -> tuple[Verdict, Result]:
+        """jaccheck's verdict, and the result that it was given on."""
+        recorder = Recorder(method)
+        verdict = judge(self.case, recorder.method(), device=DEVICE, witness=self.witness, laws=self.laws)
+        return verdict, recorder.result or Result({})
+
+    def call(self, method: Method) -> Result:
+        """The result alone."""
+        recorder, before = Recorder(method), observe_globals(DEVICE)
+        with suppress(Exception):  # the recorder has kept it
+            recorder.method().compute(self.witness.problem())
+        restore_globals(before, observe_globals(DEVICE))
+        return recorder.result or Result({})
+
+    def right(self, base: Method) -> Result:
+        """What an unspoilt method returns."""
+        if base.name not in self._right:
+            self._right[base.name] = self.call(base)
+        return self._right[base.name]
+
+    def passes(self, base: Method, name: Judge) -> bool:
+        """Whether a judge lets an unspoilt method pass."""
+        if (base.name, name) not in self._passes:
+            if name == "jaccheck":
+                passed = not is_alarm(self.judge(base)[0])
+            else:
+                passed = not TOLERANCES[name](self.right(base), self.reference)
+            self._passes[base.name, name] = passed
+        return self._passes[base.name, name]
+
+
+def is_alarm(verdict: Verdict) -> bool:
+    """Whether a verdict says that something is wrong."""
+    return verdict.outcome not in (Outcome.AGREES, Outcome.UNSUPPORTED, Outcome.UNDECIDED)
