@@ -20,6 +20,7 @@ ORDER = (
     "verdict",
     "scores",
     "report",
+    "timings",
     "files",
     "render",
     "sampling",
