@@ -27,3 +27,7 @@ class BrokenEnvironment(JaccheckError, ImportError):
 
 class InvalidModel(JaccheckError, ValueError):
     """A user's model and input have no batched Jacobian that could be computed."""
+
+
+class InvalidOut(JaccheckError, ValueError):
+    """Memory given as `out` cannot hold the Jacobians."""

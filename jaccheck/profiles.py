@@ -17,7 +17,7 @@ class Profile:
     cases_per_round: int
     rounds: int
     repeat_every: int
-    """The law `repeatability`, which doubles the time, is asked for on every so manyth case."""
+    """The laws that call a method again, which doubles the time, are asked for on every so manyth case."""
     shrink_seconds: float
 
 

@@ -11,6 +11,7 @@ from jaccheck.methods.registry import Compute
 from jaccheck.problem import Jacobians, Problem
 
 repeatability = frozenset({"repeatability"})
+given_memory = frozenset({"given memory"})
 Kept = WeakKeyDictionary[nn.Module, Jacobians]
 
 
@@ -126,5 +127,68 @@ def wrong_from_the_second_call(compute: Compute) -> Compute:
         factor = 2 if problem.model in kept else 1
         kept[problem.model] = {}
         return {name: factor * j for name, j in compute(problem).items()}
+
+    return faulty
+
+
+@stateful_fault(expected=given_memory)
+def given_memory_ignored(compute: Compute) -> Compute:
+    """The tensors given as `out` are returned as they were."""
+
+    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        J = compute(problem)
+        return J if out is None else out
+
+    return faulty
+
+
+@stateful_fault(expected=given_memory)
+def given_memory_copied(compute: Compute) -> Compute:
+    """The tensors given as `out` are filled, but others of the same values are returned."""
+
+    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        J = compute(problem, out=out)
+        return J if out is None else copied(J)
+
+    return faulty
+
+
+@stateful_fault(expected=given_memory)
+def added_to_given_memory(compute: Compute) -> Compute:
+    """The Jacobians are added to what is in the tensors given as `out`, as if it were zero."""
+
+    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        J = compute(problem)
+        return J if out is None else {name: out[name].add_(j) for name, j in J.items()}
+
+    return faulty
+
+
+@stateful_fault(expected=given_memory)
+def zeros_not_written(compute: Compute) -> Compute:
+    """Entries that are zero are left as they were in the tensors given as `out`."""
+
+    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        J = compute(problem)
+        if out is None:
+            return J
+        for name, j in J.items():
+            out[name].copy_(j.where(j != 0, out[name]))
+        return out
+
+    return faulty
+
+
+@stateful_fault(expected=given_memory)
+def given_memory_taken_as_contiguous(compute: Compute) -> Compute:
+    """The entries of tensors given as `out` are written one after the other, whatever their strides."""
+
+    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        J = compute(problem)
+        if out is None:
+            return J
+        for name, j in J.items():
+            out[name].as_strided(j.shape, j.stride()).copy_(j)
+        return out
 
     return faulty

@@ -17,7 +17,9 @@ Spoil = Callable[[Compute], Compute]
 Change = Callable[[Problem, Jacobians], Jacobians]
 Trigger = Callable[[Problem], bool]
 
-LAW_NAMES = frozenset({"structure", "agreement", "purity", "no aliasing", "repeatability", "no exception"})
+LAW_NAMES = frozenset(
+    {"structure", "agreement", "purity", "no aliasing", "repeatability", "given memory", "no exception"}
+)
 """What a breach can name as its law."""
 
 PREFIX = "fault:"
@@ -50,10 +52,17 @@ class Fault:
         base = find(self.base)
         right, wrong = base.compute, self.spoil(base.compute)
 
-        def compute(problem: Problem) -> Jacobians:
-            return wrong(problem) if self.when(problem) else right(problem)
+        def compute(problem: Problem, **given: Jacobians) -> Jacobians:
+            return wrong(problem, **given) if self.when(problem) else right(problem, **given)
 
-        return replace(base, name=f"{PREFIX}{self.name}", summary=self.summary, dtypes=self.dtypes, compute=compute)
+        return replace(
+            base,
+            name=f"{PREFIX}{self.name}",
+            summary=self.summary,
+            dtypes=self.dtypes,
+            compute=compute,
+            takes_out="out" in inspect.signature(wrong).parameters,
+        )
 
 
 _CATALOGUE: dict[str, Fault] = {}

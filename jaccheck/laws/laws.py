@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jaccheck.case import Case
 from jaccheck.laws.aliasing import first_overlap
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.globals import observe_globals, restore_globals
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.laws.trial import LawBroken, Trial
 from jaccheck.oracle.arithmetic import Array
-from jaccheck.problem import Problem
+from jaccheck.problem import Jacobians, Problem
 from jaccheck.verdict import Breach, Comparison, Outcome, Source, WorstEntry
 from jaccheck.witness import Witness
 
@@ -118,7 +119,7 @@ def repeatability(trial: Trial) -> None:
         ) from None
     finally:
         restore_globals(trial.before["torch"], observe_globals(trial.witness.device))
-    trial.again_seconds = time.perf_counter() - started
+    trial.again_seconds += time.perf_counter() - started
     first = trial.witness.flat(trial.jacobians)
     if not np.array_equal(first, trial.flat, equal_nan=True):
         worst = worst_entry(trial.witness, first, trial.flat, np.zeros_like(first))
@@ -141,6 +142,50 @@ def repeatability(trial: Trial) -> None:
         raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=message, worst=worst))
 
 
+def given_memory(trial: Trial) -> None:
+    """A method that takes `out` writes every entry of it, whatever was there before, and returns those very tensors."""
+    if not trial.method.takes_out:
+        return
+    witness = trial.witness
+    problem = witness.problem()
+    given = filled_with_nan(problem, as_columns=is_given_columns(trial.case))
+    started = time.perf_counter()
+    try:
+        returned = trial.method.compute(problem, out=dict(given))
+    except Exception as error:
+        message = f"a call with given memory raised {type(error).__name__}: {first_line(error)}"
+        raise LawBroken(Breach(law="given memory", outcome=Outcome.CRASHED, message=message)) from None
+    finally:
+        restore_globals(trial.before["torch"], observe_globals(witness.device))
+    trial.again_seconds += time.perf_counter() - started
+    fault = structural_fault(witness, returned)
+    if not fault and any(returned[name] is not given[name] for name in given):
+        fault = "returned other tensors than those given"
+    if fault:
+        raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=f"given memory: {fault}"))
+    flat, bound = witness.flat(given), witness.expectation(trial.method).bound
+    if outside(flat, witness.jacobian, bound) and not outside(trial.flat, witness.jacobian, bound):
+        worst = worst_entry(witness, flat, witness.jacobian, bound)
+        message = f"given memory that held NaN: {worst}"
+        raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=message, worst=worst))
+
+
+def is_given_columns(case: Case) -> bool:
+    """Whether the law of given memory hands over columns of one matrix, as it does for every other seed."""
+    return case.seed % 2 == 1
+
+
+def filled_with_nan(problem: Problem, *, as_columns: bool) -> Jacobians:
+    """Memory for the Jacobians, full of NaN: each in a tensor of its own, or all as columns of one `(N, C, all θ)`."""
+    θ, NC = problem.parameters, (problem.N, problem.C)
+    if not as_columns:
+        return {name: p.new_full((*NC, *p.shape), torch.nan, requires_grad=False) for name, p in θ.items()}
+    widths = [p.numel() for p in θ.values()]
+    matrix = next(iter(θ.values())).new_full((*NC, sum(widths)), torch.nan, requires_grad=False)
+    columns = torch.split(matrix, widths, dim=2)
+    return {name: part.view(*NC, *p.shape) for (name, p), part in zip(θ.items(), columns, strict=True)}
+
+
 def _renewed(problem: Problem, fresh: Problem) -> Problem:
     """The same live network with the numbers of a fresh one, as after a step of an optimiser, and its batch."""
     values = dict(fresh.model.named_parameters())
@@ -161,5 +206,9 @@ LAWS: tuple[Law, ...] = (
     purity,
     no_aliasing,
     repeatability,
+    given_memory,
 )
 """The laws that follow `structure`; purity and aliasing look at the model before `repeatability` calls again."""
+
+CALLED_ONCE: tuple[Law, ...] = tuple(law for law in LAWS if law not in (repeatability, given_memory))
+"""Those that do not call the method again."""

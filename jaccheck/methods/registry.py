@@ -8,13 +8,17 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
 
 from jaccheck.case import DTYPES
 from jaccheck.errors import BrokenEnvironment, UnknownName
+from jaccheck.methods.given import check_given
 from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem
 
-Compute = Callable[[Problem], Jacobians]
+Compute = Callable[..., Jacobians]
+"""`compute(problem)`; where the method `takes_out` also `compute(problem, out=given)`, which returns `given`."""
+
 Refusal = Callable[[Problem], str | None]
 
 
@@ -40,8 +44,9 @@ class Method:
 
     `unsupported(problem)` is the reason why a problem is refused, or None; it only looks, nothing is run. `leaves`
     names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
-    modules or parameters. `order`, `roundings(N, C)` (extra roundings of each entry by a scaling) and `step` (of a
-    difference quotient) say how exact it can be. `missing` is the reason why it cannot run here, or None.
+    modules or parameters. `takes_out` says that it can write into given memory: `compute(problem, out=given)`.
+    `order`, `roundings(N, C)` (extra roundings of each entry by a scaling) and `step` (of a difference quotient) say
+    how exact it can be. `missing` is the reason why it cannot run here, or None.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Method:
     devices: tuple[str, ...] = ("*",)
     leaves: frozenset[str] = frozenset()
     unsupported: Refusal = never
+    takes_out: bool = False
     order: Order = Order.REVERSE
     roundings: Callable[[int, int], int] = unscaled
     step: float = 0.0
@@ -88,10 +94,17 @@ def method(
     package: str | None = None,
     missing: str | None = None,
 ) -> Callable[[Compute], Compute]:
-    """Registers a function `Problem -> Jacobians` under its own name; its docstring's first line is its summary."""
+    """Registers a function `Problem -> Jacobians` under its own name; its docstring's first line is its summary.
+
+    A function with a keyword `out` writes into the tensors given as `out`, if any, and returns them; they are checked
+    before it is called.
+    """
 
     def register(compute: Compute) -> Compute:
         name = compute.__name__
+        takes_out = "out" in inspect.signature(compute).parameters
+        if takes_out:
+            compute = _checking_out(compute)
         _REGISTRY[name] = Method(
             name=name,
             family=family,
@@ -101,6 +114,7 @@ def method(
             devices=devices,
             leaves=frozenset(leaves),
             unsupported=unsupported,
+            takes_out=takes_out,
             order=order,
             roundings=roundings,
             step=step,
@@ -110,6 +124,16 @@ def method(
         return compute
 
     return register
+
+
+def _checking_out(compute: Compute) -> Compute:
+    @wraps(compute)
+    def call(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+        if out is not None:
+            check_given(problem, out)
+        return compute(problem, out=out)
+
+    return call
 
 
 def registered() -> dict[str, Method]:

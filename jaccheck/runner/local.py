@@ -13,7 +13,7 @@ from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.laws import LAWS
-from jaccheck.laws.laws import repeatability
+from jaccheck.laws.laws import CALLED_ONCE
 from jaccheck.methods import Method
 from jaccheck.profiles import Profile
 from jaccheck.report import Finding, Report, Settings
@@ -22,8 +22,6 @@ from jaccheck.runner.plan import shards
 from jaccheck.runner.tally import Fault, Tally
 from jaccheck.verdict import Outcome
 from jaccheck.witness import Witness
-
-CALLED_ONCE = tuple(law for law in LAWS if law is not repeatability)
 
 
 class Listener(Protocol):

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from jaccheck.case import Case
+from jaccheck.laws.laws import is_given_columns
 from jaccheck.methods import Method
 from jaccheck.verdict import Breach, Outcome, WorstEntry
 
@@ -26,6 +27,8 @@ def ending(case: Case, method: Method, breach: Breach) -> Ending:
     call = f"J = {method.name}(problem)"
     if breach.law == "repeatability":
         return Ending(_second_call(case, method, breach))
+    if breach.law == "given memory":
+        return Ending(_given_memory(case, method, breach))
     if breach.outcome is Outcome.CRASHED:
         return Ending([f"{call}  # {breach.message}"])
     if breach.law == "purity":
@@ -91,6 +94,30 @@ def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
         return [*prepared, first, kept, *second, call, f"print('actual  ', {entry})", "print('expected', expected)"]
     expected = _expected(breach.worst, "change(make_model())", "reversed_X")
     return [*prepared, *expected, first, *second, call, *_entry("again", breach.worst)]
+
+
+def _given_memory(case: Case, method: Method, breach: Breach) -> list[str]:
+    """The method called with memory full of NaN to write into."""
+    if is_given_columns(case):
+        given = [
+            "widths = [p.numel() for p in parameters.values()]",
+            "columns = X.new_full((len(X), problem.C, sum(widths)), torch.nan, requires_grad=False).split(widths, 2)",
+            "out = {name: part.unflatten(2, p.shape) for (name, p), part in zip(parameters.items(), columns)}",
+        ]
+    else:
+        given = [
+            "shapes = {name: (len(X), problem.C, *p.shape) for name, p in parameters.items()}",
+            "out = {name: X.new_full(shape, torch.nan, requires_grad=False) for name, shape in shapes.items()}",
+        ]
+    call = f"J = {method.name}(problem, out=dict(out))"
+    if breach.outcome is Outcome.CRASHED:
+        return [*given, f"{call}  # {breach.message}"]
+    if breach.worst is not None:
+        return [*_expected(breach.worst, "make_model()", "X"), *given, call, *_entry("out", breach.worst)]
+    if "other tensors" not in breach.message:
+        return [*given, call, *_shapes("J")]
+    same = "[J[name] is out[name] for name in out]"
+    return [*given, call, f"print('actual  ', {same})", "print('expected', [True] * len(out))"]
 
 
 _STATE = """\

@@ -12,7 +12,7 @@ from jaccheck.judgement import judge
 from jaccheck.laws import observe_globals, restore_globals
 from jaccheck.laws.laws import Law
 from jaccheck.methods import Method
-from jaccheck.problem import Jacobians
+from jaccheck.problem import Jacobians, Problem
 from jaccheck.scores import Judge
 from jaccheck.selftest.results import TOLERANCES, Result, copied
 from jaccheck.verdict import Outcome, Verdict
@@ -32,9 +32,9 @@ class Recorder:
         """The method to be judged."""
         return replace(self._method, compute=self._compute)
 
-    def _compute(self, problem: object) -> Jacobians:
+    def _compute(self, problem: Problem, **given: Jacobians) -> Jacobians:
         try:
-            jacobians = self._method.compute(problem)  # type: ignore[arg-type]
+            jacobians = self._method.compute(problem, **given)
         except Exception as error:
             self.result = self.result or Result({}, error)
             raise

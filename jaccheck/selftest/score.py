@@ -13,7 +13,7 @@ from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.faults import Fault
 from jaccheck.laws import LAWS
-from jaccheck.laws.laws import Law, repeatability
+from jaccheck.laws.laws import CALLED_ONCE, Law
 from jaccheck.methods import Method
 from jaccheck.scores import JUDGES, FaultScore, Judge, MutationScore, SelftestReport
 from jaccheck.selftest.arena import DEVICE, Arena
@@ -33,9 +33,8 @@ def every_law(position: int, case: Case) -> tuple[Law, ...]:
 
 
 def repeating_every(count: int) -> LawsOf:
-    """All laws, but `repeatability`, which calls the method twice, on every so manyth case only, as profiles do."""
-    called_once = tuple(law for law in LAWS if law is not repeatability)
-    return lambda position, case: called_once if position % count else LAWS
+    """All laws, but those that call the method again on every so manyth case only, as profiles do."""
+    return lambda position, case: CALLED_ONCE if position % count else LAWS
 
 
 def without(law: Law, laws_of: LawsOf = every_law) -> LawsOf:

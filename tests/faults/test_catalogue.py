@@ -12,7 +12,7 @@ from jaccheck.case.families import all_boundary_cases
 from jaccheck.faults import Fault, catalogue
 from jaccheck.faults.registry import LAW_NAMES, always
 from jaccheck.laws import LawBroken, Trial, observe, restore_globals
-from jaccheck.laws.laws import no_aliasing, structural_fault
+from jaccheck.laws.laws import filled_with_nan, is_given_columns, no_aliasing, structural_fault
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.methods import Method, find
 from jaccheck.problem import Problem, build
@@ -23,8 +23,22 @@ RARE = [name for name, fault in FAULTS.items() if fault.when is not always]
 CASES = tuple(all_boundary_cases())
 
 
-def behaviour(method: Method, case: Case) -> tuple[object, ...]:
-    """All that can be observed of two calls on one model: results, changes of state, shared memory."""
+def behaviour(method: Method, case: Case, *, given: bool) -> tuple[object, ...]:
+    """All that can be observed of two calls on one model, and of one with given memory where that is asked for."""
+    return *called_twice(method, case), *(called_with_memory(method, case) if given else ())
+
+
+def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
+    """What is in the given memory afterwards, and whether it is what comes back."""
+    witness = Witness(case, "cpu")
+    problem = witness.problem()
+    given = filled_with_nan(problem, as_columns=is_given_columns(case))
+    returned = method.compute(problem, out=dict(given))
+    return (witness.flat(given) + 0.0).tobytes(), [returned[name] is given[name] for name in given]
+
+
+def called_twice(method: Method, case: Case) -> tuple[object, ...]:
+    """Results, changes of state, shared memory."""
     witness = Witness(case, "cpu")
     problem = witness.problem()
     before = observe(problem)
@@ -69,8 +83,10 @@ def is_triggered(fault: Fault, case: Case) -> bool:
 def test_a_fault_is_real(name: str) -> None:
     """There is a boundary case on which it does something else than its base."""
     fault = FAULTS[name]
+    faulty, base = fault.method(), find(fault.base)
+    given = faulty.takes_out
     triggered = (case for case in accepted(fault) if is_triggered(fault, case))
-    assert any(behaviour(fault.method(), case) != behaviour(find(fault.base), case) for case in triggered)
+    assert any(behaviour(faulty, case, given=given) != behaviour(base, case, given=given) for case in triggered)
 
 
 def test_stale_weights_are_real() -> None:
@@ -92,8 +108,10 @@ def test_a_rare_fault_is_right_elsewhere(name: str) -> None:
     fault = FAULTS[name]
     others = list(islice((case for case in accepted(fault) if not is_triggered(fault, case)), 3))
     assert others
+    faulty, base = fault.method(), find(fault.base)
+    given = faulty.takes_out
     for case in others:
-        assert behaviour(fault.method(), case) == behaviour(find(fault.base), case), case
+        assert behaviour(faulty, case, given=given) == behaviour(base, case, given=given), case
 
 
 @pytest.mark.parametrize("name", FAULTS)

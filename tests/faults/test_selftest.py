@@ -22,6 +22,7 @@ LAW_NAMES = {
     "purity": "purity",
     "no_aliasing": "no aliasing",
     "repeatability": "repeatability",
+    "given_memory": "given memory",
 }
 QUICK = repeating_every(PROFILES["quick"].repeat_every)
 

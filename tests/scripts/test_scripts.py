@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -13,8 +15,7 @@ import torch
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear
 from jaccheck.judgement import judge
-from jaccheck.methods import Method
-from jaccheck.methods.autograd import autograd_loop
+from jaccheck.methods import Method, find
 from jaccheck.scripts import write_script
 
 CASE = Case(
@@ -105,6 +106,24 @@ def never(problem: Any) -> dict[str, torch.Tensor]:
     raise RuntimeError("never")
 
 
+def given_ignored(problem: Any, *, out: Any = None) -> dict[str, torch.Tensor]:
+    return right(problem) if out is None else out
+
+
+def given_copied(problem: Any, *, out: Any = None) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    return J if out is None else {name: out[name].copy_(jacobian).clone() for name, jacobian in J.items()}
+
+
+def given_reordered(problem: Any, *, out: Any = None) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    return J if out is None else {name: out[name].copy_(J[name]) for name in reversed(J)}
+
+
+def never_into_given(problem: Any, *, out: Any = None) -> dict[str, torch.Tensor]:
+    return right(problem) if out is None else never(problem)
+
+
 WRONG = {
     negated: "agreement",
     of_another_dtype: "structure",
@@ -119,7 +138,17 @@ WRONG = {
     one_buffer: "repeatability",
     once_only: "repeatability",
     never: "no exception",
+    given_ignored: "given memory",
+    given_copied: "given memory",
+    given_reordered: "given memory",
+    never_into_given: "given memory",
 }
+
+
+def method_of(function: Callable[..., Any]) -> Method:
+    """The function as a method, with what its signature says."""
+    takes_out = "out" in inspect.signature(function).parameters
+    return Method(name=function.__name__, family="test", compute=function, summary="", takes_out=takes_out)
 
 
 def shows(script: str) -> bool:
@@ -138,28 +167,34 @@ def shows(script: str) -> bool:
     number = re.fullmatch(r"expected (\S+) says autograd( give or take (\S+))?", expected)
     if number is None:
         return actual.removeprefix("actual   ") != expected.removeprefix("expected ")
-    return abs(float(actual.removeprefix("actual")) - float(number[1])) > float(number[3] or 0)
+    is_within = abs(float(actual.removeprefix("actual")) - float(number[1])) <= float(number[3] or 0)
+    return not is_within
 
 
+# Of an even and of an odd seed, as by that the form of given memory is chosen.
+CASES = [CASE, replace(CASE, seed=1)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=["even", "odd"])
 @pytest.mark.parametrize("function", WRONG, ids=lambda function: function.__name__)
-def test_the_script_of_every_breach_shows_it(function: Callable[..., Any]) -> None:
+def test_the_script_of_every_breach_shows_it(function: Callable[..., Any], case: Case) -> None:
     """Also that of the laws that a fault breaks beside its own."""
-    method = Method(name=function.__name__, family="test", compute=function, summary="")
-    breaches = judge(CASE, method).breaches
+    method = method_of(function)
+    breaches = judge(case, method).breaches
     assert WRONG[function] in {breach.law for breach in breaches}
     for breach in breaches:
-        assert shows(write_script(CASE, method, "cpu", breach)), breach
+        assert shows(write_script(case, method, "cpu", breach)), breach
 
 
-def test_a_right_method_shows_nothing() -> None:
+@pytest.mark.parametrize("case", CASES, ids=["even", "odd"])
+def test_a_right_method_shows_nothing(case: Case) -> None:
     """The scripts of a wrong method, with a right one in its place."""
-    method = Method(name="autograd_loop", family="test", compute=autograd_loop, summary="")
     for function in WRONG:
         if function is never:
             continue
-        wrong = Method(name=function.__name__, family="test", compute=function, summary="")
-        for breach in judge(CASE, wrong).breaches:
-            assert not shows(write_script(CASE, method, "cpu", breach)), breach
+        right_one = find("closed_form" if WRONG[function] == "given memory" else "autograd_loop")
+        for breach in judge(case, method_of(function)).breaches:
+            assert not shows(write_script(case, right_one, "cpu", breach)), breach
 
 
 @pytest.mark.parametrize("form", ["contiguous", "strided", "transposed", "expanded"])

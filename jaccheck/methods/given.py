@@ -1,0 +1,95 @@
+"""Memory given to a method as `out`: what it must be, so that it can hold the Jacobians and nothing else is harmed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from jaccheck.errors import InvalidOut
+from jaccheck.problem import Jacobians, Problem
+
+
+def check_given(problem: Problem, out: Jacobians) -> None:
+    """Nothing, where a method can write into `out`; raises InvalidOut where it cannot.
+
+    `out` holds, by the names of `problem.parameters` and in their order, a strided tensor `(N, C, *θ.shape)` of θ's
+    dtype and device that does not require grad. Views are welcome, such as columns of one matrix `(N, C, all θ)`, as
+    long as no entry lies in the memory of another one, of a parameter or of the input.
+    """
+    θ = problem.parameters
+    if not isinstance(out, dict) or list(out) != list(θ):
+        found = list(out) if isinstance(out, dict) else type(out).__name__
+        raise InvalidOut(f"out is {found}, expected a dict of the trainable parameters, in order: {list(θ)}")
+    NC = (problem.N, problem.C)
+    for name, p in θ.items():
+        if fault := _fault(out[name], (*NC, *p.shape), p):
+            raise InvalidOut(f"out[{name!r}] {fault}")
+    if shared := _first_overlap(problem, out):
+        raise InvalidOut(f"{shared[0]} shares memory with {shared[1]}; give each Jacobian memory of its own")
+
+
+def _fault(given: object, shape: tuple[int, ...], p: Tensor) -> str:
+    if not isinstance(given, Tensor):
+        return f"is {type(given).__name__}, expected a tensor"
+    if given.shape != shape:
+        return f"has shape {tuple(given.shape)}, expected (N, C, *θ.shape) = {shape}"
+    if given.dtype != p.dtype or given.device != p.device or given.layout != torch.strided:
+        found = f"{given.dtype} on {given.device}, {given.layout}"
+        return f"is {found}; expected {p.dtype} on {p.device}, {torch.strided}, as its parameter"
+    if given.requires_grad:
+        return "requires grad, expected memory that autograd does not follow"
+    return ""
+
+
+def _first_overlap(problem: Problem, out: Jacobians) -> tuple[str, str] | None:
+    """The first two names of tensors that share an entry, at least one of them given; None where memory is sound."""
+    named = [(f"out[{name!r}]", given) for name, given in out.items()]
+    for name, given in named:
+        if not given.is_contiguous() and _collide([_runs(given)]):
+            return name, "itself"
+    named += [*problem.model.named_parameters(), ("X", problem.X)]
+    spans = [_span(tensor) for _, tensor in named]
+    for i in range(len(out)):
+        start, stop = spans[i]
+        for j in range(i + 1, len(named)):
+            if start < spans[j][1] and spans[j][0] < stop and _share_entries(named[i][1], named[j][1]):
+                return named[i][0], named[j][0]
+    return None
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The first address of a tensor's entries and the one behind the last; both 0 where it has none."""
+    if not tensor.numel():
+        return 0, 0
+    start = tensor.data_ptr()
+    if tensor.is_contiguous():
+        return start, start + tensor.nbytes
+    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return start, start + (reach + 1) * tensor.element_size()
+
+
+def _share_entries(one: Tensor, other: Tensor) -> bool:
+    starts, length = _runs(other)
+    return _collide([_runs(one), (starts.unique(), length)])
+
+
+def _runs(tensor: Tensor) -> tuple[Tensor, int]:
+    """The addresses at which the contiguous runs of a tensor's entries start, and the bytes of each run.
+
+    A contiguous tensor is one run; the columns of a matrix are one run for each row.
+    """
+    axes = sorted((stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size != 1)
+    length = 1
+    while axes and axes[0][0] == length:
+        length *= axes.pop(0)[1]
+    starts = torch.zeros(1, dtype=torch.int64)
+    for stride, size in axes:
+        starts = (starts[:, None] + stride * torch.arange(size)).flatten()
+    return starts * tensor.element_size() + tensor.data_ptr(), length * tensor.element_size()
+
+
+def _collide(runs: list[tuple[Tensor, int]]) -> bool:
+    """Whether any two runs reach into each other."""
+    starts, order = torch.cat([starts for starts, _ in runs]).sort()
+    ends = torch.cat([starts + length for starts, length in runs])[order]
+    return bool((starts[1:] < ends.cummax(0).values[:-1]).any())
