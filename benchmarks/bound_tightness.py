@@ -20,7 +20,7 @@ from jaccheck.methods import find
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
 from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians
 from jaccheck.problem import build, round_sample
-from jaccheck.witness import Witness
+from jaccheck.witness import Witness, flattened
 
 
 @dataclass
@@ -102,7 +102,7 @@ def differences(drawn: list[Case]) -> tuple[float, float, float]:
             continue
         witness = Witness(case, "cpu")
         bound = difference_bound(witness.network, arithmetic(case.dtype), method.step)
-        error = np.abs(witness.flat(method.compute(witness.problem())) - witness.jacobian)
+        error = np.abs(flattened(method.compute(witness.problem())) - witness.jacobian)
         ratios.append(largest_ratio(error, bound))
         factors.append(float(np.median(bound[error > 0] / error[error > 0])))
         widths.append(float(np.median(bound) / np.max(np.abs(witness.jacobian))))

@@ -11,6 +11,7 @@ import torch
 from jaccheck.case import Case
 from jaccheck.methods import Method
 from jaccheck.oracle import (
+    Layout,
     Network,
     Order,
     arithmetic,
@@ -43,51 +44,25 @@ class Seconds:
     reference: float = 0.0
 
 
-class Witness:
-    """The closed form in float64 with its bounds, and autograd's Jacobians one sample at a time.
+class ClosedFormWitness:
+    """The closed form of a network in float64, with its bounds for one dtype."""
 
-    Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
-    backward pass one sample's NaN would spread to all others.
-    """
-
-    def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
-        self.case = case
-        self.device = device
+    def __init__(self, net: Network, dtype: str) -> None:
         self.seconds = Seconds()
-        self._tensors = tensors or round_sample(case)
-        self._changed: Witness | None = None
         started = time.perf_counter()
-        self.network: Network = network(
-            case,
-            self._tensors.X.double().numpy(),
-            {name: value.double().numpy() for name, value in self._tensors.parameters.items()},
-        )
-        seed = 1 / np.sqrt(max(2.0, case.batch_size * case.outputs) / 2)
-        self._ar = arithmetic(case.dtype, smallest_seed=float(seed))
-        self.exact = is_exact(self.network, self._ar)
-        self._form = backward(
-            self.network, forward(self.network, self._ar, exact=self.exact), self._ar, exact=self.exact
-        )
+        self.network = net
+        seed = 1 / np.sqrt(max(2.0, net.N * net.C) / 2)
+        self._ar = arithmetic(dtype, smallest_seed=float(seed))
+        self.exact = is_exact(net, self._ar)
+        self._form = backward(net, forward(net, self._ar, exact=self.exact), self._ar, exact=self.exact)
         self._expectations: dict[tuple[Order, int, float], Expectation] = {}
-        self._autograd: Array | None = None
         self.nonzero = int(np.count_nonzero(self._form.jacobian))
         self.seconds.oracle += time.perf_counter() - started
 
-    def problem(self) -> Problem:
-        """A fresh problem with the numbers of this case."""
-        return build(self.case, device=self.device, tensors=self._tensors)
-
     @property
-    def changed(self) -> Witness:
-        """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
-
-        What is exact or within range stays so, since no magnitude changes.
-        """
-        if self._changed is None:
-            last = f"{self.case.linears()[-1][0]}.weight"
-            parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
-            self._changed = Witness(self.case, self.device, tensors=Tensors(self._tensors.X.flip(0), parameters))
-        return self._changed
+    def layout(self) -> Layout:
+        """How the Jacobians lie in the flat vectors."""
+        return self.network.layout
 
     @property
     def jacobian(self) -> Array:
@@ -131,12 +106,52 @@ class Witness:
             count += int(np.count_nonzero(bound[part] > np.maximum(size, np.max(size, initial=0.0) / 256)))
         return count
 
+
+class Witness(ClosedFormWitness):
+    """The closed form of a case, and autograd's Jacobians one sample at a time.
+
+    Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
+    backward pass one sample's NaN would spread to all others.
+    """
+
+    def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
+        self.case = case
+        self.device = device
+        self._tensors = tensors or round_sample(case)
+        self._changed: Witness | None = None
+        self._autograd: Array | None = None
+        started = time.perf_counter()
+        net = network(
+            case,
+            self._tensors.X.double().numpy(),
+            {name: value.double().numpy() for name, value in self._tensors.parameters.items()},
+        )
+        built = time.perf_counter() - started
+        super().__init__(net, case.dtype)
+        self.seconds.oracle += built
+
+    def problem(self) -> Problem:
+        """A fresh problem with the numbers of this case."""
+        return build(self.case, device=self.device, tensors=self._tensors)
+
+    @property
+    def changed(self) -> Witness:
+        """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
+
+        What is exact or within range stays so, since no magnitude changes.
+        """
+        if self._changed is None:
+            last = f"{self.case.linears()[-1][0]}.weight"
+            parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
+            self._changed = Witness(self.case, self.device, tensors=Tensors(self._tensors.X.flip(0), parameters))
+        return self._changed
+
     @property
     def autograd(self) -> Array:
         """Autograd's Jacobians, flat, one forward pass for each sample."""
         if self._autograd is None:
             started = time.perf_counter()
-            self._autograd = self.flat(autograd_by_sample(self.problem()))
+            self._autograd = flattened(autograd_by_sample(self.problem()))
             self.seconds.reference += time.perf_counter() - started
         return self._autograd
 
@@ -151,19 +166,11 @@ class Witness:
             if name not in now or not torch.equal(now[name].detach().to("cpu"), value)
         ]
 
-    def flat(self, jacobians: Jacobians) -> Array:
-        """All Jacobians as one flat vector in float64 on the CPU, a copy."""
-        parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
-        return torch.cat(parts).to("cpu", torch.float64).numpy()
 
-    def locate(self, position: int) -> tuple[str, tuple[int, ...]]:
-        """The parameter and the index in its Jacobian of an entry of the flat vector."""
-        for name, part in self.network.offsets().items():
-            if position < part.stop:
-                shape = (self.network.N, self.network.C, *self.network.trainable[name])
-                index = np.unravel_index(position - part.start, shape)
-                return name, tuple(int(i) for i in index)
-        raise IndexError(position)
+def flattened(jacobians: Jacobians) -> Array:
+    """All Jacobians as one flat vector in float64 on the CPU, a copy."""
+    parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
+    return torch.cat(parts).to("cpu", torch.float64).numpy()
 
 
 def autograd_by_sample(problem: Problem) -> Jacobians:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jaccheck.oracle import Layout
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.verdict import WorstEntry
-from jaccheck.witness import Witness
 
 
 def outside(actual: Array, expected: Array, bound: Array) -> bool:
@@ -24,14 +24,14 @@ def _wrong(actual: Array, expected: Array, bound: Array) -> npt.NDArray[np.bool_
         return ~fine
 
 
-def worst_entry(witness: Witness, actual: Array, expected: Array, bound: Array) -> WorstEntry:
+def worst_entry(layout: Layout, actual: Array, expected: Array, bound: Array) -> WorstEntry:
     """The entry furthest outside its bound, in units of the bound; NaN is the furthest of all."""
     wrong = _wrong(actual, expected, bound)
     with np.errstate(all="ignore"):
         excess = np.abs(actual - expected) / np.maximum(bound, np.finfo(np.float64).tiny)
     excess = np.where(wrong, np.nan_to_num(excess, nan=np.inf), -1.0)
     position = int(np.argmax(excess))
-    parameter, index = witness.locate(position)
+    parameter, index = layout.locate(position)
     return WorstEntry(
         parameter=parameter,
         index=index,

@@ -19,37 +19,41 @@ from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.globals import observe_globals, restore_globals
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.laws.trial import LawBroken, Trial
+from jaccheck.oracle import Layout
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.verdict import Breach, Comparison, Outcome, Source, WorstEntry
-from jaccheck.witness import Witness
+from jaccheck.witness import Witness, flattened
 
 Law = Callable[[Trial], None]
 
 
 def structure(trial: Trial) -> None:
     """A dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of θ's dtype and device."""
-    fault = structural_fault(trial.witness, trial.jacobians)
+    fault = _structural_fault(trial.witness, trial.jacobians)
     if fault:
         raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=fault))
 
 
-def structural_fault(witness: Witness, found: object) -> str:
+def _structural_fault(witness: Witness, found: object) -> str:
+    return structural_fault(witness.layout, witness.case.dtype, witness.device, found)
+
+
+def structural_fault(layout: Layout, dtype: str, device: str, found: object) -> str:
     """What is wrong with the structure of a result, or an empty string."""
-    shapes = witness.network.trainable
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         return f"returned {type(found).__name__}, expected a dict of tensors"
-    if list(found) != list(shapes):
-        return f"returned Jacobians of {list(found)}, expected {list(shapes)}"
-    dtype, device = getattr(torch, witness.case.dtype), torch.device(witness.device)
+    if list(found) != list(layout.shapes):
+        return f"returned Jacobians of {list(found)}, expected {list(layout.shapes)}"
+    kind, place = getattr(torch, dtype), torch.device(device)
     for name, jacobian in found.items():
-        shape = (witness.network.N, witness.network.C, *shapes[name])
+        shape = (layout.N, layout.C, *layout.shapes[name])
         if tuple(jacobian.shape) != shape:
             return f"{name}: shape {tuple(jacobian.shape)}, expected (N, C, *θ.shape) = {shape}"
-        if jacobian.dtype != dtype:
-            return f"{name}: dtype {jacobian.dtype}, expected {dtype}"
-        if jacobian.device.type != device.type or jacobian.layout != torch.strided:
-            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {device}"
+        if jacobian.dtype != kind:
+            return f"{name}: dtype {jacobian.dtype}, expected {kind}"
+        if jacobian.device.type != place.type or jacobian.layout != torch.strided:
+            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {place}"
     return ""
 
 
@@ -72,7 +76,7 @@ def agreement(trial: Trial) -> None:
             )
         )
         if outside(trial.flat, expected, bound):
-            contradicted[source] = worst_entry(witness, trial.flat, expected, bound)
+            contradicted[source] = worst_entry(witness.layout, trial.flat, expected, bound)
     if contradicted:
         worst = next(iter(contradicted.values()))
         by = " and ".join(contradicted) if len(contradicted) > 1 else f"{next(iter(contradicted))} alone"
@@ -120,9 +124,9 @@ def repeatability(trial: Trial) -> None:
     finally:
         restore_globals(trial.before["torch"], observe_globals(trial.witness.device))
     trial.again_seconds += time.perf_counter() - started
-    first = trial.witness.flat(trial.jacobians)
+    first = flattened(trial.jacobians)
     if not np.array_equal(first, trial.flat, equal_nan=True):
-        worst = worst_entry(trial.witness, first, trial.flat, np.zeros_like(first))
+        worst = worst_entry(trial.witness.layout, first, trial.flat, np.zeros_like(first))
         raise LawBroken(
             Breach(
                 law="repeatability",
@@ -131,13 +135,13 @@ def repeatability(trial: Trial) -> None:
                 worst=worst,
             )
         )
-    fault = structural_fault(trial.witness, again)
+    fault = _structural_fault(trial.witness, again)
     if fault:
         raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=f"second call: {fault}"))
-    flat, bound = witness.flat(again), witness.expectation(trial.method).bound
+    flat, bound = flattened(again), witness.expectation(trial.method).bound
     first_bound = trial.witness.expectation(trial.method).bound
     if outside(flat, witness.jacobian, bound) and not outside(trial.flat, trial.witness.jacobian, first_bound):
-        worst = worst_entry(witness, flat, witness.jacobian, bound)
+        worst = worst_entry(witness.layout, flat, witness.jacobian, bound)
         message = f"second call on the same model, batch reversed, last weight negated: {worst}"
         raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=message, worst=worst))
 
@@ -158,14 +162,14 @@ def given_memory(trial: Trial) -> None:
     finally:
         restore_globals(trial.before["torch"], observe_globals(witness.device))
     trial.again_seconds += time.perf_counter() - started
-    fault = structural_fault(witness, returned)
+    fault = _structural_fault(witness, returned)
     if not fault and any(returned[name] is not given[name] for name in given):
         fault = "returned other tensors than those given"
     if fault:
         raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=f"given memory: {fault}"))
-    flat, bound = witness.flat(given), witness.expectation(trial.method).bound
+    flat, bound = flattened(given), witness.expectation(trial.method).bound
     if outside(flat, witness.jacobian, bound) and not outside(trial.flat, witness.jacobian, bound):
-        worst = worst_entry(witness, flat, witness.jacobian, bound)
+        worst = worst_entry(witness.layout, flat, witness.jacobian, bound)
         message = f"given memory that held NaN: {worst}"
         raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=message, worst=worst))
 

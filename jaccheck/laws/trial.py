@@ -10,7 +10,7 @@ from jaccheck.methods import Method
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.verdict import Breach, Comparison
-from jaccheck.witness import Witness
+from jaccheck.witness import Witness, flattened
 
 
 class LawBroken(Exception):
@@ -41,5 +41,5 @@ class Trial:
     def flat(self) -> Array:
         """The Jacobians as they were when first looked at, copied into one vector."""
         if self._flat is None:
-            self._flat = self.witness.flat(self.jacobians)
+            self._flat = flattened(self.jacobians)
         return self._flat

@@ -4,12 +4,13 @@ from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
 from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
 from jaccheck.oracle.differences import difference_bound
-from jaccheck.oracle.network import Affine, Network, network
+from jaccheck.oracle.network import Affine, Layout, Network, network
 
 __all__ = [
     "Affine",
     "Arithmetic",
     "ClosedForm",
+    "Layout",
     "Network",
     "Order",
     "arithmetic",

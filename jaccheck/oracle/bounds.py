@@ -159,8 +159,8 @@ def backward(
     offsets = net.offsets()
     total = max((part.stop for part in offsets.values()), default=0)
     jacobian, bound = np.empty(total), np.zeros(total)
-    eye = np.broadcast_to(np.eye(net.C), (net.N, net.C, net.C))
-    state = _Backward(ar, order, eye, eye, np.zeros_like(eye), np.zeros((net.N, net.C, 1)))
+    seeds = net.seeds()
+    state = _Backward(ar, order, seeds, seeds, np.zeros_like(seeds), np.zeros((net.N, net.C, 1)))
     downwards = zip(reversed(net.steps), reversed(ahead.inputs), reversed(ahead.slopes), strict=True)
     for layer, (a, Ea), slope in downwards:
         if slope is not None:

@@ -16,7 +16,7 @@ from jaccheck.laws.laws import filled_with_nan, is_given_columns, no_aliasing, s
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.methods import Method, find
 from jaccheck.problem import Problem, build
-from jaccheck.witness import Witness
+from jaccheck.witness import Witness, flattened
 
 FAULTS = catalogue()
 RARE = [name for name, fault in FAULTS.items() if fault.when is not always]
@@ -34,7 +34,7 @@ def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
     problem = witness.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(case))
     returned = method.compute(problem, out=dict(given))
-    return (witness.flat(given) + 0.0).tobytes(), [returned[name] is given[name] for name in given]
+    return (flattened(given) + 0.0).tobytes(), [returned[name] is given[name] for name in given]
 
 
 def called_twice(method: Method, case: Case) -> tuple[object, ...]:
@@ -48,7 +48,7 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
         return "raised", type(error).__name__
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
-    if fault := structural_fault(witness, jacobians):
+    if fault := structural_fault(witness.layout, witness.case.dtype, witness.device, jacobians):
         return "structure", fault
     trial = Trial(case, method, witness, problem, jacobians, before, after)
     changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
@@ -59,13 +59,13 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
     except LawBroken as broken:
         shared = str(broken)
     # Adding 0 makes −0 and 0 the same bytes.
-    first = (witness.flat(jacobians) + 0.0).tobytes()
+    first = (flattened(jacobians) + 0.0).tobytes()
     try:
         again = method.compute(Problem(problem.model, witness.changed.problem().X, problem.C))
     except Exception as error:
         return first, changes, shared, "raised", type(error).__name__
     restore_globals(before["torch"], observe(problem)["torch"])
-    second, kept = (witness.flat(again) + 0.0).tobytes(), (witness.flat(jacobians) + 0.0).tobytes()
+    second, kept = (flattened(again) + 0.0).tobytes(), (flattened(jacobians) + 0.0).tobytes()
     return first, changes, shared, second, kept == first
 
 
@@ -96,9 +96,9 @@ def test_stale_weights_are_real() -> None:
     for method in (FAULTS["stale_weights"].method(), find("closed_form")):
         witness = Witness(case, "cpu")
         problem = witness.problem()
-        first = witness.flat(method.compute(problem))
+        first = flattened(method.compute(problem))
         problem.model.get_parameter(f"{case.linears()[-1][0]}.weight").data.neg_()
-        results.append((first == witness.flat(method.compute(problem))).all())
+        results.append((first == flattened(method.compute(problem))).all())
     assert results == [True, False]
 
 

@@ -12,7 +12,7 @@ from jaccheck.case.strategies import cases
 from jaccheck.methods import find
 from jaccheck.oracle import differences
 from jaccheck.problem import build
-from jaccheck.witness import Witness
+from jaccheck.witness import Witness, flattened
 
 CENTRAL = find("central_differences")
 FEW = 60
@@ -21,7 +21,7 @@ FEW = 60
 
 def errors_and_bounds(case: Case) -> tuple[np.ndarray, np.ndarray]:
     witness = Witness(case, "cpu")
-    found = witness.flat(CENTRAL.compute(witness.problem()))
+    found = flattened(CENTRAL.compute(witness.problem()))
     return np.abs(found - witness.jacobian), witness.expectation(CENTRAL).bound
 
 
