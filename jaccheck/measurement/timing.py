@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -127,6 +127,23 @@ def time_once(call: Call, synchronize: Callable[[], None] | None = None) -> Samp
     cpu = process_time() - cpu
     del result, argument
     return Sample(wall, cpu)
+
+
+def timings_of(
+    call: Call, *, clock: Literal["wall", "cpu"] = "wall", calls: int = 1, device: str = "cpu"
+) -> Callable[[], float]:
+    """What takes one timing of a call whenever it is called, as a paired comparison needs it: seconds of `calls` calls.
+
+    Several calls at a time where a single one is too short for the clock: that of processors counts microseconds.
+    """
+    synchronize = synchronizer(device)
+
+    def take() -> float:
+        samples = [time_once(call, synchronize) for _ in range(calls)]
+        gc.collect(0)
+        return sum(sample.cpu_s if clock == "cpu" else sample.wall_s for sample in samples)
+
+    return take
 
 
 def synchronizer(device: str) -> Callable[[], None] | None:
