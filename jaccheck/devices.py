@@ -21,15 +21,21 @@ def available() -> dict[str, str]:
     if accelerator is not None and accelerator.is_available():
         kinds.append(accelerator.current_accelerator().type)
     for kind in dict.fromkeys(kinds):
-        backend = getattr(torch, kind, None)
-        if backend is None or not backend.is_available():
-            continue
-        count = backend.device_count()
+        count = _count(kind)
         for index in range(count):
             name = kind if count == 1 else f"{kind}:{index}"
-            describe = getattr(backend, "get_device_name", None)
+            describe = getattr(getattr(torch, kind), "get_device_name", None)
             found[name] = describe(index) if describe else kind
     return found
+
+
+def _count(kind: str) -> int:
+    """How many devices of this kind are here. In old versions (2.2) only `torch.backends.mps` says it of mps."""
+    backend = getattr(torch, kind, None)
+    says = next((m for m in (backend, getattr(torch.backends, kind, None)) if hasattr(m, "is_available")), None)
+    if backend is None or says is None or not says.is_available():
+        return 0
+    return int(backend.device_count()) if hasattr(backend, "device_count") else 1
 
 
 def choose(names: Iterable[str]) -> dict[str, str]:

@@ -33,6 +33,7 @@ def autograd_batched(problem: Problem) -> Jacobians:
     N, C = problem.N, problem.C
     f = problem.model(problem.X).reshape(N, C)
     θ = problem.parameters
-    seeds = torch.eye(N * C, dtype=f.dtype, device=f.device).reshape(N * C, N, C)
+    # converted, since torch 2.2 makes no identity of bfloat16
+    seeds = torch.eye(N * C, device=f.device).to(f.dtype).reshape(N * C, N, C)
     rows = torch.autograd.grad(f, list(θ.values()), seeds, is_grads_batched=True)
     return {name: row.reshape(N, C, *p.shape) for (name, p), row in zip(θ.items(), rows, strict=True)}

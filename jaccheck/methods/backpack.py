@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from itertools import dropwhile
 from math import log2, sqrt
 from typing import Any
@@ -61,8 +61,23 @@ def _scaling_of_the_mean(N: int, C: int) -> int:
     return 0 if log2(2 / (N * C)) % 2 == 0 else SCALING_ROUNDINGS
 
 
+@cache
+def _mse_loss_lacks(dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why torch's own MSELoss has no gradient here: torch 2.2 has none for half precision on the CPU."""
+    try:
+        with torch.enable_grad():
+            f = torch.zeros(1, 1, dtype=dtype, device=device, requires_grad=True)
+            torch.nn.functional.mse_loss(f, torch.zeros_like(f)).backward()
+    except RuntimeError as error:
+        return f"torch {torch.__version__} has no MSELoss for it: {error}"
+    return None
+
+
 def _beyond_second_order(problem: Problem) -> str | None:
     """What BackPACK's backpropagation of a matrix for each sample does not cover."""
+    lacking = _mse_loss_lacks(problem.X.dtype, problem.X.device)
+    if lacking:
+        return lacking
     layers = [module for module in problem.model.modules() if not list(module.children())]
     if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:
         return "output of shape [N]: second-order extensions need [N, C]"

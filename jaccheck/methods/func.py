@@ -79,7 +79,8 @@ def vmap_jacfwd_chunked(problem: Problem) -> Jacobians:
 @method(family="torch.func")
 def vmap_vjp(problem: Problem) -> Jacobians:
     """vmap over samples of vjp, itself vmapped over unit vectors."""
-    seeds = torch.eye(problem.C, dtype=problem.X.dtype, device=problem.X.device)
+    # converted, since torch 2.2 makes no identity of bfloat16
+    seeds = torch.eye(problem.C, device=problem.X.device).to(problem.X.dtype)
 
     def rows(θ: dict[str, Tensor], x: Tensor) -> Jacobians:
         pull = vjp(lambda θ: functional_call(problem.model, θ, (x[None],)).reshape(problem.C), θ)[1]
@@ -92,7 +93,8 @@ def vmap_vjp(problem: Problem) -> Jacobians:
 @method(family="torch.func", unsupported=needs_samples)
 def vmap_vjp_chunked(problem: Problem) -> Jacobians:
     """vmap over samples of vjp, three samples and two unit vectors at a time."""
-    seeds = torch.eye(problem.C, dtype=problem.X.dtype, device=problem.X.device)
+    # converted, since torch 2.2 makes no identity of bfloat16
+    seeds = torch.eye(problem.C, device=problem.X.device).to(problem.X.dtype)
 
     def rows(θ: dict[str, Tensor], x: Tensor) -> Jacobians:
         pull = vjp(lambda θ: functional_call(problem.model, θ, (x[None],)).reshape(problem.C), θ)[1]

@@ -48,7 +48,8 @@ def closed_form(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
                 a = module(a)
         θ = problem.parameters
         J = out or {name: p.new_empty(problem.N, problem.C, *p.shape) for name, p in θ.items()}
-        δ = torch.eye(problem.C, dtype=a.dtype, device=a.device).repeat(problem.N, 1, 1)
+        # converted, since torch 2.2 makes no identity of bfloat16
+        δ = torch.eye(problem.C, device=a.device).to(a.dtype).repeat(problem.N, 1, 1)
         for path, module, a in reversed(tape):
             if isinstance(module, nn.Linear):
                 if f"{path}.weight" in J:
