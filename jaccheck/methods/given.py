@@ -16,54 +16,60 @@ def check_given(problem: Problem, out: Jacobians) -> None:
     dtype and device that does not require grad. Views are welcome, such as columns of one matrix `(N, C, all θ)`, as
     long as no entry lies in the memory of another one, of a parameter or of the input.
     """
-    θ = problem.parameters
+    parameters = dict(problem.model.named_parameters())
+    θ = {name: p for name, p in parameters.items() if p.requires_grad}
     if not isinstance(out, dict) or list(out) != list(θ):
-        found = list(out) if isinstance(out, dict) else type(out).__name__
-        raise InvalidOut(f"out is {found}, expected a dict of the trainable parameters, in order: {list(θ)}")
-    NC = (problem.N, problem.C)
+        given_as = list(out) if isinstance(out, dict) else type(out).__name__
+        raise InvalidOut(f"out is {given_as}, expected a dict of the trainable parameters, in order: {list(θ)}")
+    NC = (problem.X.shape[0], problem.C)
     for name, p in θ.items():
-        if fault := _fault(out[name], (*NC, *p.shape), p):
-            raise InvalidOut(f"out[{name!r}] {fault}")
-    if shared := _first_overlap(problem, out):
+        given = out[name]
+        if not isinstance(given, Tensor):
+            raise InvalidOut(f"out[{name!r}] is {type(given).__name__}, expected a tensor")
+        if given.shape != (shape := (*NC, *p.shape)):
+            raise InvalidOut(f"out[{name!r}] has shape {tuple(given.shape)}, expected (N, C, *θ.shape) = {shape}")
+        if given.dtype is not p.dtype or given.layout is not torch.strided or given.device != p.device:
+            found = f"{given.dtype} on {given.device}, {given.layout}"
+            raise InvalidOut(f"out[{name!r}] is {found}; expected {p.dtype} on {p.device}, {torch.strided}")
+        if given.requires_grad:
+            raise InvalidOut(f"out[{name!r}] requires grad, expected memory that autograd does not follow")
+    if shared := _first_overlap(out, {**parameters, "X": problem.X}):
         raise InvalidOut(f"{shared[0]} shares memory with {shared[1]}; give each Jacobian memory of its own")
 
 
-def _fault(given: object, shape: tuple[int, ...], p: Tensor) -> str:
-    if not isinstance(given, Tensor):
-        return f"is {type(given).__name__}, expected a tensor"
-    if given.shape != shape:
-        return f"has shape {tuple(given.shape)}, expected (N, C, *θ.shape) = {shape}"
-    if given.dtype != p.dtype or given.device != p.device or given.layout != torch.strided:
-        found = f"{given.dtype} on {given.device}, {given.layout}"
-        return f"is {found}; expected {p.dtype} on {p.device}, {torch.strided}, as its parameter"
-    if given.requires_grad:
-        return "requires grad, expected memory that autograd does not follow"
-    return ""
-
-
-def _first_overlap(problem: Problem, out: Jacobians) -> tuple[str, str] | None:
+def _first_overlap(out: Jacobians, others: dict[str, Tensor]) -> tuple[str, str] | None:
     """The first two names of tensors that share an entry, at least one of them given; None where memory is sound."""
-    named = [(f"out[{name!r}]", given) for name, given in out.items()]
-    for name, given in named:
-        if not given.is_contiguous() and _collide([_runs(given)]):
-            return name, "itself"
-    named += [*problem.model.named_parameters(), ("X", problem.X)]
+    named = [*out.items(), *others.items()]
     spans = [_span(tensor) for _, tensor in named]
-    for i in range(len(out)):
+    for name, given in out.items():
+        if not given.is_contiguous() and _collide([_runs(given)]):
+            return f"out[{name!r}]", "itself"
+    if not _any_overlap(spans):
+        return None
+    for i, (name, given) in enumerate(out.items()):
         start, stop = spans[i]
         for j in range(i + 1, len(named)):
-            if start < spans[j][1] and spans[j][0] < stop and _share_entries(named[i][1], named[j][1]):
-                return named[i][0], named[j][0]
+            if start < spans[j][1] and spans[j][0] < stop and _share_entries(given, named[j][1]):
+                return f"out[{name!r}]", f"out[{named[j][0]!r}]" if j < len(out) else named[j][0]
     return None
 
 
+def _any_overlap(spans: list[tuple[int, int]]) -> bool:
+    reached = 0
+    for start, stop in sorted(spans):
+        if start < reached and start < stop:
+            return True
+        reached = max(reached, stop)
+    return False
+
+
 def _span(tensor: Tensor) -> tuple[int, int]:
-    """The first address of a tensor's entries and the one behind the last; both 0 where it has none."""
-    if not tensor.numel():
-        return 0, 0
+    """The first address of a tensor's entries and the one behind the last; the same where it has none."""
     start = tensor.data_ptr()
     if tensor.is_contiguous():
         return start, start + tensor.nbytes
+    if not tensor.numel():
+        return 0, 0
     reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return start, start + (reach + 1) * tensor.element_size()
 

@@ -1,0 +1,169 @@
+"""`closed_form`: backpropagation of unit vectors written out, for Sequentials of Linear and activations.
+
+With `a` the input of a Linear and `δ`, `(N, C, features)`, the derivative of the outputs by what it returns,
+`J[bias] = δ` and `J[weight] = δ ⊗ a`; below it follows `δ W`, below an activation φ at z `δ ∘ φ'(z)`, and at the top δ
+is the identity. Each product is written once, straight into the result, so the time is that of filling its memory.
+Nothing is recorded by autograd and no module is called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jaccheck.methods.calls import is_called_otherwise
+from jaccheck.methods.registry import method
+from jaccheck.problem import Jacobians, Problem
+
+aten = torch.ops.aten
+
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+
+# By kind of activation: its value φ(z), and δ ∘ φ'(z) from δ, z and a = φ(z); the slope at a kink is autograd's.
+ACTIVATIONS = {
+    nn.ReLU: (
+        lambda layer, z: torch.relu(z),
+        lambda layer, δ, z, a: aten.threshold_backward.default(δ, a, 0),
+    ),
+    nn.LeakyReLU: (
+        lambda layer, z: functional.leaky_relu(z, layer.negative_slope),
+        lambda layer, δ, z, a: aten.leaky_relu_backward.default(δ, z, layer.negative_slope, False),
+    ),
+    nn.Sigmoid: (
+        lambda layer, z: torch.sigmoid(z),
+        lambda layer, δ, z, a: aten.sigmoid_backward.default(δ, a),
+    ),
+    nn.Tanh: (
+        lambda layer, z: torch.tanh(z),
+        lambda layer, δ, z, a: aten.tanh_backward.default(δ, a),
+    ),
+    nn.LogSigmoid: (
+        lambda layer, z: functional.logsigmoid(z),
+        lambda layer, δ, z, a: δ * torch.sigmoid(-z),
+    ),
+    nn.ELU: (
+        lambda layer, z: functional.elu(z, layer.alpha),
+        lambda layer, δ, z, a: aten.elu_backward.default(δ, layer.alpha, 1, 1, False, z),
+    ),
+    nn.SELU: (
+        lambda layer, z: torch.selu(z),
+        lambda layer, δ, z, a: aten.elu_backward.default(δ, SELU_ALPHA, SELU_SCALE, 1, False, z),
+    ),
+}
+PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
+"""What moves no number of a sample; Dropout in evaluation mode."""
+
+
+def _beyond(problem: Problem) -> str | None:
+    """What the closed form does not cover: anything but these exact layers, each called once and in the plain way."""
+    model, X = problem.model, problem.X
+    leaves = _leaves(model, "")
+    kinds = (nn.Linear, *ACTIVATIONS, *PASSING)
+    for path, layer in leaves:
+        where = path.removesuffix(".") or "the model"
+        if type(layer) not in kinds:
+            return f"{where} is {type(layer).__name__}; it covers Sequentials of {', '.join(k.__name__ for k in kinds)}"
+        if isinstance(layer, nn.Dropout) and layer.training:
+            return f"{where} is Dropout in training mode, which draws random numbers"
+    for path, module in model.named_modules():
+        if changed := is_called_otherwise(module):
+            return f"{path or 'the model'} has {changed}, which it would not call"
+    linears = [layer for _, layer in leaves if type(layer) is nn.Linear]
+    own = [p for layer in linears for p in (layer.weight, layer.bias) if p is not None]
+    if len({id(p) for p in own}) < len(own):
+        return "a parameter is used by more than one layer"
+    if len(own) != len(list(model.parameters())):
+        return "a module has parameters beside weight and bias"
+    if any(p.dtype != X.dtype or p.device != X.device for p in own):
+        return f"a parameter is not {X.dtype} on {X.device}, as the input is"
+    if any(p._backward_hooks for p in own):
+        return "a parameter has a hook on its gradient"
+    if functional.linear(X.new_zeros(1, 1), X.new_zeros(1, 1)).dtype != X.dtype:
+        return "under autocast layers change their dtype"
+    return _beyond_flat(problem, leaves)
+
+
+def _beyond_flat(problem: Problem, leaves: list[tuple[str, nn.Module]]) -> str | None:
+    """Linear is covered for input `[N, features]` only; counts dimensions down to it."""
+    dim = problem.X.dim()
+    for path, layer in leaves:
+        if type(layer) is nn.Flatten:
+            start, end = (axis % dim if dim else 0 for axis in (layer.start_dim, layer.end_dim))
+            dim -= max(end - start, 0)
+        elif type(layer) is nn.Linear and dim != 2:
+            return f"{path.removesuffix('.')} has input of {dim} dimensions; it covers Linear on [N, features]"
+    return None
+
+
+@method(family="closed form", unsupported=_beyond)
+def closed_form(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    """Backpropagation of unit vectors written out, straight into the result: no autograd, no hooks."""
+    with torch.no_grad():
+        tape, J = _forward(problem)
+        if out is not None:
+            J = out
+        X, last, bottom = problem.X, tape[-1], tape[0]
+        N = X.shape[0]
+        # Converted, since torch 2.2 makes no identity of bfloat16.
+        δ = torch.eye(problem.C, device=X.device).to(X.dtype)
+        for step in reversed(tape):
+            path, layer, z, a = step
+            if type(layer) is not nn.Linear:
+                δ = ACTIVATIONS[type(layer)][1](layer, δ, z.unsqueeze(1), a.unsqueeze(1))
+                continue
+            parameters: dict[str, Any] = layer._parameters
+            W, b = parameters["weight"], parameters["bias"]
+            if W.requires_grad:
+                name = path + "weight"
+                J[name] = torch.mul(δ.unsqueeze(-1), z.view(N, 1, 1, W.shape[1]), out=J[name])
+            if b is not None and b.requires_grad:
+                name = path + "bias"
+                J[name] = _repeated(δ, N) if out is None else out[name].copy_(δ)
+            if step is not bottom:
+                δ = W.contiguous() if step is last else δ @ W
+    return J
+
+
+def _repeated(δ: Tensor, N: int) -> Tensor:
+    """The same derivative for each sample, as long as none depends on it; else δ itself, which nobody else keeps."""
+    return δ if δ.dim() == 3 else δ.expand(N, *δ.shape).clone(memory_format=torch.contiguous_format)
+
+
+def _forward(problem: Problem) -> tuple[list[tuple[str, nn.Module, Tensor, Tensor]], dict[str, Any]]:
+    """From the lowest layer with a trainable parameter on: its prefix, itself, its input and output; and their names.
+
+    Parameters are looked up in `_parameters`, since an attribute of a module costs more than a small product.
+    """
+    X = problem.X.detach()
+    a = (X if X.dim() == 2 else X.flatten(1)).contiguous()
+    layers = [step for step in _leaves(problem.model, "") if type(step[1]) not in PASSING]
+    tape: list[tuple[str, nn.Module, Tensor, Tensor]] = []
+    names: dict[str, Any] = {}
+    last = layers[-1]
+    for step in layers:
+        (path, layer), z = step, a
+        if type(layer) is not nn.Linear:
+            a = ACTIVATIONS[type(layer)][0](layer, z)
+        else:
+            parameters: dict[str, Any] = layer._parameters
+            W, b = parameters["weight"], parameters["bias"]
+            if W.requires_grad:
+                names[path + "weight"] = None
+            if b is not None and b.requires_grad:
+                names[path + "bias"] = None
+            if step is not last:
+                a = functional.linear(z, W, b)
+        if names:
+            tape.append((path, layer, z, a))
+    return tape, names
+
+
+def _leaves(module: nn.Module, path: str) -> list[tuple[str, nn.Module]]:
+    """Every module that is no Sequential, as often as it is called, in order, each with its parameters' prefix."""
+    if type(module) is not nn.Sequential:
+        return [(path, module)]
+    return [found for name, child in module._modules.items() for found in _leaves(child, f"{path}{name}.")]
