@@ -31,3 +31,7 @@ class InvalidModel(JaccheckError, ValueError):
 
 class InvalidOut(JaccheckError, ValueError):
     """Memory given as `out` cannot hold the Jacobians."""
+
+
+class NotCovered(JaccheckError, NotImplementedError):
+    """A method met, while it ran, what it does not cover and could not see beforehand; no number was returned."""

@@ -75,7 +75,7 @@ class Method:
 
 _REGISTRY: dict[str, Method] = {}
 
-_BUILT_IN = ("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "differences")
+_BUILT_IN = ("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "hooks", "differences")
 """The modules of this package that register methods, in the order of listing."""
 
 ENTRY_POINTS = "jaccheck.methods"

@@ -1,48 +1,66 @@
 """The source of a method as it can stand in a script of its own: with its imports and helpers, without jaccheck.
 
-The script then runs the very code that failed. Works on any function defined at the top of a module.
+The script then runs the very code that failed. Works on any function defined at the top of a module; what it takes
+from other modules of jaccheck is cut out of them, too.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 
 def standalone_source(function: Callable[..., Any]) -> tuple[list[str], str] | None:
     """Import lines and definitions that `function` needs, its own last; None where its source cannot be had."""
+    cut = _Cut()
     try:
-        tree = ast.parse(inspect.getsource(inspect.getmodule(function)))  # type: ignore[arg-type]
-    except (OSError, TypeError, SyntaxError):
+        cut.collect(function.__name__, function.__module__)
+    except (OSError, TypeError, SyntaxError, LookupError):
         return None
-    imports = dict(_imports(tree))
-    definitions = dict(_definitions(tree))
-    name = function.__name__
-    if name not in definitions:
-        return None
-    needed_imports: dict[str, None] = {}
-    bodies: dict[str, str] = {}
-    _collect(name, imports, definitions, needed_imports, bodies)
-    lines = sorted(needed_imports, key=lambda line: (line.startswith("from"), line))
-    return lines, "\n\n".join(bodies.values())
+    return sorted(cut.imports, key=lambda line: (line.startswith("from"), line)), "\n\n".join(cut.bodies.values())
 
 
-def _collect(
-    name: str,
-    imports: dict[str, str],
-    definitions: dict[str, ast.stmt],
-    needed: dict[str, None],
-    bodies: dict[str, str],
-) -> None:
-    bare = _Bare().visit(ast.parse(ast.unparse(definitions[name])).body[0])
-    for used in (node.id for node in ast.walk(bare) if isinstance(node, ast.Name)):
-        if used in imports:
-            needed[imports[used]] = None
-        elif used in definitions and used != name and used not in bodies:
-            _collect(used, imports, definitions, needed, bodies)
-    bodies[name] = ast.unparse(ast.fix_missing_locations(bare))
+class _Cut:
+    """What has been cut out of modules so far."""
+
+    def __init__(self) -> None:
+        self.imports: dict[str, None] = {}
+        self.bodies: dict[str, str] = {}
+        self._homes: dict[str, str] = {}
+        self._modules: dict[str, _Module] = {}
+
+    def collect(self, name: str, home: str) -> None:
+        """The definition of `name` in the module `home`, after all that it uses. Raises LookupError."""
+        if self._homes.setdefault(name, home) != home:
+            raise LookupError(f"{name} is defined in {self._homes[name]} and in {home}")
+        if home not in self._modules:
+            self._modules[home] = _Module(ast.parse(inspect.getsource(sys.modules[home])))
+        module = self._modules[home]
+        bare = _Bare().visit(ast.parse(ast.unparse(module.definitions[name])).body[0])
+        for used in dict.fromkeys(node.id for node in ast.walk(bare) if isinstance(node, ast.Name)):
+            if used in module.imports:
+                self.imports[module.imports[used]] = None
+            elif used in module.from_jaccheck:
+                self._collect_new(used, module.from_jaccheck[used])
+            elif used in module.definitions:
+                self._collect_new(used, home)
+        self.bodies[name] = ast.unparse(ast.fix_missing_locations(bare))
+
+    def _collect_new(self, name: str, home: str) -> None:
+        if self._homes.get(name) != home:
+            self.collect(name, home)
+
+
+class _Module:
+    """What can be cut out of one module, by name."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.imports = dict(_imports(tree))
+        self.from_jaccheck = dict(_own_imports(tree))
+        self.definitions = dict(_definitions(tree))
 
 
 class _Bare(ast.NodeTransformer):
@@ -75,6 +93,14 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 yield (alias.asname or alias.name), f"from {node.module} import {alias.name}" + _as(alias)
 
 
+def _own_imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Each name that is imported from a module of jaccheck, with that module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jaccheck"):
+            for alias in node.names:
+                yield alias.name, node.module or ""
+
+
 def _as(alias: ast.alias) -> str:
     return f" as {alias.asname}" if alias.asname else ""
 
@@ -85,3 +111,5 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
             yield node.name, node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             yield node.targets[0].id, node
+        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
+            yield node.target.id, node

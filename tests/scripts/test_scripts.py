@@ -15,7 +15,7 @@ import torch
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear
 from jaccheck.judgement import judge
-from jaccheck.methods import Method, find
+from jaccheck.methods import Method, find, registered
 from jaccheck.scripts import write_script
 
 CASE = Case(
@@ -211,3 +211,13 @@ def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
     assert names["X"].requires_grad
     assert names["X"].is_contiguous() is (form == "contiguous")
     assert list(names["parameters"]) == ["2.weight"]
+
+
+@pytest.mark.parametrize("name", [name for name, method in registered().items() if not method.step])
+def test_the_source_of_every_method_stands_alone(name: str) -> None:
+    """With helpers from other modules of jaccheck, it runs in a script and shows nothing wrong, as nothing is."""
+    method = find(name)
+    script = write_script(CASE, method, "cpu", judge(CASE, method_of(negated)).breaches[0])
+    assert "import jaccheck" not in script
+    assert "not at hand" not in script
+    assert not shows(script)
