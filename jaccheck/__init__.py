@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jaccheck.case import Case as Case
     from jaccheck.case.strategies import cases as cases
+    from jaccheck.checking import assert_jacobians_right as assert_jacobians_right
+    from jaccheck.checking import check as check
+    from jaccheck.checking import jacobians as jacobians
     from jaccheck.judgement import judge as judge
     from jaccheck.methods import Method as Method
     from jaccheck.methods import method as method
+    from jaccheck.model_report import ModelReport as ModelReport
     from jaccheck.problem import Jacobians as Jacobians
     from jaccheck.problem import Problem as Problem
     from jaccheck.problem import build as build
@@ -25,12 +29,16 @@ _HOMES = {
     "Case": "case",
     "Jacobians": "problem",
     "Method": "methods",
+    "ModelReport": "model_report",
     "Outcome": "verdict",
     "Problem": "problem",
     "Report": "report",
     "Verdict": "verdict",
+    "assert_jacobians_right": "checking",
     "build": "problem",
     "cases": "case.strategies",
+    "check": "checking",
+    "jacobians": "checking",
     "judge": "judgement",
     "method": "methods",
 }
@@ -39,12 +47,16 @@ __all__ = [
     "Case",
     "Jacobians",
     "Method",
+    "ModelReport",
     "Outcome",
     "Problem",
     "Report",
     "Verdict",
+    "assert_jacobians_right",
     "build",
     "cases",
+    "check",
+    "jacobians",
     "judge",
     "method",
 ]

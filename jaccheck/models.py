@@ -11,14 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from jaccheck.case import DTYPES
 from jaccheck.errors import InvalidModel
 from jaccheck.problem import Problem
+from jaccheck.sample_wise import check_modules, check_samples
 
 
 def problem_of(model: nn.Module, X: Tensor) -> Problem:
     """The problem of a model and a batch `[N, ...]`; its output `[N, *]` counts as `[N, C]`, flattened.
 
-    The model is run once to learn C, on a copy. Raises InvalidModel for what has no batched Jacobian.
+    The model is looked at and run on a copy: whether its outputs are those of each sample alone, and what C is. Raises
+    InvalidModel for what has no batched Jacobian.
     """
     if not isinstance(model, nn.Module):
         raise InvalidModel(f"model is {type(model).__name__}, expected a torch.nn.Module")
@@ -26,22 +29,52 @@ def problem_of(model: nn.Module, X: Tensor) -> Problem:
         found = f"a tensor of shape {tuple(X.shape)}" if isinstance(X, Tensor) else type(X).__name__
         raise InvalidModel(f"X is {found}, expected a tensor [N, ...], one row for each sample")
     problem = Problem(model, X, 1)
+    _check_parameters(problem)
+    check_modules(model)
+    for name, tensor in (*model.named_parameters(), ("X", X)):
+        if not bool(torch.isfinite(tensor.detach()).all()):
+            raise InvalidModel(f"{name} holds NaN or infinite numbers: nothing could be compared")
+    problem.C = prod(_output(problem).shape[1:])
+    check_samples(problem)
+    return problem
+
+
+def _check_parameters(problem: Problem) -> None:
     if not problem.parameters:
         raise InvalidModel("the model has no trainable parameter: nothing to differentiate by")
     kinds = sorted({str(p.dtype).removeprefix("torch.") for p in problem.parameters.values()})
     if len(kinds) > 1:
         raise InvalidModel(f"the model's parameters have dtypes {', '.join(kinds)}, expected one")
+    if kinds[0] not in DTYPES:
+        raise InvalidModel(f"the model's parameters are {kinds[0]}, expected one of {', '.join(DTYPES)}")
+    places = sorted({str(p.device) for p in problem.model.parameters()} | {problem.device})
+    if len(places) > 1 or places == ["meta"]:
+        raise InvalidModel(f"the model and X are on {' and '.join(places)}, expected one device that computes")
+
+
+def _output(problem: Problem) -> Tensor:
+    """What the model returns for X, from a run on a copy."""
     try:
-        with torch.no_grad():
-            f = copy.deepcopy(model)(X.detach())
+        copied = copy_of(problem)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        raise InvalidModel(f"the model does not run on X of shape {tuple(X.shape)}: {reason}") from error
+        raise InvalidModel(f"the model cannot be copied with copy.deepcopy: {_reason(error)}") from error
+    try:
+        f = copied.model(copied.X)
+    except Exception as error:
+        raise InvalidModel(
+            f"the model does not run on X of shape {tuple(problem.X.shape)}: {_reason(error)}"
+        ) from error
     if not isinstance(f, Tensor):
         raise InvalidModel(f"the model returns {type(f).__name__}, expected a tensor [N, ...]")
-    if f.dim() == 0 or len(f) != len(X):
-        raise InvalidModel(f"the model returns shape {tuple(f.shape)}, expected [N, ...] with N = len(X) = {len(X)}")
-    return Problem(model, X, prod(f.shape[1:]))
+    if f.dim() == 0 or len(f) != problem.N:
+        raise InvalidModel(f"the model returns shape {tuple(f.shape)}, expected [N, ...] with N = len(X) = {problem.N}")
+    if not f.is_floating_point() or not f.requires_grad:
+        raise InvalidModel(f"the model's output, {f.dtype}, has no derivative by its parameters")
+    return f.detach()
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]
 
 
 def copy_of(problem: Problem) -> Problem:

@@ -94,17 +94,10 @@ class ClosedFormWitness:
         else:
             # With a certificate the forward pass is exact, but a scaled backward pass is not.
             ahead = forward(self.network, self._ar, exact=self.exact)
-            form = backward(self.network, ahead, self._ar, order=order)
+            is_same = order is Order.REVERSE and not self.exact
+            form = self._form if is_same else backward(self.network, ahead, self._ar, order=order)
             bound = scaled(form, roundings, self._ar) if roundings else form.bound
-        return Expectation("bound", bound, self._count_undecided(bound))
-
-    def _count_undecided(self, bound: Array) -> int:
-        """Entries where the bound is wider than the entry itself and than 2⁻⁸ of the parameter's largest."""
-        count = 0
-        for part in self.network.offsets().values():
-            size = np.abs(self.jacobian[part])
-            count += int(np.count_nonzero(bound[part] > np.maximum(size, np.max(size, initial=0.0) / 256)))
-        return count
+        return Expectation("bound", bound, count_undecided(self.layout, self.jacobian, bound))
 
 
 class Witness(ClosedFormWitness):
@@ -167,6 +160,15 @@ class Witness(ClosedFormWitness):
         ]
 
 
+def count_undecided(layout: Layout, jacobian: Array, bound: Array) -> int:
+    """Entries where the bound is wider than the entry itself and than 2⁻⁸ of the parameter's largest."""
+    count = 0
+    for part in layout.offsets().values():
+        size = np.abs(jacobian[part])
+        count += int(np.count_nonzero(bound[part] > np.maximum(size, np.max(size, initial=0.0) / 256)))
+    return count
+
+
 def flattened(jacobians: Jacobians) -> Array:
     """All Jacobians as one flat vector in float64 on the CPU, a copy."""
     parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
@@ -174,13 +176,18 @@ def flattened(jacobians: Jacobians) -> Array:
 
 
 def autograd_by_sample(problem: Problem) -> Jacobians:
-    """The Jacobians by `torch.autograd.grad`, one entry of `f` at a time, one forward pass for each sample."""
+    """The Jacobians by `torch.autograd.grad`, one entry of `f` at a time, one forward pass for each sample.
+
+    A parameter that `f` does not depend on has the Jacobian zero.
+    """
     θ = problem.parameters
     J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
     for n in range(problem.N):
         f = problem.model(problem.X[n : n + 1]).reshape(problem.C)
         for c in range(problem.C):
-            gradients = torch.autograd.grad(f[c], list(θ.values()), retain_graph=c + 1 < problem.C)
+            gradients = torch.autograd.grad(
+                f[c], list(θ.values()), retain_graph=c + 1 < problem.C, allow_unused=True, materialize_grads=True
+            )
             for jacobian, gradient in zip(J.values(), gradients, strict=True):
                 jacobian[n, c] = gradient
     return J

@@ -73,11 +73,40 @@ def _mse_loss_lacks(dtype: torch.dtype, device: torch.device) -> str | None:
     return None
 
 
+@cache
+def _ruled(extension: Callable[[], Any]) -> frozenset[type]:
+    """The types of modules that an extension has a rule for, from its own list."""
+    return frozenset(vars(extension())["_BackpropExtension__module_extensions"])
+
+
+def _shares_parameters(problem: Problem) -> str | None:
+    names = [name for name, p in problem.model.named_parameters(remove_duplicate=False) if p.requires_grad]
+    shared = [name for name in names if name not in problem.parameters]
+    return f"{shared[0]} is shared by two modules, which BackPACK documents as unsupported" if shared else None
+
+
+def _beyond_batch_grad(problem: Problem) -> str | None:
+    """Parameters that BatchGrad, which only warns of them, would leave out."""
+    if reason := _shares_parameters(problem):
+        return reason
+    ruled = _ruled(BatchGrad)
+    for path, module in problem.model.named_modules():
+        if type(module) not in ruled and any(p.requires_grad for p in module.parameters(recurse=False)):
+            return f"BatchGrad has no rule for {path or 'the model'} ({type(module).__name__})"
+    return None
+
+
 def _beyond_second_order(problem: Problem) -> str | None:
     """What BackPACK's backpropagation of a matrix for each sample does not cover."""
-    lacking = _mse_loss_lacks(problem.X.dtype, problem.X.device)
+    lacking = _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device)
     if lacking:
         return lacking
+    if reason := _shares_parameters(problem):
+        return reason
+    ruled = _ruled(SqrtGGNExact)
+    for path, module in problem.model.named_modules():
+        if type(module) not in ruled and not isinstance(module, torch.nn.Sequential):
+            return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
     layers = [module for module in problem.model.modules() if not list(module.children())]
     if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:
         return "output of shape [N]: second-order extensions need [N, C]"
@@ -91,7 +120,7 @@ def _beyond_the_mean(problem: Problem) -> str | None:
     return "the mean over an empty batch is not defined" if problem.N == 0 else _beyond_second_order(problem)
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"))
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
 def batch_grad_loop(problem: Problem) -> Jacobians:
     """BatchGrad, one backward pass for each output."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
@@ -106,7 +135,7 @@ def batch_grad_loop(problem: Problem) -> Jacobians:
     return J
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"))
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
 def batch_grad_repeated(problem: Problem) -> Jacobians:
     """BatchGrad on every sample repeated C times, one backward pass in all."""
     N, C = problem.N, problem.C

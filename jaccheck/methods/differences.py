@@ -23,14 +23,19 @@ def _few_parameters(problem: Problem) -> str | None:
     return None
 
 
+def _doubled(tensor: Tensor) -> Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
 @method(family="differences", unsupported=_few_parameters, step=STEP)
 def central_differences(problem: Problem) -> Jacobians:
     """(f(θ + h) − f(θ − h)) / 2h, one number of θ at a time, in float64 whatever the dtype."""
-    J, X = {}, problem.X.double()
+    J, X = {}, _doubled(problem.X)
     with torch.no_grad():
-        θ = {name: p.double() for name, p in problem.model.named_parameters()}
+        model = problem.model
+        θ = {name: _doubled(value) for name, value in (*model.named_parameters(), *model.named_buffers())}
         for name, p in problem.parameters.items():
-            moves = STEP * torch.eye(p.numel(), dtype=X.dtype, device=p.device).reshape(p.numel(), *p.shape)
+            moves = STEP * torch.eye(p.numel(), dtype=torch.float64, device=p.device).reshape(p.numel(), *p.shape)
 
             def f(value: Tensor, name: str = name) -> Tensor:
                 return functional_call(problem.model, {**θ, name: value}, (X,)).reshape(problem.N, problem.C)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from torch import nn
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
+_RULED = tuple(getattr(nn, name) for name in ("Linear", "Embedding", "LayerNorm", "GroupNorm")) + tuple(
+    getattr(nn, f"{name}{axes}d") for name in ("Conv", "InstanceNorm") for axes in (1, 2, 3)
+)
+"""Modules whose functions torch.nn.utils._expanded_weights has a rule for."""
 
-def _has_samples(problem: Problem) -> str | None:
-    return "its batch size must be positive" if problem.N == 0 else None
+
+def _beyond_rules(problem: Problem) -> str | None:
+    if problem.N == 0:
+        return "its batch size must be positive"
+    for path, module in problem.model.named_modules():
+        if not isinstance(module, _RULED) and any(p.requires_grad for p in module.parameters(recurse=False)):
+            return f"it has no rule for {path or 'the model'} ({type(module).__name__})"
+    return None
 
 
-@method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=_has_samples)
+@method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=_beyond_rules)
 def expanded_weights(problem: Problem) -> Jacobians:
     """call_for_per_sample_grads, one backward pass for each output."""
     θ = problem.parameters

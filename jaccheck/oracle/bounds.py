@@ -167,11 +167,11 @@ def backward(
             state.through_activation(slope[0][:, None], slope[1][:, None])
             continue
         assert isinstance(layer, Affine)
-        if (part := offsets.get(f"{layer.path}.bias")) is not None:
+        if (part := offsets.get(layer.bias)) is not None:
             jacobian[part] = state.delta.ravel()
             if not exact:
                 bound[part] = state.bias_bound().ravel()
-        if (part := offsets.get(f"{layer.path}.weight")) is not None:
+        if (part := offsets.get(layer.weight)) is not None:
             jacobian[part] = (state.delta[..., None] * a[:, None, None]).ravel()
             if not exact:
                 bound[part] = state.weight_bound(a, Ea).ravel()

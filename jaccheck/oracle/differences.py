@@ -72,9 +72,9 @@ def _parameters(net: Network, ahead: Forward) -> Iterator[tuple[int, _Numbers]]:
     for index, (layer, (a, Ea)) in enumerate(zip(net.steps, ahead.inputs, strict=True)):
         if not isinstance(layer, Affine):
             continue
-        if (name := f"{layer.path}.weight") in net.trainable:
+        if (name := layer.weight) in net.trainable:
             yield index, _Numbers(name, layer.W, a[:, None], Ea[:, None])
-        if (name := f"{layer.path}.bias") in net.trainable and layer.b is not None:
+        if (name := layer.bias) in net.trainable and layer.b is not None:
             one = np.ones((net.N, 1, 1))
             yield index, _Numbers(name, layer.b[:, None], one, 0 * one)
 

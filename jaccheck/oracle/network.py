@@ -20,6 +20,16 @@ class Affine:
     W: Array
     b: Array | None
 
+    @property
+    def weight(self) -> str:
+        """Name of the parameter W."""
+        return f"{self.path}.weight" if self.path else "weight"
+
+    @property
+    def bias(self) -> str:
+        """Name of the parameter b."""
+        return f"{self.path}.bias" if self.path else "bias"
+
 
 Step = Affine | Layer
 

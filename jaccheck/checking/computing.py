@@ -1,0 +1,88 @@
+"""`jacobians`: the batched Jacobians of a user's own model; `assert_jacobians_right`: are these the right ones?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from jaccheck.checking.expected import ClosedForm, Estimate, Expected
+from jaccheck.checking.live import NoRule, network_of
+from jaccheck.checking.parts import Part
+from jaccheck.errors import InvalidModel
+from jaccheck.laws import first_line, observe_globals, restore_globals
+from jaccheck.laws.comparing import outside, worst_entry
+from jaccheck.laws.laws import structural_fault
+from jaccheck.methods import Method, find
+from jaccheck.methods.registry import registered
+from jaccheck.models import copy_of, problem_of
+from jaccheck.oracle import Order
+from jaccheck.problem import Jacobians, Problem
+from jaccheck.witness import flattened
+
+_ANY_METHOD = Method(
+    name="any", family="any", compute=dict, summary="any way there is", order=Order.ANY, roundings=lambda N, C: 6
+)
+"""What results of unknown origin must be held to: any order of evaluation, and a scaling as by √2 divided out."""
+
+PREFERENCE = ("hooks", "vmap_vjp", "vmap_jacrev", "func_jacrev", "autograd_loop")
+"""In which order methods are tried where none is named: the fast ones, then those that ask less of a model."""
+
+
+def jacobians(model: nn.Module, X: Tensor, *, method: str | None = None) -> Jacobians:
+    """The Jacobians `(N, C, *θ.shape)` of every trainable parameter θ by name, by this method or the best that applies.
+
+    Works on a copy: model, X and torch's random state stay as they are. Without a `method` the first one of PREFERENCE
+    is taken that neither refuses the model nor fails on it. Raises InvalidModel where the model has no batched
+    Jacobian, UnknownName for a method that does not exist, and what the named method raises.
+    """
+    problem = problem_of(model, X)
+    if method is not None:
+        return _computed(find(method), problem)
+    failures = []
+    for candidate in (registered()[name] for name in PREFERENCE if name in registered()):
+        try:
+            return _computed(candidate, problem)
+        except Exception as error:
+            failures.append(f"{candidate.name}: {first_line(error)}")
+    raise InvalidModel(f"no method computes the Jacobians of this model; {'; '.join(failures)}")
+
+
+def _computed(method: Method, problem: Problem) -> Jacobians:
+    if refusal := method.missing or method.refuses(problem):
+        raise InvalidModel(f"{method.name} does not cover this model: {refusal}")
+    before = observe_globals(problem.device)
+    try:
+        found = method.compute(copy_of(problem))
+    finally:
+        restore_globals(before, observe_globals(problem.device))
+    return {name: jacobian.detach() for name, jacobian in found.items()}
+
+
+def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Tensor) -> None:
+    """Nothing, where `actual` holds the Jacobians `(N, C, *θ.shape)` of `model` on X by parameter name.
+
+    Otherwise raises AssertionError with the entry furthest out, what was expected, and by which comparison. Where every
+    layer has a bound rule, values must be within a bound of the closed form that holds for any method in any order of
+    summation, also one that scales, as BackPACK's SqrtGGN does by √2. For other models nothing is proven: values must
+    be within what rounding is estimated to do to autograd in float64. Entries that cannot be decided, at a kink or
+    where rounding is as large as they are, pass; so keep to float32 or float64 and numbers of normal size in such a
+    test. Raises InvalidModel like `check`.
+    """
+    problem = problem_of(model, X)
+    whole = Part(range(problem.N), range(problem.C))
+    expected: Expected
+    try:
+        expected = ClosedForm(problem, whole, network_of(problem))
+        says = "the closed form"
+    except NoRule as reason:
+        expected = Estimate(problem, whole)
+        says = f"{expected.witness}; estimated, since no bound is proven for {reason}"
+    found = dict(actual) if isinstance(actual, Mapping) else actual
+    if fault := structural_fault(expected.layout, problem.dtype, problem.device, found):
+        raise AssertionError(f"jacobians: {fault}")
+    target = list(expected.targets(_ANY_METHOD))[-1]
+    vector = flattened(dict(actual))
+    if outside(vector, target.expected, target.bound):
+        worst = worst_entry(expected.layout, vector, target.expected, target.bound)
+        raise AssertionError(f"{worst}, says {says}")

@@ -1,0 +1,57 @@
+"""Time and peak memory of methods on one problem."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+
+from jaccheck.checking.parts import jacobians_of_part
+from jaccheck.measurement.budget import DoesNotFit, call_within
+from jaccheck.measurement.memory import peak_bytes
+from jaccheck.measurement.timing import Call, Effort, still_process, time_calls
+from jaccheck.methods import Method
+from jaccheck.problem import Problem
+
+SLOW = 2.0
+"""Seconds of a call above which it is not repeated to be timed."""
+
+LEAST, WARM_UP = 3, 1
+SHARE = 30
+"""Of a method's time, so much goes into timing it."""
+
+Measured = tuple[float | None, float | None]
+
+
+def measure(
+    methods: Sequence[Method], first_s: Mapping[str, float], make: Callable[[], Problem], memory: int, seconds: float
+) -> dict[str, Measured]:
+    """By method: the median time of a call, all taking turns, and its peak memory in multiples of the Jacobians'.
+
+    `first_s` is how long each took before; a slow one is not timed. What was not measured is None.
+    """
+    slow = min(SLOW, seconds / (LEAST + WARM_UP))
+    effort = Effort(seconds=min(SLOW, seconds / SHARE), least=LEAST, most=200, warm_up=WARM_UP)
+    quick = [m for m in methods if first_s[m.name] <= slow]
+    device = make().device
+    calls = [Call(m.name, partial(jacobians_of_part, m), make) for m in quick]
+    times: dict[str, float] = {}
+    if calls:
+        with still_process(torch.get_num_threads()):
+            timed = call_within(lambda: time_calls(calls, effort, device=device), memory)
+        times |= {name: each.wall.median_s for name, each in timed.items()}
+    return {m.name: (times.get(m.name), _peak(m, make, memory, device)) for m in methods}
+
+
+def _peak(method: Method, make: Callable[[], Problem], memory: int, device: str) -> float | None:
+    problem = make()
+    size = sum(p.nbytes for p in problem.parameters.values()) * problem.N * problem.C
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peak = call_within(lambda: peak_bytes(lambda: jacobians_of_part(method, problem), device), memory)
+    except (DoesNotFit, RuntimeError):
+        return None
+    return peak / size if size else None
