@@ -42,4 +42,6 @@ def advice(answers: Sequence[MethodAnswer], samples: int, parts: int) -> tuple[s
         rank = f"the only one that {'agrees' if agrees else 'is consistent by estimate'}"
     memory = "" if best.peak is None else f" and {best.peak:.1f} × the Jacobians' memory"
     part = "" if parts == 1 else f" for a part of {samples} samples"
+    if best.chunks < parts:
+        rank += f", on the {best.chunks} of {parts} parts that were compared"
     return best.method, f"use {best.method}: {seconds_text(best.median_s or 0.0)}{memory}{part}, {rank}"
