@@ -27,31 +27,31 @@ SELU_ALPHA = 1.6732632423543772
 ACTIVATIONS = {
     nn.ReLU: (
         lambda layer, z: torch.relu(z),
-        lambda layer, δ, z, a: aten.threshold_backward.default(δ, a, 0),
+        lambda layer, δ, z, a: aten.threshold_backward.default(δ, a.unsqueeze(1), 0),
     ),
     nn.LeakyReLU: (
         lambda layer, z: functional.leaky_relu(z, layer.negative_slope),
-        lambda layer, δ, z, a: aten.leaky_relu_backward.default(δ, z, layer.negative_slope, False),
+        lambda layer, δ, z, a: aten.leaky_relu_backward.default(δ, z.unsqueeze(1), layer.negative_slope, False),
     ),
     nn.Sigmoid: (
         lambda layer, z: torch.sigmoid(z),
-        lambda layer, δ, z, a: aten.sigmoid_backward.default(δ, a),
+        lambda layer, δ, z, a: aten.sigmoid_backward.default(δ, a.unsqueeze(1)),
     ),
     nn.Tanh: (
         lambda layer, z: torch.tanh(z),
-        lambda layer, δ, z, a: aten.tanh_backward.default(δ, a),
+        lambda layer, δ, z, a: aten.tanh_backward.default(δ, a.unsqueeze(1)),
     ),
     nn.LogSigmoid: (
         lambda layer, z: functional.logsigmoid(z),
-        lambda layer, δ, z, a: δ * torch.sigmoid(-z),
+        lambda layer, δ, z, a: δ * torch.sigmoid(-z).unsqueeze(1),
     ),
     nn.ELU: (
         lambda layer, z: functional.elu(z, layer.alpha),
-        lambda layer, δ, z, a: aten.elu_backward.default(δ, layer.alpha, 1, 1, False, z),
+        lambda layer, δ, z, a: aten.elu_backward.default(δ, layer.alpha, 1, 1, False, z.unsqueeze(1)),
     ),
     nn.SELU: (
         lambda layer, z: torch.selu(z),
-        lambda layer, δ, z, a: aten.elu_backward.default(δ, SELU_ALPHA, SELU_SCALE, 1, False, z),
+        lambda layer, δ, z, a: aten.elu_backward.default(δ, SELU_ALPHA, SELU_SCALE, 1, False, z.unsqueeze(1)),
     ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
@@ -102,30 +102,30 @@ def _beyond_flat(problem: Problem, leaves: list[tuple[str, nn.Module]]) -> str |
 @method(family="closed form", unsupported=_beyond)
 def closed_form(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
     """Backpropagation of unit vectors written out, straight into the result: no autograd, no hooks."""
-    with torch.no_grad():
-        tape, J = _forward(problem)
-        if out is not None:
-            J = out
-        X, last, bottom = problem.X, tape[-1], tape[0]
-        N = X.shape[0]
-        # Converted, since torch 2.2 makes no identity of bfloat16.
-        δ = torch.eye(problem.C, device=X.device).to(X.dtype)
-        for step in reversed(tape):
-            path, layer, z, a = step
-            if type(layer) is not nn.Linear:
-                δ = ACTIVATIONS[type(layer)][1](layer, δ, z.unsqueeze(1), a.unsqueeze(1))
-                continue
-            parameters: dict[str, Any] = layer._parameters
-            W, b = parameters["weight"], parameters["bias"]
-            if W.requires_grad:
-                name = path + "weight"
-                J[name] = torch.mul(δ.unsqueeze(-1), z.view(N, 1, 1, W.shape[1]), out=J[name])
-            if b is not None and b.requires_grad:
-                name = path + "bias"
-                J[name] = _repeated(δ, N) if out is None else out[name].copy_(δ)
-            if step is not bottom:
-                δ = W.contiguous() if step is last else δ @ W
+    tape, names = _forward(problem)
+    J: dict[str, Any] = dict.fromkeys(names) if out is None else out
+    N, last, bottom = problem.X.shape[0], tape[-1], tape[0]
+    δ = _identity(problem)
+    for step in reversed(tape):
+        layer, z, a, W, weight, bias = step
+        if W is None:
+            δ = ACTIVATIONS[type(layer)][1](layer, δ, z, a)
+            continue
+        if weight:
+            J[weight] = torch.mul(δ.unsqueeze(-1), z.view(N, 1, 1, W.shape[1]), out=J[weight])
+        if bias:
+            J[bias] = _repeated(δ, N) if out is None else J[bias].copy_(δ)
+        if step is not bottom:
+            δ = W.contiguous() if step is last else δ @ W
     return J
+
+
+def _identity(problem: Problem) -> Tensor:
+    """δ at the top, `(C, C)`: without an axis of samples, until an activation makes it depend on them."""
+    dtype, device = problem.X.dtype, problem.X.device
+    if dtype is torch.bfloat16:  # of which torch 2.2 makes no identity
+        return torch.eye(problem.C, device=device).to(dtype)
+    return torch.eye(problem.C, dtype=dtype, device=device)
 
 
 def _repeated(δ: Tensor, N: int) -> Tensor:
@@ -133,32 +133,36 @@ def _repeated(δ: Tensor, N: int) -> Tensor:
     return δ if δ.dim() == 3 else δ.expand(N, *δ.shape).clone(memory_format=torch.contiguous_format)
 
 
-def _forward(problem: Problem) -> tuple[list[tuple[str, nn.Module, Tensor, Tensor]], dict[str, Any]]:
-    """From the lowest layer with a trainable parameter on: its prefix, itself, its input and output; and their names.
+def _forward(problem: Problem) -> tuple[list[Any], list[str]]:
+    """The tape, from the lowest layer with a trainable parameter on, and the names of these parameters.
 
-    Parameters are looked up in `_parameters`, since an attribute of a module costs more than a small product.
+    A step is a layer, its input and output, and of a Linear its weight, and the names of weight and bias unless frozen.
+    What is detached is not recorded, at less cost than `no_grad` has; and parameters are looked up in `_parameters`,
+    since an attribute of a module costs more than a small product.
     """
     X = problem.X.detach()
     a = (X if X.dim() == 2 else X.flatten(1)).contiguous()
     layers = [step for step in _leaves(problem.model, "") if type(step[1]) not in PASSING]
-    tape: list[tuple[str, nn.Module, Tensor, Tensor]] = []
-    names: dict[str, Any] = {}
+    tape: list[Any] = []
+    names: list[str] = []
     last = layers[-1]
     for step in layers:
         (path, layer), z = step, a
+        W = weight = bias = None
         if type(layer) is not nn.Linear:
             a = ACTIVATIONS[type(layer)][0](layer, z)
         else:
             parameters: dict[str, Any] = layer._parameters
             W, b = parameters["weight"], parameters["bias"]
             if W.requires_grad:
-                names[path + "weight"] = None
+                names.append(weight := path + "weight")
             if b is not None and b.requires_grad:
-                names[path + "bias"] = None
+                names.append(bias := path + "bias")
+            W = W.detach()
             if step is not last:
-                a = functional.linear(z, W, b)
+                a = functional.linear(z, W, None if b is None else b.detach())
         if names:
-            tape.append((path, layer, z, a))
+            tape.append((layer, z, a, W, weight, bias))
     return tape, names
 
 
@@ -166,4 +170,10 @@ def _leaves(module: nn.Module, path: str) -> list[tuple[str, nn.Module]]:
     """Every module that is no Sequential, as often as it is called, in order, each with its parameters' prefix."""
     if type(module) is not nn.Sequential:
         return [(path, module)]
-    return [found for name, child in module._modules.items() for found in _leaves(child, f"{path}{name}.")]
+    found = []
+    for name, child in module._modules.items():
+        if type(child) is nn.Sequential:
+            found += _leaves(child, f"{path}{name}.")
+        else:
+            found.append((f"{path}{name}.", child))
+    return found

@@ -91,11 +91,11 @@ def _convolution(
     """At each position a Linear of what the kernel sees there; channels of one group see each other only."""
 
     def by_weight(δ: Tensor, J: Tensor) -> None:
-        N, C, kernel = len(input), len(δ), weight.shape[2:]
-        seen = _windows(input, kernel, stride, padding, dilation).unflatten(1, (groups, -1))
-        positions = range(3, 3 + len(kernel))
-        seen = seen.permute(0, 1, *positions, 2, *range(3 + len(kernel), seen.dim()))
-        seen = seen.flatten(2, 1 + len(kernel)).flatten(3).flatten(0, 1)
+        N, C, axes = len(input), len(δ), weight.dim() - 2
+        seen = _windows(input, weight.shape[2:], stride, padding, dilation).unflatten(1, (groups, -1))
+        # (N, groups, channels, *kernel, *positions): positions last and next to each other are fastest to copy and add.
+        seen = seen.permute(0, 1, 2, *range(3 + axes, 3 + 2 * axes), *range(3, 3 + axes))
+        seen = seen.flatten(3 + axes).flatten(2, 2 + axes).flatten(0, 1).transpose(1, 2)
         δ = δ.flatten(3).unflatten(2, (groups, -1)).permute(1, 2, 0, 3, 4)
         δ = δ.flatten(2, 3).flatten(0, 1)
         if groups == 1:
