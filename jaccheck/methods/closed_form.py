@@ -104,8 +104,9 @@ def closed_form(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
     """Backpropagation of unit vectors written out, straight into the result: no autograd, no hooks."""
     tape, names = _forward(problem)
     J: dict[str, Any] = dict.fromkeys(names) if out is None else out
-    N, last, bottom = problem.X.shape[0], tape[-1], tape[0]
-    δ = _identity(problem)
+    N, C, last, bottom = problem.X.shape[0], problem.C, tape[-1], tape[0]
+    δ = problem.X.new_zeros((N, C, C))
+    δ.diagonal(dim1=1, dim2=2).fill_(1)
     for step in reversed(tape):
         layer, z, a, W, weight, bias = step
         if W is None:
@@ -120,16 +121,8 @@ def closed_form(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
     return J
 
 
-def _identity(problem: Problem) -> Tensor:
-    """δ at the top, `(C, C)`: without an axis of samples, until an activation makes it depend on them."""
-    dtype, device = problem.X.dtype, problem.X.device
-    if dtype is torch.bfloat16:  # of which torch 2.2 makes no identity
-        return torch.eye(problem.C, device=device).to(dtype)
-    return torch.eye(problem.C, dtype=dtype, device=device)
-
-
 def _repeated(δ: Tensor, N: int) -> Tensor:
-    """The same derivative for each sample, as long as none depends on it; else δ itself, which nobody else keeps."""
+    """δ, which nobody else keeps, or copies of it where Linear upon Linear left it without an axis of samples."""
     return δ if δ.dim() == 3 else δ.expand(N, *δ.shape).clone(memory_format=torch.contiguous_format)
 
 

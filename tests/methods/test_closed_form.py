@@ -192,3 +192,12 @@ def test_autocast_is_refused() -> None:
     problem = Problem(nn.Sequential(linear()), torch.randn(5, 4), 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert "autocast" in (CLOSED_FORM.refuses(problem) or "")
+
+
+def test_one_sample_shares_no_memory_with_the_weights() -> None:
+    """Where Linear follows Linear, δ is the weight above, and for N = 1 a repeated tensor is no copy of itself."""
+    model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    J = CLOSED_FORM.compute(Problem(model, torch.ones(1, 1), 1))
+    before = J["0.bias"].clone()
+    model[1].weight.data.neg_()
+    assert torch.equal(J["0.bias"], before)
