@@ -109,7 +109,7 @@ def tell(name: str, truth: Answer | None, results: list[PairedTiming]) -> None:
     interval = binomtest(hits, len(results)).proportion_ci(0.90)
     limit = interval.high if truth is None else interval.low
     blocks, seconds = [r.blocks for r in results], [r.seconds for r in results]
-    width = np.median([r.high / r.low - 1 for r in results])
+    width = np.median([r.high / max(r.low, 1e-9) - 1 for r in results])
     print(
         f"{name:6} {len(results)} comparisons: {counted}; {word} {hits / len(results):.1%} ({tail} {limit:.1%}); "
         f"blocks median {np.median(blocks):.0f}, 90 % {np.quantile(blocks, 0.9):.0f}; seconds median "

@@ -61,9 +61,9 @@ def compare(base: TakeTiming, candidate: TakeTiming, budget: Budget | None = Non
     """Whether `candidate` takes more or less time than `base`; `seed` tosses the order within blocks."""
     budget = budget or Budget()
     toss = random.Random(seed)
+    base(), candidate()  # warmed up
     started = perf_counter()
     ratios: list[float] = []
-    base(), candidate()  # warmed up
     look, blocks = 0, FIRST_LOOK
     while True:
         is_over = False
