@@ -119,7 +119,10 @@ def tell(name: str, truth: Answer | None, results: list[PairedTiming]) -> None:
 
 
 @click.command()
-@click.option("--comparisons", default=200, show_default=True, help="For each of A/A, +10 % and +25 %.")
+@click.option("--comparisons", default=200, show_default=True, help="For each percentage.")
+@click.option(
+    "--percent", "percents", multiple=True, type=int, default=(0, 25, 10), show_default=True, help="More work."
+)
 @click.option("--method", default="autograd_batched", show_default=True)
 @click.option("--units", default=20, show_default=True, help="Calls in one timing; 20 are a few milliseconds.")
 @click.option("--clock", type=click.Choice(["wall", "cpu"]), default="wall", show_default=True)
@@ -128,15 +131,24 @@ def tell(name: str, truth: Answer | None, results: list[PairedTiming]) -> None:
 @click.option("--load", default=0, show_default=True, help="Processes that keep the cores busy.")
 @click.option("--processes", is_flag=True, help="Base and candidate in worker processes, new ones each time.")
 def main(
-    comparisons: int, method: str, units: int, clock: str, seconds: float, blocks: int, load: int, processes: bool
+    comparisons: int,
+    percents: tuple[int, ...],
+    method: str,
+    units: int,
+    clock: str,
+    seconds: float,
+    blocks: int,
+    load: int,
+    processes: bool,
 ) -> None:
-    """Prints a line for each: A/A, +10 %, +25 %."""
+    """Prints a line for each percentage; 0 is a call compared with itself."""
     side: Callable[[str, int, str], contextlib.AbstractContextManager[TakeTiming]] = worker if processes else here
     budget = Budget(seconds=seconds, blocks=blocks)
     print(f"{method} × {units}, {clock} clock, {budget}, load average {os.getloadavg()[0]:.1f} and {load} more")
     started = time.perf_counter()
     with busy(load), still_process():
-        for name, factor, truth in (("A/A", 1.0, None), ("+10 %", 1.1, Answer.SLOWER), ("+25 %", 1.25, Answer.SLOWER)):
+        for percent in percents:
+            name, factor, truth = f"+{percent} %", 1 + percent / 100, Answer.SLOWER if percent else None
             results = []
             for seed in track(range(comparisons), description=name, transient=True):
                 with side(method, units, clock) as base, side(method, round(units * factor), clock) as candidate:

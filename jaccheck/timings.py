@@ -9,8 +9,11 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from jaccheck.plain import plain_data
+from jaccheck.verdict import Number
 
 Seconds = Annotated[float, Ge(0)]
+Limit = Annotated[Number, Ge(0)]
+"""Also infinite."""
 
 
 @plain_data
@@ -23,7 +26,7 @@ class Spread:
     samples: Annotated[int, Ge(1)]
     median_s: Seconds
     low_s: Seconds
-    high_s: Seconds
+    high_s: Limit
     lower_quartile_s: Seconds
     upper_quartile_s: Seconds
     shortest_s: Seconds
@@ -61,7 +64,7 @@ class PairedTiming:
     answer: Answer
     ratio: Annotated[float, Gt(0)]
     low: Annotated[float, Ge(0)]
-    high: Annotated[float, Gt(0)]
+    high: Limit
     confidence: Annotated[float, Gt(0), Lt(1)]
     margin: Annotated[float, Gt(0)]
     blocks: Annotated[int, Ge(1)]

@@ -48,7 +48,7 @@ class Budget:
 
     seconds: float = 20.0
     blocks: int = 384
-    error: float = 0.01
+    error: float = 0.005
     margin: float = 0.05
 
     @property

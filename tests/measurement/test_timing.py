@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from jaccheck.measurement.timing import NO_OP, Call, Effort, spread, still_process, time_calls, time_once
+from jaccheck.plain import from_json, to_json
+from jaccheck.timings import Spread
 
 
 def test_timing_nothing_takes_little_longer_than_reading_the_clock() -> None:
@@ -113,3 +115,9 @@ def test_few_samples_give_no_interval() -> None:
     """With five samples no interval has a confidence of 95 %."""
     assert (spread([1.0] * 5).low_s, spread([1.0] * 5).high_s) == (0.0, math.inf)
     assert spread([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).high_s == 6.0
+
+
+def test_spreads_survive_json() -> None:
+    """Also where the interval is infinite."""
+    few = spread([1.0, 2.0])
+    assert from_json(Spread, to_json(few), where="here") == few

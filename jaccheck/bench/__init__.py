@@ -1,0 +1,1 @@
+"""The methods side by side, and beside the time that memory alone takes."""

@@ -1,0 +1,53 @@
+"""How time and memory grow along each axis: a power law fitted to the points of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+import numpy as np
+from scipy.stats import linregress, t
+
+from jaccheck.bench_report import Axis, Cell, Growth
+
+LEAST_POINTS = 3
+"""Two points always lie on a line."""
+
+
+def growth_of(cells: Iterable[Cell]) -> tuple[Growth, ...]:
+    """The growth of every method, and of the floor, along each axis that was swept, in given memory."""
+    swept = [cell for cell in cells if cell.axis and cell.size]
+    found: list[Growth] = []
+    for axis in get_args(Axis):
+        points = sorted((cell for cell in swept if cell.axis == axis), key=lambda cell: cell.size or 0)
+        for name in dict.fromkeys(m.method for cell in points for m in cell.methods):
+            found += _fits(name, axis, points)
+    return tuple(found)
+
+
+def _fits(name: str, axis: Axis, points: Sequence[Cell]) -> Iterable[Growth]:
+    """Of time and of memory, where there are enough points."""
+    timed = [(cell, seconds) for cell in points if (seconds := cell.median(name, "given"))]
+    held = [(cell, m.peak_bytes) for cell in points for m in cell.methods if m.method == name and m.peak_bytes]
+    if len(timed) >= LEAST_POINTS:
+        yield fit(name, axis, "time", timed)
+    if len(held) >= LEAST_POINTS:
+        yield fit(name, axis, "memory", held)
+
+
+def fit(name: str, axis: Axis, quantity: str, points: Sequence[tuple[Cell, float]]) -> Growth:
+    """The exponent by least squares of the logarithms, with the interval of Student's t."""
+    sizes = [cell.size or 0 for cell, _ in points]
+    x = np.log(sizes)
+    line = linregress(x, np.log([value for _, value in points]))
+    half = float(t.ppf(0.975, len(points) - 2)) * line.stderr
+    return Growth(
+        method=name,
+        axis=axis,
+        quantity=quantity,  # type: ignore[arg-type]
+        sizes=tuple(sizes),
+        exponent=float(line.slope),
+        low=float(line.slope - half),
+        high=float(line.slope + half),
+        theory=float(linregress(x, np.log([cell.jacobian_bytes for cell, _ in points])).slope),
+    )

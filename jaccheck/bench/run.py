@@ -1,0 +1,248 @@
+"""`bench`: every shape, dtype and device, examined and timed by two worker processes within a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Protocol
+
+from jaccheck.bench.growth import growth_of
+from jaccheck.bench.jobs import Message, Task
+from jaccheck.bench.process import Worker, WorkerLost
+from jaccheck.bench.shapes import SHAPES, Shape
+from jaccheck.bench_report import REGIMES, BenchReport, Cell, MethodTiming, Standing
+from jaccheck.environment import describe_environment
+from jaccheck.errors import InvalidModel
+from jaccheck.plain import plain_data
+from jaccheck.timings import Spread
+
+LARGE_BYTES = 2**30
+"""Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
+
+GRACE_S = 30.0
+"""Beyond the time it was given, before a worker counts as hanging."""
+
+START_S = 120.0
+"""For a worker process to load torch and all that the methods load: some seconds, more on a busy machine."""
+
+
+@plain_data
+class Plan:
+    """What is to be timed."""
+
+    shapes: tuple[Shape, ...]
+    dtypes: tuple[str, ...]
+    devices: dict[str, str]
+    methods: tuple[str, ...]
+    seconds: float
+    """For everything."""
+    threads: int
+    memory: int
+    """Bytes that a call may take beyond what its process has."""
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def on_step(self, done: float, text: str) -> None:
+        """So large a part of the time's plan is done, and this comes next."""
+
+    def on_cell(self, cell: Cell) -> None:
+        """One problem is done."""
+
+
+@dataclass(slots=True)
+class _Stage:
+    """One problem to come; `weight` is its share of the time."""
+
+    shape: Shape
+    dtype: str
+    device: str
+    weight: float
+
+
+def stages(plan: Plan) -> list[_Stage]:
+    """All problems in order: by shape, then dtype and device; sweeps in the first dtype only."""
+    found = []
+    for shape in plan.shapes:
+        dtypes = plan.dtypes[:1] if shape.axis or shape.model else plan.dtypes
+        for dtype in dtypes:
+            size = shape.entries * (8 if dtype == "float64" else 4)
+            # Filling the memory counts above 128 MiB; the largest would take all the time if they got their due.
+            weight = 0.6 if shape.axis else 1.0
+            weight += min(size / 2**27, 11)
+            found += [_Stage(shape, dtype, device, weight) for device in plan.devices]
+    return found
+
+
+def bench(plan: Plan, listener: Listener) -> BenchReport:
+    """The report of a run; Ctrl-C ends it with the problems that are done. Raises InvalidModel for a bad model."""
+    started = time.monotonic()
+    deadline = started + plan.seconds
+    todo = stages(plan)
+    weights = sum(stage.weight for stage in todo)
+    cells: list[Cell] = []
+    pair = {"fresh": Worker(keeps_memory=False), "given": Worker(keeps_memory=True)}
+    quick_s: dict[str, float] = {}
+    interrupted = False
+    try:
+        while todo and time.monotonic() < deadline:
+            left = sum(stage.weight for stage in todo)
+            stage = todo.pop(0)
+            listener.on_step(1 - left / weights, "starting worker processes")
+            for worker in pair.values():
+                quick_s |= start(worker, plan, stage.device)
+            seconds = (deadline - time.monotonic()) * stage.weight / left
+            run = _CellRun(stage, plan, pair, listener, time.monotonic() + seconds, 1 - left / weights)
+            cells.append(run.measure(_order(plan.methods, cells, quick_s)))
+            listener.on_cell(cells[-1])
+            if cells[-1].jacobian_bytes >= LARGE_BYTES:
+                for worker in pair.values():
+                    worker.close()
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for worker in pair.values():
+            worker.close()
+    return BenchReport(
+        environment=describe_environment(plan.devices),
+        threads=plan.threads,
+        memory=plan.memory,
+        cells=tuple(cells),
+        growth=growth_of(cells),
+        seconds=time.monotonic() - started,
+        not_reached=tuple(f"{stage.shape.name}, {stage.dtype} on {stage.device}" for stage in todo),
+        interrupted=interrupted,
+    )
+
+
+def start(worker: Worker, plan: Plan, device: str) -> dict[str, float]:
+    """Lets a new process load all that it needs, which takes seconds that no problem should pay for.
+
+    Returns what a call of each method takes on the smallest shape, where it was started.
+    """
+    if worker.is_running:
+        return {}
+    try:
+        task = Task(
+            kind="start",
+            shape=SHAPES[0],
+            dtype="float32",
+            device=device,
+            methods=plan.methods,
+            seconds=START_S,
+            memory=plan.memory,
+            threads=plan.threads,
+        )
+        return {m.starts: m.quick_s for m in worker.ask(task, START_S) if m.starts and m.quick_s is not None}
+    except WorkerLost:
+        # Whatever took the process with it will do so again, and be told, when it is examined.
+        return {}
+
+
+def _order(methods: tuple[str, ...], cells: list[Cell], quick_s: Mapping[str, float]) -> tuple[str, ...]:
+    """The methods, those first that were fastest when last timed: when time runs out, the best have had their turn."""
+    place: dict[str, int] = {}
+    for cell in reversed(cells):
+        for i, m in enumerate(cell.ranked("given")):
+            place.setdefault(m.method, i)
+    return tuple(sorted(methods, key=lambda name: (place.get(name, len(methods)), quick_s.get(name, inf))))
+
+
+@dataclass(slots=True)
+class _CellRun:
+    """The methods of one problem on their way through the two workers."""
+
+    stage: _Stage
+    plan: Plan
+    pair: Mapping[str, Worker]
+    listener: Listener
+    deadline: float
+    done: float
+    methods: dict[str, MethodTiming] = field(default_factory=dict)
+    floors: dict[str, Spread] = field(default_factory=dict)
+    problem: Cell | None = None
+
+    def measure(self, names: tuple[str, ...]) -> Cell:
+        """The cell, with the methods in the order of the plan."""
+        started = time.monotonic()
+        self._examine(list(names), (self.deadline - started) / 2)
+        right = [name for name in names if name in self.methods and self.methods[name].standing is Standing.RIGHT]
+        for i, regime in enumerate(REGIMES):
+            share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
+            for message in self._ask(self._task(regime, tuple(right), max(share, 1.0)), share):
+                self._note(message, regime)
+        if self.problem is None:
+            why = next((m.message for m in self.methods.values()), "there are no methods")
+            raise InvalidModel(f"{self.stage.shape.network} on {self.stage.device}: no worker could make it: {why}")
+        found = tuple(self.methods[name] for name in self.plan.methods if name in self.methods)
+        return replace(
+            self.problem,
+            methods=found,
+            fresh_floor=self.floors.get("fresh"),
+            given_floor=self.floors.get("given"),
+            seconds=time.monotonic() - started,
+        )
+
+    def _task(self, kind: str, methods: tuple[str, ...], seconds: float) -> Task:
+        stage, plan = self.stage, self.plan
+        return Task(
+            kind=kind,  # type: ignore[arg-type]
+            shape=stage.shape,
+            dtype=stage.dtype,
+            device=stage.device,
+            methods=methods,
+            seconds=seconds,
+            memory=plan.memory,
+            threads=plan.threads,
+        )
+
+    def _examine(self, names: list[str], seconds: float) -> None:
+        """Each method once; one that takes its process with it is left out, and the rest go on in a new one."""
+        while names:
+            for message in self._ask(self._task("examine", tuple(names), max(seconds, 1.0)), seconds):
+                self._note(message, "examine")
+            names = [name for name in names if name not in self.methods]
+
+    def _ask(self, task: Task, seconds: float) -> Iterator[Message]:
+        """The messages of the worker for this kind of task; a lost worker costs the method that it was at."""
+        worker = self.pair["fresh" if task.kind == "fresh" else "given"]
+        current = ""
+        try:
+            start(worker, self.plan, task.device)
+            for message in worker.ask(task, max(seconds, 1.0) + GRACE_S):
+                if message.complaint:
+                    raise InvalidModel(message.complaint)
+                current = message.starts or current
+                if message.starts:
+                    self.listener.on_step(
+                        self.done, f"{task.shape.name}, {task.dtype} on {task.device}: {task.kind}, {message.starts}"
+                    )
+                yield message
+        except WorkerLost as lost:
+            # Where it was at no method, none of them can be done.
+            for name in [current] if current in task.methods else task.methods:
+                self._leave_out(name, f"{task.kind}: {lost}")
+
+    def _leave_out(self, name: str, why: str) -> None:
+        known = self.methods.get(name, MethodTiming(method=name, standing=Standing.LEFT_OUT))
+        self.methods[name] = replace(known, standing=Standing.LEFT_OUT, message=why)
+
+    def _note(self, message: Message, kind: str) -> None:
+        """What a message says goes where it belongs."""
+        if message.problem:
+            self.problem = message.problem
+        if message.floor:
+            self.floors[kind] = message.floor
+        if message.method and kind == "examine":
+            self.methods[message.method.method] = message.method
+        elif message.method:
+            # It is right, and stays so: it was only not timed here.
+            known = self.methods[message.method.method]
+            self.methods[known.method] = replace(known, message=message.method.message)
+        if message.times and message.starts:
+            known, times = self.methods[message.starts], message.times
+            timed = replace(known, fresh=times) if kind == "fresh" else replace(known, given=times)
+            self.methods[message.starts] = timed

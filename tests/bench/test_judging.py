@@ -1,0 +1,93 @@
+"""Only right results are ranked: the judge of large results is the witness of small ones, made piece by piece."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from jaccheck.bench.judging import EstimateJudge, Judge, first_outside, judge_of
+from jaccheck.bench.shapes import Shape, make
+from jaccheck.bench.worker import method_of
+from jaccheck.checking.live import network_of
+from jaccheck.methods import find
+from jaccheck.models import copy_of
+from jaccheck.problem import Problem
+from jaccheck.witness import ClosedFormWitness
+
+SHAPE = Shape(name="here", widths=(5, 4, 6, 3), N=3)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def problem(request: pytest.FixtureRequest) -> Problem:
+    return make(SHAPE, request.param, "cpu")
+
+
+@pytest.mark.parametrize("name", ["closed_form", "sqrt_ggn_sum", "batch_grad_loop"])
+def test_the_bound_is_that_of_the_witness(problem: Problem, name: str) -> None:
+    """Each entry of the sums of outer products is the witness's expectation and bound, scaling included."""
+    net, method = network_of(problem), find(name)
+    witness = ClosedFormWitness(net, problem.dtype)
+    bound = witness.expectation(method).bound
+    expected = {e.name: e for e in Judge(net, problem.dtype, "cpu")._expected(method)}
+    assert set(expected) == set(problem.parameters)
+    for parameter, part in witness.layout.offsets().items():
+        e = expected[parameter]
+        value = e.δ[..., None] * e.a[:, None, None]
+        total = sum(left[..., None] * right[:, None, None] for left, right in e.bounds) + e.rest
+        assert np.array_equal(value.numpy().ravel(), witness.jacobian[part])
+        np.testing.assert_allclose(total.numpy().ravel(), bound[part], rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["closed_form", "vmap_vjp", "vmap_jacfwd", "sqrt_ggn_mean", "central_differences"])
+def test_right_methods_are_right(problem: Problem, name: str) -> None:
+    """Reverse mode, forward mode, scaled results and differences."""
+    method = find(name)
+    assert judge_of(problem).fault(method, method.compute(copy_of(problem))) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sample_roll", "one_wrong_entry", "nan_in_last_parameter", "relative_error_1e_6", "sign_of_biases", "wrong_order"],
+)
+def test_planted_faults_are_wrong(name: str) -> None:
+    """Each kind of fault that changes a result."""
+    problem = make(SHAPE, "float32", "cpu")
+    fault = method_of(f"fault:{name}")
+    assert judge_of(problem).fault(fault, fault.compute(copy_of(problem)))
+
+
+def test_every_single_entry_counts(problem: Problem) -> None:
+    """Whichever entry is off, or NaN, it is named."""
+    judge, method = judge_of(problem), find("closed_form")
+    right = method.compute(copy_of(problem))
+    draw = np.random.default_rng(0)
+    for name, jacobian in right.items():
+        for value in (np.nan, 1e3):
+            index = tuple(int(draw.integers(size)) for size in jacobian.shape)
+            wrong = {**right, name: jacobian.clone()}
+            wrong[name][index] = value
+            assert judge.fault(method, wrong).startswith(f"{name}{list(index)}: ")
+
+
+def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same entry is found however few rows are compared at a time."""
+    problem, method = make(SHAPE, "float64", "cpu"), find("closed_form")
+    judge, J = Judge(network_of(problem), "float64", "cpu"), method.compute(copy_of(problem))
+    J["2.weight"][2, 1, 3, 2] += 1
+    expected = next(e for e in judge._expected(method) if e.name == "2.weight")
+    for rows_bytes in (8, 100, 1000, 10**6):
+        monkeypatch.setattr("jaccheck.bench.judging.ROWS_BYTES", rows_bytes)
+        assert first_outside(J["2.weight"], expected).startswith("2.weight[2, 1, 3, 2]: ")
+
+
+def test_layers_without_a_rule_are_judged_by_estimate() -> None:
+    """A convolution is compared with float64 autograd; a wrong result is still wrong, and says where."""
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), torch.nn.Flatten(), torch.nn.Linear(8, 2))
+    problem, method = Problem(net, torch.ones(2, 1, 3, 3).cumsum(-1), 2), find("vmap_vjp")
+    judge = judge_of(problem)
+    assert isinstance(judge, EstimateJudge)
+    J = method.compute(copy_of(problem))
+    assert judge.fault(method, J) == ""
+    J["0.weight"][1, 0, 1, 0, 1, 1] *= 1.01
+    assert "0.weight[1, 0, 1, 0, 1, 1]" in judge.fault(method, J)

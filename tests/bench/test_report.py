@@ -1,0 +1,170 @@
+"""A report of times survives JSON, ranks only what is right, and is drawn and printed whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from jaccheck.bench.growth import growth_of
+from jaccheck.bench.run import Plan, stages
+from jaccheck.bench.shapes import SHAPES, SWEEPS, choose
+from jaccheck.bench_report import BenchReport, Cell, MethodTiming, Standing, load, save
+from jaccheck.environment import describe_environment
+from jaccheck.errors import IncompatibleFile, UnknownName
+from jaccheck.measurement.timing import spread
+from jaccheck.render.bench import growth_table, print_cell, seconds_text, summary
+from jaccheck.render.plots import chosen, plot
+
+
+def timing(name: str, seconds: float | None, standing: Standing = Standing.RIGHT) -> MethodTiming:
+    times = None if seconds is None else spread([seconds * factor for factor in (0.9, 0.95, 1, 1, 1.05, 1.1, 1.2)])
+    return MethodTiming(
+        method=name, standing=standing, message="because", peak_bytes=4 * 10**6, fresh=times, given=times
+    )
+
+
+def cell(n: int, dtype: str = "float32", **changes: object) -> Cell:
+    """Times that grow with the size of the Jacobian, the loop's with its square."""
+    made = Cell(
+        shape=f"size {n}",
+        network="3-4-2",
+        dtype=dtype,
+        device="cpu",
+        N=n,
+        C=2,
+        parameters=26,
+        jacobian_bytes=8 * 26 * n,
+        fresh_floor=spread([1e-6 * n] * 7),
+        given_floor=spread([1e-7 * n] * 7),
+        methods=(
+            timing("quick", 2e-6 * n),
+            timing("autograd_loop", 1e-6 * n**2),
+            timing("bad", None, Standing.WRONG),
+            timing("large", None, Standing.LEFT_OUT),
+        ),
+        seconds=1.0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def report(*cells: Cell) -> BenchReport:
+    return BenchReport(
+        environment=describe_environment({"cpu": "here"}),
+        threads=1,
+        memory=2**30,
+        cells=cells,
+        growth=growth_of(cells),
+        seconds=3.0,
+    )
+
+
+def test_json_both_ways(tmp_path: Path) -> None:
+    """What is read is what was written."""
+    swept = [cell(size, axis="N", size=size) for size in (10, 20, 40)]
+    written = report(*swept, cell(100))
+    save(written, tmp_path / "bench.json")
+    assert load(tmp_path / "bench.json") == written
+    text = (tmp_path / "bench.json").read_text()
+    (tmp_path / "bench.json").write_text(text.replace('"schema_version": 1', '"schema_version": 2'))
+    with pytest.raises(IncompatibleFile):
+        load(tmp_path / "bench.json")
+
+
+def test_reading_a_report_loads_no_torch() -> None:
+    """Reports are read and drawn where torch is not installed."""
+    code = (
+        "import jaccheck.bench_report, jaccheck.render.bench, jaccheck.render.plots, sys; print('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_only_what_is_right_is_ranked() -> None:
+    """The wrong one is named, in capitals, and stands in no table."""
+    assert [m.method for m in cell(100).ranked("fresh")] == ["autograd_loop", "quick"][::-1]
+    console = Console(file=StringIO(), width=200)
+    print_cell(cell(100), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "bad: WRONG, not ranked: because" in text
+    assert "large: left out: because" in text
+    assert text.count("bad") == 1
+    assert "fastest in fresh memory: size 100 float32 quick" in summary(report(cell(100)))
+    assert report(cell(100)).wrong
+
+
+def test_ratios_are_of_medians() -> None:
+    """To the floor, to the fastest, and over the loop."""
+    console = Console(file=StringIO(), width=200)
+    print_cell(cell(100), console)
+    row = next(line.split() for line in console.file.getvalue().splitlines() if line.split()[:1] == ["quick"])  # type: ignore[attr-defined]
+    assert row[1:7] == ["200", "µs", "±20%", "2.0", "1.0", "50.0"]
+
+
+def test_growth_is_fitted() -> None:
+    """An exponent of one and of two, each beside that of the Jacobian's size."""
+    cells = [cell(size, axis="N", size=size) for size in (10, 20, 40, 80)]
+    found = {(g.method, g.quantity): g for g in growth_of(cells)}
+    assert found["quick", "time"].exponent == pytest.approx(1)
+    assert found["autograd_loop", "time"].exponent == pytest.approx(2)
+    assert found["quick", "memory"].exponent == pytest.approx(0)
+    assert found["quick", "time"].theory == pytest.approx(1)
+    assert "bad" not in {g.method for g in growth_of(cells) if g.quantity == "time"}
+    assert not growth_of(cells[:2])
+    console = Console(file=StringIO(), width=200)
+    console.print(growth_table(tuple(growth_of(cells))))
+    assert "2.0 ± 0.0" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_plots_are_written(tmp_path: Path) -> None:
+    """For each dtype one, as PNG and SVG, with the methods that count."""
+    cells = (cell(10), cell(100), cell(10, "float64"), cell(20, axis="N", size=20))
+    written = plot(report(*cells), tmp_path / "new")
+    assert {path.name for path in written} == {
+        f"bench-{dtype}-cpu.{ending}" for dtype in ("float32", "float64") for ending in ("png", "svg")
+    }
+    assert all(path.stat().st_size > 1000 for path in written)
+    assert chosen([cell(10)]) == ["quick", "autograd_loop"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.0, "2.00 s"), (0.0123, "12.3 ms"), (1.5e-4, "150 µs"), (2e-7, "0.20 µs")]
+)
+def test_times_have_three_digits(seconds: float, text: str) -> None:
+    """And a unit."""
+    assert seconds_text(seconds) == text
+
+
+def test_shapes_are_chosen_by_name() -> None:
+    """Sweeps together or point by point; the largest last."""
+    assert choose(("sweeps",)) == SWEEPS
+    assert [shape.name for shape in choose(("N=64", "tutorial"))] == ["N=64", "tutorial"]
+    assert choose(())[-1] == SHAPES[-1]
+    assert set(choose(())) == {*SHAPES, *SWEEPS}
+    with pytest.raises(UnknownName, match="choose from tutorial"):
+        choose(("tiny",))
+
+
+def test_sweeps_are_in_one_dtype() -> None:
+    """And every other shape in all that are asked for, on every device."""
+    plan = Plan(
+        shapes=(SHAPES[0], SWEEPS[0]),
+        dtypes=("float32", "float64"),
+        devices={"cpu": "", "cuda": ""},
+        methods=(),
+        seconds=1.0,
+        threads=1,
+        memory=1,
+    )
+    assert [(s.shape.name, s.dtype, s.device) for s in stages(plan)] == [
+        ("tutorial", "float32", "cpu"),
+        ("tutorial", "float32", "cuda"),
+        ("tutorial", "float64", "cpu"),
+        ("tutorial", "float64", "cuda"),
+        ("N=16", "float32", "cpu"),
+        ("N=16", "float32", "cuda"),
+    ]
