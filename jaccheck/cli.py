@@ -265,7 +265,7 @@ def selftest(seed: int, report: Path | None) -> int:
     "--time",
     "seconds",
     type=click.FloatRange(min=1),
-    default=540.0,
+    default=480.0,
     show_default=True,
     metavar="SECONDS",
     help="For everything together.",

@@ -27,7 +27,7 @@ from jaccheck.faults.registry import PREFIX
 from jaccheck.laws import first_line
 from jaccheck.measurement.budget import DoesNotFit, call_within
 from jaccheck.measurement.memory import peak_bytes
-from jaccheck.measurement.timing import Call, Effort, still_process, time_calls, time_once
+from jaccheck.measurement.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
 from jaccheck.methods import Method, find
 from jaccheck.models import copy_of
 from jaccheck.plain import from_json, to_json
@@ -195,6 +195,7 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
         method = method_of(name)
         calls.append(Call(name, runner(method, given), lambda: fresh(problem, task)))
     warm: dict[str, float] = {}
+    wait = synchronizer(task.device)
     started = perf_counter()
     for call in calls:
         yield Message(starts=call.name)
@@ -202,7 +203,7 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
             yield _standing(method_of(call.name), Standing.LEFT_OUT, "no time was left to time it")
             continue
         try:
-            warm[call.name] = call_within(lambda call=call: time_once(call), task.memory).wall_s  # type: ignore[misc]
+            warm[call.name] = call_within(lambda call=call: time_once(call, wait), task.memory).wall_s  # type: ignore[misc]
         except (DoesNotFit, RuntimeError) as error:
             yield _standing(method_of(call.name), Standing.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}")
     left = task.seconds - (perf_counter() - started)

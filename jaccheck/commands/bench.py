@@ -17,7 +17,7 @@ from jaccheck.bench.run import Plan, bench
 from jaccheck.bench.shapes import Shape, choose
 from jaccheck.bench_report import Cell
 from jaccheck.commands.progress import PLAIN_LINE_SECONDS
-from jaccheck.errors import BrokenEnvironment, UnknownName
+from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 from jaccheck.faults import catalogue
 from jaccheck.faults.registry import PREFIX
 from jaccheck.files import check_writable
@@ -51,10 +51,10 @@ class Request:
 
 def run(request: Request) -> int:
     """The exit code of a run: 0, or 1 where a method was wrong."""
-    for path in filter(None, (request.report,)):
-        check_writable(path)
-    if request.plots and importlib.util.find_spec("matplotlib") is None:
-        raise BrokenEnvironment("--plot needs matplotlib, which is not installed: pip install 'jaccheck[plot]'")
+    if request.report:
+        check_writable(request.report)
+    if request.plots:
+        _check_plots(request.plots)
     plan = plan_of(request)
     console = make_console()
     with Progress(console) as progress:
@@ -70,6 +70,16 @@ def run(request: Request) -> int:
         for written in plot(report, request.plots):
             console.print(f"written: {written}", highlight=False)
     return int(bool(report.wrong))
+
+
+def _check_plots(directory: Path) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise BrokenEnvironment("--plot needs matplotlib, which is not installed: pip install 'jaccheck[plot]'")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreadableFile(f"{directory}: cannot be made: {error.strerror}; choose another folder") from None
+    check_writable(directory / "bench.png")
 
 
 def plan_of(request: Request) -> Plan:

@@ -82,6 +82,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         (("--threads", "0"), "'--threads'"),
         (("--model", "absent.py:make"), "no such file"),
         (("--model", "own.py:make", "--shape", "tutorial"), "leave out --shape"),
+        (("--plot", "/dev/null/plots"), "cannot be made"),
         (("--report", "nowhere/bench.json"), "cannot be written"),
     ],
 )
