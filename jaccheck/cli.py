@@ -5,7 +5,6 @@ Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -14,15 +13,13 @@ from typing import ClassVar, NoReturn
 import click
 
 from jaccheck.errors import JaccheckError
+from jaccheck.native_caches import bound_native_caches
 
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
     "no_bias, extremes, kinks, inputs, frozen, nested"
 )
 """Written out, since importing them takes longer than printing the help; a test holds them equal."""
-
-NATIVE_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
-"""ideep and oneDNN, below torch, keep a compiled kernel for each of the last 1,024 shapes: 0.7 GB of bfloat16 ones."""
 
 NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
 
@@ -132,8 +129,7 @@ def verify(
     Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
     of what was done.
     """
-    for name in NATIVE_CACHES:
-        os.environ.setdefault(name, "16")
+    bound_native_caches()
     from jaccheck.commands.verify import Request, run
 
     return run(
@@ -223,8 +219,7 @@ def check(place: str, methods: tuple[str, ...], memory: int | None, seconds: flo
 
     Only values are judged, on copies of the model. Ctrl-C ends a check with the answer for what was done.
     """
-    for name in NATIVE_CACHES:
-        os.environ.setdefault(name, "16")
+    bound_native_caches()
     from jaccheck.commands.check import run
 
     return run(place, methods=methods, memory=memory, seconds=seconds, report_path=report)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent / "jaccheck"
 # Later places may import earlier ones of the list, never the other way round; a folder counts as one place.
 ORDER = (
     "errors",
+    "native_caches",
     "plain",
     "case",
     "profiles",
@@ -43,8 +44,11 @@ ORDER = (
     "selftest",
     "bench",
     "runner",
+    "conformance",
+    "suite",
     "commands",
     "cli",
+    "pytest_plugin",
     "__main__",
 )
 PAPER = ORDER[: ORDER.index("render") + 1]
@@ -89,7 +93,9 @@ def test_each_library_has_its_one_place(path: Path) -> None:
     if "backpack" in libraries:
         assert path == ROOT / "methods" / "backpack.py"
     if "hypothesis" in libraries:
-        assert path in (ROOT / "case" / "strategies.py", ROOT / "environment.py")
+        # The suite's tests are run by Hypothesis, and its profiles are Hypothesis' settings.
+        suite = (ROOT / "suite" / "items.py", ROOT / "suite" / "settings.py")
+        assert path in (ROOT / "case" / "strategies.py", ROOT / "environment.py", *suite)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +103,8 @@ def test_each_library_has_its_one_place(path: Path) -> None:
     [
         ("import jaccheck", ("torch", "hypothesis", "pydantic", "numpy")),
         ("import jaccheck.cli", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
+        ("import jaccheck.pytest_plugin", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
+        ("import jaccheck.conformance", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.report, jaccheck.render.junit, jaccheck.files", ("torch", "hypothesis", "backpack")),
         ("import jaccheck.case, jaccheck.case.families", ("torch", "hypothesis")),
     ],

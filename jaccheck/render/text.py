@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from jaccheck.report import Cell, Finding, Report
+from jaccheck.report import Cell, Environment, Finding, Report
 
 LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
@@ -21,9 +22,9 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(width=LOG_WIDTH)
 
 
-def finding_text(finding: Finding, *, stored: str | None = None) -> str:
-    """A finding as plain text: what differs and where, the case, the script, how to see it again."""
-    replay = f"\n\nto see it again: jaccheck replay {stored}" if stored else ""
+def finding_text(finding: Finding, *, again: str | None = None) -> str:
+    """A finding as plain text: what differs and where, the case, the script, the command to see it again."""
+    replay = f"\n\nTo see it again: {again}" if again else ""
     return f"{headline(finding)}\n\n{finding.case!r}\n\n{finding.script}{replay}"
 
 
@@ -48,10 +49,10 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line(f"\nTo see it again: jaccheck replay {stored}\n", "bold")
 
 
-def coverage_table(report: Report) -> Table:
+def coverage_table(coverage: Sequence[Cell], findings: Sequence[Finding]) -> Table:
     """What each method was compared on, a row for each method and device."""
     rows: dict[tuple[str, str], list[Cell]] = defaultdict(list)
-    for cell in report.coverage:
+    for cell in coverage:
         rows[cell.method, cell.device].append(cell)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "device"):
@@ -59,7 +60,7 @@ def coverage_table(report: Report) -> Table:
     for column in ("cases", "compared", "refused", "entries", "nonzero", "undecided", "findings"):
         table.add_column(column, justify="right")
     for (method, device), cells in rows.items():
-        found = sum(f.method == method and f.device == device for f in report.findings)
+        found = sum(f.method == method and f.device == device for f in findings)
         entries = sum(cell.entries for cell in cells)
         table.add_row(
             method,
@@ -80,9 +81,8 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def environment_line(report: Report) -> str:
+def environment_line(e: Environment) -> str:
     """Versions and devices, in one line."""
-    e = report.environment
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
     return f"torch {e.torch} · BackPACK {e.backpack or 'not installed'} · Python {e.python} · {devices}"
 
@@ -113,6 +113,6 @@ def summary(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
-    console.print(coverage_table(report))
-    console.print(environment_line(report), highlight=False)
+    console.print(coverage_table(report.coverage, report.findings))
+    console.print(environment_line(report.environment), highlight=False)
     console.print(summary(report), style="red" if report.found_something else "green", highlight=False)

@@ -9,11 +9,10 @@ from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
-from jaccheck.methods import Method, find
+from jaccheck.methods import Method
 from jaccheck.plain import to_json
-from jaccheck.profiles import Profile
 from jaccheck.report import Finding
-from jaccheck.runner.tally import Fault, Suspects, Tally
+from jaccheck.runner.tally import Fault, Tally
 from jaccheck.scripts import write_script
 from jaccheck.verdict import Breach, Outcome
 from jaccheck.witness import Witness
@@ -23,22 +22,22 @@ MOST_FINDINGS = 4
 
 
 def investigate(
-    fault: Fault, suspects: Suspects, profile: Profile, tally: Tally, *, known: tuple[Finding, ...] = ()
+    fault: Fault, method: Method, tally: Tally, *, seconds: float, known: tuple[Finding, ...] = ()
 ) -> list[Finding]:
-    """A finding for each suspect case that shrinks to something other than what is `known` already.
+    """A finding for each suspect case that shrinks, in `seconds` each, to something other than what is `known` already.
 
     One fault shrinks to the same kind of case from wherever it was seen; another fault of the same method under the
     same law does not.
     """
     started = time.perf_counter()
-    method = find(fault.method)
+    suspects = tally.suspects[fault]
     kinds = {_kind(finding.case) for finding in known}
     found: list[Finding] = []
     for (symptom, _), case in sorted(suspects.cases.items(), key=lambda item: complexity(item[1])):
         spent = time.perf_counter() - started
-        if len(known) + len(found) >= MOST_FINDINGS or spent > 2 * profile.shrink_seconds:
+        if len(known) + len(found) >= MOST_FINDINGS or spent > 2 * seconds:
             break
-        finding = _finding(fault, symptom, method, case, profile)
+        finding = _shrunk(fault, symptom, method, case, seconds)
         if _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
             found.append(finding)
@@ -61,27 +60,33 @@ def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None =
     return None
 
 
-def _finding(fault: Fault, symptom: str, method: Method, case: Case, profile: Profile) -> Finding:
+def _shrunk(fault: Fault, symptom: str, method: Method, case: Case, seconds: float) -> Finding:
     def still_fails(smaller: Case) -> bool:
         return breach_of(fault, method, smaller, symptom=symptom) is not None
 
-    smallest = shrink(case, still_fails, seconds=profile.shrink_seconds)
+    smallest = shrink(case, still_fails, seconds=seconds)
     breach = breach_of(fault, method, smallest, symptom=symptom)
     if breach is None:
         # It does not fail again: still a finding, with the case as it was seen.
         breach = Breach(
             law=fault.law, outcome=fault.outcome, message="failed once in this run, but not when tried again"
         )
+    return finding_of(smallest, method, fault.device, breach)
+
+
+def finding_of(case: Case, method: Method, device: str, breach: Breach) -> Finding:
+    """A breach on one case, seen once, as a finding with its script."""
+    fault = Fault(method.name, device, breach.law, breach.outcome)
     return Finding(
-        id=_identity(fault, smallest),
-        method=fault.method,
-        device=fault.device,
-        law=fault.law,
-        outcome=fault.outcome,
+        id=_identity(fault, case),
+        method=method.name,
+        device=device,
+        law=breach.law,
+        outcome=breach.outcome,
         message=breach.message,
         seen=1,
-        case=smallest,
-        script=write_script(smallest, method, fault.device, breach),
+        case=case,
+        script=write_script(case, method, device, breach),
         worst=breach.worst,
     )
 

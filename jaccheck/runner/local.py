@@ -47,19 +47,23 @@ def verify(
     started = time.perf_counter()
     environment = describe_environment(devices)
     tally = Tally()
+    by_name = {method.name: method for method in methods}
     findings: dict[Fault, list[Finding]] = {}
     interrupted = False
     with calm_torch():
         try:
             for case in _cases(settings, profile, tally, stored):
                 for fault in _judge_everywhere(case, methods, devices, tally, profile):
-                    findings[fault] = investigate(fault, tally.suspects[fault], profile, tally)
+                    findings[fault] = investigate(fault, by_name[fault.method], tally, seconds=profile.shrink_seconds)
                     for finding in findings[fault]:
                         listener.on_finding(finding)
                 tally.cases += 1
                 listener.on_case(case, tally)
             for fault, known in findings.items():
-                for finding in investigate(fault, tally.suspects[fault], profile, tally, known=tuple(known)):
+                more = investigate(
+                    fault, by_name[fault.method], tally, seconds=profile.shrink_seconds, known=tuple(known)
+                )
+                for finding in more:
                     known.append(finding)
                     listener.on_finding(finding)
         except KeyboardInterrupt:

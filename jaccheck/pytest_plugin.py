@@ -1,0 +1,161 @@
+"""The plugin of pytest: options, and the tests that `jaccheck.conformance` stands for. Loads nothing until it is used.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jaccheck.conformance import DTYPE_NAMES, Conformance
+from jaccheck.errors import JaccheckError
+from jaccheck.native_caches import bound_native_caches
+
+if TYPE_CHECKING:
+    from jaccheck.suite.record import Run
+
+PROFILE_NAMES = ("dev", "ci", "nightly")
+"""Written out, since importing them takes time; a test holds them equal to those there are."""
+
+DETERMINISTIC_SEED = "0"
+RECORD = "jaccheck_record"
+"""The attribute of a test's report that carries its record; xdist takes it from worker to controller."""
+
+_seed = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the conformance tests."""
+    group = parser.getgroup("jaccheck", "conformance of batched Jacobians (jaccheck)")
+    group.addoption(
+        "--jaccheck-profile",
+        choices=PROFILE_NAMES,
+        default="dev",
+        help="how many random cases: dev, 20 for each test; ci, 100, always the same; nightly, 2000. Default: dev",
+    )
+    group.addoption(
+        "--jaccheck-method",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of the installed methods, only this one (repeatable)",
+    )
+    group.addoption(
+        "--jaccheck-device",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this device, as torch names it (repeatable)",
+    )
+    group.addoption(
+        "--jaccheck-dtype",
+        action="append",
+        default=[],
+        choices=DTYPE_NAMES,
+        help="only this dtype (repeatable)",
+    )
+    group.addoption(
+        "--jaccheck-findings",
+        default="jaccheck-findings",
+        metavar="DIR",
+        help="where findings are stored. Default: jaccheck-findings",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draws the seed of the run, and refuses methods and devices that are not here."""
+    config.addinivalue_line("markers", "jaccheck: conformance of a method of batched Jacobians")
+    config.stash[_seed] = _choose_seed(config)
+    methods, devices = config.getoption("--jaccheck-method"), config.getoption("--jaccheck-device")
+    try:
+        if methods:
+            from jaccheck.methods import choose as choose_methods
+
+            choose_methods(methods)
+        if devices:
+            from jaccheck.devices import choose as choose_devices
+
+            choose_devices(devices)
+    except JaccheckError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _choose_seed(config: pytest.Config) -> str:
+    """One for the whole run, the workers of xdist included: the laws share cases, and so a run can be repeated."""
+    given: str | None = config.getoption("--hypothesis-seed", default=None)
+    if given is not None:
+        return given
+    if config.getoption("--jaccheck-profile") == "ci":
+        return DETERMINISTIC_SEED
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    drawn: str = worker.get("jaccheck_seed") or str(int.from_bytes(os.urandom(4), "big"))
+    return drawn
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Gives the seed to a worker of xdist."""
+    node.workerinput["jaccheck_seed"] = node.config.stash[_seed]
+
+
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: Any) -> Any:
+    """The tests of a `Conformance` that stands in a test file."""
+    if type(obj) is not Conformance:
+        return None
+    bound_native_caches()
+    from jaccheck.suite.checks import Choice
+    from jaccheck.suite.items import collect
+
+    config = collector.config
+    choice = Choice(
+        methods=tuple(config.getoption("--jaccheck-method")),
+        devices=tuple(config.getoption("--jaccheck-device")),
+        dtypes=tuple(config.getoption("--jaccheck-dtype")),
+    )
+    return collect(obj, name, collector, choice, _run(config))
+
+
+def _run(config: pytest.Config) -> Run:
+    from jaccheck.suite.record import Run
+
+    return Run(
+        profile=config.getoption("--jaccheck-profile"),
+        seed=config.stash[_seed],
+        directory=config.getoption("--jaccheck-findings"),
+    )
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
+    """Versions, devices and seed, where there is a conformance test; under xdist they stand in the summary only."""
+    if not any(item.get_closest_marker("jaccheck") for item in items):
+        return None
+    from jaccheck.suite.items import environment_here
+    from jaccheck.suite.summary import head
+
+    return head(environment_here(), _run(config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Puts the record of a conformance test into its report."""
+    report = yield
+    record = getattr(item, "record", None)
+    if call.when == "call" and record is not None and item.get_closest_marker("jaccheck"):
+        setattr(report, RECORD, record())
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Coverage and findings, where a conformance test has run."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    records = [getattr(report, RECORD) for report in reports if hasattr(report, RECORD)]
+    if not records:
+        return
+    from jaccheck.suite.summary import summary
+
+    terminalreporter.section("jaccheck")
+    for line in summary(records):
+        terminalreporter.write_line(line)

@@ -1,0 +1,126 @@
+"""`Examination`: one check on the cases that come along; counts them, and tells the first breach of its law."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+from jaccheck.case import Case
+from jaccheck.case.families import FAMILIES, boundary_cases
+from jaccheck.report import Cell, Finding
+from jaccheck.runner.findings import finding_of, investigate
+from jaccheck.runner.tally import Tally
+from jaccheck.suite.checks import Check
+from jaccheck.suite.evidence import claim_on, verdict_on
+from jaccheck.verdict import Breach, Outcome, Verdict
+
+
+class Broken(AssertionError):
+    """A law that does not hold on a case; plain data only, since whoever stores an exception keeps what it holds."""
+
+    def __init__(self, case: Case, breach: Breach) -> None:
+        super().__init__(f"{breach.law}: {breach.message}")
+        self.case = case
+        self.breach = breach
+
+
+@cache
+def kind_of(law: str, symptom: str) -> type[Broken]:
+    """A type for each symptom: Hypothesis takes failures of one type at one line for the same one."""
+    words = f"{law} {symptom}".title().replace(" ", "")
+    return type(words, (Broken,), {})
+
+
+class Examination:
+    """What one test does, apart from pytest and Hypothesis."""
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.tally = Tally()
+        self._asked: Counter[str] = Counter()
+        self._broken_before: Counter[str] = Counter()
+        self._refusals: dict[str, None] = {}
+
+    def ask(self, case: Case) -> None:
+        """Judges a case. Raises a `Broken` of its own type for each symptom."""
+        breach = self._breach(case)
+        if breach:
+            raise kind_of(breach.law, breach.symptom)(case, breach)
+
+    def ask_boundaries(self) -> None:
+        """Judges the boundary cases of all families; breaches are left in the tally."""
+        for family in FAMILIES:
+            for case in boundary_cases(family, self.check.dtype):
+                self._breach(case)
+
+    def findings(self, *, seconds: float) -> list[Finding]:
+        """A finding for each fault among the breaches so far, its case shrunk."""
+        found: list[Finding] = []
+        for fault in self.tally.suspects:
+            found += investigate(fault, self.check.method, self.tally, seconds=seconds)
+        return found
+
+    def finding(self, broken: Broken) -> Finding:
+        """A finding on this very case, which Hypothesis has shrunk."""
+        return finding_of(broken.case, self.check.method, self.check.device, broken.breach)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there was a breach."""
+        return bool(self.tally.suspects)
+
+    @property
+    def cells(self) -> Sequence[Cell]:
+        """Coverage so far, a cell for each family."""
+        return self.tally.coverage()
+
+    @property
+    def refusal(self) -> str | None:
+        """The reasons why every case was refused, or None where one was not."""
+        if self.check.law == "claims" or any(cell.cases > cell.refused for cell in self.cells):
+            return None
+        return "; ".join(self._refusals)
+
+    @property
+    def vacuous(self) -> list[str]:
+        """Families with cases that were not refused, of which none told anything about the law.
+
+        Where another law was broken first, as by a crash, its own test says so; but one case at least must have told.
+        """
+        if not self._asked.total():
+            return [cell.family for cell in self.cells if cell.cases > cell.refused]
+        excused = self._broken_before
+        return [c.family for c in self.cells if c.cases > c.refused + excused[c.family] and not self._asked[c.family]]
+
+    def _breach(self, case: Case) -> Breach | None:
+        check = self.check
+        verdict = (claim_on if check.law == "claims" else verdict_on)(case, check.method, check.device)
+        if verdict is None:
+            self.tally.overflowing += 1
+            return None
+        mine = tuple(breach for breach in verdict.breaches if breach.law == check.law_name)
+        self.tally.add(case, replace(verdict, breaches=mine))
+        if _tells_about(check.law, verdict):
+            self._asked[case.family] += 1
+        else:
+            self._broken_before[case.family] += bool(verdict.breaches)
+        if verdict.outcome is Outcome.UNSUPPORTED:
+            self._refusals[verdict.message] = None
+        return mine[0] if mine else None
+
+
+def _tells_about(law: str, verdict: Verdict) -> bool:
+    """Whether a law was asked at all: after a crash, or for a result of another structure, most are not."""
+    match law:
+        case "claims":
+            return True
+        case "no_exception":
+            return verdict.outcome is not Outcome.UNSUPPORTED
+        case "structure":
+            return bool(verdict.comparisons) or any(breach.law == "structure" for breach in verdict.breaches)
+        case "agreement":
+            return bool(verdict.comparisons) and verdict.outcome is not Outcome.UNDECIDED
+        case _:
+            return bool(verdict.comparisons)
