@@ -12,9 +12,9 @@ from jaccheck.timings import Spread
 BASELINE = "autograd_loop"
 
 LEGEND = (
-    "Median of one call, ± its 95 % confidence interval (? with fewer than six calls); ÷ floor: in multiples of the "
-    "time that filling the result's memory takes; ÷ best: of the fastest method's; speed-up: over autograd_loop; "
-    "peak: most memory held, in multiples of the Jacobian; fwd, bwd: passes through the network."
+    "Median of one call, ± its 95 % confidence interval (½+: more than half; ?: fewer than six calls); ÷ floor: in "
+    "multiples of the time that filling the result's memory takes; ÷ best: of the fastest method's; speed-up: over "
+    "autograd_loop; peak: most memory held, in multiples of the Jacobian; fwd, bwd: passes through the network."
 )
 
 
@@ -49,7 +49,8 @@ def cell_table(cell: Cell) -> Table:
 
     `LEGEND` says what the columns are.
     """
-    table = Table(box=box.SIMPLE_HEAD, title=headline(cell), title_justify="left", title_style="bold")
+    title = headline(cell)
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
     for regime in REGIMES:
         for column in (f"{regime} memory", "÷ floor", "÷ best", "speed-up"):
@@ -79,7 +80,8 @@ def _time(spread: Spread | None) -> str:
     if spread.low_s == 0 or spread.median_s == 0:
         return f"{seconds_text(spread.median_s)} ?"
     reach = max(1 - spread.low_s / spread.median_s, spread.high_s / spread.median_s - 1)
-    return f"{seconds_text(spread.median_s)} ±{reach:.0%}"
+    # More than half is as good as unknown, and other digits would only look as if they said something.
+    return f"{seconds_text(spread.median_s)} " + (f"±{reach:.0%}" if reach < 0.5 else "±½+")
 
 
 def _ratios(cell: Cell, m: MethodTiming, regime: Regime) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_LINES = 6
 """More cannot be told apart."""
 
-BASELINE = "autograd_loop"
+BASELINE, CONVOLUTIONAL = "autograd_loop", "cnn"
 
 # Okabe and Ito's colours, which people who are colour-blind tell apart too; each with a marker of its own.
 STYLES = (
@@ -35,13 +35,17 @@ Points = list[tuple[float, float]]
 
 
 def plot(report: BenchReport, directory: Path) -> tuple[Path, ...]:
-    """The files written, PNG and SVG: time in each regime and peak memory, for each dtype and device of the report."""
+    """The files written, PNG and SVG: time in each regime and peak memory, for each dtype and device of the report.
+
+    The convolutional network is left out: it does more work for each byte, and would look like a jump in the lines.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     written: list[Path] = []
     for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
-        cells = [c for c in report.cells if (c.dtype, c.device) == (dtype, device) and not c.axis]
+        cells = [c for c in report.cells if (c.dtype, c.device) == (dtype, device)]
+        cells = [c for c in cells if not c.axis and c.shape != CONVOLUTIONAL]
         cells = sorted((c for c in cells if c.fresh_floor or c.given_floor), key=lambda cell: cell.jacobian_bytes)
         if cells:
             figure = draw(cells, f"{dtype} on {device}, torch {report.environment.torch}, threads: {report.threads}")
