@@ -35,3 +35,7 @@ class InvalidOut(JaccheckError, ValueError):
 
 class NotCovered(JaccheckError, NotImplementedError):
     """A method met, while it ran, what it does not cover and could not see beforehand; no number was returned."""
+
+
+class InvalidRequest(JaccheckError, ValueError):
+    """What was asked for on the command line has no meaning."""

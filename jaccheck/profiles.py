@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from jaccheck.errors import UnknownName
+from jaccheck.names import unknown
 from jaccheck.plain import plain_data
 
 
@@ -52,6 +50,5 @@ PROFILES = {
 def profile(name: str) -> Profile:
     """The profile of that name. Raises UnknownName."""
     if name not in PROFILES:
-        close = difflib.get_close_matches(name, PROFILES, n=1) or list(PROFILES)
-        raise UnknownName(f"profile {name!r} is not known; did you mean {' or '.join(close)}?")
+        raise unknown("profile", name, PROFILES)
     return PROFILES[name]

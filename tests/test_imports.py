@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "jaccheck"
 ORDER = (
     "errors",
     "native_caches",
+    "names",
     "plain",
     "case",
     "profiles",
@@ -46,6 +47,7 @@ ORDER = (
     "runner",
     "conformance",
     "suite",
+    "gate",
     "commands",
     "cli",
     "pytest_plugin",

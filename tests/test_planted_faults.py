@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from types import ModuleType
 
+from jaccheck_planting import planting
 from jaccheck_testing import Run
 
 from jaccheck import report as reports
@@ -19,21 +17,6 @@ from jaccheck.report import Finding
 from jaccheck.verdict import Outcome
 
 SMALL_RUN = ("--seed", 3, "--dtype", "float64", "--max-examples", 20, "--quiet", "--report", "out.json")
-
-
-def _load_planting() -> ModuleType:
-    """The table of faults of the benchmark, which is no package."""
-    path = Path(__file__).parents[1] / "benchmarks" / "planting.py"
-    spec = importlib.util.spec_from_file_location("planting", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["planting"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-planting = _load_planting()
 
 
 def with_first(copy: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from jaccheck.case.families import FAMILIES
 from jaccheck.commands.progress import Progress
 from jaccheck.errors import UnknownName, UnreadableFile
 from jaccheck.files import check_writable, load_cases
+from jaccheck.names import chosen
 from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
 from jaccheck.render.junit import junit_xml
@@ -45,8 +45,8 @@ class Request:
 def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     chosen_profile = profile(request.profile)
-    dtypes = _chosen("dtype", request.dtypes, DTYPES)
-    families = _chosen("family", request.families, FAMILIES)
+    dtypes = chosen("dtype", request.dtypes, DTYPES)
+    families = chosen("family", request.families, FAMILIES)
     stored = [case for path in request.case_files for case in load_cases(path).cases]
     writers = [(path, _writer(path)) for path in request.reports]
     for path in request.reports:
@@ -79,14 +79,6 @@ def run(request: Request) -> int:
 
 def _selected(stored: list[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
     return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
-
-
-def _chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
-    for name in asked:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1) or known
-            raise UnknownName(f"{kind} {name!r} is not known; did you mean {', '.join(close)}?")
-    return asked or tuple(known)
 
 
 def _writer(path: Path) -> Callable[[Report, Path], None]:

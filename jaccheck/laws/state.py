@@ -72,6 +72,14 @@ def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> l
     return sorted(changes)
 
 
+def all_changes(before: State, after: State) -> set[str]:
+    """The names of the aspects that differ anywhere, declared or not, as in `Method.leaves`."""
+    changed: set[str] = set()
+    for owner in before.keys() & after.keys():
+        changed.update(_differing(before[owner], after[owner]))
+    return changed
+
+
 def _differing(old: dict[str, object], new: dict[str, object]) -> Iterable[str]:
     return (name for name in old.keys() | new.keys() if old.get(name, _ABSENT) != new.get(name, _ABSENT))
 

@@ -39,8 +39,8 @@ def _test_case(key: tuple[str, str, str], cells: list[Cell], findings: list[Find
     case = TestCase(f"{family}[{device}]", classname=f"jaccheck.{method}")
     results: list[FinalResult] = []
     for finding in findings:
-        failure = Failure(_printable(finding.message), str(finding.outcome))
-        failure.text = _printable(finding_text(finding))
+        failure = Failure(printable(finding.message), str(finding.outcome))
+        failure.text = printable(finding_text(finding))
         results.append(failure)
     for cell in cells:
         if cell.is_vacuous:
@@ -61,6 +61,6 @@ def _properties(report: Report) -> dict[str, str]:
     }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without the control characters that XML cannot hold."""
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

@@ -1,0 +1,161 @@
+"""Twenty faults planted in copies of backpack, each put to the gate as the candidate; and a copy without one.
+
+    python benchmarks/gate_faults.py [NAME…]
+
+Prints for each what the gate called it. A fault is found if exactly the methods that show it are named, with the kind
+of change that it is. About half a minute for each on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from planting import FAULTS, MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
+from rich.console import Console
+
+from jaccheck.case import DTYPES
+from jaccheck.case.families import FAMILIES
+from jaccheck.gate.changes import Kind
+from jaccheck.gate.environments import prepare
+from jaccheck.gate.report import GateReport, GateSettings
+from jaccheck.gate.run import compare
+from jaccheck.gate.sides import parse_side
+from jaccheck.profiles import profile
+
+SPIN = (
+    "        from time import thread_time\n"
+    "        until = thread_time() + 0.0006\n"
+    "        while thread_time() < until:\n"
+    "            pass\n"
+)
+"""A quarter of what `sqrt_ggn_sum` takes on the larger shape, more on the tutorial's."""
+
+OWN = (
+    PlantedFault(
+        "slower_by_a_quarter",
+        "medium",
+        (Edit(MSE, "        self._check_input_dims(module)\n", SPIN + "        self._check_input_dims(module)\n", 3),),
+        SQRT_GGN,
+    ),
+    PlantedFault(
+        "refuses_selu",
+        "medium",
+        (Edit(SELU, "        non_pos = le(input0, 0)\n", '        raise NotImplementedError("SELU")\n'),),
+        SQRT_GGN,
+    ),
+    PlantedFault(
+        "warns_of_selu",
+        "medium",
+        (
+            Edit(
+                SELU,
+                "        non_pos = le(input0, 0)\n",
+                '        __import__("warnings").warn("SELU goes", FutureWarning)\n        non_pos = le(input0, 0)\n',
+            ),
+        ),
+        SQRT_GGN,
+    ),
+    PlantedFault(
+        "process_dies_for_one_output",
+        "medium",
+        (
+            Edit(
+                MSE,
+                "        self._check_input_dims(module)\n",
+                '        if module.input0.shape[1] == 1:\n            __import__("os").abort()\n'
+                "        self._check_input_dims(module)\n",
+                3,
+            ),
+        ),
+        SQRT_GGN,
+    ),
+)
+
+EXPECTED: dict[str, Kind | None] = {
+    "control": None,
+    "weight_factor_2": Kind.BROKEN,
+    "bias_sign": Kind.BROKEN,
+    "loss_factor_2_for_root_2": Kind.BROKEN,
+    "tanh_slope_sign": Kind.BROKEN,
+    "last_sample_dropped": Kind.BROKEN,
+    "elu_alpha_ignored": Kind.BROKEN,
+    "relu_slope_at_kink": Kind.BROKEN,
+    "outputs_reversed": Kind.BROKEN,
+    "last_output_sign": Kind.BROKEN,
+    "only_11_inputs": Kind.BROKEN,
+    "only_above_32_samples": Kind.BROKEN,
+    "samples_cached_by_shape": Kind.BROKEN,
+    "weight_changed_in_place": Kind.BROKEN,
+    "root_2_of_ten_digits": Kind.BROKEN,
+    "weight_off_by_1e-12_in_float64": Kind.BROKEN,
+    "attribute_left": Kind.BROKEN,
+    "parameter_hook_leaked": Kind.BROKEN,
+    "slower_by_a_quarter": Kind.SLOWER,
+    "refuses_selu": Kind.NO_LONGER_SUPPORTED,
+    "warns_of_selu": Kind.WARNS,
+    "process_dies_for_one_output": Kind.BROKEN,
+}
+"""What each must be called. A left attribute or hook breaks the law of purity."""
+
+
+class Silent:
+    """Is told how a gate goes, and says nothing."""
+
+    def on_case(self, case: object, done: int, total: int, changes: int) -> None: ...
+
+    def on_change(self, change: object) -> None: ...
+
+
+def put_to_the_gate(fault: PlantedFault, cache: Path) -> GateReport:
+    """The gate's report on a copy of the installed backpack against one with the fault."""
+    sides = []
+    for name, planted in (("base", PlantedFault("base", "control", (), ())), ("candidate", fault)):
+        with tempfile.TemporaryDirectory() as directory:
+            copy = plant(planted, Path(directory) / name)
+            sides.append(prepare(parse_side(str(copy)), cache / "environments", lambda text: None))
+    slower = 0.1 if EXPECTED[fault.name] in (Kind.SLOWER, None) else None
+    settings = GateSettings(
+        base="base",
+        candidate=fault.name,
+        profile="quick",
+        seed=0,
+        methods=(),
+        devices=("cpu",),
+        dtypes=DTYPES,
+        families=tuple(FAMILIES),
+        fail_slower=slower,
+    )
+    return compare(settings, profile("quick"), *sides, folder=cache / "gates", listener=Silent())
+
+
+def is_named_rightly(report: GateReport, fault: PlantedFault) -> bool:
+    """Whether the changes are of the kind expected, in the methods that show it, and in no others."""
+    found = {(change.kind, change.method) for change in report.changes if change.kind != Kind.MORE_MEMORY}
+    expected = EXPECTED[fault.name]
+    return found == ({(expected, method) for method in fault.shown_by} if expected else set())
+
+
+def main(names: list[str]) -> int:
+    """Prints a line for each fault; 1 if one was not found."""
+    console = Console()
+    faults = {fault.name: fault for fault in (*FAULTS, *OWN)}
+    missed = 0
+    with tempfile.TemporaryDirectory() as cache:
+        for name in names or EXPECTED:
+            started = time.monotonic()
+            report = put_to_the_gate(faults[name], Path(cache))
+            right = is_named_rightly(report, faults[name])
+            missed += not right
+            kinds = sorted({f"{change.kind}: {change.method}" for change in report.changes}) or ["no change"]
+            mark = "found" if right else "WRONGLY NAMED OR MISSED"
+            line = f"{name:<34} {mark}: {', '.join(kinds)} ({time.monotonic() - started:.0f} s)"
+            console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"{len(names or EXPECTED) - missed} of {len(names or EXPECTED)} named rightly")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Two versions of a dependency, each in an environment of its own, on the same cases: what changed?"""

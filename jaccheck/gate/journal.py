@@ -1,0 +1,39 @@
+"""`Journal`: the entries of a ledger in a file, each written at once, so that a gate that was killed loses none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from jaccheck.gate.ledger import Entry
+from jaccheck.plain import from_json, to_json
+
+
+class Journal:
+    """A file of one entry a line. What a kill left half written at its end is cut off when it is opened again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.entries: list[Entry] = []
+
+    def __enter__(self) -> Journal:
+        """Reads what is there."""
+        written = self._path.read_bytes() if self._path.exists() else b""
+        whole = written[: written.rfind(b"\n") + 1]
+        lines = enumerate(whole.decode().splitlines(), start=1)
+        self.entries = [from_json(Entry, line, where=f"{self._path}, line {number}") for number, line in lines]
+        self._file = self._path.open("r+b" if self._path.exists() else "w+b")
+        self._file.truncate(len(whole))
+        self._file.seek(len(whole))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def write(self, entry: Entry) -> None:
+        """Adds an entry; it is in the file when this returns."""
+        self._file.write(to_json(entry).encode() + b"\n")
+        self._file.flush()

@@ -1,0 +1,177 @@
+"""`Ledger`: the comparison of two sides, case by case, kept as counts and as the simplest case of each change.
+
+It is written down after every case, so that a gate that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from jaccheck.case import Case
+from jaccheck.case.reductions import complexity
+from jaccheck.gate.bits import LABELS, Bits, histogram
+from jaccheck.gate.changes import RIGHT, Cell, Kind, kinds_of_change, state
+from jaccheck.gate.protocol import Array, Call, Observation
+from jaccheck.plain import plain_data
+from jaccheck.verdict import Outcome
+
+Read = Callable[[Array], Bits]
+
+FACTOR = "sqrt_ggn_exact of "
+
+
+@plain_data
+class Pair:
+    """What one method did on one case on both sides, and how far the results are apart.
+
+    Where both did the same, bit by bit, nothing is judged and there are no observations.
+    """
+
+    method: str
+    refused: bool = False
+    base: Observation | None = None
+    candidate: Observation | None = None
+    ulps: tuple[int, ...] = ()
+    factor_ulps: tuple[int, ...] = ()
+
+
+@plain_data
+class Entry:
+    """One line of the ledger: a case by its number, and what every method did on it."""
+
+    number: int
+    device: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What makes changes on several cases the same change: kind and method, and in which way it is wrong."""
+
+    kind: Kind
+    method: str
+    device: str
+    symptom: str
+
+
+@dataclass(slots=True)
+class Suspect:
+    """The simplest case of a change so far, and in how many it was seen."""
+
+    case: Case
+    pair: Pair
+    seen: int = 1
+
+
+@dataclass(slots=True)
+class _Counts:
+    cases: int = 0
+    same: int = 0
+    within: int = 0
+    different: int = 0
+    refused: int = 0
+    ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LABELS), np.int64))
+    factor_ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LABELS), np.int64))
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts of a comparison so far; its size does not grow with the number of cases."""
+
+    cases: int = 0
+    suspects: dict[Suspicion, Suspect] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
+
+    def add(self, case: Case, entry: Entry) -> None:
+        """Counts one case."""
+        self.cases += 1
+        for pair in entry.pairs:
+            self._count(case, entry.device, pair)
+            for suspicion in suspicions(pair, entry.device):
+                known = self.suspects.get(suspicion)
+                if known is None:
+                    self.suspects[suspicion] = Suspect(case, pair)
+                    continue
+                known.seen += 1
+                if complexity(case) < complexity(known.case):
+                    known.case, known.pair = case, pair
+
+    def _count(self, case: Case, device: str, pair: Pair) -> None:
+        key = (pair.method, device, case.dtype, case.family)
+        cell = self._cells.setdefault(key, _Counts())
+        cell.cases += 1
+        if pair.base is None or pair.candidate is None:
+            cell.refused += pair.refused
+            cell.same += not pair.refused
+        elif (state(pair.base), state(pair.candidate)) == (RIGHT, RIGHT):
+            cell.within += 1
+        else:
+            cell.different += 1
+        if pair.ulps:
+            cell.ulps += np.array(pair.ulps)
+        if pair.factor_ulps:
+            cell.factor_ulps += np.array(pair.factor_ulps)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """A cell for each method × device × dtype × family that was given a case."""
+        return tuple(
+            Cell(
+                method=method,
+                device=device,
+                dtype=dtype,
+                family=family,
+                cases=c.cases,
+                same=c.same,
+                within=c.within,
+                different=c.different,
+                refused=c.refused,
+                ulps=tuple(int(n) for n in c.ulps),
+                factor_ulps=tuple(int(n) for n in c.factor_ulps),
+            )
+            for (method, device, dtype, family), c in self._cells.items()
+        )
+
+
+def suspicions(pair: Pair, device: str) -> tuple[Suspicion, ...]:
+    """The changes that a pair is an instance of."""
+    if pair.base is None or pair.candidate is None:
+        return ()
+    found = []
+    for kind in kinds_of_change(pair.base, pair.candidate):
+        telling = pair.candidate if kind in (Kind.BROKEN, Kind.OTHERWISE_WRONG) else pair.base
+        symptom = " ".join((*telling.laws, telling.symptom)) if telling.outcome is not Outcome.AGREES else ""
+        found.append(Suspicion(kind, pair.method, device, symptom))
+    return tuple(found)
+
+
+def unchanged(call: Call) -> Pair:
+    """The pair of a method that did the same on both sides."""
+    same = (0,) * (len(LABELS) - 1)
+    return Pair(
+        method=call.method,
+        refused=bool(call.refusal),
+        ulps=(call.entries, *same),
+        factor_ulps=(call.factor_entries, *same),
+    )
+
+
+def pair_up(base: Observation, candidate: Observation, read_base: Read, read_candidate: Read) -> Pair:
+    """Two observations with their distance in ulps, entry by entry."""
+    found = {True: np.zeros(len(LABELS), np.int64), False: np.zeros(len(LABELS), np.int64)}
+    others = {array.name: array for array in candidate.arrays}
+    for array in base.arrays:
+        other = others.get(array.name)
+        if other is not None and (other.dtype, other.shape) == (array.dtype, array.shape):
+            is_factor = array.name.startswith(FACTOR)
+            found[is_factor] += histogram(read_base(array), read_candidate(other), array.dtype)
+    return Pair(
+        method=base.method,
+        base=replace(base, arrays=()),  # the next case overwrites what they point to
+        candidate=replace(candidate, arrays=()),
+        ulps=tuple(int(n) for n in found[False]),
+        factor_ulps=tuple(int(n) for n in found[True]),
+    )

@@ -1,0 +1,60 @@
+"""A gate's report as Markdown, for a pull request's comment or a step summary of CI."""
+
+from __future__ import annotations
+
+import re
+
+from jaccheck.gate.changes import Change
+from jaccheck.gate.report import GateReport
+from jaccheck.gate.text import answer, side_line
+
+
+def markdown(report: GateReport) -> str:
+    """The answer first, a table of changes, then each with its case and script, folded."""
+    lines = [f"### jaccheck gate: {'open' if report.is_open else 'shut'}", "", escaped(answer(report)), ""]
+    if report.changes:
+        lines += ["| change | method | device | base | candidate | cases |", "|---|---|---|---|---|---|"]
+        lines += [_row(change) for change in report.changes]
+        lines.append("")
+    for change in report.changes:
+        if change.script:
+            lines += _folded(change, report)
+    for acceptance in report.unmatched:
+        lines.append(f"- accepted, but not there any more: {escaped(f'{acceptance.kind}, {acceptance.method}')}")
+    lines += [
+        "",
+        *(f"- {escaped(side_line(n, s))}" for n, s in (("base", report.base), ("candidate", report.candidate))),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(change: Change) -> str:
+    mark = "🔴" if change.matters else "⚪" if change.accepted or change.kind.is_regression else "🟢"
+    accepted = f" (accepted: {change.accepted})" if change.accepted else ""
+    kind, seen = f"{mark} {change.kind}{accepted}", str(change.seen)
+    cells = (kind, change.method, change.device, change.base, change.candidate, seen)
+    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def _folded(change: Change, report: GateReport) -> list[str]:
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", change.script)), default=0))
+    return [
+        f"<details><summary>{escaped(f'{change.kind}: {change.method}')}, the smallest case and a script</summary>",
+        "",
+        f"{fence}python",
+        repr(change.case),
+        "",
+        change.script.rstrip(),
+        fence,
+        "",
+        *(f"- {escaped(side.asked)}: `{side.command.replace('`', '')}`" for side in (report.base, report.candidate)),
+        "",
+        "</details>",
+        "",
+    ]
+
+
+def escaped(text: str) -> str:
+    """Text that stays text in a Markdown table, whatever a library put into a message."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_|\[\]!#~@])", r"\\\1", " ".join(text.split()))

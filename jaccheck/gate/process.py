@@ -1,0 +1,123 @@
+"""`SideProcess`: the process of one side, asked case by case; whatever it does, the gate goes on."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from jaccheck.errors import BrokenEnvironment
+from jaccheck.gate.bits import Bits
+from jaccheck.gate.environments import WITH_PKG_RESOURCES, Prepared, install_over
+from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello
+from jaccheck.plain import from_json, to_json
+
+START_SECONDS = 120.0
+CASE_SECONDS = 60.0
+"""For one case with all its methods; the largest boundary case takes a second."""
+
+
+class SideProcess:
+    """A running side. Started on entering, ended on leaving; started anew after a crash."""
+
+    def __init__(self, prepared: Prepared, scratch: Path) -> None:
+        self.prepared = prepared
+        self._scratch = scratch
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str] = queue.Queue()
+        self.hello = self._start()
+        if any("pkg_resources" in (missing or "") for missing in self.hello.methods.values()):
+            self.stop()
+            install_over(prepared, WITH_PKG_RESOURCES)
+            self.hello = self._start()
+        _prove(prepared, self.hello)
+
+    def _start(self) -> Hello:
+        command = [self.prepared.python, "-P", "-W", "ignore", "-m", "jaccheck.gate.worker", str(self._scratch)]
+        log = self._scratch.with_suffix(".log").open("w")
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=self.prepared.variables(),
+        )
+        self._lines = queue.Queue()
+        threading.Thread(target=_forward, args=(self._process, self._lines), daemon=True).start()
+        line = self._next(START_SECONDS)
+        if not line.startswith("{"):
+            said = self._scratch.with_suffix(".log").read_text(errors="replace").strip().splitlines() or [line]
+            raise BrokenEnvironment(f"{self.prepared.side}: jaccheck does not start there: {said[-1]}")
+        return from_json(Hello, line, where=str(self.prepared.side))
+
+    def _next(self, seconds: float) -> str:
+        try:
+            return self._lines.get(timeout=seconds)
+        except queue.Empty:
+            return f"no answer within {seconds:.0f} s"
+
+    def ask(self, ask: Ask) -> Answer | Crash:
+        """The answer, or how the process ended on the way to it."""
+        self.send(ask)
+        return self.receive()
+
+    def send(self, ask: Ask) -> None:
+        """Asks, without waiting for the answer."""
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(to_json(ask) + "\n")
+        self._process.stdin.flush()
+
+    def receive(self) -> Answer | Crash:
+        """The answer to what was asked last."""
+        method = ""
+        while True:
+            line = self._next(CASE_SECONDS)
+            if line.startswith("{"):
+                return from_json(Answer, line, where=str(self.prepared.side))
+            if line.startswith('"'):
+                method = line.strip().strip('"')
+                continue
+            self.stop()
+            return Crash(method=method, reason=line.strip())
+
+    def bits(self, array: Array) -> Bits:
+        """The bytes of a tensor of the last answer."""
+        return np.fromfile(self._scratch, dtype=np.uint8, count=array.nbytes, offset=array.offset)
+
+    def stop(self) -> None:
+        """Ends the process, whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _forward(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
+    """Puts every line that a process says into a queue, and in the end how it ended."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    code = process.wait()
+    lines.put(f"the process was ended by signal {-code}" if code < 0 else f"the process ended with code {code}")
+
+
+def _prove(prepared: Prepared, hello: Hello) -> None:
+    """Raises BrokenEnvironment unless the side imported exactly what it was asked to."""
+    for part in prepared.side.parts:
+        found = hello.versions.get(part.name)
+        allowed = Requirement(part.requirement).specifier if part.requirement else SpecifierSet()
+        if part.requirement and (found is None or not allowed.contains(found, prereleases=True)):
+            raise BrokenEnvironment(f"{prepared.side}: {part.name} is {found or 'not installed'} there")
+        home = hello.files.get(part.name.removesuffix("-for-pytorch"))
+        if home and not Path(home).resolve().is_relative_to(prepared.directory.resolve()):
+            raise BrokenEnvironment(f"{prepared.side}: {part.name} comes from {home}, expected {prepared.directory}")

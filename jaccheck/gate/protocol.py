@@ -1,0 +1,116 @@
+"""What the gate and the process of a side say to each other, one line of JSON each; tensors go through a file."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Literal
+
+from jaccheck.case import Case
+from jaccheck.plain import plain_data
+from jaccheck.verdict import Outcome
+
+Task = Literal["call", "judge", "time", "weigh"]
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@plain_data
+class Hello:
+    """The first line of a side: what it really imported, and which methods can run there."""
+
+    versions: dict[str, str]
+    """Of the distributions of interest that are installed, as their metadata state them."""
+    files: dict[str, str]
+    """Where torch, backpack and jaccheck were imported from; absent where they do not import."""
+    methods: dict[str, str | None]
+    """Every method by name, with the reason why it cannot run."""
+    packages: dict[str, str]
+    """The distribution that a method is about, for those that are about one."""
+    devices: tuple[str, ...]
+
+
+@plain_data
+class Ask:
+    """Run these methods on one case."""
+
+    case: Case
+    methods: tuple[str, ...]
+    device: str = "cpu"
+    task: Task = "call"
+    """Call each method twice; or judge it by every law, and write down its results; or time or weigh one call."""
+
+
+@plain_data
+class Array:
+    """Where a tensor of a result lies in the file of a side."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def entries(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self.entries * BYTES[self.dtype]
+
+
+@plain_data
+class Call:
+    """What one method did in two calls on one model, unjudged: where it is the same on both sides, nothing changed."""
+
+    method: str
+    refusal: str = ""
+    error: str = ""
+    digests: tuple[str, ...] = ()
+    """Of the bits of the results, of BackPACK's own factor included."""
+    entries: int = 0
+    factor_entries: int = 0
+    warnings: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+
+
+@plain_data
+class Observation:
+    """What one method did on one case on one side, judged."""
+
+    method: str
+    outcome: Outcome
+    message: str
+    symptom: str = ""
+    """What tells faults under one law apart."""
+    laws: tuple[str, ...] = ()
+    """The laws that were broken."""
+    warnings: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    """What was left behind, by design or not."""
+    arrays: tuple[Array, ...] = ()
+    """The Jacobians, then BackPACK's own factor under names that begin with `sqrt_ggn_exact of`."""
+    script: str = ""
+
+
+@plain_data
+class Answer:
+    """What the methods did on one case, in the order asked for; nothing where its numbers overflow its dtype."""
+
+    calls: tuple[Call, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    amounts: tuple[float, ...] = ()
+    """Seconds of processor time, or bytes at the peak, for each method."""
+
+
+@plain_data
+class Crash:
+    """What became of a side's process: how it ended, and with which method."""
+
+    method: str
+    reason: str
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether it was ended because no answer came."""
+        return self.reason.startswith("no answer")

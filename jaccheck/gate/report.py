@@ -1,0 +1,88 @@
+"""`GateReport`: what changed between two sides; plain data, JSON of a fixed schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from jaccheck.gate.changes import Cell, Change
+from jaccheck.plain import plain_data
+
+Count = Annotated[int, Ge(0)]
+
+
+@plain_data
+class GateSettings:
+    """What the gate was asked."""
+
+    base: str
+    candidate: str
+    profile: str
+    seed: Count
+    methods: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    families: tuple[str, ...]
+    fail_slower: float | None = None
+    """The share by which the candidate may be slower, as in 0.1; None where speed is not asked for."""
+
+
+@plain_data
+class SideRecord:
+    """What a side really was."""
+
+    asked: str
+    python: str
+    versions: dict[str, str]
+    files: dict[str, str]
+    missing: dict[str, str]
+    """Methods that cannot run there, and why."""
+    command: str
+    """How to run a script there; it ends in `script.py`."""
+
+
+@plain_data
+class Acceptance:
+    """A change that is known and wanted: what it must match, and why it is accepted."""
+
+    kind: str
+    method: str = "*"
+    contains: str = ""
+    """A part of what the candidate did."""
+    reason: str
+
+
+@plain_data
+class GateReport:
+    """Everything that a gate found."""
+
+    schema_version: Literal[1] = 1
+    settings: GateSettings
+    base: SideRecord
+    candidate: SideRecord
+    cases: Count
+    resumed: Count = 0
+    """Cases among them that an earlier, interrupted gate had compared."""
+    cells: tuple[Cell, ...]
+    changes: tuple[Change, ...]
+    unmatched: tuple[Acceptance, ...] = ()
+    """Acceptances that no change needs any more."""
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """Methods of which not one result was compared, although a side has them: a change could hide there."""
+        compared = {cell.method for cell in self.cells if cell.cases > cell.refused}
+        ended = () if self.interrupted else self.settings.methods
+        return tuple(name for name in ended if name not in compared and name not in self._absent)
+
+    @property
+    def _absent(self) -> set[str]:
+        return self.base.missing.keys() & self.candidate.missing.keys()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing that matters changed, and everything that could have changed was compared."""
+        return not any(change.matters for change in self.changes) and not self.uncompared and self.cases > 0

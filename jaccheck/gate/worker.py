@@ -1,0 +1,138 @@
+"""One side of the gate, in the environment of that side: `python -m jaccheck.gate.worker FILE`.
+
+Reads one `Ask` a line, answers each with one line, and writes the tensors of judged results to FILE, anew for each
+case. Whatever the libraries print goes to standard error, so that standard output carries nothing but answers. The
+only file of the gate that needs torch.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import torch
+from torch import Tensor
+
+import jaccheck
+from jaccheck import devices
+from jaccheck.environment import calm_torch
+from jaccheck.errors import InvalidCase
+from jaccheck.gate.observing import Recorder, call_twice, timed, weighed
+from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
+from jaccheck.judgement import judge
+from jaccheck.methods import Method, registered
+from jaccheck.plain import from_json, to_json
+from jaccheck.scripts import write_script
+from jaccheck.verdict import Outcome
+from jaccheck.witness import Witness
+
+DISTRIBUTIONS = ("backpack-for-pytorch", "torch", "numpy", "jaccheck")
+
+
+class Worker:
+    """Answers questions about methods, here in this environment."""
+
+    def __init__(self, scratch: BinaryIO, channel: IO[str]) -> None:
+        self._scratch = scratch
+        self._channel = channel
+        self._methods = registered()
+
+    def serve(self, questions: IO[str]) -> None:
+        """Says hello, then answers until there are no more questions."""
+        self._say(to_json(self._hello()))
+        with calm_torch():
+            for line in questions:
+                ask = from_json(Ask, line, where="question")
+                self._say(to_json(self._answer(ask)))
+
+    def _say(self, line: str) -> None:
+        self._channel.write(line + "\n")
+        self._channel.flush()
+
+    def _answer(self, ask: Ask) -> Answer:
+        match ask.task:
+            case "call":
+                return Answer(calls=tuple(call_twice(method, ask.case, ask.device) for method in self._asked(ask)))
+            case "judge":
+                return self._judge(ask)
+            case "time":
+                return Answer(amounts=tuple(timed(method, ask.case, ask.device) for method in self._asked(ask)))
+            case "weigh":
+                return Answer(amounts=tuple(weighed(method, ask.case, ask.device) for method in self._asked(ask)))
+
+    def _hello(self) -> Hello:
+        packages = {"jaccheck": jaccheck, "torch": torch, "backpack": sys.modules.get("backpack")}
+        return Hello(
+            versions={name: version for name in DISTRIBUTIONS if (version := _version(name))},
+            files={name: str(Path(package.__file__ or "").parent) for name, package in packages.items() if package},
+            methods={name: method.missing for name, method in self._methods.items()},
+            packages={name: method.package for name, method in self._methods.items() if method.package},
+            devices=tuple(devices.available()),
+        )
+
+    def _asked(self, ask: Ask) -> Iterator[Method]:
+        """The methods, each named before it is run, so that the gate knows which one it was if this process dies."""
+        for name in ask.methods:
+            self._say(f'"{name}"')
+            yield self._methods[name]
+
+    def _judge(self, ask: Ask) -> Answer:
+        self._scratch.seek(0)
+        self._scratch.truncate()
+        try:
+            witness = Witness(ask.case, ask.device)
+        except InvalidCase:
+            return Answer()
+        return Answer(observations=tuple(self._observe(method, ask, witness) for method in self._asked(ask)))
+
+    def _observe(self, method: Method, ask: Ask, witness: Witness) -> Observation:
+        if method.missing:
+            return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing)
+        recorder = Recorder(method)
+        verdict = judge(ask.case, replace(method, compute=recorder), device=ask.device, witness=witness)
+        breach = verdict.breaches[0] if verdict.breaches else None
+        return Observation(
+            method=method.name,
+            outcome=verdict.outcome,
+            message=verdict.message,
+            symptom=breach.symptom if breach else "",
+            laws=tuple(breach.law for breach in verdict.breaches),
+            warnings=tuple(sorted(recorder.warnings)),
+            leaves=tuple(sorted(recorder.leaves)),
+            arrays=tuple(self._written(name, tensor) for name, tensor in recorder.tensors.items()),
+            script=write_script(ask.case, method, ask.device, breach) if breach else "",
+        )
+
+    def _written(self, name: str, tensor: Tensor) -> Array:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        place = Array(name=name, dtype=dtype, shape=tuple(tensor.shape), offset=self._scratch.tell())
+        self._scratch.write(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        self._scratch.flush()
+        return place
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@contextmanager
+def _own_channel() -> Iterator[IO[str]]:
+    """Standard output for answers alone; what anything else prints there goes to standard error."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    with channel:
+        yield channel
+
+
+if __name__ == "__main__":
+    with _own_channel() as channel, open(sys.argv[1], "wb") as scratch:
+        Worker(scratch, channel).serve(sys.stdin)

@@ -1,0 +1,23 @@
+"""Names that were asked for, among those there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from jaccheck.errors import UnknownName
+
+
+def chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
+    """The names that were asked for, or all that are known where none was. Raises UnknownName."""
+    for name in asked:
+        if name not in known:
+            raise unknown(kind, name, known)
+    return asked or tuple(known)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """The error that says that there is no such name, and which ones come close."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1) or known
+    return UnknownName(f"{kind} {name!r} is not known; did you mean {', '.join(close)}?")

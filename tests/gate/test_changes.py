@@ -1,0 +1,111 @@
+"""Kinds of change, acceptances, the journal: what the gate's answer rests on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jaccheck.errors import UnreadableFile
+from jaccheck.gate.acceptances import accept, load_acceptances
+from jaccheck.gate.changes import Change, Kind, kinds_of_change
+from jaccheck.gate.journal import Journal
+from jaccheck.gate.ledger import Entry, Pair
+from jaccheck.gate.markdown import escaped
+from jaccheck.gate.protocol import Observation
+from jaccheck.verdict import Outcome
+
+RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
+WRONG = Observation(method="m", outcome=Outcome.DISAGREES, message="0.3 instead of 0.4", laws=("agreement",))
+CRASH = Observation(method="m", outcome=Outcome.CRASHED, message="ValueError: no", laws=("no exception",))
+REFUSAL = Observation(method="m", outcome=Outcome.CRASHED, message="NotImplementedError: ELU", laws=("no exception",))
+CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an empty batch")
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "kinds"),
+    [
+        (RIGHT, RIGHT, ()),
+        (RIGHT, WRONG, (Kind.BROKEN,)),
+        (RIGHT, CRASH, (Kind.BROKEN,)),
+        (CLAIM, WRONG, (Kind.BROKEN,)),
+        (WRONG, WRONG, ()),
+        (WRONG, CRASH, (Kind.OTHERWISE_WRONG,)),
+        (WRONG, RIGHT, (Kind.FIXED,)),
+        (CRASH, CLAIM, (Kind.FIXED,)),
+        (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),
+        (RIGHT, CLAIM, (Kind.NO_LONGER_SUPPORTED,)),
+        (REFUSAL, RIGHT, (Kind.NEWLY_SUPPORTED,)),
+        (CLAIM, CLAIM, ()),
+        (CLAIM, REFUSAL, (Kind.OTHERWISE_REFUSED,)),
+        (RIGHT, replace(RIGHT, leaves=("stale",)), (Kind.LEAVES,)),
+        (RIGHT, replace(RIGHT, warnings=("UserWarning: x",)), (Kind.WARNS,)),
+    ],
+)
+def test_kinds_of_change(base: Observation, candidate: Observation, kinds: tuple[Kind, ...]) -> None:
+    """Every pair of what two sides did has its kinds, and the kinds that matter are those of correctness."""
+    assert kinds_of_change(base, candidate) == kinds
+
+
+CHANGE = Change(
+    id="x", kind=Kind.WARNS, method="sqrt_ggn_sum", device="cpu", base="", candidate="warns FutureWarning", seen=3
+)
+
+
+def test_an_acceptance_matches_what_it_names(tmp_path: Path) -> None:
+    """Kind, method and a part of the message; what matches nothing is given back."""
+    path = tmp_path / "accepted.toml"
+    path.write_text(
+        '[[accept]]\nkind = "warns otherwise"\nmethod = "sqrt_ggn_sum"\ncontains = "Future"\nreason = "PR 12"\n'
+        '[[accept]]\nkind = "broken"\nreason = "all of it"\n'
+    )
+    (change,), unmatched = accept([CHANGE], load_acceptances(path))
+    assert change.accepted == "PR 12"
+    assert [acceptance.kind for acceptance in unmatched] == ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("accept = 3", "accept"),
+        ("[[accept]]\nkind = 'broken'", "reason"),
+        ("[[accept]]\nkind = 'broke'\nreason = 'x'", "kind 'broke' is not known"),
+        ("[[accept]]\nkind = 'broken'\nreason = ' '", "reason is empty"),
+        ("[[accept]]\nkind = 'broken'\nreason = 'x'\nmethods = 'y'", "methods"),
+        ("[[acept]]\nkind = 'broken'", "acept: Unexpected"),
+        ("[[", "no TOML"),
+    ],
+)
+def test_an_acceptance_without_meaning_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """A typo in it would accept nothing, or too much."""
+    path = tmp_path / "accepted.toml"
+    path.write_text(text)
+    with pytest.raises(UnreadableFile, match=message):
+        load_acceptances(path)
+
+
+def test_the_journal_keeps_whole_entries_only(tmp_path: Path) -> None:
+    """What a kill left half written is cut off; everything before it stays."""
+    path = tmp_path / "ledger.jsonl"
+    entries = [Entry(number=i, device="cpu", pairs=(Pair(method="m", base=RIGHT, candidate=WRONG),)) for i in range(3)]
+    with Journal(path) as journal:
+        for entry in entries:
+            journal.write(entry)
+    whole = path.read_bytes()
+    for cut in (len(whole) - 1, len(whole) // 2, 1, 0):
+        path.write_bytes(whole[:cut])
+        with Journal(path) as journal:
+            kept = len(journal.entries)
+            assert journal.entries == entries[:kept]
+            journal.write(entries[kept])
+        assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[: kept + 1])
+
+
+def test_markdown_stays_text() -> None:
+    """A message of a library cannot bring markup, mentions or rows of its own into a comment."""
+    hostile = "a|b\n\n<script>alert(1)</script> @everyone `x` [l](javascript:0) #1"
+    shown = escaped(hostile)
+    assert "\n" not in shown
+    for forbidden in ("<", " @", " |", "](", " #"):
+        assert forbidden not in shown.replace("\\", " \\")[1:] or f"\\{forbidden.strip()}" in shown

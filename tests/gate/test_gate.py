@@ -1,0 +1,185 @@
+"""The gate on real sides: copies of the installed backpack, changed or not, each in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jaccheck_planting import planting
+from jaccheck_testing import Run
+
+from jaccheck.errors import BrokenEnvironment
+from jaccheck.gate.changes import Kind
+from jaccheck.gate.environments import prepare
+from jaccheck.gate.process import SideProcess
+from jaccheck.gate.report import GateReport
+from jaccheck.gate.sides import parse_side
+from jaccheck.plain import from_json
+
+Edit, Fault = planting.Edit, planting.PlantedFault
+SELU, SAVE, MSE = planting.SELU, planting.SAVE, planting.MSE
+
+SMALL = ("--family", "smooth", "--dtype", "float64", "--quiet")
+
+SEVERAL = (
+    Edit(SELU, "        non_pos = le(input0, 0)\n", '        raise NotImplementedError("no SELU")\n'),
+    Edit(planting.ELU, "module.alpha * exp(input0[non_pos])", "exp(input0[non_pos])"),
+    Edit(
+        SAVE,
+        "        setattr(getattr(module, param_str), extension.savefield, value)",
+        "        setattr(getattr(module, param_str), extension.savefield, value)\n"
+        '        setattr(module, "kept", None) if extension.savefield == "grad_batch" else None',
+    ),
+)
+"""A refusal and a wrong slope in SqrtGGN, an attribute left behind in BatchGrad."""
+
+
+def copy(folder: Path, name: str, *edits: object) -> Path:
+    """A checkout of backpack with these edits."""
+    return planting.plant(Fault(name, "control", edits, ()), folder / name)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def gate(jaccheck: Run, base: Path, candidate: Path, cache: Path, *options: str) -> GateReport:
+    done = jaccheck("gate", base, candidate, *SMALL, "--cache", cache, "--report", "gate.json", *options)
+    assert done.returncode in (0, 1), done.stderr
+    report = from_json(GateReport, (cache.parent / "gate.json").read_text(), where="gate.json")
+    assert done.returncode == int(not report.is_open), done.stdout
+    return report
+
+
+def test_equal_code_gives_equal_bits(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
+    """A comment is no change; all that was compared was compared bit by bit."""
+    comment = Edit(planting.LINEAR, "class Linear", "# A comment.\nclass Linear")
+    report = gate(jaccheck, copy(tmp_path, "base"), copy(tmp_path, "other", comment), cache)
+    assert report.is_open
+    assert report.changes == ()
+    assert {cell.method for cell in report.cells} == {*planting.BATCH_GRAD, *planting.SQRT_GGN}
+    assert all(cell.same + cell.refused == cell.cases for cell in report.cells)
+    assert report.base.files["backpack"] != report.candidate.files["backpack"]
+
+
+def test_changes_are_named_for_what_they_are(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
+    """A refusal, a wrong number, something left behind: each by its own name, in its methods; then accepted."""
+    base, spoilt = copy(tmp_path, "base"), copy(tmp_path, "spoilt", *SEVERAL)
+    report = gate(jaccheck, base, spoilt, cache, "--report", "gate.md", "--report", "gate.xml")
+    found = {(change.kind, change.method) for change in report.changes}
+    assert found == {
+        *((kind, method) for kind in (Kind.BROKEN, Kind.NO_LONGER_SUPPORTED) for method in planting.SQRT_GGN),
+        *((Kind.BROKEN, method) for method in planting.BATCH_GRAD),
+    }
+    messages = {change.method: change.candidate for change in report.changes if change.kind is Kind.BROKEN}
+    assert "attribute kept is left behind" in messages["batch_grad_loop"]
+    assert "instead of" in messages["sqrt_ggn_sum"]
+    broken = next(c for c in report.changes if c.kind is Kind.BROKEN and c.method == "sqrt_ggn_sum")
+    assert planting.shows_fault(broken.script, Path(report.candidate.files["backpack"]).parent)
+    assert not planting.shows_fault(broken.script, Path(report.base.files["backpack"]).parent)
+    assert "jaccheck gate: shut" in (tmp_path / "gate.md").read_text()
+    assert "<failure" in (tmp_path / "gate.xml").read_text()
+
+    accepted = tmp_path / "accepted.toml"
+    accepted.write_text(
+        '[[accept]]\nkind = "broken"\nreason = "on purpose"\n'
+        '[[accept]]\nkind = "no longer supported"\ncontains = "no SELU"\nreason = "SELU is gone"\n'
+        '[[accept]]\nkind = "slower"\nreason = "nothing is timed here"\n'
+    )
+    report = gate(jaccheck, base, spoilt, cache, "--accept", str(accepted))
+    assert report.is_open
+    assert [acceptance.kind for acceptance in report.unmatched] == ["slower"]
+    assert report.resumed == report.cases
+
+
+def test_a_side_that_dies_is_a_result(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
+    """The process of the candidate aborts on some cases; the gate names the method and goes on."""
+    aborting = Edit(SELU, "        non_pos = le(input0, 0)\n", '        __import__("os").abort()\n')
+    report = gate(
+        jaccheck, copy(tmp_path, "base"), copy(tmp_path, "aborting", aborting), cache, "--method", "sqrt_ggn_sum"
+    )
+    (change,) = report.changes
+    assert (change.kind, change.method) == (Kind.BROKEN, "sqrt_ggn_sum")
+    assert f"signal {signal.SIGABRT}" in change.candidate
+    assert report.cells[0].same > 0
+
+
+def test_a_side_without_the_package_is_a_result(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
+    """A checkout that does not import refuses everything, and says why."""
+    broken = Edit("context.py", "class CTX:", 'raise ImportError("half a release")\n\n\nclass CTX:')
+    report = gate(jaccheck, copy(tmp_path, "base"), copy(tmp_path, "broken", broken), cache)
+    assert {change.kind for change in report.changes} == {Kind.NO_LONGER_SUPPORTED}
+    assert "half a release" in report.changes[0].candidate
+    assert not report.is_open
+
+
+def test_a_gate_that_is_killed_goes_on(tmp_path: Path, cache: Path) -> None:
+    """SIGKILL at random moments: the next run neither repeats nor loses a case, and ends in the same report."""
+    base, spoilt = copy(tmp_path, "base"), copy(tmp_path, "spoilt", *SEVERAL)
+    options = [str(base), str(spoilt), *SMALL, "--method", "sqrt_ggn_sum", "--report", str(tmp_path / "gate.json")]
+
+    def start(where: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "jaccheck", "gate", *options, "--cache", str(where)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path)
+
+    assert start(tmp_path / "undisturbed").wait() == 1
+    expected = json.loads((tmp_path / "gate.json").read_text())
+    chance = random.Random(0)
+    for _ in range(3):
+        process = start(cache)
+        time.sleep(chance.uniform(0.5, 8))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start(cache).wait() == 1
+    found = json.loads((tmp_path / "gate.json").read_text())
+    for name in ("cells", "changes", "cases"):
+        assert found[name] == expected[name], name
+    assert not list((cache / "environments").glob("*.building-*"))
+
+
+def test_a_side_that_is_not_what_it_should_be_is_refused(tmp_path: Path, cache: Path) -> None:
+    """An environment whose package has gone would compare the installed version with itself."""
+    prepared = prepare(parse_side(str(copy(tmp_path, "base"))), cache, lambda text: None)
+    for file in (prepared.directory / "over").rglob("*"):
+        if file.is_file():
+            os.unlink(file)
+    with pytest.raises(BrokenEnvironment, match="comes from"):
+        SideProcess(prepared, tmp_path / "scratch.bin")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("backpack-for-pytorch==1.7.1", "backpack-for-pytorch==1.7.1"), "with itself says nothing"),
+        (("backpack-for-pytorch==1.7.1", "$(touch owned)"), "is no requirement, wheel or directory"),
+        (("a==1", "b==2", "--fail-slower", "ten"), "no percentage"),
+        (("a==1", "b==2", "--cases", "absent.json"), "absent.json: cannot be read"),
+        (("a==1", "b==2", "--family", "sqare"), "did you mean square"),
+        (("a==1", "b==2", "--report", "gate.pdf"), "use .json, .md or .xml"),
+        (("a==1", "b==2", "--bisect"), "different distributions"),
+    ],
+)
+def test_misuse_is_one_line(jaccheck: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Exit code 2, before anything is built."""
+    done = jaccheck("gate", *arguments, "--cache", tmp_path / "cache")
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_case_file_from_a_stranger_is_only_read(jaccheck: Run, tmp_path: Path) -> None:
+    """What is no case is refused in one line."""
+    (tmp_path / "cases.json").write_text('{"schema_version": 1, "cases": [{"layers": "__import__(\'os\').abort()"}]}')
+    done = jaccheck("gate", "a==1", "b==2", "--cases", "cases.json")
+    assert done.returncode == 2
+    assert "cases.json: cases.0" in done.stderr

@@ -1,0 +1,85 @@
+"""What a side can be, and what is refused before anything is executed, downloaded or looked up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jaccheck.errors import InvalidRequest
+from jaccheck.gate.bisect import first_that_differs, releases_between
+from jaccheck.gate.sides import BACKPACK, Part, Side, parse_side
+
+
+def test_several_requirements() -> None:
+    """Separated by spaces, in one word of the shell."""
+    side = parse_side("Backpack_for.PyTorch==1.7.1 torch==2.15.0")
+    assert side.names == {BACKPACK, "torch"}
+    assert side.needs_own_interpreter
+    assert [part.specifier for part in side.parts] == ["==1.7.1", "==2.15.0"]
+
+
+def test_a_checkout_and_a_wheel(tmp_path: Path) -> None:
+    """A directory that holds the package is a checkout of BackPACK; a wheel says its name itself."""
+    (tmp_path / "backpack").mkdir()
+    (tmp_path / "backpack" / "__init__.py").touch()
+    assert parse_side(f"{tmp_path}/").parts == (Part(name=BACKPACK, path=str(tmp_path)),)
+    wheel = tmp_path / "torch-2.13.0-cp311-cp311-linux_x86_64.whl"
+    wheel.touch()
+    assert parse_side(str(wheel)).names == {"torch"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "backpack-for-pytorch==1.7.1; touch /tmp/owned",
+        "backpack-for-pytorch==1.7.1 $(touch /tmp/owned)",
+        "`touch /tmp/owned`",
+        "--index-url=http://localhost/simple",
+        "-r requirements.txt",
+        "backpack-for-pytorch @ http://localhost/backpack.zip",
+        "backpack-for-pytorch[extra]==1.7.1",
+        "backpack-for-pytorch==1.7.1 && true",
+        "backpack-for-pytorch==1.7.1 backpack_for_pytorch==1.7.0",
+        "'unclosed",
+        "absent.whl",
+        "/",
+        "../\n",
+    ],
+)
+def test_everything_else_is_refused(text: str) -> None:
+    """Options, URLs, shell characters, names given twice: one clear line."""
+    with pytest.raises(InvalidRequest) as error:
+        parse_side(text)
+    assert "\n" not in str(error.value)
+
+
+def test_bisecting_asks_few_releases() -> None:
+    """The first that differs is found by halving; where the last one does not differ, none does."""
+    releases = [Side(parts=(Part(name=BACKPACK, requirement=f"{BACKPACK}==1.{i}"),)) for i in range(32)]
+    asked: list[Side] = []
+
+    def differs(side: Side) -> bool:
+        asked.append(side)
+        return releases.index(side) >= 21
+
+    assert first_that_differs(releases, differs) == releases[21]
+    assert len(asked) <= 7
+    assert first_that_differs(releases, lambda side: False) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "message"),
+    [
+        ("torch==2.13.0", "backpack-for-pytorch==1.7.1", "different distributions"),
+        ("backpack-for-pytorch==1.7.1", "backpack-for-pytorch==1.7.0", "not older"),
+        ("backpack-for-pytorch>=1.6", "backpack-for-pytorch==1.7.0", "no single pinned release"),
+        ("backpack-for-pytorch==1.6.*", "backpack-for-pytorch==1.7.0", "does not name one version"),
+    ],
+)
+def test_only_pinned_releases_of_one_distribution_are_bisected(base: str, candidate: str, message: str) -> None:
+    """Anything else has no releases between."""
+    with pytest.raises(InvalidRequest, match=message):
+        releases_between(parse_side(base), parse_side(candidate))
