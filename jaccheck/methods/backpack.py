@@ -19,11 +19,18 @@ missing: str | None = None
 try:
     from backpack import backpack, extend
     from backpack.context import CTX
-    from backpack.extensions import BatchGrad, SqrtGGNExact
+    from backpack.extensions import BatchGrad
 except ModuleNotFoundError as error:
     missing = f"{PACKAGE} is not installed" if error.name == "backpack" else f"backpack does not import: {error!r}"
 except Exception as error:  # a package that is there but broken is a broken environment, whatever it raises
     missing = f"backpack does not import: {error!r}"
+
+missing_ggn = missing
+if not missing:
+    try:
+        from backpack.extensions import SqrtGGNExact
+    except ImportError:
+        missing_ggn = f"this {PACKAGE} has no SqrtGGNExact, which came in 1.4.0"
 
 # What BackPACK leaves behind by design: gradients, its results, one forward and one backward hook for each module.
 LEFT = ("grad", "forward_hook", "backward_hook", "_backpack_extend", "input0", "output")
@@ -50,7 +57,7 @@ def _forgetting_handles(compute: Compute) -> Compute:
     return call
 
 
-def backpack_method(**claims: Any) -> Callable[[Compute], Compute]:
+def backpack_method(missing: str | None = missing, **claims: Any) -> Callable[[Compute], Compute]:
     """`method` for BackPACK's."""
     register = method(family="backpack", package=PACKAGE, missing=missing, **claims)
     return lambda compute: register(_forgetting_handles(compute))
@@ -146,7 +153,10 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
 
 
 @backpack_method(
-    leaves=(*LEFT, "sqrt_ggn_exact"), roundings=lambda N, C: SCALING_ROUNDINGS, unsupported=_beyond_second_order
+    missing_ggn,
+    leaves=(*LEFT, "sqrt_ggn_exact"),
+    roundings=lambda N, C: SCALING_ROUNDINGS,
+    unsupported=_beyond_second_order,
 )
 def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""
@@ -157,7 +167,9 @@ def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in problem.parameters.items()}
 
 
-@backpack_method(leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_beyond_the_mean)
+@backpack_method(
+    missing_ggn, leaves=(*LEFT, "sqrt_ggn_exact"), roundings=_scaling_of_the_mean, unsupported=_beyond_the_mean
+)
 def sqrt_ggn_mean(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="mean"), divided by √(2/NC); exact where that is a power of two."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
