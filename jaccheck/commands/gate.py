@@ -56,15 +56,25 @@ def run(request: Request) -> int:
     if base == candidate and not request.bisect:
         raise InvalidRequest(f"both sides are {base}: a comparison of a version with itself says nothing")
     acceptances = load_acceptances(request.accept) if request.accept else ()
-    profile(request.profile)
+    settings = GateSettings(
+        base=str(base),
+        candidate=str(candidate),
+        profile=profile(request.profile).name,
+        seed=request.seed,
+        methods=request.methods,
+        devices=request.devices,
+        dtypes=chosen("dtype", request.dtypes, DTYPES),
+        families=chosen("family", request.families, FAMILIES),
+        fail_slower=request.fail_slower,
+    )
     stored = tuple(case for path in request.case_files for case in load_cases(path).cases)
     writers = [(path, _writer(path)) for path in request.reports]
     for path in request.reports:
         check_writable(path)
     console = make_console()
     if request.bisect:
-        return _bisect(request, base, candidate, stored, console)
-    report = _gate(request, base, candidate, stored, console)
+        return _bisect(request, settings, stored, console)
+    report = _gate(request, settings, stored, console)
     changes, unmatched = accept(report.changes, acceptances)
     report = replace(report, changes=changes, unmatched=unmatched)
     for path, write in writers:
@@ -76,37 +86,26 @@ def run(request: Request) -> int:
     return int(not report.is_open)
 
 
-def _gate(request: Request, base: Side, candidate: Side, stored: tuple[Case, ...], console: Console) -> GateReport:
+def _gate(request: Request, settings: GateSettings, stored: tuple[Case, ...], console: Console) -> GateReport:
     cache = request.cache or user_cache_path("jaccheck")
     say = (lambda text: None) if request.quiet else (lambda text: console.print(text, highlight=False, soft_wrap=True))
-    prepared = [prepare(side, cache / "environments", say) for side in (base, candidate)]
-    settings = GateSettings(
-        base=str(base),
-        candidate=str(candidate),
-        profile=request.profile,
-        seed=request.seed,
-        methods=request.methods,
-        devices=request.devices,
-        dtypes=chosen("dtype", request.dtypes, DTYPES),
-        families=chosen("family", request.families, FAMILIES),
-        fail_slower=request.fail_slower,
-    )
+    sides = [prepare(parse_side(text), cache / "environments", say) for text in (settings.base, settings.candidate)]
     with GateProgress(console, quiet=request.quiet) as progress:
         return compare(
-            settings, profile(request.profile), *prepared, folder=cache / "gates", listener=progress, stored=stored
+            settings, profile(settings.profile), *sides, folder=cache / "gates", listener=progress, stored=stored
         )
 
 
-def _bisect(request: Request, base: Side, candidate: Side, stored: tuple[Case, ...], console: Console) -> int:
+def _bisect(request: Request, settings: GateSettings, stored: tuple[Case, ...], console: Console) -> int:
     """Names the first release between the two sides that differs from the base."""
-    releases = releases_between(base, candidate)
+    base, candidate = settings.base, settings.candidate
 
     def differs(release: Side) -> bool:
-        report = _gate(request, base, release, stored, console)
+        report = _gate(request, replace(settings, candidate=str(release)), stored, console)
         console.print(answer(report), highlight=False, soft_wrap=True)
         return not report.is_open
 
-    first = first_that_differs(releases, differs)
+    first = first_that_differs(releases_between(parse_side(base), parse_side(candidate)), differs)
     if first is None:
         console.print(f"no release up to {candidate} differs from {base} in what matters", style="green")
         return 0

@@ -26,6 +26,8 @@ from jaccheck.plain import from_json
 Edit, Fault = planting.Edit, planting.PlantedFault
 SELU, SAVE, MSE = planting.SELU, planting.SAVE, planting.MSE
 
+OLD, NEW = "backpack-for-pytorch==1.7.0", "backpack-for-pytorch==1.7.1"
+
 SMALL = ("--family", "smooth", "--dtype", "float64", "--quiet")
 
 SEVERAL = (
@@ -140,8 +142,14 @@ def test_a_gate_that_is_killed_goes_on(tmp_path: Path, cache: Path) -> None:
         process.wait()
     assert start(cache).wait() == 1
     found = json.loads((tmp_path / "gate.json").read_text())
-    for name in ("cells", "changes", "cases"):
-        assert found[name] == expected[name], name
+    assert found["cases"] == expected["cases"]
+    assert found["cells"] == expected["cells"]
+
+    # Shrinking has a time limit, so how small a case gets depends on the machine.
+    def seen(report: dict[str, list[dict[str, object]]]) -> list[tuple[object, ...]]:
+        return [(change["kind"], change["method"], change["seen"]) for change in report["changes"]]
+
+    assert seen(found) == seen(expected)
     assert not list((cache / "environments").glob("*.building-*"))
 
 
@@ -158,13 +166,13 @@ def test_a_side_that_is_not_what_it_should_be_is_refused(tmp_path: Path, cache: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("backpack-for-pytorch==1.7.1", "backpack-for-pytorch==1.7.1"), "with itself says nothing"),
-        (("backpack-for-pytorch==1.7.1", "$(touch owned)"), "is no requirement, wheel or directory"),
-        (("a==1", "b==2", "--fail-slower", "ten"), "no percentage"),
-        (("a==1", "b==2", "--cases", "absent.json"), "absent.json: cannot be read"),
-        (("a==1", "b==2", "--family", "sqare"), "did you mean square"),
-        (("a==1", "b==2", "--report", "gate.pdf"), "use .json, .md or .xml"),
-        (("a==1", "b==2", "--bisect"), "different distributions"),
+        ((NEW, NEW), "with itself says nothing"),
+        ((NEW, "$(touch owned)"), "is no requirement, wheel or directory"),
+        ((OLD, NEW, "--fail-slower", "ten"), "no percentage"),
+        ((OLD, NEW, "--cases", "absent.json"), "absent.json: cannot be read"),
+        ((OLD, NEW, "--family", "sqare"), "did you mean square"),
+        ((OLD, NEW, "--report", "gate.pdf"), "use .json, .md or .xml"),
+        (("torch==2.13.0", NEW, "--bisect"), "different distributions"),
     ],
 )
 def test_misuse_is_one_line(jaccheck: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -180,6 +188,6 @@ def test_misuse_is_one_line(jaccheck: Run, tmp_path: Path, arguments: tuple[str,
 def test_a_case_file_from_a_stranger_is_only_read(jaccheck: Run, tmp_path: Path) -> None:
     """What is no case is refused in one line."""
     (tmp_path / "cases.json").write_text('{"schema_version": 1, "cases": [{"layers": "__import__(\'os\').abort()"}]}')
-    done = jaccheck("gate", "a==1", "b==2", "--cases", "cases.json")
+    done = jaccheck("gate", OLD, NEW, "--cases", "cases.json")
     assert done.returncode == 2
     assert "cases.json: cases.0" in done.stderr
