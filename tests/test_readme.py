@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def test_the_example_is_a_method(jaccheck: Run, tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     body = "    from jaccheck.methods.autograd import autograd_loop\n    return autograd_loop(problem)\n"
     (tmp_path / "my_module.py").write_text(re.sub(r"    \.\.\..*\n", body, example))
-    done = jaccheck("verify", "--method", "my_module:my_method", "--family", "generic", "--quiet")
+    # Named, since the folder of a run is on no path where PYTHONSAFEPATH is set, as tox does.
+    here = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = jaccheck("verify", "--method", "my_module:my_method", "--family", "generic", "--quiet", env=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("no finding")
 
