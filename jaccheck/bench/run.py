@@ -21,7 +21,7 @@ from jaccheck.timings import Spread
 LARGE_BYTES = 2**30
 """Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
 
-GRACE_S = 30.0
+GRACE_S = 60.0
 """Beyond the time it was given, before a worker counts as hanging."""
 
 START_S = 120.0
