@@ -1,0 +1,11 @@
+"""The command line: parse, call, print, exit. Nothing that takes time to import is imported before it is used.
+
+Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 3 a fault of jaccheck's own.
+"""
+
+from jaccheck.cli import bench, check, gate, small, verify  # each adds its commands to the group
+from jaccheck.cli.exits import main
+from jaccheck.cli.group import cli
+from jaccheck.cli.verify import FAMILY_NAMES
+
+__all__ = ["FAMILY_NAMES", "bench", "check", "cli", "gate", "main", "small", "verify"]

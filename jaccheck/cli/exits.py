@@ -1,0 +1,44 @@
+"""The way out of every command: an exit code, and one line for what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from jaccheck.cli.group import cli
+from jaccheck.errors import JaccheckError
+
+NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
+
+
+def main() -> NoReturn:
+    """Runs the command; every kind of failure ends in its exit code and one line on standard error."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or NOTHING_FOUND)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(MISUSE)
+    except (click.ClickException, JaccheckError) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        _complain(" ".join(message.split()))
+        sys.exit(MISUSE)
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(NOTHING_FOUND)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _complain("a fault of jaccheck's own; please report it with the lines above")
+        sys.exit(OWN_FAULT)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"jaccheck: {message}", err=True)

@@ -1,0 +1,23 @@
+"""`jaccheck`, the command that the others belong to."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="jaccheck")
+def cli() -> None:
+    """Verify batched Jacobians: random networks, every method, every device, proven bounds, no tolerances.
+
+    \b
+    jaccheck verify               random MLPs, every method here, against autograd and a closed form
+    jaccheck verify --time 600    the same for ten minutes
+    jaccheck check FILE.py:MAKE   a model of your own: which methods are right on it, and which one to use
+    jaccheck bench                the methods that are right, timed side by side, beside the floor
+    jaccheck gate OLD NEW         two versions of BackPACK or torch on the same cases: did anything change?
+    jaccheck replay FILE          a stored finding: is it still there?
+
+    Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,
+    3 a fault of jaccheck's own.
+    """
