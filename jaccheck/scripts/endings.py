@@ -24,7 +24,7 @@ class Ending:
 
 def ending(case: Case, method: Method, breach: Breach) -> Ending:
     """How a script that has the method, `problem` and `make_model` shows this breach."""
-    call = f"J = {method.name}(problem)"
+    call = f"J = {_called(method)}(problem)"
     if breach.law == "repeatability":
         return Ending(_second_call(case, method, breach))
     if breach.law == "given memory":
@@ -38,6 +38,11 @@ def ending(case: Case, method: Method, breach: Breach) -> Ending:
     if breach.worst is None:
         return Ending([call, *_shapes("J")])
     return Ending([*_expected(breach.worst, "make_model()", "X"), call, *_entry("J", breach.worst)])
+
+
+def _called(method: Method) -> str:
+    """What the function is called in its source: a method of another package goes by "package.module:function"."""
+    return method.name.rpartition(":")[2]
 
 
 def _expected(worst: WorstEntry, model: str, X: str) -> list[str]:
@@ -82,8 +87,8 @@ def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
         "",
         "reversed_X = X.detach().flip(0).requires_grad_(X.requires_grad)",
     ]
-    first, second = f"J = {method.name}(problem)", ["change(model)", "problem.X = reversed_X"]
-    call = f"again = {method.name}(problem)"
+    first, second = f"J = {_called(method)}(problem)", ["change(model)", "problem.X = reversed_X"]
+    call = f"again = {_called(method)}(problem)"
     if breach.outcome is Outcome.CRASHED:
         return [*prepared, first, *second, f"{call}  # {breach.message}"]
     if breach.worst is None:
@@ -109,7 +114,7 @@ def _given_memory(case: Case, method: Method, breach: Breach) -> list[str]:
             "shapes = {name: (len(X), problem.C, *p.shape) for name, p in parameters.items()}",
             "out = {name: X.new_full(shape, torch.nan, requires_grad=False) for name, shape in shapes.items()}",
         ]
-    call = f"J = {method.name}(problem, out=dict(out))"
+    call = f"J = {_called(method)}(problem, out=dict(out))"
     if breach.outcome is Outcome.CRASHED:
         return [*given, f"{call}  # {breach.message}"]
     if breach.worst is not None:
@@ -153,7 +158,7 @@ print('expected', {{name: before[name] for name in changed}})"""
 def _state_around(call: str, method: Method) -> Ending:
     """Everything that is no longer as it was, beside what it was."""
     leaves = "{" + ", ".join(map(repr, sorted(method.leaves))) + "}" if method.leaves else "set()"
-    text = _STATE.format(leaves=leaves, name=method.name, call=call)
+    text = _STATE.format(leaves=leaves, name=_called(method), call=call)
     return Ending(text.split("\n"), ("import random",))
 
 

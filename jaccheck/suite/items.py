@@ -54,12 +54,7 @@ class CheckItem(pytest.Function):
                 pytest.skip(f"unsupported, as the method declares: {examination.refusal}")
             if examination.vacuous:
                 pytest.fail(f"VACUOUS: nothing was compared in {', '.join(examination.vacuous)}", pytrace=False)
-            try:
-                super().runtest()
-            except (Broken, BaseExceptionGroup) as error:
-                broken = list(_all_broken(error))
-                if not broken:
-                    raise
+            if broken := self._broken_by_random_cases():
                 self._fail([examination.finding(one) for one in broken])
 
     def record(self) -> str:
@@ -73,6 +68,21 @@ class CheckItem(pytest.Function):
                 run=self._run,
             )
         )
+
+    def _broken_by_random_cases(self) -> list[Broken]:
+        """What Hypothesis found and shrunk; whatever else is raised is a fault of our own, and goes on.
+
+        A function of its own, so that the test fails outside the `except` and shows no exception before its own.
+        """
+        try:
+            super().runtest()
+        except (Broken, BaseExceptionGroup) as error:
+            raised = list(_leaves(error))
+            broken = [one for one in raised if isinstance(one, Broken)]
+            if len(broken) < len(raised):
+                raise
+            return broken
+        return []
 
     @property
     def _is_expected(self) -> bool:
@@ -135,10 +145,10 @@ def _random_test(full: str, examination: Examination, run: Run) -> Callable[[], 
     return profile(run.profile)(seeded)
 
 
-def _all_broken(error: BaseException) -> Iterator[Broken]:
-    """Every broken law in an exception, which is a group where Hypothesis has told several failures apart."""
-    if isinstance(error, Broken):
-        yield error
-    elif isinstance(error, BaseExceptionGroup):
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Every exception in a group, which is what Hypothesis raises where it has told several failures apart."""
+    if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
-            yield from _all_broken(inner)
+            yield from _leaves(inner)
+    else:
+        yield error
