@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NoReturn
 
@@ -15,6 +16,9 @@ NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
 
 def main() -> NoReturn:
     """Runs the command; every kind of failure ends in its exit code and one line on standard error."""
+    if not sys.flags.safe_path:
+        # For `--method my_module:my_method`, as `python -m jaccheck` has it; last, so that nothing is shadowed.
+        sys.path.append(os.getcwd())
     try:
         sys.exit(cli.main(standalone_mode=False) or NOTHING_FOUND)
     except click.exceptions.Exit as end:
