@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from jaccheck.checking.expected import ClosedForm, Estimate, Expected
 from jaccheck.checking.live import NoRule, network_of
 from jaccheck.checking.parts import Part
-from jaccheck.errors import InvalidModel
+from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.laws import structural_fault
 from jaccheck.methods import Method, find
+from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered
 from jaccheck.models import copy_of, problem_of
 from jaccheck.oracle import Order
@@ -25,38 +26,44 @@ _ANY_METHOD = Method(
 )
 """What results of unknown origin must be held to: any order of evaluation, and a scaling as by √2 divided out."""
 
-PREFERENCE = ("hooks", "vmap_vjp", "vmap_jacrev", "func_jacrev", "autograd_loop")
+PREFERENCE = ("closed_form", "hooks", "vmap_vjp", "vmap_jacrev", "func_jacrev", "autograd_loop")
 """In which order methods are tried where none is named: the fast ones, then those that ask less of a model."""
 
 
-def jacobians(model: nn.Module, X: Tensor, *, method: str | None = None) -> Jacobians:
+def jacobians(model: nn.Module, X: Tensor, *, method: str | None = None, out: Jacobians | None = None) -> Jacobians:
     """The Jacobians `(N, C, *θ.shape)` of every trainable parameter θ by name, by this method or the best that applies.
 
     Works on a copy: model, X and torch's random state stay as they are. Without a `method` the first one of PREFERENCE
-    is taken that neither refuses the model nor fails on it. Raises InvalidModel where the model has no batched
-    Jacobian, UnknownName for a method that does not exist, and what the named method raises.
+    is taken that neither refuses the model nor fails on it. With `out`, tensors of these shapes by name, they are
+    written there, by a method that can: much faster where they are large. Raises InvalidModel where the model has no
+    batched Jacobian, UnknownName for a method that does not exist, InvalidOut for memory that cannot hold them or a
+    method that does not take it, and what the named method raises.
     """
     problem = problem_of(model, X)
+    if out is not None:
+        check_given(problem, out)
     if method is not None:
-        return _computed(find(method), problem)
+        return _computed(find(method), problem, out)
     failures = []
     for candidate in (registered()[name] for name in PREFERENCE if name in registered()):
         try:
-            return _computed(candidate, problem)
+            return _computed(candidate, problem, out)
         except Exception as error:
             failures.append(f"{candidate.name}: {first_line(error)}")
     raise InvalidModel(f"no method computes the Jacobians of this model; {'; '.join(failures)}")
 
 
-def _computed(method: Method, problem: Problem) -> Jacobians:
+def _computed(method: Method, problem: Problem, out: Jacobians | None) -> Jacobians:
     if refusal := method.missing or method.refuses(problem):
         raise InvalidModel(f"{method.name} does not cover this model: {refusal}")
+    if out is not None and not method.takes_out:
+        raise InvalidOut(f"{method.name} returns tensors of its own; closed_form and hooks take out=")
     before = observe_globals(problem.device)
     try:
-        found = method.compute(copy_of(problem))
+        found = method.compute(copy_of(problem), **({} if out is None else {"out": out}))
     finally:
         restore_globals(before, observe_globals(problem.device))
-    return {name: jacobian.detach() for name, jacobian in found.items()}
+    return {name: jacobian.detach() for name, jacobian in found.items()} if out is None else out
 
 
 def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Tensor) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.checking.computing import PREFERENCE
-from jaccheck.errors import InvalidModel, UnknownName
+from jaccheck.errors import InvalidModel, InvalidOut, UnknownName
 from jaccheck.methods import registered
 
 
@@ -98,3 +98,23 @@ def test_another_structure_is_refused(change: object, message: str) -> None:
     model, X = made()
     with pytest.raises(AssertionError, match=message):
         jaccheck.assert_jacobians_right(change(jaccheck.jacobians(model, X)), model, X)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("method", [None, "hooks"])
+def test_given_memory_is_written_to(method: str | None) -> None:
+    """With `out` the Jacobians come back in the tensors that were given, and are right."""
+    model, X = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.ones(5, 3)
+    out = {name: torch.full((5, 2, *p.shape), torch.nan) for name, p in model.named_parameters()}
+    found = jaccheck.jacobians(model, X, method=method, out=out)
+    assert all(found[name] is out[name] for name in out)
+    jaccheck.assert_jacobians_right(out, model, X)
+
+
+def test_memory_that_cannot_be_used_is_refused() -> None:
+    """Another shape, or a method that returns tensors of its own."""
+    model, X = nn.Linear(3, 4), torch.ones(5, 3)
+    out = {name: torch.empty(5, 4, *p.shape) for name, p in model.named_parameters()}
+    with pytest.raises(InvalidOut, match="vmap_vjp returns tensors of its own"):
+        jaccheck.jacobians(model, X, method="vmap_vjp", out=out)
+    with pytest.raises(InvalidOut, match=r"has shape \(5, 4, 4\)"):
+        jaccheck.jacobians(model, X, out={**out, "weight": out["bias"]})
