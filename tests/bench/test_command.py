@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_testing import Run
+from jaccheck_testing import Run, heeding_ctrl_c
 
 from jaccheck.bench_report import Standing, load
 
@@ -55,7 +55,12 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "jaccheck", "bench", "--method", "closed_form", "--shape", "tutorial"]
     options = ["--shape", "many_outputs", "--time", "300", "--dtype", "float32", "--report", "out.json"]
     with subprocess.Popen(
-        [*command, *options], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*command, *options],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heeding_ctrl_c,
     ) as run:
         assert run.stdout is not None
         for line in run.stdout:

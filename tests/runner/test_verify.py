@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaccheck_testing import Run
+from jaccheck_testing import Run, heeding_ctrl_c
 
 from jaccheck import report as reports
 from jaccheck.case import DTYPES, Case, ScaleInput
@@ -179,7 +179,12 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
     """Ctrl-C ends a run with what was done so far, and exit code 0 where nothing was found in it."""
     command = [sys.executable, "-m", "jaccheck", "verify", "--time", "120", "--report", "out.json"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=heeding_ctrl_c,
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
