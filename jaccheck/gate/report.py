@@ -84,5 +84,6 @@ class GateReport:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing that matters changed, and everything that could have changed was compared."""
-        return not any(change.matters for change in self.changes) and not self.uncompared and self.cases > 0
+        """Whether nothing that matters changed, and everything that could have changed was compared to the end."""
+        whole = self.cases > 0 and not self.uncompared and not self.interrupted
+        return whole and not any(change.matters for change in self.changes)

@@ -9,11 +9,12 @@ import pytest
 
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate.acceptances import accept, load_acceptances
-from jaccheck.gate.changes import Change, Kind, kinds_of_change
+from jaccheck.gate.changes import Cell, Change, Kind, kinds_of_change
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Entry, Pair
 from jaccheck.gate.markdown import escaped
 from jaccheck.gate.protocol import Observation
+from jaccheck.gate.report import GateReport, GateSettings, SideRecord
 from jaccheck.verdict import Outcome
 
 RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
@@ -100,6 +101,19 @@ def test_the_journal_keeps_whole_entries_only(tmp_path: Path) -> None:
             assert journal.entries == entries[:kept]
             journal.write(entries[kept])
         assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[: kept + 1])
+
+
+def test_only_a_whole_comparison_opens_the_gate() -> None:
+    """One that compared nothing, left a method out or was interrupted says nothing."""
+    side = SideRecord(asked="", python="", versions={}, files={}, missing={}, command="")
+    asked = GateSettings(
+        base="", candidate="", profile="quick", seed=0, methods=("m",), devices=(), dtypes=(), families=()
+    )
+    cell = Cell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    whole = GateReport(settings=asked, base=side, candidate=side, cases=1, cells=(cell,), changes=())
+    assert whole.is_open
+    for partial in ({"cases": 0}, {"cells": ()}, {"interrupted": True}):
+        assert not replace(whole, **partial).is_open
 
 
 def test_markdown_stays_text() -> None:
