@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from jaccheck.errors import UnreadableFile
-from jaccheck.plain import plain_data, read_text, to_json
+from jaccheck.plain import plain_data, read_text, to_json, write_text
 from jaccheck.report import Environment, from_versioned_json
 from jaccheck.timings import Seconds, Spread
 
@@ -135,10 +134,7 @@ class BenchReport:
 
 def save(report: BenchReport, path: Path) -> None:
     """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    try:
-        path.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(to_json(report, indent=1) + "\n", path)
 
 
 def load(path: Path) -> BenchReport:

@@ -8,7 +8,6 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping
 
-import hypothesis
 import numpy as np
 import torch
 
@@ -17,6 +16,8 @@ from jaccheck.report import Environment
 
 def describe_environment(devices: Mapping[str, str]) -> Environment:
     """Versions of what is imported here, and these devices."""
+    import hypothesis  # here: a process of the gate starts a quarter of a second sooner without it
+
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),

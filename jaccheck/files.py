@@ -8,7 +8,7 @@ from typing import Literal
 
 from jaccheck.case import Case
 from jaccheck.errors import UnreadableFile
-from jaccheck.plain import plain_data, read_text, to_json
+from jaccheck.plain import plain_data, read_text, to_json, write_text
 from jaccheck.report import Finding, from_versioned_json
 
 
@@ -30,9 +30,9 @@ def save_cases(file: CaseFile, path: Path) -> None:
     """Writes a case file. Raises UnreadableFile where the path cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_json(file, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(to_json(file, indent=1) + "\n", path)
 
 
 def check_writable(path: Path) -> None:

@@ -6,8 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from jaccheck.errors import UnreadableFile
-from jaccheck.plain import plain_data, read_text, to_json
+from jaccheck.plain import plain_data, read_text, to_json, write_text
 from jaccheck.report import Count, Environment, Seconds, from_versioned_json
 from jaccheck.verdict import Number, WorstEntry
 
@@ -129,10 +128,7 @@ class ModelReport:
 
 def save(report: ModelReport, path: Path) -> None:
     """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    try:
-        path.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(to_json(report, indent=1) + "\n", path)
 
 
 def load(path: Path) -> ModelReport:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,13 +41,14 @@ def _short_repr(value: Any) -> str:
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
     """JSON of a value of plain data."""
-    return TypeAdapter(type(value)).dump_json(value, indent=indent).decode()
+    return _adapter(cast(Hashable, type(value))).dump_json(value, indent=indent).decode()
 
 
 def from_json(kind: type[T], text: str | bytes, *, where: str) -> T:
     """The value of type `kind` that JSON text holds. Raises UnreadableFile, which names the place in `where`."""
     try:
-        return TypeAdapter(kind).validate_json(text)
+        value: T = _adapter(cast(Hashable, kind)).validate_json(text)
+        return value
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -53,6 +56,20 @@ def from_json(kind: type[T], text: str | bytes, *, where: str) -> T:
         raise UnreadableFile(
             f"{where}: {place}: {first['msg']}, not {shown[:80]}{'…' if len(shown) > 80 else ''}"
         ) from None
+
+
+def write_text(text: str, path: Path) -> None:
+    """Writes a file. Raises UnreadableFile where that cannot be done."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once for each type: making one takes longer than drawing a case."""
+    return TypeAdapter(kind)
 
 
 def read_text(path: Path) -> str:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
-from jaccheck.plain import from_json, plain_data, read_text, to_json
+from jaccheck.plain import from_json, plain_data, read_text, to_json, write_text
 from jaccheck.verdict import Outcome, WorstEntry
 
 T = TypeVar("T")
@@ -141,10 +141,7 @@ class Report:
 
 def save(report: Report, path: Path) -> None:
     """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    try:
-        path.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(to_json(report, indent=1) + "\n", path)
 
 
 def load(path: Path) -> Report:

@@ -6,6 +6,6 @@ Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 
 from jaccheck.cli import bench, check, gate, small, verify  # each adds its commands to the group
 from jaccheck.cli.exits import main
 from jaccheck.cli.group import cli
-from jaccheck.cli.verify import FAMILY_NAMES
+from jaccheck.cli.options import FAMILY_NAMES
 
 __all__ = ["FAMILY_NAMES", "bench", "check", "cli", "gate", "main", "small", "verify"]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
 from jaccheck.native_caches import bound_native_caches
 
@@ -30,13 +31,7 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 
 @cli.command(short_help="Check every method on a model of your own.")
 @click.argument("place", metavar="FILE.py:FUNCTION")
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="Only this method; `package.module:function` for one of your own. Repeatable.",
-)
+@options.methods
 @click.option(
     "--memory",
     type=Size(),

@@ -6,27 +6,27 @@ from pathlib import Path
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
 
 
 @cli.command(short_help="Compare two versions of BackPACK or torch.")
 @click.argument("base")
 @click.argument("candidate")
-@click.option(
-    "--profile", "profile_name", default="quick", show_default=True, metavar="quick|ci|nightly", help="How many cases."
-)
+@options.profile
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
-@click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method. Repeatable.")
-@click.option("--device", "devices", multiple=True, metavar="NAME", help="Only this device. Repeatable.")
-@click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Only this dtype. Repeatable.")
-@click.option("--family", "families", multiple=True, metavar="NAME", help="Only this family of cases. Repeatable.")
+@options.methods
+@options.devices
+@options.dtypes
+@options.families
+@options.findings
 @click.option(
     "--cases",
     "case_files",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Run the cases stored in this file first. Repeatable.",
+    help="Run the cases stored in this file first, those of stored findings after them. Repeatable.",
 )
 @click.option(
     "--fail-slower",
@@ -45,7 +45,7 @@ from jaccheck.cli.group import cli
     help="Write a report: .json, .md (Markdown) or .xml (JUnit). Repeatable.",
 )
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Where environments are kept.")
-@click.option("--quiet", is_flag=True, help="Print the last line only.")
+@options.quiet
 def gate(
     base: str,
     candidate: str,
@@ -55,6 +55,7 @@ def gate(
     devices: tuple[str, ...],
     dtypes: tuple[str, ...],
     families: tuple[str, ...],
+    directory: Path,
     case_files: tuple[Path, ...],
     slower: str | None,
     accept: Path | None,
@@ -88,6 +89,7 @@ def gate(
             devices=devices,
             dtypes=dtypes,
             families=families,
+            findings=directory,
             case_files=case_files,
             fail_slower=None if slower is None else _share(slower),
             accept=accept,

@@ -16,7 +16,7 @@ from jaccheck import methods as method_list
 from jaccheck.bench.run import Plan, bench
 from jaccheck.bench.shapes import Shape, choose
 from jaccheck.bench_report import Cell
-from jaccheck.commands.progress import PLAIN_LINE_SECONDS
+from jaccheck.commands.live import PLAIN_LINE_SECONDS
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 from jaccheck.faults import catalogue
 from jaccheck.faults.registry import PREFIX

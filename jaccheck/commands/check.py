@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from jaccheck import model_report
 from jaccheck.checking import check
+from jaccheck.commands.live import PLAIN_LINE_SECONDS
 from jaccheck.errors import UnknownName
 from jaccheck.files import check_writable
 from jaccheck.measurement.budget import keep_freed_memory
@@ -20,8 +21,6 @@ from jaccheck.methods import choose
 from jaccheck.models import load_problem
 from jaccheck.render.model_text import print_model_report
 from jaccheck.render.text import LOG_WIDTH
-
-PLAIN_LINE_SECONDS = 10.0
 
 
 def run(place: str, *, methods: tuple[str, ...], memory: int | None, seconds: float, report_path: Path | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +12,23 @@ from rich.console import Console
 from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
 from jaccheck.commands.gate_progress import GateProgress
-from jaccheck.errors import InvalidRequest, UnknownName, UnreadableFile
+from jaccheck.commands.live import Live
+from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.files import check_writable, load_cases
 from jaccheck.gate.acceptances import accept, load_acceptances
 from jaccheck.gate.bisect import first_that_differs, releases_between
 from jaccheck.gate.environments import prepare
 from jaccheck.gate.junit import gate_junit
 from jaccheck.gate.markdown import markdown
-from jaccheck.gate.report import GateReport, GateSettings
+from jaccheck.gate.report import Acceptance, GateReport, GateSettings
 from jaccheck.gate.run import compare
 from jaccheck.gate.sides import Side, parse_side
 from jaccheck.gate.text import answer, print_gate
 from jaccheck.names import chosen
-from jaccheck.plain import plain_data, to_json
+from jaccheck.plain import plain_data, to_json, write_text
 from jaccheck.profiles import profile
 from jaccheck.render.text import make_console
+from jaccheck.runner.plan import selected
 
 
 @plain_data
@@ -41,6 +43,7 @@ class Request:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     families: tuple[str, ...]
+    findings: Path
     case_files: tuple[Path, ...]
     fail_slower: float | None
     accept: Path | None
@@ -50,12 +53,39 @@ class Request:
     quiet: bool
 
 
+@plain_data
+class Question:
+    """A request that can be answered: everything that it names is there."""
+
+    settings: GateSettings
+    stored: tuple[Case, ...]
+    acceptances: tuple[Acceptance, ...]
+    cache: Path
+    quiet: bool
+
+
 def run(request: Request) -> int:
     """The exit code of a gate: 0 nothing that matters changed, 1 a regression."""
     base, candidate = parse_side(request.base), parse_side(request.candidate)
-    if base == candidate and not request.bisect:
+    if base == candidate:
         raise InvalidRequest(f"both sides are {base}: a comparison of a version with itself says nothing")
-    acceptances = load_acceptances(request.accept) if request.accept else ()
+    question = _question(request, base, candidate)
+    writers = [(path, _writer(path)) for path in request.reports]
+    for path in request.reports:
+        check_writable(path)
+    console = make_console()
+    report = (_bisected if request.bisect else _answered)(question, base, candidate, console)
+    for path, write in writers:
+        write_text(write(report), path)
+    if request.quiet:
+        _say(answer(report), console)
+    else:
+        print_gate(report, console)
+    return int(not report.is_open)
+
+
+def _question(request: Request, base: Side, candidate: Side) -> Question:
+    """What is asked. Raises a JaccheckError for whatever has no meaning."""
     settings = GateSettings(
         base=str(base),
         candidate=str(candidate),
@@ -67,50 +97,66 @@ def run(request: Request) -> int:
         families=chosen("family", request.families, FAMILIES),
         fail_slower=request.fail_slower,
     )
-    stored = tuple(case for path in request.case_files for case in load_cases(path).cases)
-    writers = [(path, _writer(path)) for path in request.reports]
-    for path in request.reports:
-        check_writable(path)
-    console = make_console()
-    if request.bisect:
-        return _bisect(request, settings, stored, console)
-    report = _gate(request, settings, stored, console)
-    changes, unmatched = accept(report.changes, acceptances)
-    report = replace(report, changes=changes, unmatched=unmatched)
-    for path, write in writers:
-        _save(path, write(report))
-    if request.quiet:
-        console.print(answer(report), highlight=False, soft_wrap=True)
-    else:
-        print_gate(report, console)
-    return int(not report.is_open)
+    return Question(
+        settings=settings,
+        stored=tuple(selected(_stored(request), settings.dtypes, settings.families)),
+        acceptances=load_acceptances(request.accept) if request.accept else (),
+        cache=request.cache or user_cache_path("jaccheck"),
+        quiet=request.quiet,
+    )
 
 
-def _gate(request: Request, settings: GateSettings, stored: tuple[Case, ...], console: Console) -> GateReport:
-    cache = request.cache or user_cache_path("jaccheck")
-    say = (lambda text: None) if request.quiet else (lambda text: console.print(text, highlight=False, soft_wrap=True))
-    sides = [prepare(parse_side(text), cache / "environments", say) for text in (settings.base, settings.candidate)]
-    with GateProgress(console, quiet=request.quiet) as progress:
-        return compare(
-            settings, profile(settings.profile), *sides, folder=cache / "gates", listener=progress, stored=stored
+def _stored(request: Request) -> Iterator[Case]:
+    """The cases of the files that are asked for, then of the findings that `verify` left."""
+    for path in (*request.case_files, *sorted(request.findings.glob("*.json"))):
+        yield from load_cases(path).cases
+
+
+def _answered(question: Question, base: Side, candidate: Side, console: Console) -> GateReport:
+    """The report on two sides, with what is accepted."""
+    cache = question.cache
+
+    def say(text: str) -> None:
+        if not question.quiet:
+            _say(text, console)
+
+    settings = replace(question.settings, base=str(base), candidate=str(candidate))
+    sides = [prepare(side, cache / "environments", say) for side in (base, candidate)]
+    with Live(console, quiet=question.quiet) as live:
+        report = compare(
+            settings,
+            profile(settings.profile),
+            *sides,
+            folder=cache / "gates",
+            listener=GateProgress(live),
+            stored=question.stored,
         )
+    changes, unmatched = accept(report.changes, question.acceptances)
+    return replace(report, changes=changes, unmatched=unmatched)
 
 
-def _bisect(request: Request, settings: GateSettings, stored: tuple[Case, ...], console: Console) -> int:
-    """Names the first release between the two sides that differs from the base."""
-    base, candidate = settings.base, settings.candidate
+def _bisected(question: Question, base: Side, candidate: Side, console: Console) -> GateReport:
+    """The report on the first release between the two sides with a regression, or on the last one."""
+    reports: dict[Side, GateReport] = {}
 
     def differs(release: Side) -> bool:
-        report = _gate(request, replace(settings, candidate=str(release)), stored, console)
-        console.print(answer(report), highlight=False, soft_wrap=True)
-        return not report.is_open
+        report = reports[release] = _answered(question, base, release, console)
+        _say(answer(report), console)
+        if report.interrupted:
+            raise KeyboardInterrupt
+        return any(change.matters for change in report.changes)
 
-    first = first_that_differs(releases_between(parse_side(base), parse_side(candidate)), differs)
+    releases = releases_between(base, candidate)
+    first = first_that_differs(releases, differs)
     if first is None:
-        console.print(f"no release up to {candidate} differs from {base} in what matters", style="green")
-        return 0
-    console.print(f"the first release with a regression from {base} is {first}", style="red", highlight=False)
-    return 1
+        _say(f"no release up to {candidate} has a regression from {base}", console)
+        return reports[releases[-1]]
+    _say(f"the first release with a regression from {base} is {first}", console)
+    return reports[first]
+
+
+def _say(text: str, console: Console) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _writer(path: Path) -> Callable[[GateReport], str]:
@@ -125,10 +171,3 @@ def _writer(path: Path) -> Callable[[GateReport], str]:
             raise UnknownName(
                 f"report {str(path)!r}: the ending {other!r} is not known; use .json, .md or .xml (JUnit)"
             )
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None

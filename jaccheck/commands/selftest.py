@@ -12,11 +12,10 @@ from rich.table import Table
 
 from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
-from jaccheck.errors import UnreadableFile
 from jaccheck.faults import catalogue
 from jaccheck.files import check_writable
 from jaccheck.methods import choose
-from jaccheck.plain import to_json
+from jaccheck.plain import to_json, write_text
 from jaccheck.profiles import PROFILES
 from jaccheck.render.text import make_console
 from jaccheck.report import Settings
@@ -42,10 +41,7 @@ def run(*, seed: int, report: Path | None) -> int:
     )
     _print(found, console)
     if report is not None:
-        try:
-            report.write_text(to_json(found, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UnreadableFile(f"{report}: cannot be written: {error.strerror}") from None
+        write_text(to_json(found, indent=1) + "\n", report)
     return int(not found.is_clean)
 
 

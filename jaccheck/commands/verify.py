@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from jaccheck import devices as device_list
 from jaccheck import methods as method_list
 from jaccheck import report as reports
-from jaccheck.case import DTYPES, Case
+from jaccheck.case import DTYPES
 from jaccheck.case.families import FAMILIES
+from jaccheck.commands.live import Live
 from jaccheck.commands.progress import Progress
-from jaccheck.errors import UnknownName, UnreadableFile
+from jaccheck.errors import UnknownName
 from jaccheck.files import check_writable, load_cases
 from jaccheck.names import chosen
-from jaccheck.plain import plain_data
+from jaccheck.plain import plain_data, write_text
 from jaccheck.profiles import profile
 from jaccheck.render.junit import junit_xml
 from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Report, Settings
 from jaccheck.runner.local import verify
-from jaccheck.runner.plan import expected_cases
+from jaccheck.runner.plan import expected_cases, selected
 
 
 @plain_data
@@ -65,9 +66,10 @@ def run(request: Request) -> int:
     )
     console = make_console()
     total = len(stored) if request.case_files else expected_cases(chosen_profile, settings)
-    with Progress(console, total, request.time, request.findings, quiet=request.quiet) as progress:
-        selected = _selected(stored, dtypes, families) if request.case_files else None
-        report = verify(settings, chosen_profile, methods, devices, listener=progress, stored=selected)
+    with Live(console, quiet=request.quiet) as live:
+        progress = Progress(live, total, request.time, request.findings)
+        these = selected(stored, dtypes, families) if request.case_files else None
+        report = verify(settings, chosen_profile, methods, devices, listener=progress, stored=these)
     for path, write in writers:
         write(report, path)
     if request.quiet:
@@ -75,10 +77,6 @@ def run(request: Request) -> int:
     else:
         print_report(report, console)
     return int(report.found_something)
-
-
-def _selected(stored: list[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
-    return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
 
 
 def _writer(path: Path) -> Callable[[Report, Path], None]:
@@ -92,7 +90,4 @@ def _writer(path: Path) -> Callable[[Report, Path], None]:
 
 
 def _save_junit(report: Report, path: Path) -> None:
-    try:
-        path.write_text(junit_xml(report), encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(junit_xml(report), path)

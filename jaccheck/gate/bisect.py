@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-from packaging.version import InvalidVersion, Version
-
-from jaccheck.errors import BrokenEnvironment, InvalidRequest
+from jaccheck.errors import InvalidRequest
+from jaccheck.gate.installing import releases_of
 from jaccheck.gate.sides import Part, Side
 
 
 def releases_between(base: Side, candidate: Side) -> tuple[Side, ...]:
-    """The sides after `base` up to `candidate`, oldest first. Raises InvalidRequest unless both pin one name."""
-    one, other = (_pinned(side) for side in (base, candidate))
-    if one[0] != other[0]:
-        raise InvalidRequest(f"--bisect: {base} and {candidate} are versions of different distributions")
-    low, high = one[1], other[1]
+    """The sides after `base` up to `candidate`, oldest first. Raises InvalidRequest unless they differ in one version.
+
+    What else they hold is the same in each.
+    """
+    one, other = _differing(base, candidate)
+    low, high = one.version, other.version
+    if low is None or high is None:
+        raise InvalidRequest(f"--bisect: {one} and {other} do not name one version each, as in {one.name}==1.6.0")
     if low >= high:
-        raise InvalidRequest(f"--bisect: {base} is not older than {candidate}")
-    between = [version for version in _versions(one[0]) if low < version < high and not version.is_prerelease]
-    return tuple(_side(one[0], version) for version in (*sorted(between), high))
+        raise InvalidRequest(f"--bisect: {one} is not older than {other}")
+    between = [version for version in releases_of(one.name) if low < version < high]
+    rest = tuple(part for part in base.parts if part != one)
+    return tuple(Side(parts=(one.at(version), *rest)) for version in (*between, high))
 
 
 def first_that_differs(releases: Sequence[Side], differs: Callable[[Side], bool]) -> Side | None:
@@ -39,26 +40,10 @@ def first_that_differs(releases: Sequence[Side], differs: Callable[[Side], bool]
     return releases[bisect_left(releases, True, key=answer)]
 
 
-def _pinned(side: Side) -> tuple[str, Version]:
-    """Name and version of a side that is one pinned requirement."""
-    part = side.parts[0]
-    if len(side.parts) != 1 or not part.specifier.startswith("==") or "," in part.specifier:
-        raise InvalidRequest(f"--bisect: {side} is no single pinned release, as in backpack-for-pytorch==1.6.0")
-    try:
-        return part.name, Version(part.specifier.removeprefix("=="))
-    except InvalidVersion:
-        raise InvalidRequest(f"--bisect: {part.specifier!r} does not name one version") from None
-
-
-def _side(name: str, version: Version) -> Side:
-    return Side(parts=(Part(name=name, requirement=f"{name}=={version}"),))
-
-
-def _versions(name: str) -> list[Version]:
-    """Every release of a distribution that pip can find."""
-    command = [sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name]
-    done = subprocess.run(command, capture_output=True, text=True)
-    line = next((line for line in done.stdout.splitlines() if line.startswith("Available versions:")), None)
-    if line is None:
-        raise BrokenEnvironment(f"pip finds no releases of {name}: {done.stderr.strip().splitlines()[-1:]}")
-    return [Version(word) for word in line.partition(":")[2].replace(",", " ").split()]
+def _differing(base: Side, candidate: Side) -> tuple[Part, Part]:
+    """The one part of each side that the other does not have."""
+    mine = [part for part in base.parts if part not in candidate.parts]
+    others = [part for part in candidate.parts if part not in base.parts]
+    if len(mine) != 1 or len(others) != 1 or mine[0].name != others[0].name:
+        raise InvalidRequest(f"--bisect: {base} and {candidate} do not differ in the version of one distribution")
+    return mine[0], others[0]

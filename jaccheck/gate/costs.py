@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from jaccheck.case import Case, Linear, Normal, ReLU, Tanh
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.changes import Change, Kind
+from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask, Crash, Task
+from jaccheck.gate.report import Speed
 from jaccheck.measurement.paired import Budget, compare
 from jaccheck.timings import Answer
 
@@ -32,57 +35,76 @@ SURE = 0.001
 
 COMPARISON_SECONDS = 20.0
 
+_CHANGES = {Answer.SLOWER: Kind.SLOWER, Answer.FASTER: Kind.FASTER}
+
 NOTICED_MEMORY = 1.02
 """Allocations are counted exactly; below this ratio they are not worth a line."""
 
 
-def speed_changes(
-    base: SideProcess, candidate: SideProcess, methods: tuple[str, ...], device: str, margin: float
-) -> Iterator[Change]:
-    """A change for each method and shape that is slower or faster by more than `margin`, sure of it."""
+CONFIRMATIONS = 2
+"""How many times a difference must be seen again, in processes started anew.
+
+Two processes that run the same code may differ in speed for as long as they live, by where their memory happens to lie;
+no number of timings within one pair of them can tell that from a difference of their code.
+"""
+
+
+def speed(sides: Pairing, shape: str, method: str, device: str, margin: float) -> Speed | None:
+    """How a method's time on a shape compares; faster or slower only where new processes say so too.
+
+    None where it does not run on both sides.
+    """
+    if not _runs(sides, shape, method, device):
+        return None
     budget = Budget(seconds=COMPARISON_SECONDS, error=SURE, margin=margin)
-    for name, case, method in _measured(base, candidate, methods, device):
-        timing = compare(_taking(base, case, method, device), _taking(candidate, case, method, device), budget)
-        kind = {Answer.SLOWER: Kind.SLOWER, Answer.FASTER: Kind.FASTER}.get(timing.answer)
-        if kind:
-            ratio = f"{timing.ratio:.2f} × the base's time on {name} ({timing.low:.2f} to {timing.high:.2f})"
-            yield _change(kind, method, device, name, case, ratio)
+    was, now = (partial(_amount, side, shape, method, device, "time") for side in sides)
+    timing = compare(was, now, budget)
+    for _ in range(CONFIRMATIONS):
+        if timing.answer not in _CHANGES:
+            break
+        for side in sides:
+            side.stop()
+        said, timing = timing.answer, compare(was, now, budget)
+        if timing.answer is not said:
+            timing = replace(timing, answer=Answer.UNDECIDED)
+    return Speed(method=method, device=device, shape=shape, timing=timing)
 
 
-def memory_changes(
-    base: SideProcess, candidate: SideProcess, methods: tuple[str, ...], device: str
-) -> Iterator[Change]:
-    """A change for each method and shape whose peak memory differs."""
-    for name, case, method in _measured(base, candidate, methods, device):
-        was, now = (_amount(side, case, method, device, "weigh") for side in (base, candidate))
-        if max(was, now) > NOTICED_MEMORY * min(was, now):
-            kind = Kind.MORE_MEMORY if now > was else Kind.LESS_MEMORY
-            yield _change(kind, method, device, name, case, f"{now / was:.2f} × the base's peak on {name}")
+def speed_changes(speed: Speed) -> tuple[Change, ...]:
+    """The change where a method is slower or faster."""
+    timing = speed.timing
+    if timing.answer not in _CHANGES:
+        return ()
+    ratio = f"{timing.ratio:.2f} × the base's time on {speed.shape} ({timing.low:.2f} to {timing.high:.2f})"
+    return (_change(_CHANGES[timing.answer], speed.method, speed.device, speed.shape, ratio),)
 
 
-def _measured(
-    base: SideProcess, candidate: SideProcess, methods: tuple[str, ...], device: str
-) -> Iterator[tuple[str, Case, str]]:
-    """The shapes and methods that both sides can be measured on: those that run there."""
-    for name, case in SHAPES.items():
-        for method in methods:
-            ask = Ask(case=case, methods=(method,), device=device)
-            answers = base.ask(ask), candidate.ask(ask)
-            if all(not isinstance(a, Crash) and not a.calls[0].refusal and not a.calls[0].error for a in answers):
-                yield name, case, method
+def memory_changes(sides: Pairing, shape: str, method: str, device: str) -> tuple[Change, ...]:
+    """The change where a method's peak memory on a shape differs."""
+    if not _runs(sides, shape, method, device):
+        return ()
+    was, now = (_amount(side, shape, method, device, "weigh") for side in sides)
+    if max(was, now) <= NOTICED_MEMORY * min(was, now):
+        return ()
+    kind = Kind.MORE_MEMORY if now > was else Kind.LESS_MEMORY
+    return (_change(kind, method, device, shape, f"{now / was:.2f} × the base's peak on {shape}"),)
 
 
-def _taking(side: SideProcess, case: Case, method: str, device: str) -> Callable[[], float]:
-    return lambda: _amount(side, case, method, device, "time")
+def _runs(sides: Pairing, shape: str, method: str, device: str) -> bool:
+    """Whether a method runs on both sides, so that it can be measured."""
+    ask = Ask(case=SHAPES[shape], methods=(method,), device=device)
+    answers = [side.ask(ask) for side in sides]
+    return all(not isinstance(a, Crash) and not a.calls[0].refusal and not a.calls[0].error for a in answers)
 
 
-def _amount(side: SideProcess, case: Case, method: str, device: str, task: Task) -> float:
-    answer = side.ask(Ask(case=case, methods=(method,), device=device, task=task))
+def _amount(side: SideProcess, shape: str, method: str, device: str, task: Task) -> float:
+    answer = side.ask(Ask(case=SHAPES[shape], methods=(method,), device=device, task=task))
     if isinstance(answer, Crash):
         raise BrokenEnvironment(f"{side.prepared.side}: {method} could be called, but not measured: {answer.reason}")
     return answer.amounts[0]
 
 
-def _change(kind: Kind, method: str, device: str, shape: str, case: Case, ratio: str) -> Change:
+def _change(kind: Kind, method: str, device: str, shape: str, ratio: str) -> Change:
     identity = hashlib.sha256(f"{kind} {method} {device} {shape}".encode()).hexdigest()[:10]
+    case = SHAPES[shape]
     return Change(id=identity, kind=kind, method=method, device=device, base="", candidate=ratio, seen=1, case=case)

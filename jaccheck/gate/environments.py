@@ -1,8 +1,9 @@
 """Environments for the sides: built once, kept by what is in them, and never half.
 
-Where only BackPACK differs it is laid over the environment that jaccheck runs in, by PYTHONPATH: a second and 3 MB.
-Anything else, torch first of all, gets an interpreter of its own. What is built is built under another name and
-renamed at the end, under a lock, so that whoever is killed leaves nothing that looks finished.
+BackPACK is laid over an environment by PYTHONPATH: a second and 3 MB. Where nothing else differs, that environment is
+the one that jaccheck runs in; anything else, torch first of all, gets an interpreter of its own, which all versions of
+BackPACK share. What is built is built under another name and renamed at the end, under a lock, so that whoever is
+killed leaves nothing that looks finished.
 """
 
 from __future__ import annotations
@@ -11,42 +12,38 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import jaccheck
 from jaccheck.errors import BrokenEnvironment
+from jaccheck.gate.installing import checked_out, lay_over, make_interpreter, releases_of, requirements_beside
 from jaccheck.gate.sides import BACKPACK, Part, Side
 
 Say = Callable[[str], object]
 
-WITH_PKG_RESOURCES = "setuptools<82"
-"""Later ones no longer have `pkg_resources`, which BackPACK before 1.7 imports."""
-
-LONGEST_ERROR = 400
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An environment that is there: its interpreter, and what comes first on its path."""
+    """An environment that is there: its interpreter, what comes first on its path, and where its packages must lie."""
 
     side: Side
     python: str
     path: tuple[str, ...]
-    directory: Path
+    directories: tuple[Path, ...]
 
     @property
     def key(self) -> str:
         """Names what is in it; the same content has the same key on every run."""
-        return self.directory.name
+        return " ".join(directory.name for directory in self.directories)
 
     def variables(self) -> dict[str, str]:
         """The variables that a process of this side runs under, and no other PYTHONPATH."""
@@ -55,110 +52,83 @@ class Prepared:
 
     def command(self, script: str) -> str:
         """How a person runs a script in this environment."""
-        return f"PYTHONPATH={os.pathsep.join(self.path)} {self.python} -P {script}"
+        return f"PYTHONPATH={shlex.quote(os.pathsep.join(self.path))} {shlex.quote(self.python)} -P {script}"
 
 
 def prepare(side: Side, cache: Path, say: Say) -> Prepared:
-    """The environment of a side, built if it is not in `cache` yet. Raises BrokenEnvironment where it cannot be."""
-    directory = cache / _key(side)
-    cache.mkdir(parents=True, exist_ok=True)
+    """The environment of a side, what is not in `cache` yet is built. Raises BrokenEnvironment where it cannot be."""
+    side = pinned(side)
+    here = Part(name=BACKPACK, requirement=f"{BACKPACK}=={importlib.metadata.version(BACKPACK)}")
+    backpack = next((part for part in side.parts if part.name == BACKPACK), here)
+    others = tuple(part for part in side.parts if part.name != BACKPACK)
+    python, directories = sys.executable, []
+    if others:
+        key = _key(others, *requirements_beside(others))
+        interpreter = _kept(cache / key, lambda place: make_interpreter(others, place), f"{side}: interpreter", say)
+        python, directories = str(interpreter / "bin" / "python"), [interpreter]
+
+    def build(place: Path) -> None:
+        lay_over(backpack, place / "over")
+        (place / "jaccheck").mkdir()
+        (place / "jaccheck" / "jaccheck").symlink_to(Path(jaccheck.__file__).parent)
+
+    over = _kept(cache / _key((backpack,)), build, f"{side}: BackPACK", say)
+    return Prepared(side, python, (str(over / "over"), str(over / "jaccheck")), (over, *directories))
+
+
+def pinned(side: Side) -> Side:
+    """The side with the newest release in place of every range, so that what is kept never stands for another."""
+    parts = (part if part.version or part.path else part.at(_newest(part)) for part in side.parts)
+    return Side(parts=tuple(parts))
+
+
+def _newest(part: Part) -> Version:
+    fitting = list(part.specifier.filter(releases := releases_of(part.name)))
+    if not fitting:
+        raise BrokenEnvironment(f"{part}: no release fits; there are {', '.join(map(str, releases)) or 'none'}")
+    return max(fitting)
+
+
+def _kept(directory: Path, build: Callable[[Path], None], what: str, say: Say) -> Path:
+    """`directory`, filled by `build` where it is not there yet."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{directory}.lock"):
-        for leftover in cache.glob(f"{directory.name}.building-*"):
-            shutil.rmtree(leftover)
+        for leftover in directory.parent.glob(f"{directory.name}.building-*"):
+            shutil.rmtree(leftover, ignore_errors=True)  # an installer that outlived its gate may still write there
         if not directory.exists():
-            say(f"building an environment for {side}")
-            building = cache / f"{directory.name}.building-{os.getpid()}"
-            building.mkdir()
+            say(f"building an environment for {what}")
+            building = Path(tempfile.mkdtemp(prefix=f"{directory.name}.building-", dir=directory.parent))
             try:
-                (_build_own if side.needs_own_interpreter else _build_overlay)(side, building)
-                (building / "jaccheck").mkdir()
-                (building / "jaccheck" / "jaccheck").symlink_to(Path(jaccheck.__file__).parent)
+                build(building)
                 building.rename(directory)
             except BaseException:
                 shutil.rmtree(building, ignore_errors=True)
                 raise
-    own = directory / "bin" / "python"
-    path = [str(directory / "over"), str(directory / "jaccheck")]
-    return Prepared(side, str(own) if side.needs_own_interpreter else sys.executable, tuple(path), directory)
+    return directory
 
 
-def install_over(prepared: Prepared, requirement: str) -> None:
-    """Installs one more distribution over an environment that is there."""
-    _pip(["install", "--no-deps", "--target", prepared.path[0], requirement])
-
-
-def _build_overlay(side: Side, directory: Path) -> None:
-    for part in side.parts:
-        _lay_over(part, directory / "over")
-
-
-def _lay_over(part: Part, over: Path) -> None:
-    if part.path and Path(part.path).is_dir():
-        # A checkout is taken as it is: building it would need its whole history for a version.
-        shutil.copytree(
-            Path(part.path) / "backpack", over / "backpack", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-        )
-        return
-    _pip(["install", "--no-deps", "--target", str(over), str(part)])
-
-
-def _build_own(side: Side, directory: Path) -> None:
-    """An interpreter of its own with torch and all that jaccheck needs, resolved together."""
-    checkout = [part for part in side.parts if part.name == BACKPACK and Path(part.path or "-").is_dir()]
-    asked = [str(part) for part in side.parts if part not in checkout]
-    ours = [str(r) for r in map(Requirement, importlib.metadata.requires("jaccheck") or ()) if _is_needed(r, side)]
-    if BACKPACK not in side.names or checkout:
-        asked.append(f"{BACKPACK}=={importlib.metadata.version(BACKPACK)}")
-    if "torch" not in side.names:
-        asked.append(f"torch=={importlib.metadata.version('torch').partition('+')[0]}")
-    uv = shutil.which("uv")
-    if uv:
-        _run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(directory)])
-        _run([uv, "pip", "install", "-q", *_find_links(), "--python", str(directory / "bin/python"), *asked, *ours])
-    else:
-        _run([sys.executable, "-m", "venv", str(directory)])
-        _run([str(directory / "bin/python"), "-m", "pip", "install", "-q", *asked, *ours])
-    for part in checkout:
-        _lay_over(part, directory / "over")
-
-
-def _is_needed(requirement: Requirement, side: Side) -> bool:
-    if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-        return False
-    return canonicalize_name(requirement.name) not in {*side.names, BACKPACK, "torch"}
-
-
-def _find_links() -> list[str]:
-    """uv does not read pip's variable for directories of wheels."""
-    return [word for link in os.environ.get("PIP_FIND_LINKS", "").split() for word in ("--find-links", link)]
-
-
-def _pip(arguments: Sequence[str]) -> None:
-    _run([sys.executable, "-m", "pip", *arguments, "-q", "--disable-pip-version-check"])
-
-
-def _run(command: Sequence[str]) -> None:
-    """Runs an installer, never through a shell."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-        reason = " ".join(lines[-3:])[:LONGEST_ERROR] or f"exit code {done.returncode}"
-        raise BrokenEnvironment(f"`{' '.join(command[1:])}` failed: {reason}")
-
-
-def _key(side: Side) -> str:
+def _key(parts: tuple[Part, ...], *beside: str) -> str:
     """A digest of everything that decides what is in the environment."""
     digest = hashlib.sha256()
-    for part in side.parts:
+    for part in parts:
         digest.update(f"{part.name} {part.requirement}\n".encode())
-        if part.path:
-            for file in _files(Path(part.path)):
-                digest.update(str(file.relative_to(part.path)).encode() + file.read_bytes())
-    base = "" if side.needs_own_interpreter else importlib.metadata.version("torch")
-    digest.update(f"{sys.executable} {platform.python_version()} {base} {Path(jaccheck.__file__).parent}".encode())
-    names = "-".join(part.name.removesuffix("-for-pytorch") for part in side.parts)
+        for name, content in _contents(part):
+            digest.update(f"{name} {len(content)}\n".encode() + content)
+    digest.update(f"{sys.executable} {platform.python_version()} {Path(jaccheck.__file__).parent} {beside}".encode())
+    names = "-".join(part.name.removesuffix("-for-pytorch") for part in parts)
     return f"{names}-{digest.hexdigest()[:12]}"
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(p for p in path.rglob("*.py") if p.is_file())
+def _contents(part: Part) -> Iterator[tuple[str, bytes]]:
+    """Everything in a wheel or a checkout that comes into the environment, with its name."""
+    path = Path(part.path)
+    if not part.path:
+        return
+    if path.is_file():
+        yield path.name, path.read_bytes()
+    root = checked_out(part) if part.name == BACKPACK else path
+    for file in sorted(root.rglob("*")):
+        name = file.relative_to(root)
+        is_hidden = any(word.startswith(".") for word in name.parts)
+        if file.is_file() and file.suffix != ".pyc" and not is_hidden:
+            yield str(name), file.read_bytes()

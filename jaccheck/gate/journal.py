@@ -1,27 +1,30 @@
-"""`Journal`: the entries of a ledger in a file, each written at once, so that a gate that was killed loses none."""
+"""`Journal`: what is done, in a file, each piece written at once, so that a gate that was killed loses none."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from jaccheck.gate.ledger import Entry
 from jaccheck.plain import from_json, to_json
 
+T = TypeVar("T")
 
-class Journal:
+
+class Journal(Generic[T]):
     """A file of one entry a line. What a kill left half written at its end is cut off when it is opened again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, kind: type[T], path: Path) -> None:
+        self._kind = kind
         self._path = path
-        self.entries: list[Entry] = []
+        self.entries: list[T] = []
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Journal[T]:
         """Reads what is there."""
         written = self._path.read_bytes() if self._path.exists() else b""
         whole = written[: written.rfind(b"\n") + 1]
         lines = enumerate(whole.decode().splitlines(), start=1)
-        self.entries = [from_json(Entry, line, where=f"{self._path}, line {number}") for number, line in lines]
+        self.entries = [from_json(self._kind, line, where=f"{self._path}, line {number}") for number, line in lines]
         self._file = self._path.open("r+b" if self._path.exists() else "w+b")
         self._file.truncate(len(whole))
         self._file.seek(len(whole))
@@ -33,7 +36,7 @@ class Journal:
         """Closes the file."""
         self._file.close()
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: T) -> None:
         """Adds an entry; it is in the file when this returns."""
         self._file.write(to_json(entry).encode() + b"\n")
         self._file.flush()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from operator import add
 
 import numpy as np
-import numpy.typing as npt
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import complexity
@@ -68,23 +68,12 @@ class Suspect:
 
 
 @dataclass(slots=True)
-class _Counts:
-    cases: int = 0
-    same: int = 0
-    within: int = 0
-    different: int = 0
-    refused: int = 0
-    ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LABELS), np.int64))
-    factor_ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LABELS), np.int64))
-
-
-@dataclass(slots=True)
 class Ledger:
     """Counts of a comparison so far; its size does not grow with the number of cases."""
 
     cases: int = 0
     suspects: dict[Suspicion, Suspect] = field(default_factory=dict)
-    _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str, str], Cell] = field(default_factory=dict)
 
     def add(self, case: Case, entry: Entry) -> None:
         """Counts one case."""
@@ -102,38 +91,28 @@ class Ledger:
 
     def _count(self, case: Case, device: str, pair: Pair) -> None:
         key = (pair.method, device, case.dtype, case.family)
-        cell = self._cells.setdefault(key, _Counts())
-        cell.cases += 1
-        if pair.base is None or pair.candidate is None:
-            cell.refused += pair.refused
-            cell.same += not pair.refused
-        elif (state(pair.base), state(pair.candidate)) == (RIGHT, RIGHT):
-            cell.within += 1
-        else:
-            cell.different += 1
-        if pair.ulps:
-            cell.ulps += np.array(pair.ulps)
-        if pair.factor_ulps:
-            cell.factor_ulps += np.array(pair.factor_ulps)
+        cell = self._cells.get(key) or Cell(method=pair.method, device=device, dtype=case.dtype, family=case.family)
+        was, now = pair.base, pair.candidate
+        judged = was is not None and now is not None
+        both_right = was is not None and now is not None and state(was) == state(now) == RIGHT
+        self._cells[key] = replace(
+            cell,
+            cases=cell.cases + 1,
+            same=cell.same + (not judged and not pair.refused),
+            refused=cell.refused + (not judged and pair.refused),
+            within=cell.within + both_right,
+            different=cell.different + (judged and not both_right),
+            ulps=_sum(cell.ulps, pair.ulps),
+            factor_ulps=_sum(cell.factor_ulps, pair.factor_ulps),
+        )
 
     def cells(self) -> tuple[Cell, ...]:
         """A cell for each method × device × dtype × family that was given a case."""
-        return tuple(
-            Cell(
-                method=method,
-                device=device,
-                dtype=dtype,
-                family=family,
-                cases=c.cases,
-                same=c.same,
-                within=c.within,
-                different=c.different,
-                refused=c.refused,
-                ulps=tuple(int(n) for n in c.ulps),
-                factor_ulps=tuple(int(n) for n in c.factor_ulps),
-            )
-            for (method, device, dtype, family), c in self._cells.items()
-        )
+        return tuple(self._cells.values())
+
+
+def _sum(counts: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(add, counts, more)) if more else counts
 
 
 def suspicions(pair: Pair, device: str) -> tuple[Suspicion, ...]:

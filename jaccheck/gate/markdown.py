@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from jaccheck.gate.changes import Change
-from jaccheck.gate.report import GateReport
+from jaccheck.gate.report import GateReport, Speed
 from jaccheck.gate.text import answer, side_line
 
 
@@ -19,6 +19,10 @@ def markdown(report: GateReport) -> str:
     for change in report.changes:
         if change.script:
             lines += _folded(change, report)
+    if report.speeds:
+        lines += ["| method | device | shape | time, × base | |", "|---|---|---|---|---|"]
+        lines += [_speed(speed) for speed in report.speeds]
+        lines.append("")
     for acceptance in report.unmatched:
         lines.append(f"- accepted, but not there any more: {escaped(f'{acceptance.kind}, {acceptance.method}')}")
     lines += [
@@ -34,6 +38,12 @@ def _row(change: Change) -> str:
     kind, seen = f"{mark} {change.kind}{accepted}", str(change.seen)
     cells = (kind, change.method, change.device, change.base, change.candidate, seen)
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def _speed(speed: Speed) -> str:
+    timing = speed.timing
+    ratio = f"{timing.ratio:.2f} ({timing.low:.2f} to {timing.high:.2f})"
+    return f"| {escaped(speed.method)} | {speed.device} | {escaped(speed.shape)} | {ratio} | {timing.answer} |"
 
 
 def _folded(change: Change, report: GateReport) -> list[str]:

@@ -18,7 +18,7 @@ from jaccheck.measurement.memory import peak_bytes
 from jaccheck.measurement.timing import Call as TimedCall
 from jaccheck.measurement.timing import synchronizer, time_once
 from jaccheck.methods import Method
-from jaccheck.problem import Jacobians, Problem, build
+from jaccheck.problem import Jacobians, Problem, Tensors, build
 
 FACTOR = "sqrt_ggn_exact"
 """The attribute in which BackPACK leaves the factor that Jacobians are read from."""
@@ -62,11 +62,11 @@ def _holds(value: object) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided
 
 
-def call_twice(method: Method, case: Case, device: str) -> Call:
+def call_twice(method: Method, case: Case, device: str, tensors: Tensors) -> Call:
     """What a method does on a case, and in a second call on the same model with the batch reversed."""
     if method.missing:
         return Call(method=method.name, refusal=method.missing)
-    problem = build(case, device=device)
+    problem = build(case, device=device, tensors=tensors)
     if refusal := method.refuses(problem):
         return Call(method=method.name, refusal=refusal)
     recorder, before = Recorder(method), observe_globals(device)

@@ -8,12 +8,10 @@ import threading
 from pathlib import Path
 
 import numpy as np
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.bits import Bits
-from jaccheck.gate.environments import WITH_PKG_RESOURCES, Prepared, install_over
+from jaccheck.gate.environments import Prepared
 from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello
 from jaccheck.plain import from_json, to_json
 
@@ -31,14 +29,11 @@ class SideProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str] = queue.Queue()
         self.hello = self._start()
-        if any("pkg_resources" in (missing or "") for missing in self.hello.methods.values()):
-            self.stop()
-            install_over(prepared, WITH_PKG_RESOURCES)
-            self.hello = self._start()
         _prove(prepared, self.hello)
 
     def _start(self) -> Hello:
-        command = [self.prepared.python, "-P", "-W", "ignore", "-m", "jaccheck.gate.worker", str(self._scratch)]
+        names = sorted(self.prepared.side.names)
+        command = [self.prepared.python, "-P", "-W", "ignore", "-m", "jaccheck.gate.worker", str(self._scratch), *names]
         log = self._scratch.with_suffix(".log").open("w")
         self._process = subprocess.Popen(
             command,
@@ -48,6 +43,7 @@ class SideProcess:
             text=True,
             encoding="utf-8",
             env=self.prepared.variables(),
+            start_new_session=True,  # Ctrl-C ends the gate, which ends it then; on its own it would look like a crash
         )
         self._lines = queue.Queue()
         threading.Thread(target=_forward, args=(self._process, self._lines), daemon=True).start()
@@ -112,12 +108,14 @@ def _forward(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
 
 
 def _prove(prepared: Prepared, hello: Hello) -> None:
-    """Raises BrokenEnvironment unless the side imported exactly what it was asked to."""
+    """Raises BrokenEnvironment unless the side imported exactly what it was asked to, and can compute with it."""
+    again = f"remove {' and '.join(map(str, prepared.directories))} to have it built again"
     for part in prepared.side.parts:
         found = hello.versions.get(part.name)
-        allowed = Requirement(part.requirement).specifier if part.requirement else SpecifierSet()
-        if part.requirement and (found is None or not allowed.contains(found, prereleases=True)):
-            raise BrokenEnvironment(f"{prepared.side}: {part.name} is {found or 'not installed'} there")
+        if part.requirement and (found is None or not part.specifier.contains(found, prereleases=True)):
+            raise BrokenEnvironment(f"{prepared.side}: {part.name} is {found or 'not installed'} there; {again}")
         home = hello.files.get(part.name.removesuffix("-for-pytorch"))
-        if home and not Path(home).resolve().is_relative_to(prepared.directory.resolve()):
-            raise BrokenEnvironment(f"{prepared.side}: {part.name} comes from {home}, expected {prepared.directory}")
+        if home and not any(Path(home).resolve().is_relative_to(d.resolve()) for d in prepared.directories):
+            raise BrokenEnvironment(f"{prepared.side}: {part.name} comes from {home}; {again}")
+    if hello.trouble:
+        raise BrokenEnvironment(f"{prepared.side}: torch and numpy do not work together there: {hello.trouble}")

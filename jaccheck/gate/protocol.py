@@ -26,6 +26,8 @@ class Hello:
     packages: dict[str, str]
     """The distribution that a method is about, for those that are about one."""
     devices: tuple[str, ...]
+    trouble: str = ""
+    """Why torch cannot hand a tensor to numpy there: torch before 2.3 needs numpy<2, and does not say so."""
 
 
 @plain_data
@@ -66,6 +68,8 @@ class Call:
     method: str
     refusal: str = ""
     error: str = ""
+    is_fatal: bool = False
+    """Whether it ended the process."""
     digests: tuple[str, ...] = ()
     """Of the bits of the results, of BackPACK's own factor included."""
     entries: int = 0

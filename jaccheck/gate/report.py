@@ -8,6 +8,7 @@ from annotated_types import Ge
 
 from jaccheck.gate.changes import Cell, Change
 from jaccheck.plain import plain_data
+from jaccheck.timings import PairedTiming
 
 Count = Annotated[int, Ge(0)]
 
@@ -43,6 +44,16 @@ class SideRecord:
 
 
 @plain_data
+class Speed:
+    """How a method's time on one shape compares, the candidate's with the base's."""
+
+    method: str
+    device: str
+    shape: str
+    timing: PairedTiming
+
+
+@plain_data
 class Acceptance:
     """A change that is known and wanted: what it must match, and why it is accepted."""
 
@@ -66,6 +77,8 @@ class GateReport:
     """Cases among them that an earlier, interrupted gate had compared."""
     cells: tuple[Cell, ...]
     changes: tuple[Change, ...]
+    speeds: tuple[Speed, ...] = ()
+    """Where speed was asked for."""
     unmatched: tuple[Acceptance, ...] = ()
     """Acceptances that no change needs any more."""
     interrupted: bool = False

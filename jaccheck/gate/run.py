@@ -14,20 +14,18 @@ from filelock import FileLock, Timeout
 
 import jaccheck
 from jaccheck.case import Case
-from jaccheck.case.reductions import shrink
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.files import CaseFile, load_cases, save_cases
-from jaccheck.gate.changes import Change, told
-from jaccheck.gate.costs import memory_changes, speed_changes
+from jaccheck.gate.changes import Change
+from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.journal import Journal
-from jaccheck.gate.ledger import Entry, Ledger, Suspect, Suspicion, suspicions
+from jaccheck.gate.ledger import Entry, Ledger
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.report import GateReport, GateSettings, SideRecord
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.names import unknown
-from jaccheck.plain import to_json
 from jaccheck.profiles import Profile
 from jaccheck.report import Settings
 from jaccheck.runner.plan import shards
@@ -55,16 +53,18 @@ def compare(
 ) -> GateReport:
     """The report on two prepared sides. What is done is kept in `folder`, and not done again for the same question."""
     started = time.perf_counter()
-    home = folder / _question(settings, base, candidate)
+    cases = tuple(stored)
+    home = folder / _question(settings, base, candidate, cases)
     home.mkdir(parents=True, exist_ok=True)
-    ledger, changes, resumed, interrupted = Ledger(), [], 0, False
+    ledger, resumed, interrupted = Ledger(), 0, False
+    steps: list[Step] = []
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
         sides = Pairing(_started(stack, base, home / "base.bin"), _started(stack, candidate, home / "candidate.bin"))
         settings = _completed(settings, sides)
-        jobs = _jobs(settings, profile, home, tuple(stored))
+        jobs = _jobs(settings, profile, home, cases)
         try:
-            with Journal(home / "ledger.jsonl") as journal:
+            with Journal(Entry, home / "ledger.jsonl") as journal:
                 for entry in journal.entries:
                     ledger.add(jobs[entry.number][0], entry)
                 resumed = len(journal.entries)
@@ -74,9 +74,11 @@ def compare(
                     journal.write(entry)
                     ledger.add(case, entry)
                     listener.on_case(case, number + 1, len(jobs), len(ledger.suspects))
-            for change in _changes(ledger, sides, settings, profile):
-                changes.append(change)
-                listener.on_change(change)
+            with Journal(Step, home / "steps.jsonl") as concluded:
+                for step in Conclusions(ledger, sides, settings, profile.shrink_seconds).steps(concluded):
+                    steps.append(step)
+                    for change in step.changes:
+                        listener.on_change(change)
         except KeyboardInterrupt:
             interrupted = True
     return GateReport(
@@ -86,21 +88,15 @@ def compare(
         cases=ledger.cases,
         resumed=resumed,
         cells=ledger.cells(),
-        changes=tuple(sorted(changes, key=lambda change: (not change.kind.is_regression, change.kind, change.method))),
+        changes=tuple(sorted((change for step in steps for change in step.changes), key=_urgency)),
+        speeds=tuple(step.speed for step in steps if step.speed),
         interrupted=interrupted,
         seconds=time.perf_counter() - started,
     )
 
 
-def _changes(ledger: Ledger, sides: Pairing, settings: GateSettings, profile: Profile) -> Iterator[Change]:
-    """Every change: of verdicts on its smallest case, then of memory, then of speed if that is asked for."""
-    for suspicion, suspect in ledger.suspects.items():
-        yield _investigate(suspicion, suspect, sides, profile)
-    for device in settings.devices:
-        yield from memory_changes(sides.base, sides.candidate, settings.methods, device)
-        if settings.fail_slower is not None:
-            margin = settings.fail_slower
-            yield from speed_changes(sides.base, sides.candidate, settings.methods, device, margin)
+def _urgency(change: Change) -> tuple[bool, str, str]:
+    return (not change.kind.is_regression, change.kind, change.method)
 
 
 def _completed(settings: GateSettings, sides: Pairing) -> GateSettings:
@@ -137,9 +133,9 @@ def _alone(home: Path) -> Iterator[None]:
         raise InvalidRequest(f"{home}: another gate compares the same two sides just now; wait for it") from None
 
 
-def _question(settings: GateSettings, base: Prepared, candidate: Prepared) -> str:
-    """Names everything that the answer depends on: the settings, both environments, jaccheck itself."""
-    digest = hashlib.sha256(f"{settings!r} {base.key} {candidate.key}".encode())
+def _question(settings: GateSettings, base: Prepared, candidate: Prepared, stored: tuple[Case, ...]) -> str:
+    """Names everything that the answer depends on: settings, stored cases, both environments, jaccheck itself."""
+    digest = hashlib.sha256(f"{settings!r} {stored!r} {base.key} {candidate.key}".encode())
     for file in sorted(Path(jaccheck.__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
@@ -168,34 +164,6 @@ def _drawn(settings: GateSettings, profile: Profile) -> Iterator[Case]:
     )
     for shard in shards(profile, plan):
         yield from shard.cases()
-
-
-def _investigate(suspicion: Suspicion, suspect: Suspect, sides: Pairing, profile: Profile) -> Change:
-    """The change on the smallest case found, with a script that shows it where a side is wrong."""
-    methods = (suspicion.method,)
-
-    def still_differs(case: Case) -> bool:
-        pairs = sides.compare(case, methods, suspicion.device)
-        return any(suspicion in suspicions(pair, suspicion.device) for pair in pairs)
-
-    case = shrink(suspect.case, still_differs, seconds=profile.shrink_seconds)
-    pair = next(iter(sides.compare(case, methods, suspicion.device)), suspect.pair)
-    if pair.base is None or pair.candidate is None:  # seen before, and not once more
-        pair = suspect.pair
-    assert pair.base is not None
-    assert pair.candidate is not None
-    identity = hashlib.sha256(f"{suspicion} {to_json(case)}".encode()).hexdigest()[:10]
-    return Change(
-        id=identity,
-        kind=suspicion.kind,
-        method=suspicion.method,
-        device=suspicion.device,
-        base=told(suspicion.kind, pair.base, pair.candidate),
-        candidate=told(suspicion.kind, pair.candidate, pair.base),
-        seen=suspect.seen,
-        case=case,
-        script=pair.candidate.script or pair.base.script,
-    )
 
 
 def _record(prepared: Prepared, process: SideProcess) -> SideRecord:

@@ -6,12 +6,15 @@ import shlex
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.specifiers import Specifier, SpecifierSet
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from jaccheck.errors import InvalidRequest
 from jaccheck.plain import plain_data
 
 BACKPACK = "backpack-for-pytorch"
+_WHEEL = "backpack_for_pytorch-1.7.1-py3-none-any.whl"
 
 
 @plain_data
@@ -23,9 +26,22 @@ class Part:
     path: str = ""
 
     @property
-    def specifier(self) -> str:
-        """What its version must satisfy, as in `==1.6.0`; empty for a wheel or a checkout."""
-        return str(Requirement(self.requirement).specifier) if self.requirement else ""
+    def specifier(self) -> SpecifierSet:
+        """What its version must satisfy, as in `==1.6.0`; anything, for a wheel or a checkout."""
+        return Requirement(self.requirement).specifier if self.requirement else SpecifierSet()
+
+    @property
+    def version(self) -> Version | None:
+        """The one version that is asked for, as in `==1.6.0`; None for a range, a wheel or a checkout."""
+        match [*self.specifier]:
+            case [Specifier(operator="==", version=version)] if not version.endswith(".*"):
+                return Version(version)
+            case _:
+                return None
+
+    def at(self, version: Version) -> Part:
+        """The same distribution in this version."""
+        return Part(name=self.name, requirement=f"{self.name}=={version}")
 
     def __str__(self) -> str:
         return self.requirement or self.path
@@ -74,8 +90,12 @@ def _part(word: str) -> Part:
     path = Path(word)
     if word.endswith(".whl"):
         if not path.is_file():
-            raise InvalidRequest(f"{word}: there is no such wheel")
-        return Part(name=canonicalize_name(parse_wheel_filename(path.name)[0]), path=str(path.resolve()))
+            raise InvalidRequest(f"{word!r}: there is no such wheel")
+        try:
+            name = parse_wheel_filename(path.name)[0]
+        except InvalidWheelFilename:
+            raise InvalidRequest(f"{word!r} is no name of a wheel; expected as in {_WHEEL}") from None
+        return Part(name=canonicalize_name(name), path=str(path.resolve()))
     if path.is_dir() and ("/" in word or word in (".", "..")):
         return Part(name=_name_of_checkout(path), path=str(path.resolve()))
     try:

@@ -75,6 +75,20 @@ def coverage_table(report: GateReport) -> Table:
     return table
 
 
+def speed_table(report: GateReport) -> Table:
+    """A row for each method and shape: how the candidate's time compares with the base's."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("method", "device", "shape"):
+        table.add_column(column)
+    for column in ("time, × base", "interval", ""):
+        table.add_column(column, justify="right")
+    for speed in report.speeds:
+        timing = speed.timing
+        interval = f"{timing.low:.2f} to {timing.high:.2f}"
+        table.add_row(speed.method, speed.device, speed.shape, f"{timing.ratio:.2f}", interval, timing.answer)
+    return table
+
+
 def apart(histograms: Iterable[tuple[int, ...]]) -> str:
     """A histogram in words: how many entries are how many ulps apart, those that are not."""
     total = [sum(column) for column in zip(*histograms, strict=True)]
@@ -113,6 +127,8 @@ def print_gate(report: GateReport, console: Console) -> None:
     for change in report.changes:
         print_change(change, (report.base, report.candidate), console)
     console.print(coverage_table(report))
+    if report.speeds:
+        console.print(speed_table(report))
     console.print(side_line("base", report.base), highlight=False, soft_wrap=True)
     console.print(side_line("candidate", report.candidate), highlight=False, soft_wrap=True)
     for acceptance in report.unmatched:

@@ -1,4 +1,4 @@
-"""One side of the gate, in the environment of that side: `python -m jaccheck.gate.worker FILE`.
+"""One side of the gate, in the environment of that side: `python -m jaccheck.gate.worker FILE DISTRIBUTION…`.
 
 Reads one `Ask` a line, answers each with one line, and writes the tensors of judged results to FILE, anew for each
 case. Whatever the libraries print goes to standard error, so that standard output carries nothing but answers. The
@@ -25,23 +25,28 @@ from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Recorder, call_twice, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
+from jaccheck.gate.sides import BACKPACK
 from jaccheck.judgement import judge
+from jaccheck.laws import first_line
 from jaccheck.methods import Method, registered
 from jaccheck.plain import from_json, to_json
+from jaccheck.problem import round_sample
 from jaccheck.scripts import write_script
 from jaccheck.verdict import Outcome
 from jaccheck.witness import Witness
 
-DISTRIBUTIONS = ("backpack-for-pytorch", "torch", "numpy", "jaccheck")
+DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
+"""Whose versions are stated, beside those that the side was asked for."""
 
 
 class Worker:
     """Answers questions about methods, here in this environment."""
 
-    def __init__(self, scratch: BinaryIO, channel: IO[str]) -> None:
+    def __init__(self, scratch: BinaryIO, channel: IO[str], asked: list[str]) -> None:
         self._scratch = scratch
         self._channel = channel
         self._methods = registered()
+        self._distributions = dict.fromkeys((*DISTRIBUTIONS, *asked))
 
     def serve(self, questions: IO[str]) -> None:
         """Says hello, then answers until there are no more questions."""
@@ -58,7 +63,9 @@ class Worker:
     def _answer(self, ask: Ask) -> Answer:
         match ask.task:
             case "call":
-                return Answer(calls=tuple(call_twice(method, ask.case, ask.device) for method in self._asked(ask)))
+                tensors = round_sample(ask.case)
+                calls = (call_twice(method, ask.case, ask.device, tensors) for method in self._asked(ask))
+                return Answer(calls=tuple(calls))
             case "judge":
                 return self._judge(ask)
             case "time":
@@ -69,11 +76,12 @@ class Worker:
     def _hello(self) -> Hello:
         packages = {"jaccheck": jaccheck, "torch": torch, "backpack": sys.modules.get("backpack")}
         return Hello(
-            versions={name: version for name in DISTRIBUTIONS if (version := _version(name))},
+            versions={name: version for name in self._distributions if (version := _version(name))},
             files={name: str(Path(package.__file__ or "").parent) for name, package in packages.items() if package},
             methods={name: method.missing for name, method in self._methods.items()},
             packages={name: method.package for name, method in self._methods.items() if method.package},
             devices=tuple(devices.available()),
+            trouble=_trouble(),
         )
 
     def _asked(self, ask: Ask) -> Iterator[Method]:
@@ -117,8 +125,18 @@ class Worker:
         return place
 
 
+def _trouble() -> str:
+    try:
+        torch.zeros(1).numpy()
+    except RuntimeError as error:
+        return f"{first_line(error)} (numpy {_version('numpy')}); name one that does, as in numpy==1.26.4, in the side"
+    return ""
+
+
 def _version(name: str) -> str | None:
     try:
+        if name == "torch":
+            return str(torch.__version__)
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
@@ -135,4 +153,4 @@ def _own_channel() -> Iterator[IO[str]]:
 
 if __name__ == "__main__":
     with _own_channel() as channel, open(sys.argv[1], "wb") as scratch:
-        Worker(scratch, channel).serve(sys.stdin)
+        Worker(scratch, channel, sys.argv[2:]).serve(sys.stdin)

@@ -25,7 +25,6 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import wilcoxon
 
 from jaccheck.timings import Answer, PairedTiming
 
@@ -122,6 +121,7 @@ def shift_interval(values: list[float], error: float) -> tuple[float, float, flo
 @lru_cache
 def _rejected(n: int, error: float) -> int:
     """How many values of the signed-rank statistic of n numbers, from 0 upwards, Wilcoxon's two-sided test rejects."""
+    from scipy.stats import wilcoxon  # here: importing it takes a second, and most gates time nothing
 
     def p_value(statistic: int) -> float:
         numbers = -np.arange(1.0, n + 1)

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from scipy.stats import quantile_test
 
 from jaccheck.timings import Spread
 
@@ -179,6 +178,8 @@ def still_process(threads: int = 1) -> Iterator[None]:
 def spread(seconds: Sequence[float]) -> Spread:
     """Where these times lie. The interval is the binomial test's, which assumes no distribution of the times."""
     lower, median, upper = np.quantile(seconds, (0.25, 0.5, 0.75))
+    from scipy.stats import quantile_test  # here: importing it takes longer than torch, and many need none
+
     interval = quantile_test(seconds, p=0.5).confidence_interval(CONFIDENCE)
     return Spread(
         samples=len(seconds),

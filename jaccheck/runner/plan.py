@@ -7,7 +7,7 @@ whenever a run is cut short. The cases of a shard depend on nothing but its own 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from jaccheck.case import DTYPES, Case
 from jaccheck.case.case import DType
@@ -50,6 +50,11 @@ def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
                 seed = _seed(f"{settings.seed}/{family}/{dtype}/{number}")
                 yield Shard(family=family, dtype=dtype, round=number, count=profile.cases_per_round, seed=seed)
         number += 1
+
+
+def selected(stored: Iterable[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
+    """Those stored cases that are of these dtypes, and of these families or of none."""
+    return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
 
 
 def expected_cases(profile: Profile, settings: Settings) -> int | None:

@@ -90,13 +90,13 @@ def test_the_journal_keeps_whole_entries_only(tmp_path: Path) -> None:
     """What a kill left half written is cut off; everything before it stays."""
     path = tmp_path / "ledger.jsonl"
     entries = [Entry(number=i, device="cpu", pairs=(Pair(method="m", base=RIGHT, candidate=WRONG),)) for i in range(3)]
-    with Journal(path) as journal:
+    with Journal(Entry, path) as journal:
         for entry in entries:
             journal.write(entry)
     whole = path.read_bytes()
     for cut in (len(whole) - 1, len(whole) // 2, 1, 0):
         path.write_bytes(whole[:cut])
-        with Journal(path) as journal:
+        with Journal(Entry, path) as journal:
             kept = len(journal.entries)
             assert journal.entries == entries[:kept]
             journal.write(entries[kept])

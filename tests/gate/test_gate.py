@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jaccheck_planting import planting
 from jaccheck_testing import Run
 
+from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
+from jaccheck.files import CaseFile, save_cases
 from jaccheck.gate.changes import Kind
 from jaccheck.gate.environments import prepare
 from jaccheck.gate.process import SideProcess
@@ -29,6 +32,8 @@ SELU, SAVE, MSE = planting.SELU, planting.SAVE, planting.MSE
 OLD, NEW = "backpack-for-pytorch==1.7.0", "backpack-for-pytorch==1.7.1"
 
 SMALL = ("--family", "smooth", "--dtype", "float64", "--quiet")
+
+COMMENT = Edit(planting.LINEAR, "class Linear", "# A comment.\nclass Linear")
 
 SEVERAL = (
     Edit(SELU, "        non_pos = le(input0, 0)\n", '        raise NotImplementedError("no SELU")\n'),
@@ -63,8 +68,7 @@ def gate(jaccheck: Run, base: Path, candidate: Path, cache: Path, *options: str)
 
 def test_equal_code_gives_equal_bits(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
     """A comment is no change; all that was compared was compared bit by bit."""
-    comment = Edit(planting.LINEAR, "class Linear", "# A comment.\nclass Linear")
-    report = gate(jaccheck, copy(tmp_path, "base"), copy(tmp_path, "other", comment), cache)
+    report = gate(jaccheck, copy(tmp_path, "base"), copy(tmp_path, "other", COMMENT), cache)
     assert report.is_open
     assert report.changes == ()
     assert {cell.method for cell in report.cells} == {*planting.BATCH_GRAD, *planting.SQRT_GGN}
@@ -73,13 +77,17 @@ def test_equal_code_gives_equal_bits(jaccheck: Run, tmp_path: Path, cache: Path)
 
 
 def test_changes_are_named_for_what_they_are(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
-    """A refusal, a wrong number, something left behind: each by its own name, in its methods; then accepted."""
+    """A refusal, a wrong number, something left behind: each by its own name, in its methods; then accepted.
+
+    The second run asks the same question: it compares and shrinks nothing again.
+    """
     base, spoilt = copy(tmp_path, "base"), copy(tmp_path, "spoilt", *SEVERAL)
-    report = gate(jaccheck, base, spoilt, cache, "--report", "gate.md", "--report", "gate.xml")
-    found = {(change.kind, change.method) for change in report.changes}
-    assert found == {
-        *((kind, method) for kind in (Kind.BROKEN, Kind.NO_LONGER_SUPPORTED) for method in planting.SQRT_GGN),
-        *((Kind.BROKEN, method) for method in planting.BATCH_GRAD),
+    methods = ("--method", "batch_grad_loop", "--method", "sqrt_ggn_sum")
+    report = gate(jaccheck, base, spoilt, cache, *methods, "--report", "gate.md", "--report", "gate.xml")
+    assert {(change.kind, change.method) for change in report.changes} == {
+        (Kind.BROKEN, "batch_grad_loop"),
+        (Kind.BROKEN, "sqrt_ggn_sum"),
+        (Kind.NO_LONGER_SUPPORTED, "sqrt_ggn_sum"),
     }
     messages = {change.method: change.candidate for change in report.changes if change.kind is Kind.BROKEN}
     assert "attribute kept is left behind" in messages["batch_grad_loop"]
@@ -96,10 +104,11 @@ def test_changes_are_named_for_what_they_are(jaccheck: Run, tmp_path: Path, cach
         '[[accept]]\nkind = "no longer supported"\ncontains = "no SELU"\nreason = "SELU is gone"\n'
         '[[accept]]\nkind = "slower"\nreason = "nothing is timed here"\n'
     )
-    report = gate(jaccheck, base, spoilt, cache, "--accept", str(accepted))
-    assert report.is_open
-    assert [acceptance.kind for acceptance in report.unmatched] == ["slower"]
-    assert report.resumed == report.cases
+    again = gate(jaccheck, base, spoilt, cache, *methods, "--accept", str(accepted))
+    assert again.is_open
+    assert [acceptance.kind for acceptance in again.unmatched] == ["slower"]
+    assert again.resumed == again.cases
+    assert [replace(change, accepted="") for change in again.changes] == list(report.changes)
 
 
 def test_a_side_that_dies_is_a_result(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
@@ -124,39 +133,49 @@ def test_a_side_without_the_package_is_a_result(jaccheck: Run, tmp_path: Path, c
 
 
 def test_a_gate_that_is_killed_goes_on(tmp_path: Path, cache: Path) -> None:
-    """SIGKILL at random moments: the next run neither repeats nor loses a case, and ends in the same report."""
+    """SIGKILL at random moments: every whole line of before stays, none comes twice, the report is that of one run."""
     base, spoilt = copy(tmp_path, "base"), copy(tmp_path, "spoilt", *SEVERAL)
-    options = [str(base), str(spoilt), *SMALL, "--method", "sqrt_ggn_sum", "--report", str(tmp_path / "gate.json")]
+    options = [str(base), str(spoilt), *SMALL, "--method", "batch_grad_loop", "--report", str(tmp_path / "gate.json")]
 
     def start(where: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "jaccheck", "gate", *options, "--cache", str(where)]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path)
 
+    def written() -> dict[Path, bytes]:
+        files = [path for name in ("cases.json", "*.jsonl") for path in cache.glob(f"gates/*/{name}")]
+        return {path: path.read_bytes() for path in files}
+
+    started = time.monotonic()
     assert start(tmp_path / "undisturbed").wait() == 1
-    expected = json.loads((tmp_path / "gate.json").read_text())
-    chance = random.Random(0)
-    for _ in range(3):
+    seconds = time.monotonic() - started
+    expected = from_json(GateReport, (tmp_path / "gate.json").read_text(), where="gate.json")
+    chance = random.Random()
+    kept: dict[Path, bytes] = {}
+    for _ in range(4):
         process = start(cache)
-        time.sleep(chance.uniform(0.5, 8))
-        process.send_signal(signal.SIGKILL)
+        time.sleep(chance.uniform(0.1, 0.9) * seconds)
+        process.kill()
         process.wait()
+        found = written()
+        assert all(found[path].startswith(content) for path, content in kept.items())
+        kept = {path: content[: content.rfind(b"\n") + 1] for path, content in found.items()}
     assert start(cache).wait() == 1
-    found = json.loads((tmp_path / "gate.json").read_text())
-    assert found["cases"] == expected["cases"]
-    assert found["cells"] == expected["cells"]
-
+    assert all(found.startswith(kept.get(path, b"")) for path, found in written().items())
+    (ledger,) = cache.glob("gates/*/ledger.jsonl")
+    assert [json.loads(line)["number"] for line in ledger.read_text().splitlines()] == list(range(expected.cases))
+    report = from_json(GateReport, (tmp_path / "gate.json").read_text(), where="gate.json")
+    assert report.cells == expected.cells
     # Shrinking has a time limit, so how small a case gets depends on the machine.
-    def seen(report: dict[str, list[dict[str, object]]]) -> list[tuple[object, ...]]:
-        return [(change["kind"], change["method"], change["seen"]) for change in report["changes"]]
-
-    assert seen(found) == seen(expected)
+    assert [replace(change, id="", case=None, script="") for change in report.changes] == [
+        replace(change, id="", case=None, script="") for change in expected.changes
+    ]
     assert not list((cache / "environments").glob("*.building-*"))
 
 
 def test_a_side_that_is_not_what_it_should_be_is_refused(tmp_path: Path, cache: Path) -> None:
     """An environment whose package has gone would compare the installed version with itself."""
     prepared = prepare(parse_side(str(copy(tmp_path, "base"))), cache, lambda text: None)
-    for file in (prepared.directory / "over").rglob("*"):
+    for file in Path(prepared.path[0]).rglob("*"):
         if file.is_file():
             os.unlink(file)
     with pytest.raises(BrokenEnvironment, match="comes from"):
@@ -172,7 +191,7 @@ def test_a_side_that_is_not_what_it_should_be_is_refused(tmp_path: Path, cache: 
         ((OLD, NEW, "--cases", "absent.json"), "absent.json: cannot be read"),
         ((OLD, NEW, "--family", "sqare"), "did you mean square"),
         ((OLD, NEW, "--report", "gate.pdf"), "use .json, .md or .xml"),
-        (("torch==2.13.0", NEW, "--bisect"), "different distributions"),
+        (("torch==2.13.0", NEW, "--bisect"), "do not differ in the version of one distribution"),
     ],
 )
 def test_misuse_is_one_line(jaccheck: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -191,3 +210,16 @@ def test_a_case_file_from_a_stranger_is_only_read(jaccheck: Run, tmp_path: Path)
     done = jaccheck("gate", OLD, NEW, "--cases", "cases.json")
     assert done.returncode == 2
     assert "cases.json: cases.0" in done.stderr
+
+
+def test_stored_findings_come_first(jaccheck: Run, tmp_path: Path, cache: Path, case: Case) -> None:
+    """What `verify` once found is asked of both sides before anything else; without it the question is another one."""
+    base, other = copy(tmp_path, "base"), copy(tmp_path, "other", COMMENT)
+    stored = tmp_path / "jaccheck-findings" / "one.json"
+    save_cases(CaseFile(cases=(case,)), stored)
+    report = gate(jaccheck, base, other, cache, "--method", "batch_grad_loop")
+    assert report.cells[0].family == case.family
+    stored.unlink()
+    without = gate(jaccheck, base, other, cache, "--method", "batch_grad_loop")
+    assert (without.cases, without.resumed) == (report.cases - 1, 0)
+    assert case.family not in {cell.family for cell in without.cells}

@@ -16,7 +16,13 @@ def test_several_requirements() -> None:
     side = parse_side("Backpack_for.PyTorch==1.7.1 torch==2.15.0")
     assert side.names == {BACKPACK, "torch"}
     assert side.needs_own_interpreter
-    assert [part.specifier for part in side.parts] == ["==1.7.1", "==2.15.0"]
+    assert [str(part.version) for part in side.parts] == ["1.7.1", "2.15.0"]
+
+
+@pytest.mark.parametrize("text", [">=1.6", "==1.6.*", "~=1.6", "", "==1.6,!=1.6.1", "===1.6"])
+def test_a_range_names_no_version(text: str) -> None:
+    """Only one release by its number does."""
+    assert parse_side(f"backpack-for-pytorch{text}").parts[0].version is None
 
 
 def test_a_checkout_and_a_wheel(tmp_path: Path) -> None:
@@ -45,12 +51,25 @@ def test_a_checkout_and_a_wheel(tmp_path: Path) -> None:
         "backpack-for-pytorch==1.7.1 backpack_for_pytorch==1.7.0",
         "'unclosed",
         "absent.whl",
+        "not-a-name-of-a-wheel.whl",
+        "--target=/tmp/owned",
+        "-e .",
+        "-e",
+        "--find-links=http://localhost/ backpack-for-pytorch",
+        "git+https://localhost/backpack.git",
+        "https://localhost/backpack_for_pytorch-1.7.1-py3-none-any.whl",
+        "file:///tmp/backpack_for_pytorch-1.7.1-py3-none-any.whl",
+        "backpack-for-pytorch==1.7.1|sh",
+        "backpack-for-pytorch==1.7.1\x00",
+        'backpack-for-pytorch; python_version<"4"',
         "/",
         "../\n",
     ],
 )
-def test_everything_else_is_refused(text: str) -> None:
+def test_everything_else_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Options, URLs, shell characters, names given twice: one clear line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "not-a-name-of-a-wheel.whl").touch()
     with pytest.raises(InvalidRequest) as error:
         parse_side(text)
     assert "\n" not in str(error.value)
@@ -73,10 +92,11 @@ def test_bisecting_asks_few_releases() -> None:
 @pytest.mark.parametrize(
     ("base", "candidate", "message"),
     [
-        ("torch==2.13.0", "backpack-for-pytorch==1.7.1", "different distributions"),
+        ("torch==2.13.0", "backpack-for-pytorch==1.7.1", "do not differ in the version of one"),
+        ("backpack-for-pytorch==1.6.0 torch==2.13.0", "backpack-for-pytorch==1.7.1 torch==2.14.1", "do not differ in"),
         ("backpack-for-pytorch==1.7.1", "backpack-for-pytorch==1.7.0", "not older"),
-        ("backpack-for-pytorch>=1.6", "backpack-for-pytorch==1.7.0", "no single pinned release"),
-        ("backpack-for-pytorch==1.6.*", "backpack-for-pytorch==1.7.0", "does not name one version"),
+        ("backpack-for-pytorch>=1.6", "backpack-for-pytorch==1.7.0", "do not name one version each"),
+        ("backpack-for-pytorch==1.6.*", "backpack-for-pytorch==1.7.0", "do not name one version each"),
     ],
 )
 def test_only_pinned_releases_of_one_distribution_are_bisected(base: str, candidate: str, message: str) -> None:

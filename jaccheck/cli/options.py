@@ -1,0 +1,56 @@
+"""Options that several commands have, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+FAMILY_NAMES = (
+    "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
+    "no_bias, extremes, kinks, inputs, frozen, nested"
+)
+"""Written out, since importing them takes longer than printing the help; a test holds them equal."""
+
+profile = click.option(
+    "--profile",
+    "profile_name",
+    default="quick",
+    show_default=True,
+    metavar="quick|ci|nightly",
+    help="How much to do: quick, under a minute; ci, some minutes; nightly, an hour or more.",
+)
+methods = click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="Only this method; `package.module:function` for one of your own. Repeatable.",
+)
+devices = click.option(
+    "--device", "devices", multiple=True, metavar="NAME", help="Only this device, as torch names it. Repeatable."
+)
+dtypes = click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    metavar="NAME",
+    help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
+)
+families = click.option(
+    "--family",
+    "families",
+    multiple=True,
+    metavar="NAME",
+    help=f"Only this family of cases: {FAMILY_NAMES}. Repeatable.",
+)
+findings = click.option(
+    "--findings",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("jaccheck-findings"),
+    show_default=True,
+    metavar="DIR",
+    help="Where findings are stored.",
+)
+quiet = click.option("--quiet", is_flag=True, help="Print findings and the last line only.")

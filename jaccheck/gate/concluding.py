@@ -1,0 +1,93 @@
+"""What follows the last case: each change on its smallest case, memory, speed; step by step, none done twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+from jaccheck.case import Case
+from jaccheck.case.reductions import shrink
+from jaccheck.gate.changes import Change, told
+from jaccheck.gate.costs import SHAPES, memory_changes, speed, speed_changes
+from jaccheck.gate.journal import Journal
+from jaccheck.gate.ledger import Ledger, Suspect, Suspicion, suspicions
+from jaccheck.gate.pairing import Pairing
+from jaccheck.gate.report import GateSettings, Speed
+from jaccheck.plain import plain_data, to_json
+
+
+@plain_data
+class Step:
+    """A piece of work by its name, and what it found."""
+
+    name: str
+    changes: tuple[Change, ...] = ()
+    speed: Speed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusions:
+    """The steps that follow from a ledger."""
+
+    ledger: Ledger
+    sides: Pairing
+    settings: GateSettings
+    shrink_seconds: float
+
+    def steps(self, journal: Journal[Step]) -> Iterator[Step]:
+        """Every step, in order; those that an earlier run wrote into the journal are not done again."""
+        done = {step.name: step for step in journal.entries}
+        for name, work in self._work():
+            step = done.get(name)
+            if step is None:
+                step = work(name)
+                journal.write(step)
+            yield step
+
+    def _work(self) -> Iterator[tuple[str, Callable[[str], Step]]]:
+        for suspicion, suspect in self.ledger.suspects.items():
+            yield repr(suspicion), partial(self._verdict, suspicion, suspect)
+        measured = list(product(self.settings.devices, SHAPES, self.settings.methods))
+        for device, shape, method in measured:
+            yield f"memory: {method} on {device}, {shape}", partial(self._memory, device, shape, method)
+        if self.settings.fail_slower is not None:
+            for device, shape, method in measured:
+                work = partial(self._speed, device, shape, method, self.settings.fail_slower)
+                yield f"speed: {method} on {device}, {shape}", work
+
+    def _memory(self, device: str, shape: str, method: str, name: str) -> Step:
+        return Step(name=name, changes=memory_changes(self.sides, shape, method, device))
+
+    def _speed(self, device: str, shape: str, method: str, margin: float, name: str) -> Step:
+        found = speed(self.sides, shape, method, device, margin)
+        return Step(name=name, changes=speed_changes(found) if found else (), speed=found)
+
+    def _verdict(self, suspicion: Suspicion, suspect: Suspect, name: str) -> Step:
+        """The change on the smallest case found, with a script that shows it where a side is wrong."""
+        methods = (suspicion.method,)
+
+        def still_differs(case: Case) -> bool:
+            pairs = self.sides.compare(case, methods, suspicion.device)
+            return any(suspicion in suspicions(pair, suspicion.device) for pair in pairs)
+
+        case = shrink(suspect.case, still_differs, seconds=self.shrink_seconds)
+        pair = next(iter(self.sides.compare(case, methods, suspicion.device)), suspect.pair)
+        if pair.base is None or pair.candidate is None:  # seen before, and not once more
+            pair = suspect.pair
+        assert pair.base is not None
+        assert pair.candidate is not None
+        change = Change(
+            id=hashlib.sha256(f"{suspicion} {to_json(case)}".encode()).hexdigest()[:10],
+            kind=suspicion.kind,
+            method=suspicion.method,
+            device=suspicion.device,
+            base=told(suspicion.kind, pair.base, pair.candidate),
+            candidate=told(suspicion.kind, pair.candidate, pair.base),
+            seen=suspect.seen,
+            case=case,
+            script=pair.candidate.script or pair.base.script,
+        )
+        return Step(name=name, changes=(change,))

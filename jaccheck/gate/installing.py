@@ -1,0 +1,107 @@
+"""What the environments of the gate are filled by: pip or uv, never through a shell."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from jaccheck.errors import BrokenEnvironment
+from jaccheck.gate.sides import BACKPACK, Part
+
+WITH_PKG_RESOURCES = "setuptools<82"
+"""Later ones no longer have `pkg_resources`, which BackPACK before 1.7 imports without requiring it."""
+
+LONGEST_ERROR = 400
+
+
+def lay_over(backpack: Part, directory: Path) -> None:
+    """Puts BackPACK alone into `directory`, with what it imports without requiring it. Raises BrokenEnvironment.
+
+    Nothing that it requires comes along: what it pins would replace torch, or exclude every torch of today.
+    """
+    package = directory / "backpack"
+    if Path(backpack.path or "-").is_dir():
+        # A checkout is taken as it is: building it would need its whole history for a version.
+        try:
+            shutil.copytree(checked_out(backpack), package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        except (OSError, shutil.Error) as error:
+            raise BrokenEnvironment(f"{backpack}: cannot be copied: {error}") from None
+    else:
+        _install_into(directory, str(backpack))
+    if any("pkg_resources" in file.read_text(encoding="utf-8", errors="replace") for file in package.rglob("*.py")):
+        _install_into(directory, WITH_PKG_RESOURCES)
+
+
+def checked_out(backpack: Part) -> Path:
+    """The package in a checkout of BackPACK."""
+    return Path(backpack.path) / "backpack"
+
+
+def make_interpreter(parts: Sequence[Part], directory: Path) -> None:
+    """An environment with these distributions and all that jaccheck and BackPACK need, resolved together."""
+    wanted = [*map(str, parts), *requirements_beside(parts)]
+    uv = shutil.which("uv")
+    python = directory / "bin" / "python"
+    if uv:
+        run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(directory)])
+        run([uv, "pip", "install", "-q", *_find_links(), "--python", str(python), *wanted])
+    else:
+        run([sys.executable, "-m", "venv", str(directory)])
+        run([str(python), "-m", "pip", "install", "-q", *wanted])
+
+
+def requirements_beside(parts: Sequence[Part]) -> list[str]:
+    """What jaccheck and BackPACK require beside `parts`; torch as it is here.
+
+    Without torchvision: BackPACK requires it, uses it in one module of examples, and it pins torch.
+    """
+    asked = {part.name for part in parts} | {BACKPACK, "torch", "torchvision"}
+    texts = [text for name in ("jaccheck", BACKPACK) for text in importlib.metadata.requires(name) or ()]
+    requirements = [r for r in map(Requirement, texts) if not r.marker or r.marker.evaluate({"extra": ""})]
+    found = {str(r) for r in requirements if canonicalize_name(r.name) not in asked}
+    if "torch" not in {part.name for part in parts}:
+        found.add(f"torch=={importlib.metadata.version('torch').partition('+')[0]}")
+    return sorted(found)
+
+
+def releases_of(name: str) -> list[Version]:
+    """Every release of a distribution that pip finds, but for pre-releases. Raises BrokenEnvironment."""
+    said = run([sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name])
+    line = next((line for line in said.splitlines() if line.startswith("Available versions:")), "")
+    return sorted(Version(word) for word in line.partition(":")[2].replace(",", " ").split())
+
+
+def _install_into(directory: Path, requirement: str) -> None:
+    """Installs one distribution without what it requires into a plain directory."""
+    options = ["install", "-q", "--no-deps", "--target", str(directory)]
+    uv = shutil.which("uv")
+    # An environment that uv made has no pip.
+    if importlib.util.find_spec("pip") or not uv:
+        run([sys.executable, "-m", "pip", *options, "--disable-pip-version-check", requirement])
+    else:
+        run([uv, "pip", *options, *_find_links(), "--python", sys.executable, requirement])
+
+
+def _find_links() -> list[str]:
+    """uv does not read pip's variable for directories of wheels."""
+    return [word for link in os.environ.get("PIP_FIND_LINKS", "").split() for word in ("--find-links", link)]
+
+
+def run(command: Sequence[str]) -> str:
+    """What an installer prints. Raises BrokenEnvironment with the last lines of what it says where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        reason = " ".join(" ".join(lines[-3:]).split())[:LONGEST_ERROR] or f"exit code {done.returncode}"
+        raise BrokenEnvironment(f"`{' '.join(command[1:])}` failed: {reason}")
+    return done.stdout
