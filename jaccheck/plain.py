@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import stat
 from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
@@ -73,9 +74,15 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def read_text(path: Path) -> str:
-    """What a file holds. Raises UnreadableFile where it is missing, too large (`MAX_FILE_BYTES`) or no UTF-8."""
+    """What a file holds. Raises UnreadableFile where it is missing, too large (`MAX_FILE_BYTES`) or no UTF-8.
+
+    A device or a pipe has no size and perhaps no end; a link to one may come with somebody else's files.
+    """
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise UnreadableFile(f"{path}: is no file but a device, pipe or socket")
+        size = status.st_size
         if size > MAX_FILE_BYTES:
             raise UnreadableFile(f"{path}: {size} bytes, at most {MAX_FILE_BYTES} are read")
         return path.read_text(encoding="utf-8")

@@ -50,7 +50,7 @@ def checked_out(backpack: Part) -> Path:
 def make_interpreter(parts: Sequence[Part], directory: Path) -> None:
     """An environment with these distributions and all that jaccheck and BackPACK need, resolved together."""
     wanted = [*map(str, parts), *requirements_beside(parts)]
-    uv = shutil.which("uv")
+    uv = _uv()
     python = directory / "bin" / "python"
     if uv:
         run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(directory)])
@@ -84,12 +84,17 @@ def releases_of(name: str) -> list[Version]:
 def _install_into(directory: Path, requirement: str) -> None:
     """Installs one distribution without what it requires into a plain directory."""
     options = ["install", "-q", "--no-deps", "--target", str(directory)]
-    uv = shutil.which("uv")
+    uv = _uv()
     # An environment that uv made has no pip.
     if importlib.util.find_spec("pip") or not uv:
         run([sys.executable, "-m", "pip", *options, "--disable-pip-version-check", requirement])
     else:
         run([uv, "pip", *options, *_find_links(), "--python", sys.executable, requirement])
+
+
+def _uv() -> str | None:
+    """uv, from where commands are found or from beside this interpreter, whose environment may not be activated."""
+    return shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
 
 
 def _find_links() -> list[str]:

@@ -17,7 +17,7 @@ def markdown(report: GateReport) -> str:
         lines += [_row(change) for change in report.changes]
         lines.append("")
     for change in report.changes:
-        if change.script:
+        if change.script and not change.accepted:
             lines += _folded(change, report)
     if report.speeds:
         lines += ["| method | device | shape | time, × base | |", "|---|---|---|---|---|"]

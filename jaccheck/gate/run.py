@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,7 @@ def compare(
     steps: list[Step] = []
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
-        sides = Pairing(_started(stack, base, home / "base.bin"), _started(stack, candidate, home / "candidate.bin"))
+        sides = _started(stack, base, candidate, home)
         settings = _completed(settings, sides)
         jobs = _jobs(settings, profile, home, cases)
         try:
@@ -117,10 +118,13 @@ def _completed(settings: GateSettings, sides: Pairing) -> GateSettings:
     return replace(settings, methods=settings.methods or every, devices=settings.devices or tuple(devices))
 
 
-def _started(stack: ExitStack, side: Prepared, scratch: Path) -> SideProcess:
-    process = SideProcess(side, scratch)
-    stack.callback(process.stop)
-    return process
+def _started(stack: ExitStack, base: Prepared, candidate: Prepared, home: Path) -> Pairing:
+    """Both sides, started at the same time and stopped with the stack."""
+    with ThreadPoolExecutor() as pool:
+        processes = list(pool.map(SideProcess, (base, candidate), (home / "base.bin", home / "candidate.bin")))
+    for process in processes:
+        stack.callback(process.stop)
+    return Pairing(*processes)
 
 
 @contextmanager
@@ -168,10 +172,12 @@ def _drawn(settings: GateSettings, profile: Profile) -> Iterator[Case]:
 
 def _record(prepared: Prepared, process: SideProcess) -> SideRecord:
     hello = process.hello
+    # The metadata that are found are those of the release in the environment around it.
+    checkouts = {part.name: "as checked out" for part in prepared.side.parts if Path(part.path or "-").is_dir()}
     return SideRecord(
         asked=str(prepared.side),
         python=prepared.python,
-        versions=hello.versions,
+        versions={**hello.versions, **checkouts},
         files=hello.files,
         missing={name: reason for name, reason in hello.methods.items() if reason},
         command=prepared.command("script.py"),

@@ -20,12 +20,15 @@ _COUNTS = ("cases", "same", "within", "different", "refused")
 def answer(report: GateReport) -> str:
     """The answer in one sentence, with the numbers that it rests on."""
     regressions = sum(change.matters for change in report.changes)
-    others = len(report.changes) - regressions
+    accepted = sum(bool(change.accepted) for change in report.changes)
+    others = len(report.changes) - regressions - accepted
     verdict = "nothing that matters changed"
     if regressions:
         verdict = f"{regressions} regression{'s' if regressions > 1 else ''}"
     elif not report.cases or report.uncompared:
         verdict = f"nothing was compared of {', '.join(report.uncompared) or 'any method'}"
+    if accepted:
+        verdict += f", {accepted} accepted"
     if others:
         verdict += f", {others} other change{'s' if others > 1 else ''}"
     entries = sum(sum(cell.ulps) for cell in report.cells)
@@ -96,42 +99,47 @@ def apart(histograms: Iterable[tuple[int, ...]]) -> str:
     return ", ".join(found) or ("none" if total and total[0] else "")
 
 
-def print_change(change: Change, report_sides: tuple[SideRecord, SideRecord] | None, console: Console) -> None:
+def print_change(change: Change, report: GateReport, console: Console) -> None:
     """A change in full: what each side does, the smallest case, the script and how to run it on each side."""
 
     def line(text: str, style: str | None = None) -> None:
         console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
 
-    colour = "red" if change.matters else "green" if not change.kind.is_regression else "yellow"
+    colour = "red" if change.matters else "green"
     console.rule(f"{change.kind}: {change.method} on {change.device}", align="left", style=colour)
     if change.base:
         line(f"base       {change.base}")
     line(f"candidate  {change.candidate}", f"bold {colour}")
     line(f"seen in {change.seen} cases" if change.seen != 1 else "seen once")
-    if change.accepted:
-        line(f"accepted: {change.accepted}")
     if change.script and change.case is not None:
         line("\nThe smallest case found:", "bold")
         line(repr(change.case))
         line("\nThis script shows it without jaccheck:", "bold")
         console.print(Syntax(change.script.rstrip(), "python", background_color="default"), soft_wrap=True)
-        if report_sides:
-            line("\nRun it on either side:", "bold")
-            for side in report_sides:
-                line(f"{side.asked}: {side.command}")
+        line("\nRun it on either side:", "bold")
+        for side in (report.base, report.candidate):
+            line(f"{side.asked}: {side.command}")
     line("")
 
 
 def print_gate(report: GateReport, console: Console) -> None:
-    """Every change, coverage, what each side was, the answer."""
+    """Every change, in one line where it is accepted; coverage, what each side was, the answer."""
+
+    def line(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+
     for change in report.changes:
-        print_change(change, (report.base, report.candidate), console)
+        if not change.accepted:
+            print_change(change, report, console)
     console.print(coverage_table(report))
     if report.speeds:
         console.print(speed_table(report))
-    console.print(side_line("base", report.base), highlight=False, soft_wrap=True)
-    console.print(side_line("candidate", report.candidate), highlight=False, soft_wrap=True)
+    for change in report.changes:
+        if change.accepted:
+            line(f"accepted: {change.kind}: {change.method} on {change.device}: {change.candidate}: {change.accepted}")
     for acceptance in report.unmatched:
         text = f"warning: accepted but not there any more: {acceptance.kind}, {acceptance.method}: {acceptance.reason}"
-        console.print(text, style="yellow", highlight=False, markup=False)
-    console.print(answer(report), style="green" if report.is_open else "red", highlight=False, soft_wrap=True)
+        line(text, "yellow")
+    line(side_line("base", report.base))
+    line(side_line("candidate", report.candidate))
+    line(answer(report), "green" if report.is_open else "red")
