@@ -19,6 +19,10 @@ class GateProgress:
         line = f"{done} of {total} cases, {found}; now {case.family}"
         self._live.show(done, total, now_at=case.family, found=found, line=line)
 
+    def on_step(self, name: str, done: int, total: int) -> None:
+        """Shows what is looked into, once all cases are done."""
+        self._live.show(done, total, now_at="after the cases", found=name, line=f"{done} of {total} steps; now {name}")
+
     def on_change(self, change: Change) -> None:
         """Prints one line; the whole of it comes with the report."""
         if not self._live.quiet:

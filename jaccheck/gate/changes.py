@@ -85,11 +85,11 @@ class Cell:
     """The same for BackPACK's own factor, compared entry by entry."""
 
 
-RIGHT, WRONG, REFUSED, ABSENT = "right", "wrong", "refused", "absent"
+RIGHT, WRONG, REFUSED = "right", "wrong", "refused"
 
 
 def state(observation: Observation) -> str:
-    """Whether a method was right, wrong, refused the case, or was not there."""
+    """Whether a method was right, was wrong, or refused the case."""
     match observation.outcome:
         case Outcome.AGREES | Outcome.UNDECIDED:
             return RIGHT
@@ -103,6 +103,8 @@ def state(observation: Observation) -> str:
 
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:
     """The kinds of change between what a method did on the two sides of one case; none where nothing changed."""
+    if candidate.is_absent and not base.is_absent:
+        return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method mends nothing
     was, now = state(base), state(candidate)
     if was == now == WRONG:
         same = (base.outcome, base.laws, base.symptom) == (candidate.outcome, candidate.laws, candidate.symptom)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from typing import Protocol
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import shrink
@@ -28,6 +29,16 @@ class Step:
     speed: Speed | None = None
 
 
+class Listener(Protocol):
+    """Is told how it goes."""
+
+    def on_step(self, name: str, done: int, total: int) -> None:
+        """A step begins."""
+
+    def on_change(self, change: Change) -> None:
+        """A change has been found, on its smallest case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusions:
     """The steps that follow from a ledger."""
@@ -37,19 +48,23 @@ class Conclusions:
     settings: GateSettings
     shrink_seconds: float
 
-    def steps(self, journal: Journal[Step]) -> Iterator[Step]:
+    def steps(self, journal: Journal[Step], listener: Listener) -> Iterator[Step]:
         """Every step, in order; those that an earlier run wrote into the journal are not done again."""
-        done = {step.name: step for step in journal.entries}
-        for name, work in self._work():
-            step = done.get(name)
+        known = {step.name: step for step in journal.entries}
+        work = list(self._work())
+        for number, (name, do) in enumerate(work):
+            step = known.get(name)
             if step is None:
-                step = work(name)
+                listener.on_step(name, number, len(work))
+                step = do(name)
                 journal.write(step)
+            for change in step.changes:
+                listener.on_change(change)
             yield step
 
     def _work(self) -> Iterator[tuple[str, Callable[[str], Step]]]:
         for suspicion, suspect in self.ledger.suspects.items():
-            yield repr(suspicion), partial(self._verdict, suspicion, suspect)
+            yield str(suspicion), partial(self._verdict, suspicion, suspect)
         measured = list(product(self.settings.devices, SHAPES, self.settings.methods))
         for device, shape, method in measured:
             yield f"memory: {method} on {device}, {shape}", partial(self._memory, device, shape, method)

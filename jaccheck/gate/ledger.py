@@ -57,6 +57,9 @@ class Suspicion:
     device: str
     symptom: str
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.method} on {self.device}{f', {self.symptom}' if self.symptom else ''}"
+
 
 @dataclass(slots=True)
 class Suspect:

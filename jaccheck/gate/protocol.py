@@ -87,6 +87,8 @@ class Observation:
     message: str
     symptom: str = ""
     """What tells faults under one law apart."""
+    is_absent: bool = False
+    """Whether the method cannot run there at all, on any case."""
     laws: tuple[str, ...] = ()
     """The laws that were broken."""
     warnings: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ import jaccheck
 from jaccheck.case import Case
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.files import CaseFile, load_cases, save_cases
+from jaccheck.gate import concluding
 from jaccheck.gate.changes import Change
 from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
@@ -32,14 +33,11 @@ from jaccheck.report import Settings
 from jaccheck.runner.plan import shards
 
 
-class Listener(Protocol):
+class Listener(concluding.Listener, Protocol):
     """Is told how a gate goes."""
 
     def on_case(self, case: Case, done: int, total: int, changes: int) -> None:
         """A case has been compared."""
-
-    def on_change(self, change: Change) -> None:
-        """A change has been shrunk to its smallest case."""
 
 
 def compare(
@@ -76,10 +74,9 @@ def compare(
                     ledger.add(case, entry)
                     listener.on_case(case, number + 1, len(jobs), len(ledger.suspects))
             with Journal(Step, home / "steps.jsonl") as concluded:
-                for step in Conclusions(ledger, sides, settings, profile.shrink_seconds).steps(concluded):
-                    steps.append(step)
-                    for change in step.changes:
-                        listener.on_change(change)
+                conclusions = Conclusions(ledger, sides, settings, profile.shrink_seconds)
+                for step in conclusions.steps(concluded, listener):
+                    steps.append(step)  # one by one: an interruption keeps those before it
         except KeyboardInterrupt:
             interrupted = True
     return GateReport(

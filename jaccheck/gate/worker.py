@@ -101,7 +101,7 @@ class Worker:
 
     def _observe(self, method: Method, ask: Ask, witness: Witness) -> Observation:
         if method.missing:
-            return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing)
+            return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing, is_absent=True)
         recorder = Recorder(method)
         verdict = judge(ask.case, replace(method, compute=recorder), device=ask.device, witness=witness)
         breach = verdict.breaches[0] if verdict.breaches else None

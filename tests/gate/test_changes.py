@@ -21,6 +21,7 @@ RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
 WRONG = Observation(method="m", outcome=Outcome.DISAGREES, message="0.3 instead of 0.4", laws=("agreement",))
 CRASH = Observation(method="m", outcome=Outcome.CRASHED, message="ValueError: no", laws=("no exception",))
 REFUSAL = Observation(method="m", outcome=Outcome.CRASHED, message="NotImplementedError: ELU", laws=("no exception",))
+ABSENT = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="does not import", is_absent=True)
 CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an empty batch")
 
 
@@ -37,6 +38,11 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
         (CRASH, CLAIM, (Kind.FIXED,)),
         (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),
         (RIGHT, CLAIM, (Kind.NO_LONGER_SUPPORTED,)),
+        (RIGHT, ABSENT, (Kind.NO_LONGER_SUPPORTED,)),
+        (WRONG, ABSENT, (Kind.NO_LONGER_SUPPORTED,)),
+        (CRASH, ABSENT, (Kind.NO_LONGER_SUPPORTED,)),
+        (ABSENT, ABSENT, ()),
+        (ABSENT, RIGHT, (Kind.NEWLY_SUPPORTED,)),
         (REFUSAL, RIGHT, (Kind.NEWLY_SUPPORTED,)),
         (CLAIM, CLAIM, ()),
         (CLAIM, REFUSAL, (Kind.OTHERWISE_REFUSED,)),
