@@ -17,6 +17,9 @@ class Profile:
     repeat_every: int
     """The laws that call a method again, which doubles the time, are asked for on every so manyth case."""
     shrink_seconds: float
+    sequences: int
+    """How many sequences of calls `jaccheck sequences` runs, and `sequence_steps` how long each is."""
+    sequence_steps: int
 
 
 PROFILES = {
@@ -27,6 +30,8 @@ PROFILES = {
         rounds=1,
         repeat_every=4,
         shrink_seconds=5.0,
+        sequences=100,
+        sequence_steps=30,
     ),
     "ci": Profile(
         name="ci",
@@ -35,6 +40,8 @@ PROFILES = {
         rounds=4,
         repeat_every=2,
         shrink_seconds=15.0,
+        sequences=600,
+        sequence_steps=40,
     ),
     "nightly": Profile(
         name="nightly",
@@ -43,6 +50,8 @@ PROFILES = {
         rounds=100,
         repeat_every=1,
         shrink_seconds=60.0,
+        sequences=20000,
+        sequence_steps=50,
     ),
 }
 

@@ -25,6 +25,7 @@ ORDER = (
     "model_report",
     "timings",
     "bench_report",
+    "known",
     "files",
     "render",
     "sampling",
@@ -45,6 +46,7 @@ ORDER = (
     "selftest",
     "bench",
     "runner",
+    "sequences",
     "conformance",
     "suite",
     "gate",
@@ -95,8 +97,12 @@ def test_each_library_has_its_one_place(path: Path) -> None:
     if "backpack" in libraries:
         assert path == ROOT / "methods" / "backpack.py"
     if "hypothesis" in libraries:
-        # The suite's tests are run by Hypothesis, and its profiles are Hypothesis' settings.
-        suite = (ROOT / "suite" / "items.py", ROOT / "suite" / "settings.py")
+        # The suite's tests are run by Hypothesis, and its profiles are Hypothesis' settings; sequences of calls are a
+        # state machine of Hypothesis, and `run.py` its settings.
+        suite = (
+            *(ROOT / "suite" / name for name in ("items.py", "settings.py")),
+            *(ROOT / "sequences" / name for name in ("machine.py", "run.py")),
+        )
         assert path in (ROOT / "case" / "strategies.py", ROOT / "environment.py", *suite)
 
 

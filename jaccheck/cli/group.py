@@ -16,6 +16,7 @@ def cli() -> None:
     jaccheck check FILE.py:MAKE   a model of your own: which methods are right on it, and which one to use
     jaccheck bench                the methods that are right, timed side by side, beside the floor
     jaccheck gate OLD NEW         two versions of BackPACK or torch on the same cases: did anything change?
+    jaccheck sequences            random sequences of calls on live models: nothing wrong, left over or leaked
     jaccheck replay FILE          a stored finding: is it still there?
 
     Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,

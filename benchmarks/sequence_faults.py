@@ -1,0 +1,187 @@
+"""Six faults in the parts of BackPACK that depend on the order of calls, planted in copies of it, put to `sequences`.
+
+    python benchmarks/sequence_faults.py [--seeds N] [--profile NAME] [NAME…]
+
+Prints after how many sequences each was found, over N seeds (20), and whether the profile's (ci) budget found it every
+time. Each seed is a process of its own, two at a time: a fault may keep something from one sequence to the next. A copy
+without a fault is put to it too, and must not be called wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from planting import Edit, PlantedFault, plant
+
+from jaccheck.profiles import Profile, profile
+
+ROOT, SAVE, LOSS = "__init__.py", "extensions/module_extension.py", "core/derivatives/mseloss.py"
+
+FAULTS = (
+    PlantedFault("control", "control", ()),
+    PlantedFault(
+        "hook_not_removed",
+        "medium",
+        (
+            Edit(
+                ROOT,
+                "    debug = CTX.get_debug()\n    for backpack_extension",
+                "    debug = CTX.get_debug()\n    if CTX.get_retain_graph():\n"
+                "        module.register_forward_pre_hook(lambda *_: None)\n    for backpack_extension",
+            ),
+        ),
+        note="a pass with retain_graph adds one",
+    ),
+    PlantedFault(
+        "stack_not_popped",
+        "medium",
+        (
+            Edit(
+                ROOT,
+                "        CTX.set_active_exts(self.old_CTX)\n",
+                "        if __exc_type is None:\n            CTX.set_active_exts(self.old_CTX)\n",
+            ),
+        ),
+        note="after an exception the extensions stay active",
+    ),
+    PlantedFault(
+        "stale_buffer",
+        "hard",
+        (
+            Edit(
+                ROOT,
+                '            setattr(module, "input{}".format(i), input[i])\n',
+                '            old = getattr(module, "input{}".format(i), None)\n'
+                "            if old is None or old.shape != input[i].shape:\n"
+                '                setattr(module, "input{}".format(i), input[i])\n',
+            ),
+        ),
+        note="an input that is still stored is kept, if the new one has its shape",
+    ),
+    PlantedFault(
+        "cached_shape",
+        "hard",
+        (
+            Edit(
+                LOSS,
+                "            scale /= sqrt(input0.numel())\n",
+                '            self.cached = getattr(self, "cached", input0.numel())\n'
+                "            scale /= sqrt(self.cached)\n",
+            ),
+        ),
+        note="an extension used again, with another batch size",
+    ),
+    PlantedFault(
+        "accumulating_result",
+        "hard",
+        (
+            Edit(
+                SAVE,
+                "        setattr(getattr(module, param_str), extension.savefield, value)",
+                "        from backpack.context import CTX\n\n"
+                "        old = getattr(getattr(module, param_str), extension.savefield, None)\n"
+                "        if old is not None and CTX.get_retain_graph() and old.shape == value.shape:\n"
+                "            value = value + old\n"
+                "        setattr(getattr(module, param_str), extension.savefield, value)",
+            ),
+        ),
+        note="a second pass with retain_graph adds to the result of the first",
+    ),
+    PlantedFault(
+        "leaked_graph",
+        "medium",
+        (
+            Edit(
+                ROOT,
+                '    if hasattr(module, "output"):\n',
+                '    if hasattr(module, "output") and not module.training:\n'
+                "        memory_cleanup.last = module.output\n"
+                '    if hasattr(module, "output"):\n',
+            ),
+        ),
+        note="the last output of a module in evaluation mode is kept for good",
+    ),
+)
+"""By how they show: a hook not removed, a stack not popped, a stale buffer, a cached shape, an accumulating result, a
+leaked graph."""
+
+WORKER = """
+import sys
+from jaccheck.environment import calm_torch
+from jaccheck.sequences.run import ROUND, machine_of, run_round
+from jaccheck.sequences.sequence import Tally
+
+import backpack
+assert backpack.__file__.startswith(sys.argv[1]), backpack.__file__
+seed, examples, steps = map(int, sys.argv[2:])
+tally = Tally()
+machine = machine_of(tally)
+with calm_torch():
+    for start in range(0, examples, ROUND):
+        found = run_round(machine, seed * 2**20 + start // ROUND, min(ROUND, examples - start), steps, shortens=False)
+        if found:
+            print(tally.failed_after, found[0].kind, sep="\\t")
+            break
+"""
+
+
+def sequences_until_found(overlay: Path, seed: int, budget: Profile) -> tuple[int, str] | None:
+    """After how many sequences the copy of backpack in `overlay` was called wrong, and how; None if it was not."""
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        WORKER,
+        str(overlay),
+        *map(str, (seed, budget.sequences, budget.sequence_steps)),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(overlay)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    if not done.stdout:
+        return None
+    after, kind = done.stdout.strip().split("\t")
+    return int(after), kind
+
+
+def main() -> int:
+    """Prints a line for each fault; 1 if one was missed, or the control was called wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--profile", default="ci")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    budget = profile(options.profile)
+    wrong = 0
+    print(
+        f"{'fault':<22} found  median  most  of {budget.sequences} sequences of {budget.sequence_steps} steps",
+        flush=True,
+    )
+    for fault in FAULTS:
+        if options.names and fault.name not in options.names:
+            continue
+        with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(2) as pool:
+            overlay = plant(fault, Path(directory))
+            seeds = range(options.seeds)
+            results = list(pool.map(lambda seed, overlay=overlay: sequences_until_found(overlay, seed, budget), seeds))
+        found = sorted(result[0] for result in results if result)
+        kinds = sorted({result[1] for result in results if result})
+        right = not found if fault.difficulty == "control" else len(found) == options.seeds
+        wrong += not right
+        middle, most = (found[len(found) // 2], found[-1]) if found else ("-", "-")
+        print(
+            f"{fault.name:<22} {len(found):>2}/{options.seeds:<2} {middle:>7} {most:>5}  {', '.join(kinds)}", flush=True
+        )
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

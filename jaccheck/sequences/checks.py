@@ -1,0 +1,134 @@
+"""Whether everything in a session is as it must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from jaccheck.laws import observe_globals
+from jaccheck.sequences.broken import GlobalState, Leftover, WrongValue
+from jaccheck.sequences.sequence import Sequence
+from jaccheck.sequences.state import Net, Result
+
+HOOKS = ("_forward_hooks", "_backward_hooks")
+"""BackPACK leaves one of each on every module, by design."""
+
+STORED = frozenset(("input0", "output"))
+FLAG = "_backpack_extend"
+
+
+def is_equal(found: Any, result: Result) -> bool:
+    """Whether a tensor is there and has the numbers of a result, which must be known."""
+    if result.values is None or not isinstance(found, torch.Tensor):
+        return False
+    if str(found.dtype) != f"torch.{result.dtype}" or tuple(found.shape) != result.values.shape:
+        return False
+    return bool(np.array_equal(found.detach().numpy(), result.values))
+
+
+def differs(found: Any, result: Result) -> bool:
+    """Whether a tensor is missing, or has other numbers than the result, where these are known."""
+    return not isinstance(found, torch.Tensor) or (result.values is not None and not is_equal(found, result))
+
+
+def check_all(sequence: Sequence) -> None:
+    """Raises Broken where anything in the session is not as it must be."""
+    check_globals(sequence)
+    for net in sequence.nets:
+        check_parameters(sequence, net)
+        check_modules(sequence, net)
+    for kept in sequence.kept:
+        found = sequence.session[kept.name]
+        if differs(found, kept.result):
+            raise WrongValue(
+                f"the earlier result {kept.name} is now {found.tolist()}", *kept.result.assertion(kept.name)
+            )
+
+
+def check_globals(sequence: Sequence) -> None:
+    """BackPACK's own global state, and torch's."""
+    CTX, disable = sequence.session["CTX"], sequence.session["disable"]
+    expected = [each.quantity.extension for each in sequence.active()]
+    found = [type(each).__name__ for each in CTX.active_exts]
+    if found != expected:
+        raise GlobalState(
+            f"active extensions are {found}, expected {expected}",
+            f"assert [type(each).__name__ for each in CTX.active_exts] == {expected}, CTX.active_exts",
+        )
+    if CTX.retain_graph != sequence.retains():
+        raise GlobalState("CTX.retain_graph is wrong", f"assert CTX.retain_graph is {sequence.retains()}")
+    if CTX.debug or CTX.extension_hook.__name__ != "no_op":
+        raise GlobalState(
+            "CTX.debug or CTX.extension_hook is left behind", 'assert CTX.extension_hook.__name__ == "no_op"'
+        )
+    if disable.store_io != sequence.stores():
+        raise GlobalState("disable.store_io is wrong", f"assert disable.store_io is {sequence.stores()}")
+    now = observe_globals("cpu")
+    for name, was in sequence.globals.items():
+        if now[name] != was:
+            raise GlobalState(f"torch's {name} changed", f'raise AssertionError("the {name} changed")')
+
+
+def check_parameters(sequence: Sequence, net: Net) -> None:
+    """Numbers, gradients and results of each parameter."""
+    live = dict(sequence.session[net.name].named_parameters())
+    for name, values in net.values.items():
+        source, p = net.parameter(name), live[name]
+        _compare(sequence, source, p, Result(values, net.dtype))
+        if p.requires_grad != (name in net.trainable):
+            raise Leftover(f"{source}.requires_grad changed", f"assert {source}.requires_grad is {not p.requires_grad}")
+        gradient = net.gradients[name]
+        if gradient is None and p.grad is not None:
+            raise Leftover(f"{source}.grad is left behind", f"assert {source}.grad is None")
+        if isinstance(gradient, Result):
+            _compare(sequence, f"{source}.grad", p.grad, gradient)
+        attributes = vars(p)
+        for (owner, field), result in net.results.items():
+            if owner == name and isinstance(result, Result):
+                _compare(sequence, f"{source}.{field}", attributes.get(field), result)
+        for field in attributes:
+            if (name, field) not in net.results:
+                raise Leftover(f"{source}.{field} is left behind", f'assert not hasattr({source}, "{field}")')
+        if p._backward_hooks:
+            raise Leftover(f"{source} has a hook", f"assert not {source}._backward_hooks")
+
+
+def _compare(sequence: Sequence, source: str, found: Any, result: Result) -> None:
+    sequence.tally.compared += 1
+    sequence.tally.undecided += result.values is None
+    if not isinstance(found, torch.Tensor):
+        owner, _, field = source.rpartition(".")
+        raise Leftover(f"{source} is missing", f'assert getattr({owner}, "{field}", None) is not None')
+    if differs(found, result):
+        assert result.values is not None
+        raise WrongValue(
+            f"{source} is {found.tolist()} ({found.dtype}), expected {result.values.tolist()} ({result.dtype})",
+            *result.assertion(source),
+        )
+
+
+def check_modules(sequence: Sequence, net: Net) -> None:
+    """Attributes and hooks of each module, and its mode."""
+    for index, module in enumerate(sequence.session[net.name]):
+        source = net.path_of(index)
+        attributes = vars(module)
+        expected = net.attributes[index] | ({FLAG} if net.is_extended else set())
+        stored = net.stored[index]
+        required = expected | (STORED if None not in stored else set())
+        allowed = expected | (STORED if stored != {None} else set())
+        for name in required - attributes.keys():
+            raise Leftover(f"{source}.{name} is gone", f'assert hasattr({source}, "{name}")')
+        for name in attributes.keys() - allowed:
+            raise Leftover(f"{source}.{name} is left behind", f'assert "{name}" not in vars({source})')
+        for name in attributes:
+            if name.endswith("_hooks"):
+                count = int(net.is_extended and name in HOOKS)
+                if len(attributes[name]) != count:
+                    raise Leftover(
+                        f"{source}.{name} has {len(attributes[name])} entries, expected {count}",
+                        f"assert len({source}.{name}) == {count}",
+                    )
+        if module.training != net.is_training:
+            raise Leftover(f"{source}.training changed", f"assert {source}.training is {net.is_training}")

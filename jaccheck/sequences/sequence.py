@@ -1,0 +1,90 @@
+"""`Sequence`: a session and what must be true of everything in it; the other modules act on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from jaccheck.laws import observe_globals
+from jaccheck.laws.globals import Globals
+from jaccheck.sequences.broken import Broken
+from jaccheck.sequences.session import Session
+from jaccheck.sequences.state import Context, Extension, Graph, Loss, Net, Result
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done: steps by name, comparisons, and of each known fault how often it was met and how often wrong."""
+
+    examples: int = 0
+    failed_after: int | None = None
+    """How many sequences there were when one failed for the first time, and what failed."""
+    first: Broken | None = None
+    steps: Counter[str] = field(default_factory=Counter)
+    compared: int = 0
+    undecided: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+
+    def meet(self, fault: str, *, is_wrong: bool) -> None:
+        """Enters that the condition of a known fault was met, and whether it showed."""
+        self.met[fault] += 1
+        self.wrong[fault] += is_wrong
+
+
+@dataclass(slots=True)
+class Kept:
+    """An earlier result in a variable of its own, which no later call may touch."""
+
+    name: str
+    result: Result
+
+
+class Sequence:
+    """Live networks, graphs, losses, extensions and open contexts, with the lines that made them."""
+
+    def __init__(self, extensions: tuple[str, ...], tally: Tally) -> None:
+        self.session = Session(extensions)
+        self.available = extensions
+        self.tally = tally
+        self.nets: list[Net] = []
+        self.graphs: list[Graph] = []
+        self.losses: list[Loss] = []
+        self.extensions: list[Extension] = []
+        self.contexts: list[Context] = []
+        self.kept: list[Kept] = []
+        self.globals: Globals = observe_globals("cpu")
+        self._numbers: Iterator[int] = iter(range(1, 10_000))
+
+    def number(self) -> int:
+        """A number that no variable has yet."""
+        return next(self._numbers)
+
+    def graphs_of(self, net: Net) -> list[Graph]:
+        """The live graphs of a network."""
+        return [graph for graph in self.graphs if graph.net is net]
+
+    def active(self) -> tuple[Extension, ...]:
+        """The extensions of the innermost open context of BackPACK."""
+        open_ones = [context for context in self.contexts if not context.is_disable]
+        return open_ones[-1].extensions if open_ones else ()
+
+    def retains(self) -> bool:
+        """Whether the innermost open context of BackPACK retains what is stored."""
+        open_ones = [context for context in self.contexts if not context.is_disable]
+        return bool(open_ones) and open_ones[-1].retains
+
+    def stores(self) -> bool:
+        """Whether a forward pass with gradients stores inputs and outputs."""
+        return not any(context.is_disable for context in self.contexts)
+
+    def delete_graph(self, graph: Graph) -> None:
+        """Forgets a graph and its variables."""
+        self.session.run(f"del {graph.variable}, X{graph.number}")
+        self.graphs.remove(graph)
+
+    def explain(self, broken: Broken) -> None:
+        """Gives it the whole script, which ends in what shows it."""
+        broken.script = self.session.script(*broken.ending)

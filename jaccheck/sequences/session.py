@@ -1,0 +1,92 @@
+"""`Session`: runs lines of Python and keeps them, so that what was run is the script that shows it.
+
+It needs only torch and backpack. This is the second place, beside `methods/backpack.py`, where backpack is imported:
+as a user's script would, by the first lines of the session.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from textwrap import indent
+from typing import Any
+
+from jaccheck.sequences.truth import QUANTITIES
+
+IMPORTS = {
+    "copy": "import copy",
+    "gc": "import gc",
+    "pickle": "import pickle",
+    "threading": "import threading",
+    "weakref": "import weakref",
+    "suppress": "from contextlib import suppress",
+    "SimpleNamespace": "from types import SimpleNamespace",
+    "torch": "import torch",
+    "nn": "from torch import nn",
+    "backpack": "from backpack import backpack",
+    "disable": "from backpack import disable",
+    "extend": "from backpack import extend",
+    "memory_cleanup": "from backpack import memory_cleanup",
+    "CTX": "from backpack.context import CTX",
+}
+"""By the name that it binds, every import that a line may rely on."""
+
+
+def available_extensions() -> tuple[str, ...]:
+    """The extensions that the installed BackPACK has."""
+    names: dict[str, Any] = {}
+    exec("import backpack.extensions", names)
+    return tuple(each.extension for each in QUANTITIES if hasattr(names["backpack"].extensions, each.extension))
+
+
+class Session:
+    """The variables of a script that is being written while it runs, and its lines so far."""
+
+    def __init__(self, extensions: tuple[str, ...]) -> None:
+        self.imports = {**IMPORTS, **{name: f"from backpack.extensions import {name}" for name in extensions}}
+        self.names: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.definitions: dict[str, str] = {}
+        exec("\n".join(self.imports.values()), self.names)
+
+    def run(self, *lines: str) -> None:
+        """Runs lines, which then stand in the script."""
+        text = "\n".join(lines)
+        self.lines.append(text)
+        exec(text, self.names)
+
+    def attempt(self, *lines: str) -> str:
+        """Runs lines that may raise; empty, or the exception in one line. The script then goes on after it."""
+        try:
+            self.run(*lines)
+        except Exception as error:  # what BackPACK may refuse is judged by the caller
+            kind = type(error).__name__
+            self.lines[-1] = f"with suppress({kind}):\n" + indent(self.lines[-1], "    ")
+            return f"{kind}: {error}".split("\n")[0]
+        return ""
+
+    def define(self, function: Callable[..., Any], imports: list[str], body: str) -> None:
+        """Makes a function known by its name; the script gets its source, with what it imports."""
+        self.names[function.__name__] = function
+        self.definitions[function.__name__] = body + "\n"
+        for line in imports:
+            name = line.split()[-1]
+            self.imports.setdefault(name, line)
+
+    def __getitem__(self, expression: str) -> Any:
+        return eval(expression, self.names)
+
+    def script(self, *ending: str) -> str:
+        """All lines that were run, with the imports they need, and an ending."""
+        body = "\n".join((*self.definitions.values(), *self.lines, *ending))
+        words = set(re.findall(r"\w+", body))
+        return "\n".join((*merged([line for name, line in self.imports.items() if name in words]), "", body)) + "\n"
+
+
+def merged(imports: list[str]) -> list[str]:
+    """Imports from one module in one line."""
+    names: dict[str, list[str]] = {}
+    for line in imports:
+        start, _, name = line.partition(" import ")
+        names.setdefault(start, []).append(name)
+    return [f"{start} import {', '.join(sorted(found))}" if found != [""] else start for start, found in names.items()]

@@ -1,0 +1,162 @@
+"""What must be true of the live things of a session: networks, graphs, losses, extensions, contexts.
+
+`stored` says for which forward pass a module holds its input and output. BackPACK keeps one pair for each module: the
+next forward pass with gradients overwrites it, a backward pass through the module deletes it unless BackPACK's own
+`retain_graph` is set. All of BackPACK's documented ways with sequences follow from this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.sequences.shape import Shape, literal
+from jaccheck.sequences.truth import Quantity, Truth
+
+
+class Unknown(Enum):
+    """The one value of what cannot be foretold, as after an exception in the middle of a backward pass."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+Stored = frozenset[int | None]
+"""The numbers of the graphs that may be stored, None for nothing: one of them where it is known which."""
+
+NOTHING: Stored = frozenset((None,))
+FOREIGN = -1
+"""The number of a forward pass that was not the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Numbers that must be there, in a dtype; `values` is None where they could be rounded and are not compared."""
+
+    values: Array | None
+    dtype: str
+
+    def assertion(self, source: str) -> tuple[str, ...]:
+        """Lines of a script that hold if what stands in `source` has these numbers."""
+        if self.values is None:
+            return (f"assert {source} is not None",)
+        return (
+            f"found = {source}",
+            f"expected = torch.tensor({literal(self.values)}, dtype=torch.{self.dtype})",
+            "assert found.dtype == expected.dtype and torch.equal(found, expected), found",
+        )
+
+
+@dataclass(slots=True)
+class Net:
+    """A network in the variable `name`, and everything that must be true of it."""
+
+    name: str
+    shape: Shape
+    values: dict[str, Array]
+    dtype: str
+    is_extended: bool = False
+    is_training: bool = True
+    trainable: set[str] = field(default_factory=set)
+    gradients: dict[str, Result | Unknown | None] = field(default_factory=dict)
+    results: dict[tuple[str, str], Result | Unknown] = field(default_factory=dict)
+    stored: list[Stored] = field(default_factory=list)
+    attributes: list[frozenset[str]] = field(default_factory=list)
+    """Of each module, before BackPACK saw it."""
+
+    def parameter(self, name: str) -> str:
+        """A parameter as a script writes it."""
+        module, _, own = name.partition(".")
+        return f"{self.name}[{module}].{own}"
+
+    def path_of(self, module: int) -> str:
+        """A module as a script writes it."""
+        return f"{self.name}[{module}]"
+
+    def forget_stored(self) -> None:
+        """After something whose effect on what is stored cannot be foretold."""
+        self.stored = [each | {FOREIGN, None} for each in self.stored]
+
+
+@dataclass(slots=True)
+class Loss:
+    """A loss module in the variable `name`; extended, and perhaps used again and again."""
+
+    name: str
+    stored: Stored = NOTHING
+
+
+@dataclass(slots=True)
+class Extension:
+    """An extension object in the variable `name`, or written where it is used if it has none.
+
+    `is_dirty` says that an earlier pass left quantities in it, as one that did not reach every module.
+    """
+
+    quantity: Quantity
+    name: str = ""
+    is_dirty: bool = False
+
+    @property
+    def source(self) -> str:
+        """The extension as a script writes it."""
+        return self.name or f"{self.quantity.extension}()"
+
+
+@dataclass(slots=True)
+class Context:
+    """A context that is open: one of `backpack` with extensions, or one of `disable`."""
+
+    name: str
+    extensions: tuple[Extension, ...] = ()
+    retains: bool = False
+    is_disable: bool = False
+
+
+@dataclass
+class Graph:
+    """One forward pass with gradients, and the loss on top of it, in variables of the same number."""
+
+    number: int
+    net: Net
+    X: Array
+    y: Array | None
+    v: Array | None
+    loss: Loss | None
+    trainable: frozenset[str]
+    input_requires_grad: bool
+    is_hooked: bool
+    values: dict[str, Array]
+    dtype: str
+    is_freed: bool = False
+    is_touched: bool = False
+    """Parameters were written to since, which torch notices."""
+
+    @property
+    def variable(self) -> str:
+        """The variable that holds the loss."""
+        return f"loss{self.number}"
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What every derivative must be."""
+        return Truth(self.net.shape, self.values, self.X, self.dtype, y=self.y, v=self.v)
+
+    def reached(self, wanted: frozenset[str], *, wants_input: bool) -> list[int]:
+        """The modules whose backward hook runs in a pass towards the wanted parameters.
+
+        torch runs the hook of a module when the derivative by its input is there; where the input needs none, as soon
+        as that by its output is. So a pass to the parameters of one module alone does not run that module's own hook.
+        """
+        found, needs = [], self.input_requires_grad
+        for module in range(self.net.shape.modules):
+            own = {name for name in self.trainable if int(name.partition(".")[0]) == module}
+            below = {name for name in wanted if int(name.partition(".")[0]) < module}
+            from_below = bool(below) or (wants_input and self.input_requires_grad)
+            if from_below if needs else own & wanted:
+                found.append(module)
+            needs = needs or bool(own)
+        return found
