@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from jaccheck.case import Case
-from jaccheck.gate.protocol import Call
+from jaccheck.gate.protocol import Ask, Call
 from jaccheck.laws import first_line, observe, observe_globals, restore_globals
 from jaccheck.laws.state import all_changes
 from jaccheck.measurement.memory import peak_bytes
@@ -62,23 +62,25 @@ def _holds(value: object) -> bool:
     return isinstance(value, Tensor) and value.layout == torch.strided
 
 
-def call_twice(method: Method, case: Case, device: str, tensors: Tensors) -> Call:
-    """What a method does on a case, and in a second call on the same model with the batch reversed."""
+def called(method: Method, ask: Ask, tensors: Tensors) -> Call:
+    """What a method does on a case, and in a second call if that is asked for."""
     if method.missing:
         return Call(method=method.name, refusal=method.missing)
-    problem = build(case, device=device, tensors=tensors)
+    problem = build(ask.case, device=ask.device, tensors=tensors)
     if refusal := method.refuses(problem):
         return Call(method=method.name, refusal=refusal)
-    recorder, before = Recorder(method), observe_globals(device)
+    recorder, before = Recorder(method), observe_globals(ask.device)
+    again: dict[str, Tensor] = {}
+    error = ""
     try:
         recorder(problem)
-        reversed_batch = Problem(problem.model, problem.X.detach().flip(0), problem.C)
-        again = tensors_of(method.compute(reversed_batch), problem)
-        error = ""
+        if ask.is_called_again:
+            reversed_batch = Problem(problem.model, problem.X.detach().flip(0), problem.C)
+            again = tensors_of(method.compute(reversed_batch), problem)
     except (Exception, SystemExit) as raised:
-        again, error = {}, f"{type(raised).__name__}: {first_line(raised)}"
+        error = f"{type(raised).__name__}: {first_line(raised)}"
     finally:
-        restore_globals(before, observe_globals(device))
+        restore_globals(before, observe_globals(ask.device))
     factors = sum(tensor.numel() for name, tensor in recorder.tensors.items() if name.startswith(FACTOR))
     return Call(
         method=method.name,

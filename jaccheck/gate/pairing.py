@@ -24,9 +24,11 @@ class Pairing:
         """The base, then the candidate."""
         return iter((self.base, self.candidate))
 
-    def compare(self, case: Case, methods: tuple[str, ...], device: str) -> tuple[Pair, ...]:
+    def compare(
+        self, case: Case, methods: tuple[str, ...], device: str, *, is_called_again: bool = True
+    ) -> tuple[Pair, ...]:
         """What each method did on a case on both sides: called, and judged only where that is not the same."""
-        ask = Ask(case=case, methods=methods, device=device)
+        ask = Ask(case=case, methods=methods, device=device, is_called_again=is_called_again)
         base, candidate = self._both(ask, ([], []))
         calls = {call.method: call for call in base.calls if call in candidate.calls}
         judged = tuple(name for name in methods if name not in calls)

@@ -38,7 +38,9 @@ class Ask:
     methods: tuple[str, ...]
     device: str = "cpu"
     task: Task = "call"
-    """Call each method twice; or judge it by every law, and write down its results; or time or weigh one call."""
+    """Call each method; or judge it by every law, and write down its results; or time or weigh one call."""
+    is_called_again: bool = True
+    """Whether a method that is called is called again, on the same model with the batch reversed."""
 
 
 @plain_data
@@ -63,7 +65,7 @@ class Array:
 
 @plain_data
 class Call:
-    """What one method did in two calls on one model, unjudged: where it is the same on both sides, nothing changed."""
+    """What one method did in a call, unjudged, or in two on one model: the same on both sides means nothing changed."""
 
     method: str
     refusal: str = ""

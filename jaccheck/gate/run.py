@@ -68,7 +68,8 @@ def compare(
                     ledger.add(jobs[entry.number][0], entry)
                 resumed = len(journal.entries)
                 for number, (case, device) in enumerate(jobs[resumed:], start=resumed):
-                    pairs = sides.compare(case, settings.methods, device)
+                    again = number // len(settings.devices) % profile.repeat_every == 0
+                    pairs = sides.compare(case, settings.methods, device, is_called_again=again)
                     entry = Entry(number=number, device=device, pairs=pairs)
                     journal.write(entry)
                     ledger.add(case, entry)

@@ -23,7 +23,7 @@ import jaccheck
 from jaccheck import devices
 from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
-from jaccheck.gate.observing import Recorder, call_twice, timed, weighed
+from jaccheck.gate.observing import Recorder, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.judgement import judge
@@ -64,7 +64,7 @@ class Worker:
         match ask.task:
             case "call":
                 tensors = round_sample(ask.case)
-                calls = (call_twice(method, ask.case, ask.device, tensors) for method in self._asked(ask))
+                calls = (called(method, ask, tensors) for method in self._asked(ask))
                 return Answer(calls=tuple(calls))
             case "judge":
                 return self._judge(ask)
