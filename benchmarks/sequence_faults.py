@@ -3,8 +3,8 @@
     python benchmarks/sequence_faults.py [--seeds N] [--profile NAME] [NAME…]
 
 Prints after how many sequences each was found, over N seeds (20), and whether the profile's (ci) budget found it every
-time. Each seed is a process of its own, two at a time: a fault may keep something from one sequence to the next. A copy
-without a fault is put to it too, and must not be called wrong.
+time. Each seed is a process of its own, forked, two at a time: a fault may keep something from one sequence to the
+next. A copy without a fault is put to the whole budget once, and must not be called wrong.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from planting import Edit, PlantedFault, plant
@@ -112,49 +111,59 @@ FAULTS = (
 leaked graph."""
 
 WORKER = """
+import multiprocessing
 import sys
+
+import torch
+
 from jaccheck.environment import calm_torch
 from jaccheck.sequences.run import ROUND, machine_of, run_round
 from jaccheck.sequences.sequence import Tally
 
 import backpack
 assert backpack.__file__.startswith(sys.argv[1]), backpack.__file__
-seed, examples, steps = map(int, sys.argv[2:])
-tally = Tally()
-machine = machine_of(tally)
-with calm_torch():
-    for start in range(0, examples, ROUND):
-        found = run_round(machine, seed * 2**20 + start // ROUND, min(ROUND, examples - start), steps, shortens=False)
-        if found:
-            print(tally.failed_after, found[0].kind, sep="\\t")
-            break
+seeds, examples, steps = map(int, sys.argv[2:])
+
+def sequences_until_found(seed):
+    tally = Tally()
+    machine = machine_of(tally)
+    with calm_torch():
+        for start in range(0, examples, ROUND):
+            size = min(ROUND, examples - start)
+            found = run_round(machine, seed * 2**20 + start // ROUND, size, steps, shortens=False)
+            if found:
+                return seed, tally.failed_after, found[0].kind
+    return seed, None, ""
+
+torch.set_num_threads(1)
+with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+    for result in pool.imap_unordered(sequences_until_found, range(seeds)):
+        print(*result, sep="\\t", flush=True)
 """
 
 
-def sequences_until_found(overlay: Path, seed: int, budget: Profile) -> tuple[int, str] | None:
-    """After how many sequences the copy of backpack in `overlay` was called wrong, and how; None if it was not."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-c",
-        WORKER,
-        str(overlay),
-        *map(str, (seed, budget.sequences, budget.sequence_steps)),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(overlay)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+def sequences_until_found(overlay: Path, seeds: int, budget: Profile) -> list[tuple[int | None, str]]:
+    """For each seed after how many sequences the backpack in `overlay` was called wrong, or None, and how."""
+    path = os.pathsep.join(filter(None, (str(overlay), os.environ.get("PYTHONPATH"))))
+    amount = map(str, (seeds, budget.sequences, budget.sequence_steps))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WORKER, str(overlay), *amount],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    if not done.stdout:
-        return None
-    after, kind = done.stdout.strip().split("\t")
-    return int(after), kind
+    found = []
+    for line in done.stdout.splitlines():
+        _, after, kind = line.split("\t")
+        found.append((None if after == "None" else int(after), kind))
+    return found
 
 
 def main() -> int:
     """Prints a line for each fault; 1 if one was missed, or the control was called wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--profile", default="ci")
     parser.add_argument("names", nargs="*")
@@ -162,24 +171,20 @@ def main() -> int:
     budget = profile(options.profile)
     wrong = 0
     print(
-        f"{'fault':<22} found  median  most  of {budget.sequences} sequences of {budget.sequence_steps} steps",
+        f"of {budget.sequences} sequences of {budget.sequence_steps} steps\nfault                  found  median  most",
         flush=True,
     )
     for fault in FAULTS:
         if options.names and fault.name not in options.names:
             continue
-        with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(2) as pool:
-            overlay = plant(fault, Path(directory))
-            seeds = range(options.seeds)
-            results = list(pool.map(lambda seed, overlay=overlay: sequences_until_found(overlay, seed, budget), seeds))
-        found = sorted(result[0] for result in results if result)
-        kinds = sorted({result[1] for result in results if result})
-        right = not found if fault.difficulty == "control" else len(found) == options.seeds
-        wrong += not right
+        seeds = 1 if fault.difficulty == "control" else options.seeds
+        with tempfile.TemporaryDirectory() as directory:
+            results = sequences_until_found(plant(fault, Path(directory)), seeds, budget)
+        found = sorted(after for after, _ in results if after is not None)
+        kinds = sorted({kind for _, kind in results if kind})
+        wrong += len(found) != (0 if fault.difficulty == "control" else seeds)
         middle, most = (found[len(found) // 2], found[-1]) if found else ("-", "-")
-        print(
-            f"{fault.name:<22} {len(found):>2}/{options.seeds:<2} {middle:>7} {most:>5}  {', '.join(kinds)}", flush=True
-        )
+        print(f"{fault.name:<22} {len(found):>2}/{seeds:<2} {middle:>7} {most:>5}  {', '.join(kinds)}", flush=True)
     return int(wrong > 0)
 
 

@@ -46,3 +46,9 @@ class Leak(Broken):
     """Something that nobody refers to any more is not freed."""
 
     kind = "leak"
+
+
+class Growth(Broken):
+    """Each of many calls leaves something behind."""
+
+    kind = "growth"

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.known.sequences import SEQUENCE_FAULTS
 from jaccheck.sequences.broken import Broken
+from jaccheck.sequences.growth import check_growth
 from jaccheck.sequences.machine import SequenceMachine
 from jaccheck.sequences.others import exact_methods
 from jaccheck.sequences.report import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
@@ -24,7 +25,10 @@ ROUND = 50
 
 
 def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda tally: None) -> SequenceReport:
-    """The report of a run, which ends with the first round that finds something; Ctrl-C ends it early."""
+    """The report of a run, which ends with the first round that finds something; Ctrl-C ends it early.
+
+    In the end the law of growth is put to it, once.
+    """
     started = time.perf_counter()
     tally, interrupted = Tally(), False
     findings: tuple[SequenceFinding, ...] = ()
@@ -38,6 +42,8 @@ def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda 
                 on_round(tally)
                 if findings:
                     break
+            else:
+                findings = grown()
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -56,6 +62,15 @@ def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda 
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
     )
+
+
+def grown() -> tuple[SequenceFinding, ...]:
+    """What a thousand passes leave behind."""
+    try:
+        check_growth(available_extensions())
+    except Broken as broken:
+        return (_finding(broken),)
+    return ()
 
 
 def rounds(asked: SequenceSettings, started: float) -> Iterator[tuple[int, int]]:
