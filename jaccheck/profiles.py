@@ -30,8 +30,8 @@ PROFILES = {
         rounds=1,
         repeat_every=4,
         shrink_seconds=5.0,
-        sequences=100,
-        sequence_steps=30,
+        sequences=150,
+        sequence_steps=40,
     ),
     "ci": Profile(
         name="ci",

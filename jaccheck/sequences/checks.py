@@ -10,13 +10,14 @@ import torch
 from jaccheck.laws import observe_globals
 from jaccheck.sequences.broken import GlobalState, Leftover, WrongValue
 from jaccheck.sequences.sequence import Sequence
-from jaccheck.sequences.state import Net, Result
+from jaccheck.sequences.state import Net, Result, Stored
 
 HOOKS = ("_forward_hooks", "_backward_hooks")
 """BackPACK leaves one of each on every module, by design."""
 
 STORED = frozenset(("input0", "output"))
 FLAG = "_backpack_extend"
+LOSS_ATTRIBUTES = frozenset(vars(torch.nn.MSELoss()))
 
 
 def is_equal(found: Any, result: Result) -> bool:
@@ -39,6 +40,8 @@ def check_all(sequence: Sequence) -> None:
     for net in sequence.nets:
         check_parameters(sequence, net)
         check_modules(sequence, net)
+    for loss in sequence.losses:
+        check_module(sequence, loss.name, LOSS_ATTRIBUTES, loss.stored, is_extended=True)
     for kept in sequence.kept:
         found = sequence.session[kept.name]
         if differs(found, kept.result):
@@ -111,24 +114,26 @@ def _compare(sequence: Sequence, source: str, found: Any, result: Result) -> Non
 
 def check_modules(sequence: Sequence, net: Net) -> None:
     """Attributes and hooks of each module, and its mode."""
-    for index, module in enumerate(sequence.session[net.name]):
+    for index, attributes in enumerate(net.attributes):
         source = net.path_of(index)
-        attributes = vars(module)
-        expected = net.attributes[index] | ({FLAG} if net.is_extended else set())
-        stored = net.stored[index]
-        required = expected | (STORED if None not in stored else set())
-        allowed = expected | (STORED if stored != {None} else set())
-        for name in required - attributes.keys():
-            raise Leftover(f"{source}.{name} is gone", f'assert hasattr({source}, "{name}")')
-        for name in attributes.keys() - allowed:
-            raise Leftover(f"{source}.{name} is left behind", f'assert "{name}" not in vars({source})')
-        for name in attributes:
-            if name.endswith("_hooks"):
-                count = int(net.is_extended and name in HOOKS)
-                if len(attributes[name]) != count:
-                    raise Leftover(
-                        f"{source}.{name} has {len(attributes[name])} entries, expected {count}",
-                        f"assert len({source}.{name}) == {count}",
-                    )
-        if module.training != net.is_training:
+        check_module(sequence, source, attributes, net.stored[index], is_extended=net.is_extended)
+        if sequence.session[f"{source}.training"] != net.is_training:
             raise Leftover(f"{source}.training changed", f"assert {source}.training is {net.is_training}")
+
+
+def check_module(sequence: Sequence, source: str, before: frozenset[str], stored: Stored, *, is_extended: bool) -> None:
+    """Attributes, beyond those from `before` BackPACK saw it, and hooks of one module."""
+    attributes = sequence.session[f"vars({source})"]
+    expected = before | ({FLAG} if is_extended else set())
+    required = expected | (STORED if None not in stored else set())
+    allowed = expected | (STORED | {"input1"} if stored != {None} else set())
+    for name in required - attributes.keys():
+        raise Leftover(f"{source}.{name} is gone", f'assert hasattr({source}, "{name}")')
+    for name in attributes.keys() - allowed:
+        raise Leftover(f"{source}.{name} is left behind", f'assert "{name}" not in vars({source})')
+    for name in attributes:
+        if name.endswith("_hooks") and len(attributes[name]) != (count := int(is_extended and name in HOOKS)):
+            raise Leftover(
+                f"{source}.{name} has {len(attributes[name])} entries, expected {count}",
+                f"assert len({source}.{name}) == {count}",
+            )

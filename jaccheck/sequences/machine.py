@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,8 +16,6 @@ from jaccheck.sequences.sequence import Sequence, Tally
 from jaccheck.sequences.shape import Between, Shape
 from jaccheck.sequences.state import Extension, Graph, Net, Result
 from jaccheck.sequences.truth import BY_EXTENSION
-
-T = TypeVar("T")
 
 CHANGES = (
     "freeze",
@@ -34,6 +32,8 @@ CHANGES = (
 """What can be done to a network."""
 
 MOST_NETS, MOST_GRAPHS, MOST_CONTEXTS, MOST_KEPT = 3, 4, 2, 4
+
+Reused = Literal["new", "clean", "dirty"]
 
 which = st.integers(0, 11)
 """Which of the things that are there, modulo their number."""
@@ -97,17 +97,17 @@ class SequenceMachine(RuleBasedStateMachine):
         among = live if index < 10 else self.sequence.graphs
         return among[-1 - index % len(among)]
 
-    def drawn_extensions(self, names: list[str], *, reused: int) -> tuple[Extension, ...]:
-        """New extensions of these names; with `reused` one that has been used before takes the first one's place."""
+    def drawn_extensions(self, names: list[str], *, reused: Reused = "new") -> tuple[Extension, ...]:
+        """New extensions of these names; or one that was used before in the place of the first.
+
+        One that an earlier pass left quantities in is known to be wrong, and so seldom taken.
+        """
         found = [Extension(BY_EXTENSION[name]) for name in names if name in self.available]
-        if reused and found:
-            if len(self.sequence.extensions) < 2:
-                number = self.sequence.number()
-                self.sequence.session.run(f"extension{number} = {found[0].source}")
-                self.sequence.extensions.append(Extension(found[0].quantity, f"extension{number}"))
-            kept = self.sequence.extensions[reused % len(self.sequence.extensions)]
-            found = [kept, *(each for each in found if each.quantity != kept.quantity)]
-        return tuple(found)
+        if reused == "new" or not found:
+            return tuple(found)
+        among = [each for each in self.sequence.extensions if each.is_dirty == (reused == "dirty")]
+        kept = among[-1] if among else self.explained(Sequence.new_extension, found[0].quantity)
+        return (kept, *(each for each in found if each.quantity != kept.quantity))
 
     @initialize(shape=shapes(), seed=seeds, dtype=dtypes)
     def start(self, shape: Shape, seed: int, dtype: str) -> None:
@@ -137,7 +137,7 @@ class SequenceMachine(RuleBasedStateMachine):
     ) -> None:
         """A forward pass with gradients."""
         if len(self.sequence.graphs) == MOST_GRAPHS:
-            self.sequence.delete_graph(self.sequence.graphs[0])
+            self.explained(Sequence.delete_graph, self.sequence.graphs[0])
         net = self.net(index)
         self.explained(
             networks.forward,
@@ -156,10 +156,10 @@ class SequenceMachine(RuleBasedStateMachine):
         large=st.booleans(),
         seed=seeds,
         names=names_of(3),
-        reused=st.sampled_from((0, 0, 1)),
+        reused=st.sampled_from(("new", "clean", "new", "clean", "dirty")),
         between=st.sampled_from(("nothing", "nothing", "no_grad", "disable", "forward")),
     )
-    def train(self, index: int, large: bool, seed: int, names: list[str], reused: int, between: Any) -> None:
+    def train(self, index: int, large: bool, seed: int, names: list[str], reused: Reused, between: Any) -> None:
         """The commonest use: forward, then BackPACK's backward pass; perhaps with another batch in between."""
         self.forward(index, large, seed, True, False, False, False)
         graph = self.sequence.graphs[-1]
@@ -176,7 +176,7 @@ class SequenceMachine(RuleBasedStateMachine):
     @rule(
         index=which,
         names=names_of(3),
-        reused=st.sampled_from((0, 0, 0, 1)),
+        reused=st.sampled_from(("new", "new", "clean", "dirty")),
         retains=st.booleans(),
         retain_graph=st.booleans(),
         via=st.sampled_from(("backward", "backward", "backward", "inputs", "grad")),
@@ -188,7 +188,7 @@ class SequenceMachine(RuleBasedStateMachine):
         self,
         index: int,
         names: list[str],
-        reused: int,
+        reused: Reused,
         retains: bool,
         retain_graph: bool,
         via: Any,
@@ -283,7 +283,7 @@ class SequenceMachine(RuleBasedStateMachine):
     )
     def context(self, what: str, names: list[str], switch: bool, nested: bool) -> None:
         """A context of BackPACK is opened for some steps or closed, left by an exception, or entered twice."""
-        extensions = self.drawn_extensions(names, reused=0)
+        extensions = self.drawn_extensions(names)
         is_room = len(self.sequence.contexts) < MOST_CONTEXTS
         if what == "open" and is_room:
             self.explained(contexts.open_context, extensions, retains=switch)
@@ -330,7 +330,7 @@ class SequenceMachine(RuleBasedStateMachine):
         if is_net and len(self.sequence.nets) > 1:
             self.explained(networks.drop, self.net(index))
         elif self.sequence.graphs:
-            self.sequence.delete_graph(self.graph(index))
+            self.explained(Sequence.delete_graph, self.graph(index))
 
     @invariant()
     def everything_is_as_it_must_be(self) -> None:

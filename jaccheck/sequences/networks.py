@@ -188,6 +188,8 @@ def copy(sequence: Sequence, net: Net, by: Literal["deepcopy", "pickle"]) -> Non
         raise Refused(f"{net.name}: {by}: {failed}", f"{name} = {call}")
     if failed:
         sequence.tally.refused["a model that stores a graph cannot be copied"] += 1
+        if by == "pickle":
+            sequence.tally.meet("transforms-leave-wrappers", is_wrong=True)
         return
     made = Net(name, net.shape, dict(net.values), net.dtype, net.is_extended, net.is_training, set(net.trainable))
     made.gradients = dict.fromkeys(net.values)
@@ -221,27 +223,37 @@ def clean(sequence: Sequence, net: Net) -> None:
 def drop(sequence: Sequence, net: Net) -> None:
     """The network and its graphs are deleted, and must be freed. Raises Leak.
 
-    What is still stored keeps it alive, as is known, and is cleaned up first.
+    What is still stored on modules keeps them alive, which is a known fault; it is cleaned up then.
     """
     session = sequence.session
-    graphs = sequence.graphs_of(net)
-    if any(each != NOTHING for each in net.stored):
-        clean(sequence, net)
     for loss in sequence.losses:
         if loss.stored != NOTHING:
             session.run(f"{loss.name}.apply(memory_cleanup)")
             loss.stored = NOTHING
     session.run(f"references = [weakref.ref(each) for each in (*{net.name}.modules(), *{net.name}.parameters())]")
-    for graph in graphs:
+    for graph in sequence.graphs_of(net):
         sequence.delete_graph(graph)
     session.run(f"del {net.name}")
     sequence.nets.remove(net)
-    if not session["all(reference() is None for reference in references)"]:
-        session.names["gc"].collect()
-        if not session["all(reference() is None for reference in references)"]:
-            left = session["[type(reference()).__name__ for reference in references if reference() is not None]"]
-            raise Leak(
-                f"{net.name} is deleted, but {', '.join(left)} are not freed",
-                "gc.collect()",
-                "assert all(reference() is None for reference in references)",
-            )
+    if any(each != NOTHING for each in net.stored):
+        sequence.tally.meet("never-freed", is_wrong=not _are_freed(sequence))
+        session.run(
+            "for reference in references:",
+            "    if isinstance(reference(), nn.Module):",
+            "        memory_cleanup(reference())",
+        )
+    if not _are_freed(sequence):
+        left = session["[type(reference()).__name__ for reference in references if reference() is not None]"]
+        raise Leak(
+            f"{net.name} is deleted, but {', '.join(left)} are not freed",
+            "gc.collect()",
+            "assert all(reference() is None for reference in references)",
+        )
+
+
+def _are_freed(sequence: Sequence) -> bool:
+    """Whether nothing of a dropped network is left, once cycles have been collected."""
+    freed = "all(reference() is None for reference in references)"
+    if not sequence.session[freed]:
+        sequence.session.names["gc"].collect()
+    return bool(sequence.session[freed])

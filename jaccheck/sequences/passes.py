@@ -116,7 +116,7 @@ def perform(sequence: Sequence, asked: Pass) -> None:
         _after(sequence, asked, extensions, known, retains=retains)
     graph.is_freed |= not asked.retain_graph
     for each in extensions:
-        each.is_dirty |= bool(each.name) and (bool(failed) or _leaves_quantities(asked, each))
+        each.is_dirty |= bool(failed) or _leaves_quantities(asked, each)
 
 
 def known_fault(asked: Pass, extensions: tuple[Extension, ...]) -> str:

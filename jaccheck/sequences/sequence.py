@@ -11,6 +11,7 @@ from jaccheck.laws.globals import Globals
 from jaccheck.sequences.broken import Broken
 from jaccheck.sequences.session import Session
 from jaccheck.sequences.state import Context, Extension, Graph, Loss, Net, Result
+from jaccheck.sequences.truth import Quantity
 
 
 @dataclass(slots=True)
@@ -79,6 +80,13 @@ class Sequence:
     def stores(self) -> bool:
         """Whether a forward pass with gradients stores inputs and outputs."""
         return not any(context.is_disable for context in self.contexts)
+
+    def new_extension(self, quantity: Quantity) -> Extension:
+        """An extension object in a variable, to be used more than once."""
+        extension = Extension(quantity, f"extension{self.number()}")
+        self.session.run(f"{extension.name} = {quantity.extension}()")
+        self.extensions.append(extension)
+        return extension
 
     def delete_graph(self, graph: Graph) -> None:
         """Forgets a graph and its variables."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from textwrap import indent
 from typing import Any
 
+from jaccheck.sequences.broken import Refused
 from jaccheck.sequences.truth import QUANTITIES
 
 IMPORTS = {
@@ -50,19 +51,21 @@ class Session:
         exec("\n".join(self.imports.values()), self.names)
 
     def run(self, *lines: str) -> None:
-        """Runs lines, which then stand in the script."""
-        text = "\n".join(lines)
-        self.lines.append(text)
-        exec(text, self.names)
+        """Runs lines that must not raise, which then stand in the script. Raises Refused where they do."""
+        if failed := self.attempt(*lines):
+            del self.lines[-1]
+            raise Refused(failed, *lines)
 
     def attempt(self, *lines: str) -> str:
         """Runs lines that may raise; empty, or the exception in one line. The script then goes on after it."""
+        text = "\n".join(lines)
         try:
-            self.run(*lines)
+            exec(text, self.names)
         except Exception as error:  # what BackPACK may refuse is judged by the caller
             kind = type(error).__name__
-            self.lines[-1] = f"with suppress({kind}):\n" + indent(self.lines[-1], "    ")
+            self.lines.append(f"with suppress({kind}):\n" + indent(text, "    "))
             return f"{kind}: {error}".split("\n")[0]
+        self.lines.append(text)
         return ""
 
     def define(self, function: Callable[..., Any], imports: list[str], body: str) -> None:

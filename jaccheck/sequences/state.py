@@ -93,7 +93,8 @@ class Loss:
 class Extension:
     """An extension object in the variable `name`, or written where it is used if it has none.
 
-    `is_dirty` says that an earlier pass left quantities in it, as one that did not reach every module.
+    `is_dirty` says that an earlier pass left quantities in it, as one that did not reach every module: one in an open
+    context is used for several passes, too.
     """
 
     quantity: Quantity

@@ -21,12 +21,12 @@ def run(*options: str, path: Path | None = None) -> subprocess.CompletedProcess[
 
 def test_installed_backpack_breaks_nothing_that_is_not_known(tmp_path: Path) -> None:
     """A run finds nothing, and has compared enough for that to mean something."""
-    done = run("--examples", "60", "--steps", "30", "--seed", "4", "--report", str(tmp_path / "report.json"))
+    done = run("--examples", "30", "--steps", "30", "--seed", "4", "--report", str(tmp_path / "report.json"))
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["examples"] >= 60
-    assert report["passes"] > 200
-    assert report["compared"] > 5000
+    assert report["examples"] >= 30
+    assert report["passes"] > 60
+    assert report["compared"] > 2000
     assert report["undecided"] < report["compared"] / 20
     assert sum(each["wrong"] for each in report["known"]) > 0
 
@@ -51,7 +51,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     """The folder of a BackPACK whose results add up, a finding of a run on it, and what was printed."""
     folder = planting.plant(STALE, tmp_path_factory.mktemp("planted"))
     report = folder / "report.json"
-    done = run("--examples", "50", "--steps", "20", "--seed", "1", "--report", str(report), path=folder)
+    done = run("--examples", "30", "--steps", "12", "--seed", "1", "--report", str(report), path=folder)
     assert done.returncode == 1, done.stdout + done.stderr
     findings = json.loads(report.read_text())["findings"]
     return folder, next(each for each in findings if each["kind"] == "wrong value"), done.stdout
