@@ -9,27 +9,14 @@ for each trainable parameter, by name, in the order of `Module.named_parameters`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from jaccheck.case import (
-    ELU,
-    SELU,
-    Case,
-    Dropout,
-    Flatten,
-    Identity,
-    Layer,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Tanh,
-)
+from jaccheck import networks
+from jaccheck.case import Case, Layer, Linear, Parallel, Placed, Repeat, Residual, Sequential
+from jaccheck.case.constructors import constructor
 from jaccheck.sampling import Sample, sample
 
 Jacobians = dict[str, Tensor]
@@ -71,14 +58,24 @@ class Tensors:
 
     X: Tensor
     parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, Tensor]:
+        """Parameters and buffers together."""
+        return self.parameters | self.buffers
 
 
 def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
     """The numbers of `case` in its dtype, on the CPU."""
     drawn = drawn or sample(case)
     dtype = getattr(torch, case.dtype)
-    rounded = {name: torch.from_numpy(value).to(dtype) for name, value in drawn.parameters.items()}
-    return Tensors(torch.from_numpy(drawn.X).to(dtype), rounded)
+    parameters, buffers = (
+        {name: torch.from_numpy(value).to(dtype) for name, value in numbers.items()}
+        for numbers in (drawn.parameters, drawn.buffers)
+    )
+    X = torch.from_numpy(drawn.X)
+    return Tensors(X.long() if case.has_indices else X.to(dtype), parameters, buffers)
 
 
 def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
@@ -88,40 +85,55 @@ def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) ->
     """
     tensors = tensors or round_sample(case)
     trainable = case.trainable()
-    parameters = {
+    numbers: dict[str, Tensor] = {
         name: nn.Parameter(value.to(device, copy=True), requires_grad=name in trainable)
         for name, value in tensors.parameters.items()
-    }
-    model = _sequential(case.layers, "", parameters)
+    } | {name: value.to(device, copy=True) for name, value in tensors.buffers.items()}
+    model = nn.Sequential(*_modules(case.layers, "", {place.path: place for place in case.places()}, numbers))
     model.train(False)
-    X = _in_memory_as(case, tensors.X.to(device, copy=True)).requires_grad_(case.input_requires_grad)
-    return Problem(model, X, case.outputs)
+    X = _in_memory_as(case, tensors.X.to(device, copy=True))
+    return Problem(model, X.requires_grad_(True) if case.input_requires_grad else X, case.outputs)
 
 
-def _sequential(layers: tuple[Layer, ...], prefix: str, parameters: dict[str, nn.Parameter]) -> nn.Sequential:
-    return nn.Sequential(*(_module(layer, f"{prefix}{i}", parameters) for i, layer in enumerate(layers)))
+def _modules(
+    layers: tuple[Layer, ...], prefix: str, places: dict[str, Placed], numbers: dict[str, Tensor]
+) -> list[nn.Module]:
+    made = []
+    for index, layer in enumerate(layers):
+        path = f"{prefix}{index}"
+        match layer:
+            case Sequential(layers=inside):
+                made.append(nn.Sequential(*_modules(inside, f"{path}.", places, numbers)))
+            case Residual(layers=inside):
+                made.append(networks.Residual(*_modules(inside, f"{path}.", places, numbers)))
+            case Repeat(layers=inside, times=times):
+                made.append(networks.Repeat(*_modules(inside, f"{path}.", places, numbers), times=times))
+            case Parallel(branches=branches, merge=merge):
+                runs = [_modules(run, f"{path}.{i}.", places, numbers) for i, run in enumerate(branches)]
+                made.append(networks.Parallel(*(nn.Sequential(*run) for run in runs), merge=merge))
+            case Linear():
+                made.append(_linear(numbers[f"{path}.weight"], numbers.get(f"{path}.bias")))
+            case _:
+                made.append(_leaf(places[path], numbers))
+    return made
 
 
-def _module(layer: Layer, path: str, parameters: dict[str, nn.Parameter]) -> nn.Module:
-    match layer:
-        case Linear():
-            return _linear(parameters[f"{path}.weight"], parameters.get(f"{path}.bias"))
-        case Sequential(layers=layers):
-            return _sequential(layers, f"{path}.", parameters)
-        case LeakyReLU(negative_slope=slope):
-            return nn.LeakyReLU(slope)
-        case ELU(alpha=alpha):
-            return nn.ELU(alpha)
-        case Dropout(p=p):
-            return nn.Dropout(p)
-        case Flatten(start_dim=start_dim):
-            return nn.Flatten(start_dim)
-        case ReLU() | Identity() | Tanh() | Sigmoid() | LogSigmoid() | SELU():
-            made: nn.Module = getattr(nn, layer.kind)()
-            return made
+def _leaf(place: Placed, numbers: dict[str, Tensor]) -> nn.Module:
+    """The module as torch constructs it, without its initialisation, which would draw from the global generator."""
+    how = constructor(place.layer, place.in_shape)
+    kind: type[nn.Module] = getattr(nn, how.name, None) or getattr(networks, how.name)
+    own = {name: numbers[f"{place.path}.{name}"] for name in (*place.parameters, *place.buffers)}
+    if not own:
+        return kind(*how.sizes, **how.options)
+    module = kind(*how.sizes, **how.options, device="meta")
+    for name, value in own.items():
+        setattr(module, name, value)
+    if (counter := module._buffers.get("num_batches_tracked")) is not None:
+        module.num_batches_tracked = torch.zeros_like(counter, device=next(iter(own.values())).device)
+    return module
 
 
-def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """A Linear that holds these parameters.
 
     `nn.Linear.__init__` would draw an initialisation from the global generator, and on the meta device, where it
@@ -130,7 +142,7 @@ def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
     module = nn.Linear.__new__(nn.Linear)
     nn.Module.__init__(module)
     module.out_features, module.in_features = weight.shape
-    module.weight = weight
+    module.weight = weight  # type: ignore[assignment]
     module.register_parameter("bias", bias)
     return module
 
@@ -141,7 +153,8 @@ def _in_memory_as(case: Case, X: Tensor) -> Tensor:
         case "contiguous":
             return X
         case "strided":
-            return torch.stack([X, torch.full_like(X, torch.nan)], dim=-1)[..., 0]
+            unused = torch.nan if X.is_floating_point() else 0
+            return torch.stack([X, torch.full_like(X, unused)], dim=-1)[..., 0]
         case "transposed":
             return X.transpose(0, -1).contiguous().transpose(0, -1)
         case "expanded":

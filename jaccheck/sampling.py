@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import Case, CopySample, Integers, Linear, Modification, ScaleInput, ScaleLayer, SetUnit, ZeroSample
+from jaccheck.case import (
+    BatchNorm,
+    Case,
+    CopySample,
+    Embedding,
+    Integers,
+    Modification,
+    Placed,
+    ScaleInput,
+    ScaleLayer,
+    SetUnit,
+    ZeroSample,
+)
 
 Array = npt.NDArray[np.float64]
 
@@ -18,17 +31,22 @@ class Sample:
 
     X: Array
     parameters: dict[str, Array]
+    buffers: dict[str, Array] = field(default_factory=dict)
 
 
 def sample(case: Case) -> Sample:
     """The numbers of `case`, from its own seed; no global random state is read or written."""
     generator = np.random.Generator(np.random.PCG64(case.seed))
     parameters: dict[str, Array] = {}
-    for path, inputs, layer in case.linears():
-        parameters[f"{path}.weight"] = _weight(case, generator, (layer.out_features, inputs))
-        if layer.bias:
-            parameters[f"{path}.bias"] = _bias(case, generator, layer)
+    for place in case.weighted():
+        for name, shape in place.parameters.items():
+            draw = _weight if len(shape) > 1 else _gain if name == "weight" else _bias
+            parameters[f"{place.path}.{name}"] = draw(case, generator, place, shape)
     drawn = Sample(_input(case, generator), parameters)
+    for place in case.places():
+        if isinstance(place.layer, BatchNorm):
+            mean, variance = _statistics(case, generator, place.in_shape[0], place.layer.eps)
+            drawn.buffers.update({f"{place.path}.running_mean": mean, f"{place.path}.running_var": variance})
     for modification in case.modifications:
         _modify(drawn, modification)
     if case.input_form == "expanded":
@@ -36,28 +54,48 @@ def sample(case: Case) -> Sample:
     return drawn
 
 
-def _weight(case: Case, generator: np.random.Generator, shape: tuple[int, int]) -> Array:
+def _weight(case: Case, generator: np.random.Generator, place: Placed, shape: tuple[int, ...]) -> Array:
+    """Of each output a row of as many numbers as it has inputs; a few, where the recipe says so, are not zero."""
+    rows, inputs = (shape[0], prod(shape[1:])) if not isinstance(place.layer, Embedding) else (prod(shape), 1)
     if not isinstance(case.recipe, Integers):
-        scaled: Array = generator.standard_normal(shape) * np.sqrt(2 / shape[1])
-        return scaled
-    size = generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
-    sign = generator.integers(0, 1, shape, endpoint=True) * 2 - 1
+        return (generator.standard_normal((rows, inputs)) * np.sqrt(2 / inputs)).reshape(shape)
+    size = generator.integers(1, case.recipe.magnitude, (rows, inputs), endpoint=True)
+    sign = generator.integers(0, 1, (rows, inputs), endpoint=True) * 2 - 1
     weight = (size * sign).astype(np.float64)
-    if case.recipe.fan_in < shape[1]:
-        rank = generator.permuted(np.tile(np.arange(shape[1]), (shape[0], 1)), axis=1)
+    if case.recipe.fan_in < inputs:
+        rank = generator.permuted(np.tile(np.arange(inputs), (rows, 1)), axis=1)
         weight[rank >= case.recipe.fan_in] = 0
-    return weight
+    return weight.reshape(shape)
 
 
-def _bias(case: Case, generator: np.random.Generator, layer: Linear) -> Array:
+def _bias(case: Case, generator: np.random.Generator, place: Placed, shape: tuple[int, ...]) -> Array:
     if isinstance(case.recipe, Integers):
-        return generator.integers(-1, 1, layer.out_features, endpoint=True).astype(np.float64)
-    return generator.standard_normal(layer.out_features) / 2
+        return generator.integers(-1, 1, shape, endpoint=True).astype(np.float64)
+    return generator.standard_normal(shape) / 2
+
+
+def _gain(case: Case, generator: np.random.Generator, place: Placed, shape: tuple[int, ...]) -> Array:
+    """The weight of a norm: of order one, never zero, of either sign."""
+    sign = generator.integers(0, 1, shape, endpoint=True) * 2.0 - 1
+    if isinstance(case.recipe, Integers):
+        return sign * generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
+    return sign * generator.uniform(0.5, 1.5, shape)
+
+
+def _statistics(case: Case, generator: np.random.Generator, channels: int, eps: float) -> tuple[Array, Array]:
+    """Running mean and variance; among integers `variance + eps` is 1 or 1/4, so that its root is exact."""
+    if not isinstance(case.recipe, Integers):
+        return generator.standard_normal(channels) / 2, generator.uniform(0.25, 2, channels)
+    mean = generator.integers(-1, 1, channels, endpoint=True).astype(np.float64)
+    squares = 4.0 ** generator.integers(-1, 0, channels, endpoint=True)
+    return mean, np.where(squares > eps, squares, 1.0) - min(eps, 0.5)
 
 
 def _input(case: Case, generator: np.random.Generator) -> Array:
     """Standard normal, or small integers whose first entry differs from sample to sample."""
     shape = (case.batch_size, *case.in_shape)
+    if isinstance(first := case.layers[0], Embedding):
+        return _indices(generator, shape, first.num_embeddings)
     if not isinstance(case.recipe, Integers):
         return generator.standard_normal(shape)
     largest = case.recipe.magnitude
@@ -65,6 +103,13 @@ def _input(case: Case, generator: np.random.Generator) -> Array:
     # From 1 − N/2 on, so that a single sample is 1: with 0 all Jacobians of a single feature would be zero.
     distinct = generator.permutation(case.batch_size) + 1 - case.batch_size // 2
     X.reshape(case.batch_size, X[:1].size or 1)[:, :1] = distinct[:, None]
+    return X
+
+
+def _indices(generator: np.random.Generator, shape: tuple[int, ...], rows: int) -> Array:
+    """Numbers of rows; the first ones run through all of them, so that samples differ as far as they can."""
+    X = generator.integers(0, rows, shape).astype(np.float64)
+    X.reshape(shape[0], X[:1].size or 1)[:, :1] = (generator.permutation(shape[0]) % rows)[:, None]
     return X
 
 

@@ -117,7 +117,7 @@ class Witness(ClosedFormWitness):
         net = network(
             case,
             self._tensors.X.double().numpy(),
-            {name: value.double().numpy() for name, value in self._tensors.parameters.items()},
+            {name: value.double().numpy() for name, value in self._tensors.numbers.items()},
         )
         built = time.perf_counter() - started
         super().__init__(net, case.dtype)
@@ -134,9 +134,10 @@ class Witness(ClosedFormWitness):
         What is exact or within range stays so, since no magnitude changes.
         """
         if self._changed is None:
-            last = f"{self.case.linears()[-1][0]}.weight"
+            last = self.case.last_weight
             parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
-            self._changed = Witness(self.case, self.device, tensors=Tensors(self._tensors.X.flip(0), parameters))
+            tensors = Tensors(self._tensors.X.flip(0), parameters, self._tensors.buffers)
+            self._changed = Witness(self.case, self.device, tensors=tensors)
         return self._changed
 
     @property

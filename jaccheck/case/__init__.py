@@ -1,20 +1,31 @@
 """What to test: `Case` and what it is made of. Plain data: nothing here imports torch."""
 
 from jaccheck.case.case import DTYPES, Case, InputForm
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Sequential
 from jaccheck.case.layers import (
     ELU,
     SELU,
     Dropout,
+    Embedding,
     Flatten,
     Identity,
-    Layer,
     LeakyReLU,
     Linear,
     LogSigmoid,
     ReLU,
-    Sequential,
     Sigmoid,
     Tanh,
+)
+from jaccheck.case.shapes import Placed
+from jaccheck.case.spatial import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    BatchNorm,
+    Convolution,
+    MaxPool,
+    TransposedConvolution,
+    ZeroPad2d,
 )
 from jaccheck.case.values import (
     CopySample,
@@ -31,9 +42,15 @@ __all__ = [
     "DTYPES",
     "ELU",
     "SELU",
+    "AdaptiveAvgPool",
+    "AdaptiveMaxPool",
+    "AvgPool",
+    "BatchNorm",
     "Case",
+    "Convolution",
     "CopySample",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Identity",
     "InputForm",
@@ -42,14 +59,22 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
+    "MaxPool",
     "Modification",
     "Normal",
+    "Parallel",
+    "Placed",
     "ReLU",
+    "Repeat",
+    "Residual",
+    "Scale",
     "ScaleInput",
     "ScaleLayer",
     "Sequential",
     "SetUnit",
     "Sigmoid",
     "Tanh",
+    "TransposedConvolution",
+    "ZeroPad2d",
     "ZeroSample",
 ]

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
-from jaccheck.case.layers import MAX_WIDTH, Flatten, Layer, Linear, Sequential
+from jaccheck.case.graph import Layer, children
+from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten
+from jaccheck.case.shapes import Placed, placed, shape_through
 from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.errors import InvalidCase
 from jaccheck.plain import plain_data
@@ -47,52 +49,51 @@ class Case:
     family: str = "custom"
 
     def __post_init__(self) -> None:
-        features = self.in_shape
-        leaves = list(self.leaves())
-        if len(leaves) > MAX_LAYERS:
-            raise InvalidCase(f"layers: {len(leaves)} of them, at most {MAX_LAYERS} are allowed")
-        for position, (path, layer) in enumerate(leaves):
-            if isinstance(layer, Linear):
-                if len(features) != 1:
-                    raise InvalidCase(
-                        f"layers.{path}: Linear needs flat input, not {features}; put a Flatten before it"
-                    )
-                if not 1 <= layer.out_features <= MAX_WIDTH:
-                    raise InvalidCase(f"layers.{path}: out_features={layer.out_features} must be 1 to {MAX_WIDTH}")
-                features = (layer.out_features,)
-            elif isinstance(layer, Flatten):
-                if layer.start_dim == 0 and (position + 1 < len(leaves) or features != (1,)):
-                    raise InvalidCase(f"layers.{path}: Flatten(start_dim=0) must be the last layer, after one output")
-                features = (prod(features),)
-        if len(features) != 1 or not self.linears():
-            raise InvalidCase(f"layers: the output is {features}; at least one Linear and flat output are needed")
+        places = list(self.places())
+        leaves = [place for place in places if not children(place.layer)]
+        if len(places) > MAX_LAYERS:
+            raise InvalidCase(f"layers: {len(places)} of them, at most {MAX_LAYERS} are allowed")
+        for place in leaves:
+            joins_samples = isinstance(place.layer, Flatten) and place.layer.start_dim % (len(place.in_shape) + 1) == 0
+            if joins_samples and (place is not places[-1] or "." in place.path):
+                raise InvalidCase(f"layers.{place.path}: Flatten(start_dim=0) must be the last layer")
+            if isinstance(place.layer, Embedding) and place is not places[0]:
+                raise InvalidCase(f"layers.{place.path}: Embedding must be the first layer: only input is integer")
+        out = shape_through(self.layers, self.in_shape)
+        if len(out) != 1 or not self.parameter_shapes():
+            raise InvalidCase(f"layers: the output is {out}; flat output and at least one parameter are needed")
         if not self.trainable():
             raise InvalidCase(f"frozen={self.frozen}: at least one parameter must stay trainable")
+        if self.has_indices and self.input_requires_grad:
+            raise InvalidCase("input_requires_grad: the indices that an Embedding takes have no gradient")
         if (entries := self.entries()) > MAX_ENTRIES:
             raise InvalidCase(f"the Jacobians would have {entries:.3g} entries, at most {MAX_ENTRIES} are allowed")
 
-    def leaves(self) -> Iterator[tuple[str, Layer]]:
-        """Every layer that is no Sequential, with its path in the module, as in `"1.0"`."""
-        yield from _leaves(self.layers, "")
+    def places(self) -> Iterator[Placed]:
+        """Every layer with its path and the shapes before and after it, a nested one before those inside it."""
+        return placed(self.layers, self.in_shape)
 
-    def linears(self) -> list[tuple[str, int, Linear]]:
-        """Path, number of inputs and layer of each Linear, in order."""
-        found: list[tuple[str, int, Linear]] = []
-        width = prod(self.in_shape)
-        for path, layer in self.leaves():
-            if isinstance(layer, Linear):
-                found.append((path, width, layer))
-                width = layer.out_features
-        return found
+    def leaves(self) -> Iterator[tuple[str, Layer]]:
+        """Every layer that is no nested one, with its path in the module, as in `"1.0"`."""
+        return ((place.path, place.layer) for place in self.places() if not children(place.layer))
+
+    def weighted(self) -> list[Placed]:
+        """Every layer that has parameters, in order."""
+        return [place for place in self.places() if place.parameters]
+
+    @property
+    def last_weight(self) -> str:
+        """Name of the weight of the last layer that has one."""
+        return [name for name in self.parameter_shapes() if name.endswith("weight")][-1]
+
+    @property
+    def has_indices(self) -> bool:
+        """Whether the input is integers, below `num_embeddings` of the Embedding that takes them."""
+        return isinstance(self.layers[0], Embedding)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, frozen ones included, in the order of `Module.named_parameters`."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for path, inputs, layer in self.linears():
-            shapes[f"{path}.weight"] = (layer.out_features, inputs)
-            if layer.bias:
-                shapes[f"{path}.bias"] = (layer.out_features,)
-        return shapes
+        return {f"{place.path}.{name}": shape for place in self.weighted() for name, shape in place.parameters.items()}
 
     def trainable(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of the parameters that require a gradient, in order."""
@@ -103,16 +104,8 @@ class Case:
     @property
     def outputs(self) -> int:
         """C, the number of outputs of the network."""
-        return self.linears()[-1][2].out_features
+        return shape_through(self.layers, self.in_shape)[0]
 
     def entries(self) -> int:
         """Number of entries of all Jacobians together."""
         return self.batch_size * self.outputs * sum(prod(shape) for shape in self.trainable().values())
-
-
-def _leaves(layers: tuple[Layer, ...], prefix: str) -> Iterator[tuple[str, Layer]]:
-    for index, layer in enumerate(layers):
-        if isinstance(layer, Sequential):
-            yield from _leaves(layer.layers, f"{prefix}{index}.")
-        else:
-            yield f"{prefix}{index}", layer

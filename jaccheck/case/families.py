@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from jaccheck.case.case import DTYPES, Case, DType
+from jaccheck.case.graph import Layer, Sequential
 from jaccheck.case.layers import (
     ELU,
     SELU,
     Dropout,
     Flatten,
     Identity,
-    Layer,
     LeakyReLU,
     Linear,
     LogSigmoid,
     ReLU,
-    Sequential,
     Sigmoid,
     Tanh,
 )
@@ -34,6 +33,7 @@ from jaccheck.case.values import (
     SetUnit,
     ZeroSample,
 )
+from jaccheck.case.zoo import ZOO, zoo_cases
 
 Boundary = Callable[[DType], Iterator[Case]]
 
@@ -44,7 +44,7 @@ SMALL = Integers(magnitude=1, fan_in=2)
 
 def boundary_cases(family: str, dtype: DType) -> tuple[Case, ...]:
     """The deterministic cases of a family in one dtype."""
-    return tuple(_BOUNDARIES[family](dtype))
+    return tuple(zoo_cases(family, dtype) if family in ZOO else _BOUNDARIES[family](dtype))
 
 
 def _mlp(*widths: int, between: Layer | None = None, bias: bool = True) -> tuple[Layer, ...]:
@@ -224,7 +224,10 @@ _BOUNDARIES: dict[str, Boundary] = {
     "nested": _nested,
 }
 
-FAMILIES: tuple[str, ...] = tuple(_BOUNDARIES)
+PERCEPTRONS: tuple[str, ...] = tuple(_BOUNDARIES)
+"""The families of multilayer perceptrons."""
+
+FAMILIES: tuple[str, ...] = (*PERCEPTRONS, *ZOO)
 """Every family, in the order in which a run takes them."""
 
 

@@ -1,12 +1,11 @@
-"""The layers a `Case` is made of: plain data, one class for each torch module, the options those of its constructor."""
+"""Layers on flat features or element by element: plain data, the options those of the constructor in torch."""
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
-from pydantic import Field
 
 from jaccheck.plain import plain_data
 
@@ -18,7 +17,7 @@ Slope = Annotated[float, Ge(-1e6), Le(1e6)]
 
 @plain_data
 class Linear:
-    """`torch.nn.Linear`; the number of inputs follows from the layer before."""
+    """`torch.nn.Linear` on the last axis; the number of inputs follows from the layer before."""
 
     kind: Literal["Linear"] = field(default="Linear", repr=False)
     out_features: Annotated[int, Ge(1), Le(MAX_WIDTH)]
@@ -96,28 +95,19 @@ class Flatten:
     """`torch.nn.Flatten`; with `start_dim=0`, as the last layer of a network of one output, `f` becomes `[N]`."""
 
     kind: Literal["Flatten"] = field(default="Flatten", repr=False)
-    start_dim: Literal[0, 1] = 1
+    start_dim: Annotated[int, Ge(-4), Le(4)] = 1
+    end_dim: Annotated[int, Ge(-4), Le(4)] = -1
 
 
 @plain_data
-class Sequential:
-    """A nested `torch.nn.Sequential`."""
+class Embedding:
+    """`torch.nn.Embedding` of integers below `num_embeddings`, as the first layer.
 
-    kind: Literal["Sequential"] = field(default="Sequential", repr=False)
-    layers: tuple[Layer, ...]
+    Without `max_norm`, by which torch changes the weights in the forward pass, and without `scale_grad_by_freq` and
+    `sparse`, whose gradients are no derivatives and no strided tensors.
+    """
 
-
-Layer = Annotated[
-    Linear | ReLU | Identity | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU | Dropout | Flatten | Sequential,
-    Field(discriminator="kind"),
-]
-"""Any layer; told apart in JSON by `kind`."""
-
-
-def plain_options(layer: Layer) -> dict[str, object]:
-    """The constructor options of a layer that differ from torch's defaults."""
-    return {
-        each.name: getattr(layer, each.name)
-        for each in fields(layer)
-        if each.name != "kind" and getattr(layer, each.name) != each.default
-    }
+    kind: Literal["Embedding"] = field(default="Embedding", repr=False)
+    num_embeddings: Annotated[int, Ge(1), Le(MAX_WIDTH)]
+    embedding_dim: Annotated[int, Ge(1), Le(MAX_WIDTH)]
+    padding_idx: Annotated[int, Ge(-MAX_WIDTH), Le(MAX_WIDTH)] | None = None

@@ -14,7 +14,8 @@ from math import prod
 from typing import Any, get_args
 
 from jaccheck.case.case import DTYPES, Case, InputForm
-from jaccheck.case.layers import ELU, Flatten, Layer, LeakyReLU, Linear, ReLU, Sequential
+from jaccheck.case.graph import Layer, Sequential
+from jaccheck.case.layers import ELU, Flatten, LeakyReLU, Linear, ReLU
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
 
@@ -59,7 +60,7 @@ def complexity(case: Case) -> tuple[int, ...]:
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
         batch * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
         + 2 * len(case.parameter_shapes())
-        + 4 * (batch + sum(case.in_shape) + sum(layer.out_features for _, _, layer in case.linears())),
+        + 4 * (batch + sum(case.in_shape) + sum(place.out_shape[-1] for place in case.weighted())),
         _sequentials(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
         case.input_requires_grad + FORMS.index(case.input_form),

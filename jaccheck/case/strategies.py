@@ -1,4 +1,4 @@
-"""`cases()`: Hypothesis draws random cases. The only file that imports hypothesis.
+"""`cases()`: Hypothesis draws random cases. Only this file and `zoo_strategies.py` import hypothesis.
 
 Alternatives stand simplest first (ReLU, integers, one layer), since that is where Hypothesis shrinks to. Nothing is
 filtered: every draw is a legal case by construction. Numbers come by recipe and seed, so live tensors never are drawn.
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jaccheck.case.case import DTYPES, Case, DType, InputForm
 from jaccheck.case.families import FAMILIES
+from jaccheck.case.graph import Layer, Sequential
 from jaccheck.case.layers import (
     ELU,
     MAX_WIDTH,
@@ -20,12 +21,10 @@ from jaccheck.case.layers import (
     Dropout,
     Flatten,
     Identity,
-    Layer,
     LeakyReLU,
     Linear,
     LogSigmoid,
     ReLU,
-    Sequential,
     Sigmoid,
     Tanh,
 )
@@ -40,6 +39,8 @@ from jaccheck.case.values import (
     SetUnit,
     ZeroSample,
 )
+from jaccheck.case.zoo import ZOO
+from jaccheck.case.zoo_strategies import zoo_case
 
 SEEDS = st.integers(0, 2**32 - 1)
 INDICES = st.integers(0, 20)
@@ -69,7 +70,9 @@ POWER_OF_TWO_SIZES = st.sampled_from([(2, 4), (4, 2), (4, 8), (8, 4), (2, 16), (
 def cases(family: str | None = None, dtypes: Sequence[DType] = DTYPES) -> st.SearchStrategy[Case]:
     """Random cases of one family, or of any, in one of `dtypes`."""
     families = st.sampled_from(FAMILIES) if family is None else st.just(family)
-    return families.flatmap(lambda chosen: _family_case(chosen, tuple(dtypes)))
+    return families.flatmap(
+        lambda chosen: zoo_case(chosen, tuple(dtypes)) if chosen in ZOO else _family_case(chosen, tuple(dtypes))
+    )
 
 
 @st.composite

@@ -40,7 +40,7 @@ def network_of(problem: Problem) -> Network:
     ruled = {name for step in steps if isinstance(step, Affine) for name in (step.weight, step.bias)}
     if not trainable.keys() <= ruled:
         raise NoRule(f"parameter {next(name for name in trainable if name not in ruled)}")
-    return Network(_numbers(problem.X).reshape(problem.N, -1), steps, trainable, problem.C)
+    return Network(_numbers(problem.X).reshape(problem.N, -1), steps, trainable, problem.C, problem.C)
 
 
 def part_of(network: Network, part: Part) -> Network:

@@ -112,7 +112,7 @@ def _beyond_second_order(problem: Problem) -> str | None:
         return reason
     ruled = _ruled(SqrtGGNExact)
     for path, module in problem.model.named_modules():
-        if type(module) not in ruled and not isinstance(module, torch.nn.Sequential):
+        if type(module) not in ruled and type(module) is not torch.nn.Sequential:
             return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
     layers = [module for module in problem.model.modules() if not list(module.children())]
     if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:

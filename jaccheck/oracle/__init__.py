@@ -4,7 +4,8 @@ from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
 from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
 from jaccheck.oracle.differences import difference_bound
-from jaccheck.oracle.network import Affine, Layout, Network, network
+from jaccheck.oracle.network import Affine, Layout, Network
+from jaccheck.oracle.steps import network
 
 __all__ = [
     "Affine",

@@ -1,24 +1,24 @@
 """The Jacobian in closed form, in float64, and beside each entry a proven bound on the error of any other evaluation.
 
-Forward: beside each quantity an absolute error bound is carried. Backward: `δ` is the derivative of the outputs by
-the current layer, `(N, C, features)`; its error grows with `m`, the magnitude that roundings are relative to. In
-reverse mode every method forms δ itself, so m = |δ|. In any other order (forward mode) only the product of all
-absolute values is safe: m is carried along as `|W|ᵀ m`, since a product of perturbed matrices A + Δ, in whatever
-order it is formed, is within ∏(|A| + |Δ|) − ∏|A| of the unperturbed one.
-
-A sum of k products underflows at most 2k times, once for each product and for each addition.
+`δ` is the derivative of the outputs by the current layer, `(N, C, features)`; its error grows with `m`, the magnitude
+that roundings are relative to. In reverse mode every method forms δ itself, so m = |δ|. In any other order (forward
+mode) only the product of all absolute values is safe: m is carried along as `|W|ᵀ m`, since a product of perturbed
+matrices A + Δ, in whatever order it is formed, is within ∏(|A| + |Δ|) − ∏|A| of the unperturbed one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from jaccheck.oracle.activations import activation
 from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Network
+from jaccheck.oracle.network import Affine, Branches, Network, Step, Structured
+from jaccheck.oracle.propagation import Chosen, Forward, Record, forward, largest
+
+__all__ = ["ClosedForm", "Forward", "Order", "backward", "forward", "rounded_up", "scaled"]
 
 
 class Order(Enum):
@@ -27,72 +27,6 @@ class Order(Enum):
     REVERSE = "reverse"
     ANY = "any"
     """Reverse or forward, or, where nothing underflows, any other order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """What a forward pass leaves for the backward one."""
-
-    inputs: tuple[tuple[Array, Array], ...]
-    """For each step its input and how far that can be off."""
-    slopes: tuple[tuple[Array, Array] | None, ...]
-    """For each activation its slope and how far that can be off; None for an affine step."""
-    peak: float
-    """The largest magnitude that any partial sum can reach."""
-    peak_tangent: float
-    """The same for the tangents of forward mode, or more."""
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def forward(net: Network, ar: Arithmetic, *, exact: bool = False) -> Forward:
-    """All activations of `net` with their bounds; `exact` where a certificate says that nothing is rounded."""
-    a, E, tangent = net.X, np.zeros_like(net.X), np.zeros_like(net.X)
-    inputs: list[tuple[Array, Array]] = []
-    slopes: list[tuple[Array, Array] | None] = []
-    peak, peak_tangent = _largest(a), 1.0
-    for layer in net.steps:
-        inputs.append((a, E))
-        if isinstance(layer, Affine):
-            slopes.append(None)
-            tangent = _affine_tangent(layer, np.abs(a) + E, tangent, ar)
-            a, E, magnitude = _affine(layer, a, E, ar)
-            peak = np.maximum(peak, _largest(magnitude + E))
-        else:
-            act = activation(layer, a, E, ar)
-            slopes.append((act.slope, np.zeros_like(E) if exact else act.slope_error))
-            tangent = tangent * (np.abs(act.slope) + act.slope_error)
-            a, E = act.value, act.moved + act.rounding
-            peak = np.maximum(peak, _largest(np.abs(a) + E))
-        peak_tangent = np.maximum(peak_tangent, _largest(tangent))
-        if exact:
-            E = np.zeros_like(a)
-    return Forward(tuple(inputs), tuple(slopes), float(peak), float(peak_tangent))
-
-
-def _largest(values: Array) -> float:
-    return float(np.max(values, initial=0.0))
-
-
-def _affine(layer: Affine, a: Array, E: Array, ar: Arithmetic) -> tuple[Array, Array, Array]:
-    """z, how far it can be off, and the sum of the absolute values of its terms."""
-    W = np.abs(layer.W)
-    k = W.shape[1]
-    z, magnitude = a @ layer.W.T, (np.abs(a) + E) @ W.T
-    if layer.b is not None:
-        z, magnitude = z + layer.b, magnitude + np.abs(layer.b)
-    # Where every term is exactly zero nothing underflows, and z is 0 in every evaluation, as at a kink that is meant.
-    terms = (np.abs(a) + E > 0) @ (W > 0).T
-    if layer.b is not None:
-        terms = terms | (layer.b != 0)
-    return z, E @ W.T + ar.gamma(k + 1) * magnitude + np.where(terms, 2 * k * ar.eta, 0.0), magnitude
-
-
-def _affine_tangent(layer: Affine, size: Array, tangent: Array, ar: Arithmetic) -> Array:
-    """How large the tangent of z by any one number in this layer or below can get."""
-    k = layer.W.shape[1]
-    own = np.maximum(np.max(size, axis=1, keepdims=True, initial=0.0), 1)
-    above: Array = (1 + ar.gamma(k + 1)) * (tangent @ np.abs(layer.W).T + own) + 2 * k * ar.eta
-    return above
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +48,8 @@ class _Backward:
     E: Array
     lost: Array
     """What underflow in the layers above can add to any entry in forward mode, per sample and output."""
+    again: int = 0
+    """In forward mode a tangent by a parameter that is used more than once is added up as often again at each layer."""
     peak: float = 1.0
 
     def through_activation(self, slope: Array, slope_error: Array) -> None:
@@ -123,32 +59,98 @@ class _Backward:
         self.lost = self.lost + 3 * ar.eta * np.sum(whole, axis=2, keepdims=True)
         self._arrive(self.delta * slope, self.m * np.abs(slope), self.E)
 
-    def through_affine(self, weight: Array) -> None:
+    def through_affine(self, step: Affine) -> None:
         """δ W, a sum of as many products as there are outputs in reverse mode, and inputs in forward mode."""
-        ar, W, whole = self.ar, np.abs(weight), self.m + self.E
-        k = max(W.shape) if self.order is Order.ANY else W.shape[0]
+        ar, W, whole = self.ar, step.magnitude, self.m + self.E
+        k = max(step.fan_in, step.fan_out) + self.again if self.order is Order.ANY else step.fan_out
         magnitude = whole @ W
         self.lost = self.lost + 2 * k * ar.eta * np.sum(whole, axis=2, keepdims=True)
-        self.E = self.E @ W + ar.gamma(k) * magnitude + 2 * k * ar.eta
-        self._arrive(self.delta @ weight, self.m @ W, magnitude + self.E)
+        self.E = self.E @ W + ar.gamma(k + step.roundings) * magnitude + 2 * k * ar.eta
+        self._arrive(self.delta @ step.W, self.m @ W, magnitude + self.E)
+
+    def through_selection(self, chosen: Chosen) -> None:
+        """Each δ goes to what was chosen, or, in doubt, to any of those that may have been; windows may overlap."""
+        whole, reach = self.m + self.E, np.maximum(chosen.first, chosen.doubtful)
+        windows = int(reach.sum(axis=1).max(initial=0))
+        product = self.m @ reach
+        self.E = self.E @ reach + whole @ chosen.doubtful + self.ar.gamma(windows) * (whole @ reach)
+        self._arrive(self.delta @ chosen.first, product, product + self.E)
 
     def _arrive(self, delta: Array, product: Array, reached: Array) -> None:
         self.delta = delta
         self.m = np.abs(delta) if self.order is Order.REVERSE else product
-        self.peak = float(np.maximum(self.peak, _largest(np.maximum(reached, self.m + self.E))))
+        self.peak = float(np.maximum(self.peak, largest(np.maximum(reached, self.m + self.E))))
 
-    def bias_bound(self) -> Array:
-        """The bound of the Jacobian of the bias, which is δ."""
-        return self.E + self.lost if self.order is Order.ANY else self.E
+    def split(self, widths: list[int], *, is_sum: bool) -> list[_Backward]:
+        """The same for each branch: all of δ where they are added up, its share where they stand side by side."""
+        if is_sum:
+            # In forward mode the tangents of all branches are added up here.
+            E = self.E
+            if self.order is Order.ANY:
+                E = E + self.ar.gamma(len(widths) - 1) * (self.m + E)
+            return [replace(self, E=E) for _ in widths]
+        ends = np.cumsum(widths)
+        shares = [slice(int(end - width), int(end)) for end, width in zip(ends, widths, strict=True)]
+        return [replace(self, delta=self.delta[..., part], m=self.m[..., part], E=self.E[..., part]) for part in shares]
 
-    def weight_bound(self, a: Array, Ea: Array) -> Array:
-        """The bound of the Jacobian of the weight, which is δ ⊗ a."""
-        m, E = self.m[..., None], self.E[..., None]
-        off = Ea[:, None, None]
-        size = np.abs(a)[:, None, None] + off
-        bound: Array = m * off + E * size + self.ar.gamma(1) * (m + E) * size + self.ar.eta
+    def join(self, branches: list[_Backward]) -> None:
+        """Back at the input of the branches, whose derivatives add up."""
+        whole = _total([branch.m + branch.E for branch in branches])
+        self.E = _total([branch.E for branch in branches]) + self.ar.gamma(len(branches) - 1) * whole
+        self.lost = _total([branch.lost for branch in branches]) - (len(branches) - 1) * self.lost
+        self.peak = max(self.peak, *(branch.peak for branch in branches))
+        self._arrive(_total([branch.delta for branch in branches]), _total([branch.m for branch in branches]), whole)
+
+    def bias_bound(self, step: Affine) -> Array:
+        """The bound of the Jacobian of the bias, which is δ, or a sum of it over the outputs that share it."""
+        ar, bound = self.ar, step.by_bias(self.E)
+        if step.shared > 1:
+            bound = bound + ar.gamma(step.shared) * step.by_bias(self.m + self.E) + step.shared * ar.eta
+        return bound + self.lost if self.order is Order.ANY else bound
+
+    def weight_bound(self, step: Affine, a: Array, Ea: Array) -> Array:
+        """The bound of the Jacobian of the weight, which is δ ⊗ a, or a sum of such products."""
+        ar, size, whole = self.ar, np.abs(a) + Ea, self.m + self.E
+        bound = step.by_weight(self.m, Ea) + step.by_weight(self.E, size)
+        bound += ar.gamma(step.terms) * step.by_weight(whole, size) + (2 * step.terms - 1) * ar.eta
+        if self.order is Order.REVERSE:
+            return bound
         # In reverse mode what underflows in δ is scaled by a; in forward mode a is the first factor.
-        return bound + self.lost[..., None] if self.order is Order.ANY else bound
+        own = step.terms * ar.eta * np.sum(whole, axis=2, keepdims=True) if isinstance(step, Structured) else 0.0
+        return bound + self.lost + own
+
+
+def _total(values: list[Array]) -> Array:
+    return np.asarray(np.sum(np.stack(np.broadcast_arrays(*values)), axis=0))
+
+
+class _Entries:
+    """The Jacobians as they are found, from the last use of a parameter to its first."""
+
+    def __init__(self, net: Network, ar: Arithmetic) -> None:
+        self._offsets = net.offsets()
+        total = max((part.stop for part in self._offsets.values()), default=0)
+        self.jacobian, self.bound = np.zeros(total), np.zeros(total)
+        self._ar = ar
+        self._written: set[str] = set()
+
+    def part(self, name: str) -> bool:
+        """Whether a Jacobian by this parameter is asked for."""
+        return name in self._offsets
+
+    def add(self, name: str, jacobian: Array, bound: Array | None) -> None:
+        """What one use of a parameter adds to its Jacobian."""
+        part = self._offsets[name]
+        if name not in self._written:
+            self._written.add(name)
+            self.jacobian[part] = jacobian.ravel()
+            if bound is not None:
+                self.bound[part] = bound.ravel()
+            return
+        if bound is not None:
+            reached = np.abs(self.jacobian[part]) + self.bound[part] + np.abs(jacobian.ravel()) + bound.ravel()
+            self.bound[part] += bound.ravel() + self._ar.gamma(1) * reached
+        self.jacobian[part] += jacobian.ravel()
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -156,35 +158,73 @@ def backward(
     net: Network, ahead: Forward, ar: Arithmetic, *, exact: bool = False, order: Order = Order.REVERSE
 ) -> ClosedForm:
     """The Jacobians from a forward pass, and their bounds; `exact` leaves the bounds at zero."""
-    offsets = net.offsets()
-    total = max((part.stop for part in offsets.values()), default=0)
-    jacobian, bound = np.empty(total), np.zeros(total)
-    seeds = net.seeds()
-    state = _Backward(ar, order, seeds, seeds, np.zeros_like(seeds), np.zeros((net.N, net.C, 1)))
-    downwards = zip(reversed(net.steps), reversed(ahead.inputs), reversed(ahead.slopes), strict=True)
-    for layer, (a, Ea), slope in downwards:
-        if slope is not None:
-            state.through_activation(slope[0][:, None], slope[1][:, None])
-            continue
-        assert isinstance(layer, Affine)
-        if (part := offsets.get(layer.bias)) is not None:
-            jacobian[part] = state.delta.ravel()
-            if not exact:
-                bound[part] = state.bias_bound().ravel()
-        if (part := offsets.get(layer.weight)) is not None:
-            jacobian[part] = (state.delta[..., None] * a[:, None, None]).ravel()
-            if not exact:
-                bound[part] = state.weight_bound(a, Ea).ravel()
-        if layer is net.steps[0]:
-            break
-        state.through_affine(layer.W)
+    seeds, found = net.seeds(), _Entries(net, ar)
+    state = _Backward(ar, order, seeds, seeds, np.zeros_like(seeds), np.zeros((net.N, net.C, 1)), _uses(net) - 1)
+    _down(ahead.records, state, found, exact=exact, is_first=True)
     if exact:
-        return ClosedForm(jacobian, bound)
-    peaks = [ahead.peak, state.peak, _largest(np.abs(jacobian) + bound)]
+        return ClosedForm(found.jacobian, found.bound)
+    peaks = [ahead.peak, state.peak, largest(np.abs(found.jacobian) + found.bound)]
     if order is Order.ANY:
         peaks.append(ahead.peak_tangent)
     fits = all(peak <= ar.largest for peak in peaks)
-    return ClosedForm(jacobian, rounded_up(bound) if fits else np.full_like(bound, np.inf))
+    return ClosedForm(found.jacobian, rounded_up(found.bound) if fits else np.full_like(found.bound, np.inf))
+
+
+def _down(records: tuple[Record, ...], state: _Backward, found: _Entries, *, exact: bool, is_first: bool) -> None:
+    """δ from the end of a run of steps to its start; what lies before the very first step is not asked for."""
+    for record in reversed(records):
+        step = record.step
+        if isinstance(step, Branches):
+            widths = [_width(run, record.a) for run in record.inside]
+            branches = state.split(widths, is_sum=step.is_sum)
+            for run, branch in zip(record.inside, branches, strict=True):
+                _down(run, branch, found, exact=exact, is_first=False)
+            state.join(branches)
+        elif record.slope is not None:
+            state.through_activation(record.slope[0][:, None], record.slope[1][:, None])
+        elif record.chosen is not None:
+            state.through_selection(record.chosen)
+        else:
+            assert isinstance(step, Affine)
+            if not step.is_fixed and found.part(step.bias):
+                found.add(step.bias, step.by_bias(state.delta), None if exact else state.bias_bound(step))
+            if not step.is_fixed and found.part(step.weight):
+                jacobian = step.by_weight(state.delta, record.a)
+                found.add(step.weight, jacobian, None if exact else state.weight_bound(step, record.a, record.E))
+            if is_first and record is records[0]:
+                return
+            state.through_affine(step)
+
+
+def _width(run: tuple[Record, ...], a: Array) -> int:
+    """Number of features that come out of a run of steps on `a`."""
+    for record in reversed(run):
+        match record.step:
+            case Affine():
+                return len(record.step.W)
+            case Branches():
+                widths = [_width(inside, record.a) for inside in record.inside]
+                return widths[0] if record.step.is_sum else sum(widths)
+            case _ if record.chosen is not None:
+                return record.chosen.first.shape[1]
+    return a.shape[1]
+
+
+def _uses(net: Network) -> int:
+    """How often the parameter that is used most often is used."""
+    counts: dict[int, int] = {}
+    for step in _all_steps(net.steps):
+        if isinstance(step, Affine):
+            counts[id(step)] = counts.get(id(step), 0) + 1
+    return max(counts.values(), default=1)
+
+
+def _all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step, Branches):
+            for branch in step.branches:
+                yield from _all_steps(branch)
 
 
 def rounded_up(bound: Array) -> Array:

@@ -7,15 +7,19 @@ sum in every order is a number of that dtype, with or without fused multiply-add
 Forward mode needs no sums of its own: where the sum of |A_L|···|A_1|·|a| is at most 2^p grains, so is each factor's
 part of it, |A_k|···|A_1|·|a|, for every unit that has any path to an output, since the rest of its path is at least
 one grain. Units without such a path may round, but must not overflow.
+
+A norm may be joined with its weight in any way, so the sums of its fixed map go on as the magnitude of its output.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from jaccheck.case import LeakyReLU, ReLU
 from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Network
+from jaccheck.oracle.network import Affine, Branches, Network, Selection, Step, Structured
 
 SPARE_BITS = 1
 """Room at the lower end of the exponent range, for a seed that is scaled down by a power of two and back."""
@@ -26,51 +30,136 @@ _NO_GRAIN = 2**20
 
 def is_exact(net: Network, ar: Arithmetic) -> bool:
     """Whether forward and backward pass of `net` are exact in every order; the slope at a kink is then autograd's."""
-    if not all(isinstance(layer, Affine | ReLU | LeakyReLU) for layer in net.steps):
+    if not _is_piecewise_linear(net.steps):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         ledger = _Ledger(ar)
-        _check_backward(net, _check_forward(net, ledger), ledger)
+        start = _Exact(net.X, np.abs(net.X), np.zeros_like(net.X), _grain(net.X))
+        ledger.check(start.size, start.grain)
+        entries, _ = _check_forward(net.steps, start, ledger)
+        _check_backward(entries, np.asarray(net.seeds()), 0, ledger)
         return ledger.holds
 
 
-def _check_forward(net: Network, ledger: _Ledger) -> list[tuple[Array, int]]:
-    """Enters all sums of the forward pass; the input of each step and its grain come back."""
-    a, grain = net.X, _grain(net.X)
-    tangent = np.zeros_like(a)
-    ledger.check(np.abs(a), grain)
-    inputs: list[tuple[Array, int]] = []
-    for layer in net.steps:
-        inputs.append((a, grain))
-        if isinstance(layer, Affine):
-            W, b = np.abs(layer.W), np.zeros(len(layer.W)) if layer.b is None else layer.b
-            tangent = tangent @ W.T + np.maximum(np.max(np.abs(a), axis=1, keepdims=True, initial=0), 1)
-            sums, a = np.abs(a) @ W.T + np.abs(b), a @ layer.W.T + b
-            grain = min(grain + _grain(W), _grain(b))
+def _is_piecewise_linear(steps: tuple[Step, ...]) -> bool:
+    return all(
+        all(map(_is_piecewise_linear, step.branches))
+        if isinstance(step, Branches)
+        else isinstance(step, Affine | Selection | ReLU | LeakyReLU)
+        and not (isinstance(step, Structured) and not step.is_dyadic)
+        for step in steps
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Exact:
+    """Features, the sums of the absolute values that they are made of, their tangents' size, and their grain."""
+
+    a: Array
+    size: Array
+    tangent: Array
+    grain: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A step with what goes into it, and what it leaves for the backward pass."""
+
+    step: Step
+    before: _Exact
+    chosen: Array | None = None
+    inside: tuple[tuple[tuple[_Entry, ...], _Exact], ...] = ()
+
+
+def _check_forward(steps: tuple[Step, ...], x: _Exact, ledger: _Ledger) -> tuple[tuple[_Entry, ...], _Exact]:
+    """Enters all sums of the forward pass; what each step needs for the backward pass, and what comes out."""
+    entries = []
+    for step in steps:
+        entry = _Entry(step, x)
+        if isinstance(step, Affine):
+            x, sums = _affine(step, x)
+            ledger.check(sums, x.grain)
+        elif isinstance(step, Selection):
+            chosen = _first_of_largest(step, x.a)
+            entry = _Entry(step, x, chosen=chosen)
+            pick = chosen.argmax(axis=2)
+            a, size, tangent = (np.take_along_axis(each, pick, axis=1) for each in (x.a, x.size, x.tangent))
+            x = _Exact(a, size, tangent, x.grain)
+        elif isinstance(step, Branches):
+            runs = tuple(_check_forward(branch, x, ledger) for branch in step.branches)
+            entry = _Entry(step, x, inside=runs)
+            x = _merged([end for _, end in runs], is_sum=step.is_sum)
         else:
-            slope = _slope_below(layer)
+            slope = _slope_below(step)
             ledger.check(np.array([max(1.0, abs(slope))]), min(0, _grain(np.array([slope]))))
-            tangent = tangent * max(1.0, abs(slope))
-            a = np.where(a > 0, a, slope * a)
-            sums, grain = np.abs(a), grain + min(0, _grain(np.array([slope])))
-        ledger.check(sums, grain)
-        ledger.check_range(tangent)
-    return inputs
+            a = np.where(x.a > 0, x.a, slope * x.a)
+            x = _Exact(a, np.abs(a), x.tangent * max(1.0, abs(slope)), x.grain + min(0, _grain(np.array([slope]))))
+        ledger.check(x.size, x.grain)
+        ledger.check_range(x.tangent)
+        entries.append(entry)
+    return tuple(entries), x
 
 
-def _check_backward(net: Network, inputs: list[tuple[Array, int]], ledger: _Ledger) -> None:
+def _affine(step: Affine, x: _Exact) -> tuple[_Exact, Array]:
+    """What comes out, and the sums of absolute values that were added up for it."""
+    W, b = step.magnitude, np.zeros(len(step.W)) if step.b is None else step.b
+    own = np.maximum(np.max(x.size, axis=1, keepdims=True, initial=0), 1)
+    own = own * step.fan_in if isinstance(step, Structured) else own
+    a = x.a @ step.W.T + b
+    sums = x.size @ W.T + np.abs(b)
+    grain = min(x.grain + _grain(step.W), _grain(b))
+    return _Exact(a, sums if step.is_fixed else np.abs(a), x.tangent @ W.T + own, grain), sums
+
+
+def _first_of_largest(step: Selection, a: Array) -> Array:
+    """What is chosen of each window, `(N, outputs, features)`, one or zero."""
+    seen = np.where(step.windows >= 0, a[:, step.windows], -np.inf)
+    n, out = np.indices(seen.shape[:2])
+    chosen = np.zeros((*seen.shape[:2], a.shape[1]))
+    chosen[n, out, step.windows[out, np.argmax(seen, axis=2)]] = 1
+    return chosen
+
+
+def _merged(ends: list[_Exact], *, is_sum: bool) -> _Exact:
+    grain = min(end.grain for end in ends)
+    if is_sum:
+        a, size, tangent = (sum(getattr(end, name) for end in ends) for name in ("a", "size", "tangent"))
+    else:
+        a, size, tangent = (
+            np.concatenate([getattr(end, name) for end in ends], axis=1) for name in ("a", "size", "tangent")
+        )
+    return _Exact(np.asarray(a), np.asarray(size), np.asarray(tangent), grain)
+
+
+def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _Ledger) -> tuple[Array, int]:
     """Enters all sums of the backward pass, with absolute values multiplied through from the outputs."""
-    m, grain = net.seeds(), 0
-    for layer, (a, input_grain) in zip(reversed(net.steps), reversed(inputs), strict=True):
-        if isinstance(layer, Affine):
-            largest_input = np.max(np.abs(a), axis=1, initial=0)[:, None]
-            ledger.check(np.max(m, axis=2, initial=0) * largest_input, grain + input_grain)
-            m, grain = m @ np.abs(layer.W), grain + _grain(layer.W)
+    for entry in reversed(entries):
+        step, x = entry.step, entry.before
+        if isinstance(step, Structured):
+            if not step.is_fixed:
+                ledger.add(step.weight, step.by_weight(m, x.size), grain + x.grain)
+                ledger.add(step.bias, step.by_bias(m), grain)
+            m, grain = m @ step.magnitude, grain + _grain(step.W)
+        elif isinstance(step, Affine):
+            largest_input = np.max(x.size, axis=1, initial=0)[:, None]
+            ledger.add(step.weight, np.max(m, axis=2, initial=0) * largest_input, grain + x.grain)
+            m, grain = m @ np.abs(step.W), grain + _grain(step.W)
+        elif entry.chosen is not None:
+            m = m @ entry.chosen
+        elif isinstance(step, Branches):
+            ends = [end for _, end in entry.inside]
+            stops = np.cumsum([end.a.shape[1] for end in ends])
+            parts = [m] * len(ends) if step.is_sum else np.split(m, stops[:-1], axis=2)
+            runs = [
+                _check_backward(run, part, grain, ledger) for (run, _), part in zip(entry.inside, parts, strict=True)
+            ]
+            m, grain = np.sum([total for total, _ in runs], axis=0), min(each for _, each in runs)
         else:
-            slope = _slope_below(layer)
-            m = m * np.abs(np.where(a > 0, 1.0, slope))[:, None]
+            slope = _slope_below(step)
+            m = m * np.abs(np.where(x.a > 0, 1.0, slope))[:, None]
             grain += min(0, _grain(np.array([slope])))
         ledger.check(m, grain)
+    return m, grain
 
 
 def _slope_below(layer: object) -> float:
@@ -82,7 +171,16 @@ class _Ledger:
 
     def __init__(self, ar: Arithmetic) -> None:
         self._ar = ar
+        self._shares: dict[str, tuple[Array, int]] = {}
         self.holds = True
+
+    def add(self, parameter: str, magnitude: Array, grain: int) -> None:
+        """Enters the sums of one use of a parameter, on top of those of its other uses."""
+        if parameter in self._shares:
+            before, finest = self._shares[parameter]
+            magnitude, grain = magnitude + before, min(grain, finest)
+        self._shares[parameter] = magnitude, grain
+        self.check(magnitude, grain)
 
     def check(self, magnitude: Array, grain: int) -> None:
         """Enters sums of multiples of 2^grain, the sum of the absolute values of each."""

@@ -33,6 +33,9 @@ from jaccheck.oracle.network import Affine, Network
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def difference_bound(net: Network, ar: Arithmetic, step: float) -> Array:
     """How far central differences with this step can be from the closed form, flat like it; infinite where unknown."""
+    if not net.is_chain:
+        # Written out for chains of Linear and activations only.
+        return np.full(net.layout.entries, np.inf)
     ahead = forward(net, ar)
     form = backward(net, ahead, ar)
     own = backward(net, forward(net, ar, exact=True), ar).bound

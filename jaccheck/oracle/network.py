@@ -1,4 +1,7 @@
-"""`Network`: a case as the oracle sees it, a list of linear maps and activations in float64, without torch."""
+"""`Network`: a case as the oracle sees it, linear maps, activations, choices and branches in float64, without torch.
+
+All features of a sample stand in one row, in torch's order, whatever their shape.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,25 @@ from math import prod
 
 import numpy as np
 
-from jaccheck.case import Case, Dropout, Flatten, Identity, Layer, Linear
-from jaccheck.errors import InvalidCase
+from jaccheck.case import Layer
 from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.tables import Indices, Table
 
 
-@dataclass(frozen=True, slots=True)
 class Affine:
-    """`z = W a + b` and the names of its two parameters."""
+    """`z = W a + b`, and the names of its two parameters; each number of W and b is a parameter of its own."""
 
-    path: str
-    W: Array
-    b: Array | None
+    is_fixed = False
+    """Whether its numbers are no parameters."""
+    roundings = 0
+    """How often its numbers themselves have been rounded."""
+    terms = 1
+    """Most products in one entry of the Jacobian of the weight."""
+
+    def __init__(self, path: str, W: Array, b: Array | None) -> None:
+        self.path = path
+        self.W = W
+        self.b = b
 
     @property
     def weight(self) -> str:
@@ -30,8 +40,127 @@ class Affine:
         """Name of the parameter b."""
         return f"{self.path}.bias" if self.path else "bias"
 
+    @property
+    def magnitude(self) -> Array:
+        """For each entry of W the sum of the absolute values that it is made of."""
+        return np.abs(self.W)
 
-Step = Affine | Layer
+    @property
+    def fan_in(self) -> int:
+        """Most products in one output."""
+        return self.W.shape[1]
+
+    @property
+    def fan_out(self) -> int:
+        """Most outputs that one input goes into."""
+        return self.W.shape[0]
+
+    @property
+    def shared(self) -> int:
+        """Outputs that have one bias together."""
+        return 1
+
+    def by_weight(self, delta: Array, a: Array) -> Array:
+        """`(N, C, weight)`: the sums over all products of δ `(N, C, outputs)` with the input `(N, features)`."""
+        return (delta[..., None] * a[:, None, None]).reshape(*delta.shape[:2], self.W.size)
+
+    def by_bias(self, delta: Array) -> Array:
+        """`(N, C, bias)`: the sums of δ over all outputs of one bias."""
+        return delta
+
+
+class Structured(Affine):
+    """A linear map whose numbers stand in more than one place, or are fixed: a table of products.
+
+    `numbers` are the flat weight, or the factor of each product where there is none; `channel` is for each output
+    the index of its bias.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        table: Table,
+        numbers: Array,
+        sizes: tuple[int, int],
+        bias: Array | None,
+        channel: Indices,
+        *,
+        is_fixed: bool = False,
+        roundings: int = 0,
+        is_dyadic: bool = True,
+        silent: Indices | None = None,
+    ) -> None:
+        factor = numbers if is_fixed else numbers[table.key]
+        W, magnitude = np.zeros(sizes), np.zeros(sizes)
+        np.add.at(W, (table.out, table.inp), factor)
+        np.add.at(magnitude, (table.out, table.inp), np.abs(factor))
+        super().__init__(path, W, None if bias is None else bias[channel])
+        self.roundings = roundings
+        self.is_fixed = is_fixed
+        self.is_dyadic = is_dyadic
+        """False where its factors come out exact in float64 only by chance."""
+        self._magnitude = magnitude
+        biases = 0 if bias is None else len(bias)
+        self._of_bias = (channel[:, None] == np.arange(biases)).astype(np.float64)
+        self._size = len(numbers)
+        # Products that move the output but have no derivative, as the row of an Embedding's padding.
+        seen = np.ones(len(table.key), bool) if silent is None else ~np.isin(table.key, silent)
+        order = np.argsort(table.key[seen], kind="stable")
+        self._out, self._inp, key = (each[seen][order] for each in (table.out, table.inp, table.key))
+        self._keys, self._starts, counts = np.unique(key, return_index=True, return_counts=True)
+        self.terms = int(counts.max(initial=1))
+        self._fan_in = int(np.bincount(table.out).max(initial=1))
+        self._fan_out = int(np.bincount(table.inp).max(initial=1))
+
+    @property
+    def magnitude(self) -> Array:
+        """For each entry of W the sum of the absolute values that it is made of."""
+        return self._magnitude
+
+    @property
+    def fan_in(self) -> int:
+        """Most products in one output."""
+        return self._fan_in
+
+    @property
+    def fan_out(self) -> int:
+        """Most outputs that one input goes into."""
+        return self._fan_out
+
+    @property
+    def shared(self) -> int:
+        """Outputs that have one bias together."""
+        return int(self._of_bias.sum(axis=0).max(initial=1))
+
+    def by_weight(self, delta: Array, a: Array) -> Array:
+        """`(N, C, weight)`: the sums over all products of δ `(N, C, outputs)` with the input `(N, features)`."""
+        whole = np.zeros((*delta.shape[:2], self._size))
+        if len(self._keys):
+            products = delta[:, :, self._out] * a[:, None, self._inp]
+            whole[:, :, self._keys] = np.add.reduceat(products, self._starts, axis=2)
+        return whole
+
+    def by_bias(self, delta: Array) -> Array:
+        """`(N, C, bias)`: the sums of δ over all outputs of one bias."""
+        return np.asarray(delta @ self._of_bias)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """The largest of each window: `(outputs, window)` of indices, −1 for nothing; of equal ones the first."""
+
+    windows: Indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branches:
+    """Every branch on the same input; the outputs are added up, or stand one after another."""
+
+    branches: tuple[tuple[Step, ...], ...]
+    is_sum: bool
+
+
+Step = Affine | Selection | Branches | Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +200,14 @@ class Network:
     """Input `(N, features)`, the steps, and name and shape of each trainable parameter.
 
     Its outputs are C in a row of the last layer's, from number `first` on: all of them, but for a part of a large
-    Jacobian.
+    Jacobian. `width` is the number of outputs of the last layer.
     """
 
     X: Array
     steps: tuple[Step, ...]
     trainable: dict[str, tuple[int, ...]]
     C: int
+    width: int
     first: int = 0
 
     @property
@@ -91,10 +221,9 @@ class Network:
         return Layout(self.N, self.C, self.trainable)
 
     @property
-    def width(self) -> int:
-        """Number of outputs of the last layer."""
-        widths = [len(step.W) for step in self.steps if isinstance(step, Affine)]
-        return widths[-1] if widths else self.X.shape[1]
+    def is_chain(self) -> bool:
+        """Whether it is a chain of Affines with numbers of their own and activations, as multilayer perceptrons are."""
+        return not any(isinstance(step, Structured | Selection | Branches) for step in self.steps)
 
     def offsets(self) -> dict[str, slice]:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""
@@ -103,19 +232,3 @@ class Network:
     def seeds(self) -> Array:
         """The derivative of its outputs by the last layer's, `(N, C, width)`."""
         return np.broadcast_to(np.eye(self.C, self.width, self.first), (self.N, self.C, self.width))
-
-
-def network(case: Case, X: Array, parameters: dict[str, Array]) -> Network:
-    """The network of `case` with these numbers (already rounded to its dtype), shaped for the oracle."""
-    steps: list[Step] = []
-    for path, layer in case.leaves():
-        match layer:
-            case Linear():
-                steps.append(Affine(path, parameters[f"{path}.weight"], parameters.get(f"{path}.bias")))
-            case Identity() | Dropout() | Flatten():
-                continue
-            case _:
-                steps.append(layer)
-    if not np.isfinite(X).all() or not all(np.isfinite(value).all() for value in parameters.values()):
-        raise InvalidCase("its numbers overflow its dtype: scale them down")
-    return Network(X.reshape(len(X), prod(case.in_shape)), tuple(steps), case.trainable(), case.outputs)

@@ -82,7 +82,7 @@ def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
     prepared = [
         "def change(model):",
         "    with torch.no_grad():",
-        f"        model.get_parameter('{case.linears()[-1][0]}.weight').neg_()",
+        f"        model.get_parameter({case.last_weight!r}).neg_()",
         "    return model",
         "",
         "reversed_X = X.detach().flip(0).requires_grad_(X.requires_grad)",

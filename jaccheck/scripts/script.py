@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.case import Case, Layer, Sequential
-from jaccheck.case.layers import plain_options
+from jaccheck import networks
+from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Scale, Sequential
+from jaccheck.case.constructors import constructor, torch_name
+from jaccheck.case.graph import children
 from jaccheck.methods import Method
 from jaccheck.problem import round_sample
 from jaccheck.scripts.endings import ending
@@ -38,21 +40,27 @@ def _merged(imports: list[str]) -> list[str]:
 def _problem(case: Case, device: str) -> list[str]:
     tensors = round_sample(case)
     dtype = f"torch.{case.dtype}"
+    # A norm also counts batches, which is none of the numbers.
+    strict = ", strict=False" if tensors.buffers else ""
+    places = {place.path: place for place in case.places()}
     lines = [
+        *_own_modules(case),
         "def make_model():",
-        f"    model = torch.nn.{_module(case)}.to({dtype}).eval()",
-        f"    numbers = {{{', '.join(f'{name!r}: {_numbers(value)}' for name, value in tensors.parameters.items())}}}",
-        f"    model.load_state_dict({{name: torch.tensor(v, dtype={dtype}) for name, v in numbers.items()}})",
+        f"    model = torch.nn.Sequential({_constructor(case.layers, '', places)}).to({dtype}).eval()",
+        f"    numbers = {{{', '.join(f'{name!r}: {_numbers(value)}' for name, value in tensors.numbers.items())}}}",
+        f"    model.load_state_dict({{name: torch.tensor(v, dtype={dtype}) for name, v in numbers.items()}}{strict})",
     ]
     frozen = [name for name in case.parameter_shapes() if name not in case.trainable()]
     lines += [f"    model.get_parameter({name!r}).requires_grad_(False)" for name in frozen]
     lines += [f"    return model.to({device!r})" if device != "cpu" else "    return model", ""]
-    X = f"torch.tensor({_numbers(tensors.X)}, dtype={dtype})" + (f".to({device!r})" if device != "cpu" else "")
+    kind = "torch.int64" if case.has_indices else dtype
+    X = f"torch.tensor({_numbers(tensors.X)}, dtype={kind})" + (f".to({device!r})" if device != "cpu" else "")
     if not len(tensors.X):
-        X = f"torch.zeros({tuple(tensors.X.shape)}, dtype={dtype}, device={device!r})"
+        X = f"torch.zeros({tuple(tensors.X.shape)}, dtype={kind}, device={device!r})"
+    unused = "0" if case.has_indices else "torch.nan"
     layout = {
         "contiguous": "",
-        "strided": "X = torch.stack([X, torch.full_like(X, torch.nan)], dim=-1)[..., 0]",
+        "strided": f"X = torch.stack([X, torch.full_like(X, {unused})], dim=-1)[..., 0]",
         "transposed": "X = X.transpose(0, -1).contiguous().transpose(0, -1)",
         "expanded": "X = X[:1].expand(X.shape)",
     }[case.input_form]
@@ -66,21 +74,38 @@ def _problem(case: Case, device: str) -> list[str]:
     ]
 
 
-def _module(case: Case) -> str:
-    """The constructor call of the whole network, without the prefix `torch.nn.` of the outermost module."""
-    widths = {path: inputs for path, inputs, _ in case.linears()}
-    return _constructor(Sequential(layers=case.layers), "", widths)
+def _constructor(layers: tuple[Layer, ...], prefix: str, places: dict[str, Placed]) -> str:
+    """The constructor calls of these layers, one after another, with commas between."""
+    calls = []
+    for index, layer in enumerate(layers):
+        path = f"{prefix}{index}"
+        runs = [_constructor(run, f"{path}.{name}", places) for name, run in children(layer)]
+        match layer:
+            case Sequential():
+                calls.append(f"torch.nn.Sequential({runs[0]})")
+            case Residual():
+                calls.append(f"Residual({runs[0]})")
+            case Repeat(times=times):
+                calls.append(f"Repeat({runs[0]}, times={times})")
+            case Parallel(merge=merge):
+                calls.append(f"Parallel({', '.join(f'torch.nn.Sequential({run})' for run in runs)}, merge={merge!r})")
+            case Scale():
+                calls.append(str(constructor(layer, places[path].in_shape)))
+            case _:
+                calls.append(f"torch.nn.{constructor(layer, places[path].in_shape)}")
+    return ", ".join(calls)
 
 
-def _constructor(layer: Layer, path: str, widths: dict[str, int]) -> str:
-    if isinstance(layer, Sequential):
-        prefix = f"{path}." if path else ""
-        inner = (f"torch.nn.{_constructor(inside, f'{prefix}{i}', widths)}" for i, inside in enumerate(layer.layers))
-        return f"Sequential({', '.join(inner)})"
-    options = plain_options(layer)
-    sizes = [str(widths[path]), str(options.pop("out_features"))] if path in widths else []
-    return f"{layer.kind}({', '.join([*sizes, *(f'{name}={value!r}' for name, value in options.items())])})"
+def _own_modules(case: Case) -> list[str]:
+    """The source of the modules of this network that torch does not have, without docstrings."""
+    kinds = dict.fromkeys(torch_name(place.layer) for place in case.places())
+    sources = [standalone_source(getattr(networks, name)) for name in kinds if hasattr(networks, name)]
+    return [line for source in sources if source for line in (*source[0], "", source[1], "")]
 
 
 def _numbers(tensor: torch.Tensor) -> str:
-    return repr(tensor.double().tolist()).replace("nan", "float('nan')").replace("inf", "float('inf')")
+    return (
+        repr((tensor.double() if tensor.is_floating_point() else tensor).tolist())
+        .replace("nan", "float('nan')")
+        .replace("inf", "float('inf')")
+    )

@@ -43,13 +43,13 @@ def test_names_and_shapes_are_those_of_the_module(case: Case) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"layers": (ReLU(),)}, "at least one Linear"),
+        ({"layers": (ReLU(),)}, "at least one parameter"),
         ({"layers": (Linear(out_features=10**9),)}, "must be 1 to"),
-        ({"layers": (Linear(out_features=2),), "in_shape": (2, 3)}, "put a Flatten before it"),
-        ({"layers": (Linear(out_features=2), Flatten(start_dim=0))}, "must be the last layer, after one output"),
+        ({"layers": (Linear(out_features=2),), "in_shape": (2, 3)}, "flat output"),
+        ({"layers": (Linear(out_features=2), Flatten(start_dim=0))}, "only after one output, as the last layer"),
         ({"layers": (Linear(out_features=2),), "frozen": (0, 1)}, "at least one parameter must stay trainable"),
         ({"layers": (Linear(out_features=4096),) * 3, "batch_size": 60000}, "at most"),
-        ({"layers": (Sequential(layers=(ReLU(),) * 300), Linear(out_features=2))}, "300 of them|301 of them"),
+        ({"layers": (Sequential(layers=(ReLU(),) * 300), Linear(out_features=2))}, "302 of them"),
     ],
 )
 def test_the_impossible_is_refused(changes: dict[str, object], complaint: str) -> None:

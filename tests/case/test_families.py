@@ -16,12 +16,12 @@ CLAIMS = {
     "single_sample": lambda case: case.batch_size == 1,
     "empty_batch": lambda case: case.batch_size == 0,
     "batched_scalar": lambda case: case.outputs == 1,
-    "narrow": lambda case: 1 in (*case.in_shape, *(layer.out_features for _, _, layer in case.linears())),
-    "no_bias": lambda case: not any(layer.bias for _, _, layer in case.linears()),
+    "narrow": lambda case: 1 in (*case.in_shape, *(place.out_shape[-1] for place in case.weighted())),
+    "no_bias": lambda case: not any("bias" in place.parameters for place in case.weighted()),
     "frozen": lambda case: bool(case.frozen) or len(case.parameter_shapes()) == 1,
     "square": lambda case: len({case.batch_size, *case.in_shape, case.outputs}) == 1,
-    "large": lambda case: max(case.batch_size, *case.in_shape, *(n for _, n, _ in case.linears()), case.outputs) > 33,
-    "deep": lambda case: len(case.linears()) >= 5,
+    "large": lambda case: max(case.batch_size, *(n for p in case.weighted() for n in (*p.in_shape, *p.out_shape))) > 33,
+    "deep": lambda case: len(case.weighted()) >= 5,
     "repeated_shapes": lambda case: len(set(case.parameter_shapes().values())) < len(case.parameter_shapes()),
 }
 
@@ -98,7 +98,7 @@ def test_every_size_to_33_is_in_every_run() -> None:
     assert {case.batch_size for case in found} >= sizes
     assert {case.outputs for case in found} >= sizes
     assert {case.in_shape[0] for case in found} >= sizes
-    assert {case.linears()[0][2].out_features for case in found} >= sizes
+    assert {case.weighted()[0].out_shape[0] for case in found} >= sizes
 
 
 def test_deep_networks_are_alive() -> None:

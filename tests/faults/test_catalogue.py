@@ -91,13 +91,13 @@ def test_a_fault_is_real(name: str) -> None:
 
 def test_stale_weights_are_real() -> None:
     """After the weights have changed, it returns what it returned before; its base does not."""
-    case = next(case for case in CASES if len(case.linears()) == 2)
+    case = next(case for case in CASES if len(case.weighted()) == 2)
     results = []
     for method in (FAULTS["stale_weights"].method(), find("closed_form")):
         witness = Witness(case, "cpu")
         problem = witness.problem()
         first = flattened(method.compute(problem))
-        problem.model.get_parameter(f"{case.linears()[-1][0]}.weight").data.neg_()
+        problem.model.get_parameter(case.last_weight).data.neg_()
         results.append((first == flattened(method.compute(problem))).all())
     assert results == [True, False]
 

@@ -31,7 +31,7 @@ from jaccheck.case import (
 from jaccheck.case.case import DType
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases
-from jaccheck.oracle import Network, Order, activations, arithmetic, backward, bounds, forward, network, scaled
+from jaccheck.oracle import Network, Order, activations, arithmetic, backward, forward, network, propagation, scaled
 from jaccheck.oracle.arithmetic import Arithmetic
 from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians
 from jaccheck.problem import round_sample
@@ -212,13 +212,13 @@ def test_a_sum_bounded_with_one_rounding_too_few_is_caught(monkeypatch: pytest.M
 
 def test_slopes_taken_as_known_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The checks above fail if slopes are taken to be free of error."""
-    net, rule = network_of(case_of(*DEEP)), bounds.activation
+    net, rule = network_of(case_of(*DEEP)), propagation.activation
     assert worst_ratio(net, ADVERSE) <= 1
 
     def without(layer: Layer, z: np.ndarray, E: np.ndarray, ar: Arithmetic) -> activations.Activation:
         return rule(layer, z, E, ar)._replace(slope_error=np.zeros_like(z))
 
-    monkeypatch.setattr(bounds, "activation", without)
+    monkeypatch.setattr(propagation, "activation", without)
     assert worst_ratio(net, ADVERSE) > 1
 
 

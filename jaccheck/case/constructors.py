@@ -1,0 +1,65 @@
+"""How torch's module for a layer is constructed: its name, its sizes and the options that differ from the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaccheck.case.graph import Layer, plain_options
+from jaccheck.case.layers import Linear
+from jaccheck.case.shapes import Shape
+from jaccheck.case.spatial import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    BatchNorm,
+    Convolution,
+    MaxPool,
+    TransposedConvolution,
+)
+
+_WITH_AXES = {
+    Convolution: "Conv",
+    TransposedConvolution: "ConvTranspose",
+    MaxPool: "MaxPool",
+    AvgPool: "AvgPool",
+    AdaptiveAvgPool: "AdaptiveAvgPool",
+    AdaptiveMaxPool: "AdaptiveMaxPool",
+    BatchNorm: "BatchNorm",
+}
+
+_FIRST = ("in_features", "in_channels", "num_features", "num_embeddings", "out_features", "out_channels")
+_FIRST += ("embedding_dim", "kernel_size", "output_size", "factor")
+"""What torch takes without a name, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constructor:
+    """The call `name(*sizes, **options)`."""
+
+    name: str
+    sizes: tuple[object, ...]
+    options: dict[str, object]
+
+    def __str__(self) -> str:
+        arguments = [*map(repr, self.sizes), *(f"{name}={value!r}" for name, value in self.options.items())]
+        return f"{self.name}({', '.join(arguments)})"
+
+
+def torch_name(layer: Layer) -> str:
+    """The name of the module's class in `torch.nn`, or in `jaccheck.networks`."""
+    stem = _WITH_AXES.get(type(layer))
+    return f"{stem}{layer.axes}d" if stem else layer.kind  # type: ignore[union-attr]
+
+
+def constructor(layer: Layer, shape: Shape) -> Constructor:
+    """How the module of a layer that is no nested one is made for samples of `shape`."""
+    options = plain_options(layer)
+    match layer:
+        case Linear():
+            options["in_features"] = shape[-1]
+        case Convolution() | TransposedConvolution():
+            options["in_channels"] = shape[0]
+        case BatchNorm():
+            options["num_features"] = shape[0]
+    sizes = tuple(options.pop(name) for name in _FIRST if name in options)
+    return Constructor(torch_name(layer), sizes, options)

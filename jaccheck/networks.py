@@ -1,0 +1,63 @@
+"""Modules that torch does not have, for cases whose networks are no chains; plain functional torch between modules.
+
+Each names its submodules as `torch.nn.Sequential` does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Residual(nn.Sequential):
+    """`x + layers(x)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input added to what the layers make of it."""
+        return x + super().forward(x)
+
+
+class Repeat(nn.Sequential):
+    """The same layers, with the same parameters, several times in a row."""
+
+    def __init__(self, *layers: nn.Module, times: int = 2) -> None:
+        super().__init__(*layers)
+        self.times = times
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The output of the last time."""
+        for _ in range(self.times):
+            x = super().forward(x)
+        return x
+
+
+class Parallel(nn.Module):
+    """Every branch on the same input, their outputs added up or joined along axis 1."""
+
+    def __init__(self, *branches: nn.Module, merge: str = "sum") -> None:
+        super().__init__()
+        for index, branch in enumerate(branches):
+            self.add_module(str(index), branch)
+        self.merge = merge
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All outputs as one."""
+        outputs = [branch(x) for branch in self.children()]
+        if self.merge == "cat":
+            return torch.cat(outputs, dim=1)
+        total = outputs[0]
+        for output in outputs[1:]:
+            total = total + output
+        return total
+
+
+class Scale(nn.Module):
+    """`factor * x`."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input times the factor."""
+        return self.factor * x

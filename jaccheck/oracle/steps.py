@@ -1,0 +1,146 @@
+"""From a case to its `Network`: each layer becomes one or two steps, each nested one what it does with its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+
+import numpy as np
+
+from jaccheck.case import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
+    BatchNorm,
+    Case,
+    Convolution,
+    Dropout,
+    Embedding,
+    Flatten,
+    Identity,
+    Layer,
+    Linear,
+    MaxPool,
+    Parallel,
+    Placed,
+    Repeat,
+    Residual,
+    Scale,
+    Sequential,
+    TransposedConvolution,
+    ZeroPad2d,
+)
+from jaccheck.errors import InvalidCase
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.network import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
+
+NORM_ROUNDINGS = 8
+"""Of 1/√(variance + ε) and the shift by the mean, in whatever order they are joined with weight and bias: one for the
+sum, two for root and quotient, up to five for the products and sums that follow."""
+
+CONSTANT_ROUNDINGS = 2
+"""Of a fixed factor such as 1/9, and of the product or quotient with it."""
+
+
+def network(case: Case, X: Array, numbers: Mapping[str, Array]) -> Network:
+    """The network of `case` with these parameters and buffers (already rounded to its dtype), shaped for the oracle."""
+    if not np.isfinite(X).all() or not all(np.isfinite(value).all() for value in numbers.values()):
+        raise InvalidCase("its numbers overflow its dtype: scale them down")
+    places = {place.path: place for place in case.places()}
+    rows = X.reshape(len(X), prod(case.in_shape))
+    if isinstance(first := case.layers[0], Embedding):
+        rows = np.eye(first.num_embeddings)[rows.astype(np.int64)].reshape(len(X), -1)
+    steps = tuple(_steps(case.layers, "", places, numbers))
+    return Network(rows, steps, case.trainable(), case.outputs, case.outputs)
+
+
+def _steps(
+    layers: tuple[Layer, ...], prefix: str, places: Mapping[str, Placed], numbers: Mapping[str, Array]
+) -> Iterator[Step]:
+    for index, layer in enumerate(layers):
+        path = f"{prefix}{index}"
+        match layer:
+            case Sequential(layers=inside):
+                yield from _steps(inside, f"{path}.", places, numbers)
+            case Repeat(layers=inside, times=times):
+                yield from tuple(_steps(inside, f"{path}.", places, numbers)) * times
+            case Residual(layers=inside):
+                yield Branches(((), tuple(_steps(inside, f"{path}.", places, numbers))), is_sum=True)
+            case Parallel(branches=branches, merge=merge):
+                runs = (tuple(_steps(run, f"{path}.{i}.", places, numbers)) for i, run in enumerate(branches))
+                yield Branches(tuple(runs), is_sum=merge == "sum")
+            case _:
+                yield from _leaf(places[path], numbers)
+
+
+def _leaf(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
+    weight, bias = numbers.get(f"{place.path}.weight"), numbers.get(f"{place.path}.bias")
+    sizes = (prod(place.out_shape), prod(place.in_shape))
+    match place.layer:
+        case Identity() | Dropout() | Flatten():
+            return
+        case Linear() if len(place.in_shape) == 1:
+            assert weight is not None
+            yield Affine(place.path, weight, bias)
+        case Linear() | Convolution() | TransposedConvolution() as layer:
+            assert weight is not None
+            last = isinstance(layer, Linear)
+            table = weighted_table(layer, place.in_shape)
+            yield Structured(place.path, table, weight.ravel(), sizes, bias, _channel(place.out_shape, last=last))
+        case Embedding() as layer:
+            assert weight is not None
+            sizes = (sizes[0], sizes[1] * layer.num_embeddings)
+            silent = None
+            if layer.padding_idx is not None:
+                row = layer.padding_idx % layer.num_embeddings
+                silent = row * layer.embedding_dim + np.arange(layer.embedding_dim)
+            table = weighted_table(layer, place.in_shape)
+            channel = _channel(place.out_shape, last=True)
+            yield Structured(place.path, table, weight.ravel(), sizes, None, channel, silent=silent)
+        case BatchNorm():
+            yield from _norm(place, numbers, weight, bias)
+        case AvgPool() | AdaptiveAvgPool() | ZeroPad2d() as layer:
+            fixed = fixed_table(layer, place.in_shape)
+            roundings = 0 if isinstance(layer, ZeroPad2d) else CONSTANT_ROUNDINGS
+            yield _fixed(place.path, fixed.table, fixed.factor, sizes, roundings)
+        case MaxPool() | AdaptiveMaxPool() as layer:
+            yield Selection(windows(layer, place.in_shape))
+        case Scale(factor=factor):
+            each = np.arange(sizes[0])
+            yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
+        case layer:
+            yield layer
+
+
+def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:
+    """For each output the index of its bias: along the last axis of a Linear, the first of all others."""
+    index = np.indices(shape)[-1 if last else 0]
+    return index.ravel()
+
+
+def _fixed(
+    path: str, table: Table, factor: Array, sizes: tuple[int, int], roundings: int, *, is_dyadic: bool = True
+) -> Structured:
+    nowhere = np.zeros(sizes[0], np.int64)
+    return Structured(
+        path, table, factor, sizes, None, nowhere, is_fixed=True, roundings=roundings, is_dyadic=is_dyadic
+    )
+
+
+def _norm(
+    place: Placed, numbers: Mapping[str, Array], weight: Array | None, bias: Array | None
+) -> Iterator[Structured]:
+    """`(a − mean)/√(variance + ε)`, then times weight plus bias; how they are joined is left to the method."""
+    assert isinstance(place.layer, BatchNorm)
+    channel = _channel(place.in_shape, last=False)
+    mean, variance = (numbers[f"{place.path}.{name}"] for name in place.buffers)
+    factor = 1 / np.sqrt(variance + place.layer.eps)
+    each, size = np.arange(len(channel)), len(channel)
+    is_dyadic = all(float(number * 256).is_integer() for number in (*variance, place.layer.eps))
+    table = Table(each, each, each)
+    normalised = _fixed(place.path, table, factor[channel], (size, size), NORM_ROUNDINGS, is_dyadic=is_dyadic)
+    normalised.b = -(mean * factor)[channel]
+    yield normalised
+    if weight is not None:
+        yield Structured(place.path, Table(each, each, channel), weight, (size, size), bias, channel)
