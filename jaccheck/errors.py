@@ -9,6 +9,10 @@ class InvalidCase(JaccheckError, ValueError):
     """A `Case` describes no network, or one too large to be built."""
 
 
+class NotComputed(InvalidCase):
+    """Torch itself does not compute the network of a case, in this dtype or on this device."""
+
+
 class UnknownName(JaccheckError, LookupError):
     """A method, device, dtype, family or profile of that name does not exist here."""
 

@@ -59,6 +59,8 @@ class Totals:
     undecided: Count
     overflowing: Count = 0
     """Cases, once for each device, that were left out because their own numbers overflow their dtype."""
+    not_computed: Count = 0
+    """Those that were left out because torch itself does not compute them."""
     outcomes: dict[Outcome, Count]
     modes: dict[str, Count]
     seconds: Spent
@@ -78,11 +80,13 @@ class Cell:
     nonzero: Count = 0
     undecided: Count = 0
     refused: Count = 0
+    known: Count = 0
+    """Cases on which a listed fault showed, and nothing else."""
 
     @property
     def is_vacuous(self) -> bool:
-        """Whether cases were given to the method, none was refused beforehand, and yet none was compared."""
-        return self.cases > self.refused and self.compared == 0
+        """Whether cases were given to the method that are neither refused nor a listed fault, and none was compared."""
+        return self.cases > self.refused + self.known and self.compared == 0
 
 
 @plain_data

@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     HUNG = "HUNG"
     UNSUPPORTED = "UNSUPPORTED"
     UNDECIDED = "UNDECIDED"
+    KNOWN = "KNOWN"
 
     @property
     def sentence(self) -> str:
@@ -37,6 +38,7 @@ _SENTENCES = {
     Outcome.HUNG: "The method did not return within its time limit.",
     Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this case.",
     Outcome.UNDECIDED: "No entry could be decided: the bound is too wide everywhere, or a layer has no rule.",
+    Outcome.KNOWN: "It is wrong in a way that is listed for the installed version: see `jaccheck known`.",
 }
 
 TINY = 1e-30
@@ -126,5 +128,7 @@ class Verdict:
     message: str = ""
     comparisons: tuple[Comparison, ...] = ()
     breaches: tuple[Breach, ...] = ()
+    known: tuple[str, ...] = ()
+    """The listed faults, by id, that explain breaches which are therefore left out."""
     seconds: float = 0.0
     """Time inside the method."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from jaccheck.case import Case
+from jaccheck.errors import NotComputed
 from jaccheck.methods import Method
 from jaccheck.oracle import (
     Layout,
@@ -122,6 +123,8 @@ class Witness(ClosedFormWitness):
         built = time.perf_counter() - started
         super().__init__(net, case.dtype)
         self.seconds.oracle += built
+        if not net.is_chain:
+            self._try_autograd()
 
     def problem(self) -> Problem:
         """A fresh problem with the numbers of this case."""
@@ -149,11 +152,18 @@ class Witness(ClosedFormWitness):
             self.seconds.reference += time.perf_counter() - started
         return self._autograd
 
+    def _try_autograd(self) -> None:
+        """Torch lacks a kernel of some layers for some dtypes; then there is nothing that a method could be asked."""
+        try:
+            _ = self.autograd
+        except (RuntimeError, NotImplementedError) as error:
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            raise NotComputed(f"torch does not compute it in {self.case.dtype} on {self.device}: {reason}") from None
+
     def changed_values(self, problem: Problem) -> list[str]:
-        """One phrase for each parameter, and for the input, whose numbers are no longer those of the case."""
-        parameters = dict(problem.model.named_parameters())
-        before = {**self._tensors.parameters, "X": self._tensors.X}
-        now = {**parameters, "X": problem.X}
+        """One phrase for each parameter, buffer and the input whose numbers are no longer those of the case."""
+        before = {**self._tensors.numbers, "X": self._tensors.X}
+        now = {**dict(problem.model.named_parameters()), **dict(problem.model.named_buffers()), "X": problem.X}
         return [
             f"the values of {name} changed"
             for name, value in before.items()

@@ -236,7 +236,7 @@ def _embedded(draw: st.DrawFn, exact: bool) -> Drawn:
 
 @st.composite
 def _with_axes(draw: st.DrawFn, exact: bool) -> Drawn:
-    shape = tuple(draw(st.lists(st.integers(1, 3), min_size=2, max_size=3)))
+    shape = tuple(draw(st.lists(st.integers(2, 3), min_size=2, max_size=3)))
     layers: list[Layer] = [Linear(out_features=draw(st.integers(1, 3)), bias=draw(st.booleans()))]
     if draw(st.booleans()):
         layers += [draw(BETWEEN[exact]), Linear(out_features=draw(st.integers(1, 3)))]

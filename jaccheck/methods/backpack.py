@@ -86,6 +86,28 @@ def _ruled(extension: Callable[[], Any]) -> frozenset[type]:
     return frozenset(vars(extension())["_BackpropExtension__module_extensions"])
 
 
+def _beyond_options(module: torch.nn.Module) -> str | None:
+    """What BackPACK itself refuses of a module that it has a rule for, by a clear exception in its backward pass."""
+    match module:
+        case torch.nn.Embedding(padding_idx=int()):
+            return "an Embedding with padding_idx"
+        case torch.nn.Embedding() if module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
+            return "an Embedding with max_norm, scale_grad_by_freq or sparse"
+    return None
+
+
+def _beyond_second_order_options(module: torch.nn.Module) -> str | None:
+    """The same of the second-order extensions."""
+    match module:
+        case (
+            torch.nn.BatchNorm1d(affine=False) | torch.nn.BatchNorm2d(affine=False) | torch.nn.BatchNorm3d(affine=False)
+        ):
+            return "a BatchNorm with affine=False"
+        case torch.nn.AvgPool1d() | torch.nn.AvgPool2d() | torch.nn.AvgPool3d() if not module.count_include_pad:
+            return "an average pooling with count_include_pad=False"
+    return _beyond_options(module)
+
+
 def _shares_parameters(problem: Problem) -> str | None:
     names = [name for name, p in problem.model.named_parameters(remove_duplicate=False) if p.requires_grad]
     shared = [name for name in names if name not in problem.parameters]
@@ -100,6 +122,8 @@ def _beyond_batch_grad(problem: Problem) -> str | None:
     for path, module in problem.model.named_modules():
         if type(module) not in ruled and any(p.requires_grad for p in module.parameters(recurse=False)):
             return f"BatchGrad has no rule for {path or 'the model'} ({type(module).__name__})"
+        if reason := _beyond_options(module):
+            return f"BatchGrad does not cover {reason}, as {path or 'the model'}"
     return None
 
 
@@ -111,10 +135,21 @@ def _beyond_second_order(problem: Problem) -> str | None:
     if reason := _shares_parameters(problem):
         return reason
     ruled = _ruled(SqrtGGNExact)
-    for path, module in problem.model.named_modules():
-        if type(module) not in ruled and type(module) is not torch.nn.Sequential:
+    nested = [(path, module) for path, module in problem.model.named_modules() if list(module.children())]
+    for path, module in nested:
+        if type(module) is not torch.nn.Sequential:
             return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
-    layers = [module for module in problem.model.modules() if not list(module.children())]
+    # Modules before the first parameter are not backpropagated through, unless the input requires grad.
+    leaves = [(path, module) for path, module in problem.model.named_modules() if not list(module.children())]
+    reached = leaves
+    if not problem.X.requires_grad:
+        reached = list(dropwhile(lambda leaf: not any(p.requires_grad for p in leaf[1].parameters()), leaves))
+    for path, module in reached:
+        if type(module) not in ruled:
+            return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
+        if reason := _beyond_second_order_options(module):
+            return f"SqrtGGNExact does not cover {reason}, as {path or 'the model'}"
+    layers = [module for _, module in leaves]
     if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:
         return "output of shape [N]: second-order extensions need [N, C]"
     above = dropwhile(lambda module: not list(module.parameters()), layers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from jaccheck.methods.registry import TooCostly, method
@@ -14,6 +14,28 @@ STEP = 2.0**-17
 
 MOST_PARAMETERS = 600
 """Central differences evaluate the network twice for each number in it."""
+
+
+BOUNDED = (nn.Linear, nn.Identity, nn.Dropout, nn.Flatten)
+BOUNDED += (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.Tanh, nn.Sigmoid, nn.LogSigmoid)
+"""For chains of these it is known how far a difference quotient is from the derivative."""
+
+
+def _beyond(problem: Problem) -> str | None:
+    """Costly, or nothing that could be said of the result."""
+    for path, module in problem.model.named_modules():
+        if type(module) not in BOUNDED and type(module) is not nn.Sequential:
+            kind = f"{path or 'the model'} ({type(module).__name__})"
+            return TooCostly(f"no bound is known for the error of its quotients through {kind}")
+        if isinstance(module, nn.Linear) and problem.X.dim() != 2 and not _is_flat(problem.model):
+            return TooCostly("no bound is known for the error of its quotients by a weight that is used at many places")
+    return _few_parameters(problem)
+
+
+def _is_flat(model: nn.Module) -> bool:
+    """Whether a Flatten of all but the samples stands before the first Linear."""
+    first = next((module for module in model.modules() if isinstance(module, nn.Linear | nn.Flatten)), None)
+    return isinstance(first, nn.Flatten) and (first.start_dim, first.end_dim) == (1, -1)
 
 
 def _few_parameters(problem: Problem) -> str | None:
@@ -27,7 +49,7 @@ def _doubled(tensor: Tensor) -> Tensor:
     return tensor.double() if tensor.is_floating_point() else tensor
 
 
-@method(family="differences", unsupported=_few_parameters, step=STEP)
+@method(family="differences", unsupported=_beyond, step=STEP)
 def central_differences(problem: Problem) -> Jacobians:
     """(f(θ + h) − f(θ − h)) / 2h, one number of θ at a time, in float64 whatever the dtype."""
     J, X = {}, _doubled(problem.X)

@@ -223,7 +223,9 @@ class Network:
     @property
     def is_chain(self) -> bool:
         """Whether it is a chain of Affines with numbers of their own and activations, as multilayer perceptrons are."""
-        return not any(isinstance(step, Structured | Selection | Branches) for step in self.steps)
+        affine = [id(step) for step in self.steps if isinstance(step, Affine)]
+        is_plain = not any(isinstance(step, Structured | Selection | Branches) for step in self.steps)
+        return is_plain and len(set(affine)) == len(affine)
 
     def offsets(self) -> dict[str, slice]:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""

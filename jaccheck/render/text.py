@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from jaccheck.report import Cell, Environment, Finding, Report
+from jaccheck.verdict import Outcome
 
 LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
@@ -57,7 +58,7 @@ def coverage_table(coverage: Sequence[Cell], findings: Sequence[Finding]) -> Tab
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "device"):
         table.add_column(column)
-    for column in ("cases", "compared", "refused", "entries", "nonzero", "undecided", "findings"):
+    for column in ("cases", "compared", "refused", "known", "entries", "nonzero", "undecided", "findings"):
         table.add_column(column, justify="right")
     for (method, device), cells in rows.items():
         found = sum(f.method == method and f.device == device for f in findings)
@@ -68,6 +69,7 @@ def coverage_table(coverage: Sequence[Cell], findings: Sequence[Finding]) -> Tab
             f"{sum(cell.cases for cell in cells):,}",
             f"{sum(cell.compared for cell in cells):,}",
             f"{sum(cell.refused for cell in cells):,}",
+            f"{sum(cell.known for cell in cells):,}",
             f"{entries:,}",
             _share(sum(cell.nonzero for cell in cells), entries),
             _share(sum(cell.undecided for cell in cells), entries),
@@ -102,8 +104,12 @@ def summary(report: Report) -> str:
         f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
         f"inside methods and references; seed {report.settings.seed}"
     )
+    if known := t.outcomes.get(Outcome.KNOWN, 0):
+        text += f"; {known} wrong in a way that is listed (`jaccheck known`)"
     if t.overflowing:
         text += f"; {t.overflowing} cases left out, since their numbers overflow their dtype"
+    if t.not_computed:
+        text += f"; {t.not_computed} left out, since torch has no kernel for a layer of theirs in their dtype"
     if report.interrupted:
         text = f"interrupted; {text}"
     for cell in () if report.interrupted else report.vacuous:

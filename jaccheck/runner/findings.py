@@ -9,6 +9,7 @@ from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
+from jaccheck.known import explained
 from jaccheck.methods import Method
 from jaccheck.plain import to_json
 from jaccheck.report import Finding
@@ -54,7 +55,7 @@ def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None =
     verdict = judge(case, method, device=fault.device, witness=witness)
     if verdict.outcome is Outcome.UNSUPPORTED:
         verdict = try_claim(case, method, verdict, witness)
-    for breach in verdict.breaches:
+    for breach in explained(case, verdict).breaches:
         if (breach.law, breach.outcome) == (fault.law, fault.outcome) and symptom in (None, breach.symptom):
             return breach
     return None

@@ -10,8 +10,9 @@ from typing import Protocol
 from jaccheck.case import Case
 from jaccheck.devices import has_dtype
 from jaccheck.environment import calm_torch, describe_environment
-from jaccheck.errors import InvalidCase
+from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judgement import judge, try_claim
+from jaccheck.known import explained
 from jaccheck.laws import LAWS
 from jaccheck.laws.laws import CALLED_ONCE
 from jaccheck.methods import Method
@@ -109,6 +110,9 @@ def _judge_everywhere(
             continue
         try:
             witness = Witness(case, device)
+        except NotComputed:
+            tally.not_computed += 1
+            continue
         except InvalidCase:
             # Its numbers overflow its dtype: there is nothing to compare.
             tally.overflowing += 1
@@ -118,6 +122,7 @@ def _judge_everywhere(
             verdict = judge(case, method, device=device, witness=witness, laws=laws)
             if verdict.outcome is Outcome.UNSUPPORTED and tally.is_claim_due(method.name, verdict.message):
                 verdict = try_claim(case, method, verdict, witness)
+            verdict = explained(case, verdict)
             inside += verdict.seconds
             new += tally.add(case, verdict)
         tally.spend(methods=inside, reference=witness.seconds.reference, oracle=witness.seconds.oracle)

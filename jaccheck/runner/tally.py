@@ -51,6 +51,7 @@ class _Counts:
     nonzero: int = 0
     undecided: int = 0
     refused: int = 0
+    known: int = 0
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Tally:
     entries: int = 0
     undecided: int = 0
     overflowing: int = 0
+    not_computed: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
     spent: Spent = field(default_factory=Spent)
@@ -75,9 +77,10 @@ class Tally:
         cell = self._cells.setdefault((verdict.method, verdict.device, case.dtype, case.family), _Counts())
         cell.cases += 1
         cell.refused += verdict.outcome is Outcome.UNSUPPORTED
+        cell.known += verdict.outcome is Outcome.KNOWN
         if verdict.comparisons:
             first = verdict.comparisons[0]
-            cell.compared += verdict.outcome is not Outcome.UNDECIDED
+            cell.compared += verdict.outcome not in (Outcome.UNDECIDED, Outcome.KNOWN)
             cell.entries += first.entries
             cell.nonzero += first.nonzero
             cell.undecided += first.undecided
@@ -113,6 +116,7 @@ class Tally:
             entries=self.entries,
             undecided=self.undecided,
             overflowing=self.overflowing,
+            not_computed=self.not_computed,
             outcomes={outcome: self.outcomes[outcome] for outcome in Outcome},
             modes={mode: self.modes[mode] for mode in ("exact", "bound")},
             seconds=self.spent,
@@ -132,6 +136,7 @@ class Tally:
                 nonzero=counts.nonzero,
                 undecided=counts.undecided,
                 refused=counts.refused,
+                known=counts.known,
             )
             for (method, device, dtype, family), counts in self._cells.items()
         )

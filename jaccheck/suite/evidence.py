@@ -8,6 +8,7 @@ from jaccheck.case import Case
 from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
+from jaccheck.known import explained
 from jaccheck.methods import Method
 from jaccheck.verdict import Outcome, Verdict
 from jaccheck.witness import Witness
@@ -27,7 +28,7 @@ def verdict_on(case: Case, method: Method, device: str) -> Verdict | None:
     """The verdict of every law; None where the numbers of the case overflow its dtype, so nothing can be compared."""
     with calm_torch():
         witness = _witness(case, device)
-        return None if witness is None else judge(case, method, device=device, witness=witness)
+        return None if witness is None else explained(case, judge(case, method, device=device, witness=witness))
 
 
 @lru_cache(maxsize=KEPT_VERDICTS)
