@@ -14,7 +14,8 @@ class Residual(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input added to what the layers make of it."""
-        return x + super().forward(x)
+        layers: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return x + layers
 
 
 class Repeat(nn.Sequential):
@@ -27,7 +28,7 @@ class Repeat(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """The output of the last time."""
         for _ in range(self.times):
-            x = super().forward(x)
+            x = super().forward(x)  # type: ignore[no-untyped-call]
         return x
 
 
@@ -45,7 +46,7 @@ class Parallel(nn.Module):
         outputs = [branch(x) for branch in self.children()]
         if self.merge == "cat":
             return torch.cat(outputs, dim=1)
-        total = outputs[0]
+        total: Tensor = outputs[0]
         for output in outputs[1:]:
             total = total + output
         return total

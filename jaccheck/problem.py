@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from jaccheck import networks
-from jaccheck.case import Case, Layer, Linear, Parallel, Placed, Repeat, Residual, Sequential
-from jaccheck.case.constructors import constructor
+from jaccheck.case import Case
+from jaccheck.modules import model_of
 from jaccheck.sampling import Sample, sample
 
 Jacobians = dict[str, Tensor]
@@ -81,70 +80,18 @@ def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
 def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
     """A fresh network in evaluation mode and a fresh input on `device`; equal numbers for equal cases, always.
 
-    Modules are made without torch's own initialisation, so no random number generator is touched.
+    No random number generator is touched.
     """
     tensors = tensors or round_sample(case)
     trainable = case.trainable()
-    numbers: dict[str, Tensor] = {
+    parameters = {
         name: nn.Parameter(value.to(device, copy=True), requires_grad=name in trainable)
         for name, value in tensors.parameters.items()
-    } | {name: value.to(device, copy=True) for name, value in tensors.buffers.items()}
-    model = nn.Sequential(*_modules(case.layers, "", {place.path: place for place in case.places()}, numbers))
-    model.train(False)
+    }
+    buffers = {name: value.to(device, copy=True) for name, value in tensors.buffers.items()}
     X = _in_memory_as(case, tensors.X.to(device, copy=True))
-    return Problem(model, X.requires_grad_(True) if case.input_requires_grad else X, case.outputs)
-
-
-def _modules(
-    layers: tuple[Layer, ...], prefix: str, places: dict[str, Placed], numbers: dict[str, Tensor]
-) -> list[nn.Module]:
-    made = []
-    for index, layer in enumerate(layers):
-        path = f"{prefix}{index}"
-        match layer:
-            case Sequential(layers=inside):
-                made.append(nn.Sequential(*_modules(inside, f"{path}.", places, numbers)))
-            case Residual(layers=inside):
-                made.append(networks.Residual(*_modules(inside, f"{path}.", places, numbers)))
-            case Repeat(layers=inside, times=times):
-                made.append(networks.Repeat(*_modules(inside, f"{path}.", places, numbers), times=times))
-            case Parallel(branches=branches, merge=merge):
-                runs = [_modules(run, f"{path}.{i}.", places, numbers) for i, run in enumerate(branches)]
-                made.append(networks.Parallel(*(nn.Sequential(*run) for run in runs), merge=merge))
-            case Linear():
-                made.append(_linear(numbers[f"{path}.weight"], numbers.get(f"{path}.bias")))
-            case _:
-                made.append(_leaf(places[path], numbers))
-    return made
-
-
-def _leaf(place: Placed, numbers: dict[str, Tensor]) -> nn.Module:
-    """The module as torch constructs it, without its initialisation, which would draw from the global generator."""
-    how = constructor(place.layer, place.in_shape)
-    kind: type[nn.Module] = getattr(nn, how.name, None) or getattr(networks, how.name)
-    own = {name: numbers[f"{place.path}.{name}"] for name in (*place.parameters, *place.buffers)}
-    if not own:
-        return kind(*how.sizes, **how.options)
-    module = kind(*how.sizes, **how.options, device="meta")
-    for name, value in own.items():
-        setattr(module, name, value)
-    if (counter := module._buffers.get("num_batches_tracked")) is not None:
-        module.num_batches_tracked = torch.zeros_like(counter, device=next(iter(own.values())).device)
-    return module
-
-
-def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    """A Linear that holds these parameters.
-
-    `nn.Linear.__init__` would draw an initialisation from the global generator, and on the meta device, where it
-    draws none, takes four times as long. A test holds the attributes equal to those of a Linear made by torch.
-    """
-    module = nn.Linear.__new__(nn.Linear)
-    nn.Module.__init__(module)
-    module.out_features, module.in_features = weight.shape
-    module.weight = weight  # type: ignore[assignment]
-    module.register_parameter("bias", bias)
-    return module
+    X = X.requires_grad_(True) if case.input_requires_grad else X
+    return Problem(model_of(case, parameters, buffers), X, case.outputs)
 
 
 def _in_memory_as(case: Case, X: Tensor) -> Tensor:

@@ -58,7 +58,8 @@ def _weight(case: Case, generator: np.random.Generator, place: Placed, shape: tu
     """Of each output a row of as many numbers as it has inputs; a few, where the recipe says so, are not zero."""
     rows, inputs = (shape[0], prod(shape[1:])) if not isinstance(place.layer, Embedding) else (prod(shape), 1)
     if not isinstance(case.recipe, Integers):
-        return (generator.standard_normal((rows, inputs)) * np.sqrt(2 / inputs)).reshape(shape)
+        scaled: Array = generator.standard_normal(shape) * np.sqrt(2 / inputs)
+        return scaled
     size = generator.integers(1, case.recipe.magnitude, (rows, inputs), endpoint=True)
     sign = generator.integers(0, 1, (rows, inputs), endpoint=True) * 2 - 1
     weight = (size * sign).astype(np.float64)
@@ -76,10 +77,12 @@ def _bias(case: Case, generator: np.random.Generator, place: Placed, shape: tupl
 
 def _gain(case: Case, generator: np.random.Generator, place: Placed, shape: tuple[int, ...]) -> Array:
     """The weight of a norm: of order one, never zero, of either sign."""
-    sign = generator.integers(0, 1, shape, endpoint=True) * 2.0 - 1
+    sign: Array = generator.integers(0, 1, shape, endpoint=True) * 2.0 - 1
     if isinstance(case.recipe, Integers):
-        return sign * generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
-    return sign * generator.uniform(0.5, 1.5, shape)
+        sign *= generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
+    else:
+        sign *= generator.uniform(0.5, 1.5, shape)
+    return sign
 
 
 def _statistics(case: Case, generator: np.random.Generator, channels: int, eps: float) -> tuple[Array, Array]:

@@ -27,8 +27,10 @@ _WITH_AXES = {
     BatchNorm: "BatchNorm",
 }
 
-_FIRST = ("in_features", "in_channels", "num_features", "num_embeddings", "out_features", "out_channels")
-_FIRST += ("embedding_dim", "kernel_size", "output_size", "factor")
+_FIRST: tuple[str, ...] = (
+    *("in_features", "in_channels", "num_features", "num_embeddings"),
+    *("out_features", "out_channels", "embedding_dim", "kernel_size", "output_size", "factor"),
+)
 """What torch takes without a name, in this order."""
 
 

@@ -17,7 +17,7 @@ from jaccheck.plain import plain_data
 MAX_REACH = 64
 """Largest kernel, stride, padding or dilation."""
 
-Axes = Literal[1, 2, 3]
+Axes = Annotated[int, Ge(1), Le(3)]
 Count = Annotated[int, Ge(1), Le(MAX_REACH)]
 Margin = Annotated[int, Ge(0), Le(MAX_REACH)]
 Counts = Count | Annotated[tuple[Count, ...], Len(1, 3)]

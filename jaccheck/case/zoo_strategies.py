@@ -98,7 +98,7 @@ def _convolution(draw: st.DrawFn, shape: Shape) -> Convolution:
         out_channels=groups * draw(st.integers(1, 2)),
         kernel_size=_short(kernel),
         stride=1 if form == "same" else _short([draw(st.integers(1, 3)) for _ in lengths]),
-        padding=_short(padding) if form == "numbers" else form,
+        padding=_short(padding) if form == "numbers" else "same" if form == "same" else "valid",
         dilation=_short(dilation),
         groups=groups,
         bias=draw(st.booleans()),
@@ -213,7 +213,8 @@ def _moving(draw: st.DrawFn, exact: bool, kind: str) -> Drawn:
         layers.append(draw(_pool(after, exact)))
     after = shape_through(tuple(layers), shape)
     if draw(st.integers(0, 3)) == 3 and min(after[1:]) > 1:
-        layers.append(draw(_transposed(after) if draw(st.booleans()) else _convolution(after)))
+        more: st.SearchStrategy[Layer] = _transposed(after) if draw(st.booleans()) else _convolution(after)
+        layers.append(draw(more))
     return shape, tuple(layers)
 
 
@@ -257,7 +258,7 @@ def _body(draw: st.DrawFn, shape: Shape, exact: bool) -> tuple[Layer, ...]:
         else:
             kernel = draw(st.sampled_from([3, 1]))
             layers.append(
-                Convolution(axes=len(shape) - 1, out_channels=shape[0], kernel_size=kernel, padding=kernel // 2)  # type: ignore[arg-type]
+                Convolution(axes=len(shape) - 1, out_channels=shape[0], kernel_size=kernel, padding=kernel // 2)
             )
         layers.append(draw(BETWEEN[exact]))
     return tuple(layers)

@@ -9,10 +9,11 @@ from math import isfinite
 import torch
 from torch import nn
 
-from jaccheck.case import ELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.checking.parts import Part
 from jaccheck.oracle import Affine, Network
 from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.network import Activation
 from jaccheck.problem import Problem
 
 _HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks") and "state_dict" not in name)
@@ -49,7 +50,7 @@ def part_of(network: Network, part: Part) -> Network:
     return replace(network, X=X, C=len(part.outputs), first=part.outputs.start)
 
 
-def _steps(model: nn.Module, problem: Problem) -> Iterator[Affine | Layer]:
+def _steps(model: nn.Module, problem: Problem) -> Iterator[Affine | Activation]:
     axes = problem.X.dim()
     for path, module in _leaves(model, ""):
         name = f"{path or 'the model'} ({type(module).__name__})"
@@ -67,7 +68,7 @@ def _steps(model: nn.Module, problem: Problem) -> Iterator[Affine | Layer]:
             yield _PLAIN[type(module)]()
 
 
-def _with_slope(module: nn.LeakyReLU | nn.ELU, name: str) -> Layer:
+def _with_slope(module: nn.LeakyReLU | nn.ELU, name: str) -> Activation:
     slope = float(module.negative_slope if isinstance(module, nn.LeakyReLU) else module.alpha)
     if not isfinite(slope):
         raise NoRule(f"{name} with slope {slope}")

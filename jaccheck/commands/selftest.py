@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from jaccheck.case import DTYPES, Case
-from jaccheck.case.families import FAMILIES
+from jaccheck.case.families import PERCEPTRONS
 from jaccheck.faults import catalogue
 from jaccheck.files import check_writable
 from jaccheck.methods import choose
@@ -55,7 +55,7 @@ def quick_cases(seed: int) -> list[Case]:
         methods=(),
         devices=("cpu",),
         dtypes=DTYPES,
-        families=FAMILIES,
+        families=PERCEPTRONS,
     )
     return [case for shard in shards(PROFILES["quick"], settings) for case in shard.cases()]
 

@@ -269,7 +269,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
     ),
     CaseFault(
         id="avg-pool-divisor",
-        title="AvgPool{2,3}d with divisor_override: second-order quantities are divided by the window's size all the same",
+        title="AvgPool{2,3}d with divisor_override: second-order quantities take the window's size",
         package=BACKPACK,
         versions=">=1.5",
         methods=SQRT_GGN,
@@ -294,7 +294,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         condition="an Embedding in another dtype than float32",
         meets=lambda case: _looks_up(case) and case.dtype != "float32",
         outcomes=(WRONG, CRASH),
-        message="scalar type",
+        message="scalar type|same dtype",
         instead="a float32 tensor for a weight of another dtype, or RuntimeError: expected scalar type …",
         reason="the mask of indices is made by torch.zeros without a dtype",
         case=_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
@@ -355,7 +355,11 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message=r"dilation=.* not supported",
         instead="NotImplementedError: dilation=(1, 2, 1) not supported.",
         reason="its own unfold3d knows no dilation",
-        case=_case((1, 2, 3, 2), Convolution(axes=3, out_channels=2, kernel_size=(1, 2, 1), dilation=(1, 2, 1)), *HEAD),
+        case=_case(
+            (2, 2, 3, 2),
+            Convolution(axes=3, out_channels=2, kernel_size=(1, 2, 1), dilation=(1, 2, 1), groups=2),
+            *HEAD,
+        ),
     ),
     CaseFault(
         id="torch-expanded-weights-conv-view",

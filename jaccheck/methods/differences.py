@@ -16,8 +16,10 @@ MOST_PARAMETERS = 600
 """Central differences evaluate the network twice for each number in it."""
 
 
-BOUNDED = (nn.Linear, nn.Identity, nn.Dropout, nn.Flatten)
-BOUNDED += (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.Tanh, nn.Sigmoid, nn.LogSigmoid)
+BOUNDED = (
+    *(nn.Linear, nn.Identity, nn.Dropout, nn.Flatten),
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.Tanh, nn.Sigmoid, nn.LogSigmoid),
+)
 """For chains of these it is known how far a difference quotient is from the derivative."""
 
 

@@ -201,13 +201,13 @@ def _width(run: tuple[Record, ...], a: Array) -> int:
     for record in reversed(run):
         match record.step:
             case Affine():
-                return len(record.step.W)
+                return int(record.step.W.shape[0])
             case Branches():
                 widths = [_width(inside, record.a) for inside in record.inside]
                 return widths[0] if record.step.is_sum else sum(widths)
             case _ if record.chosen is not None:
-                return record.chosen.first.shape[1]
-    return a.shape[1]
+                return int(record.chosen.first.shape[1])
+    return int(a.shape[1])
 
 
 def _uses(net: Network) -> int:

@@ -72,7 +72,7 @@ class _Numbers(NamedTuple):
 
 def _parameters(net: Network, ahead: Forward) -> Iterator[tuple[int, _Numbers]]:
     """Every trainable parameter with the position of its layer."""
-    for index, (layer, (a, Ea)) in enumerate(zip(net.steps, ahead.inputs, strict=True)):
+    for index, (layer, (a, Ea)) in enumerate(zip(net.chain, ahead.inputs, strict=True)):
         if not isinstance(layer, Affine):
             continue
         if (name := layer.weight) in net.trainable:
@@ -149,8 +149,8 @@ def _change_of_output(
     units = np.broadcast_to(np.eye(moved.shape[1]), (net.N, moved.shape[1], moved.shape[1]))
     none = np.zeros_like(units)
     change = _Change(units, units, none, none, none)
-    for i in range(index + 1, len(net.steps)):
-        layer, (z, E) = net.steps[i], ahead.inputs[i]
+    for i in range(index + 1, len(net.chain)):
+        layer, (z, E) = net.chain[i], ahead.inputs[i]
         distance = S * change.first
         reach[i] = np.maximum(reach[i], np.max(distance, axis=1, initial=0.0))
         if isinstance(layer, Affine):
@@ -183,7 +183,7 @@ def _curvature(layer: Layer, z: Array, radius: Array) -> Array:
 def _rounding(net: Network, ahead: Forward, ar: Arithmetic, step: float, reach: list[Array]) -> tuple[Array, float]:
     """How far the computed f can be off at any moved parameters, by rounding alone; and the largest partial sum."""
     R, peak = np.zeros_like(net.X), 0.0
-    for layer, (x, E), distance in zip(net.steps, ahead.inputs, reach, strict=True):
+    for layer, (x, E), distance in zip(net.chain, ahead.inputs, reach, strict=True):
         if isinstance(layer, Affine):
             W, b = np.abs(layer.W), 0.0 if layer.b is None else np.abs(layer.b)
             size = np.abs(x) + E + distance + R

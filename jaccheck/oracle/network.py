@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from jaccheck.case import Layer
+from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.oracle.tables import Indices, Table
 
@@ -48,12 +48,12 @@ class Affine:
     @property
     def fan_in(self) -> int:
         """Most products in one output."""
-        return self.W.shape[1]
+        return int(self.W.shape[1])
 
     @property
     def fan_out(self) -> int:
         """Most outputs that one input goes into."""
-        return self.W.shape[0]
+        return int(self.W.shape[0])
 
     @property
     def shared(self) -> int:
@@ -160,7 +160,8 @@ class Branches:
     is_sum: bool
 
 
-Step = Affine | Selection | Branches | Layer
+Activation = ReLU | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU
+Step = Affine | Selection | Branches | Activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,13 @@ class Network:
         affine = [id(step) for step in self.steps if isinstance(step, Affine)]
         is_plain = not any(isinstance(step, Structured | Selection | Branches) for step in self.steps)
         return is_plain and len(set(affine)) == len(affine)
+
+    @property
+    def chain(self) -> tuple[Affine | Activation, ...]:
+        """Its steps, where it is a chain. Raises TypeError where it is none."""
+        if not self.is_chain:
+            raise TypeError("the network is no chain of Affines and activations")
+        return self.steps  # type: ignore[return-value]
 
     def offsets(self) -> dict[str, slice]:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""

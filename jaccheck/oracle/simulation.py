@@ -238,7 +238,7 @@ def jacobians(net: Network, m: Machine, how: Evaluation) -> npt.NDArray[np.float
     """All Jacobians as one flat vector, like the closed form's."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         inputs, a = [], m.wide(net.X)
-        for layer in net.steps:
+        for layer in net.chain:
             inputs.append(a)
             a = _affine(m, layer, a) if isinstance(layer, Affine) else how.value(m, layer, a)
         parts = (_forward_mode if how.forward_mode else _reverse_mode)(net, m, how, inputs)
@@ -255,7 +255,7 @@ def _reverse_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide])
     eye = m.wide(np.eye(net.C)) * _constant(m, how.seed)
     delta: Wide = np.broadcast_to(eye, (net.N, net.C, net.C))
     parts: dict[str, Wide] = {}
-    for layer, a in zip(reversed(net.steps), reversed(inputs), strict=True):
+    for layer, a in zip(reversed(net.chain), reversed(inputs), strict=True):
         if isinstance(layer, Affine):
             parts[f"{layer.path}.bias"] = delta
             parts[f"{layer.path}.weight"] = m.round(delta[..., None] * a[:, None, None])
@@ -270,7 +270,7 @@ def _reverse_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide])
 def _forward_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide]) -> dict[str, Wide]:
     """Every tangent on its own, `(N, numbers, features)`, from its layer to the outputs."""
     parts = {}
-    for index, (layer, a) in enumerate(zip(net.steps, inputs, strict=True)):
+    for index, (layer, a) in enumerate(zip(net.chain, inputs, strict=True)):
         if not isinstance(layer, Affine):
             continue
         units = np.eye(len(layer.W))
@@ -279,7 +279,7 @@ def _forward_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide])
         for name, tangent in (("weight", by_weight), ("bias", by_bias)):
             numbers = a.shape[1] * len(units) if name == "weight" else len(units)
             t = m.wide(tangent.reshape(net.N, numbers, len(units)))
-            for above, z in zip(net.steps[index + 1 :], inputs[index + 1 :], strict=True):
+            for above, z in zip(net.chain[index + 1 :], inputs[index + 1 :], strict=True):
                 if isinstance(above, Affine):
                     t = m.dot(t[:, :, None], m.wide(above.W))
                 else:

@@ -8,6 +8,8 @@ from math import prod
 import numpy as np
 
 from jaccheck.case import (
+    ELU,
+    SELU,
     AdaptiveAvgPool,
     AdaptiveMaxPool,
     AvgPool,
@@ -19,14 +21,19 @@ from jaccheck.case import (
     Flatten,
     Identity,
     Layer,
+    LeakyReLU,
     Linear,
+    LogSigmoid,
     MaxPool,
     Parallel,
     Placed,
+    ReLU,
     Repeat,
     Residual,
     Scale,
     Sequential,
+    Sigmoid,
+    Tanh,
     TransposedConvolution,
     ZeroPad2d,
 )
@@ -109,14 +116,14 @@ def _leaf(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
         case Scale(factor=factor):
             each = np.arange(sizes[0])
             yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
-        case layer:
+        case ReLU() | LeakyReLU() | Tanh() | Sigmoid() | LogSigmoid() | ELU() | SELU() as layer:
             yield layer
 
 
 def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:
     """For each output the index of its bias: along the last axis of a Linear, the first of all others."""
     index = np.indices(shape)[-1 if last else 0]
-    return index.ravel()
+    return np.asarray(index.ravel())
 
 
 def _fixed(

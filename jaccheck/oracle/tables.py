@@ -109,7 +109,7 @@ def _folded(position: Indices, n: int, mode: str) -> Indices:
     """The input that stands at a position of the padded axis; outside of [0, n) where that is a zero."""
     match mode:
         case "reflect":
-            return n - 1 - np.abs(n - 1 - np.abs(position))
+            return np.asarray(n - 1 - np.abs(n - 1 - np.abs(position)))
         case "replicate":
             return np.clip(position, 0, n - 1)
         case "circular":
