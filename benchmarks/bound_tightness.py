@@ -18,7 +18,8 @@ from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import draw_cases
 from jaccheck.methods import find
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
-from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians
+from jaccheck.oracle.evaluation import Evaluation, jacobians
+from jaccheck.oracle.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 from jaccheck.problem import build, round_sample
 from jaccheck.witness import Witness, flattened
 
@@ -72,7 +73,7 @@ def measure(drawn: list[Case], order: Order) -> Row:
         net = network(
             case,
             rounded.X.double().numpy(),
-            {name: value.double().numpy() for name, value in rounded.parameters.items()},
+            {name: value.double().numpy() for name, value in rounded.numbers.items()},
         )
         ar = arithmetic(case.dtype)
         form = backward(net, forward(net, ar), ar, order=order)

@@ -77,12 +77,12 @@ def _bias(case: Case, generator: np.random.Generator, place: Placed, shape: tupl
 
 def _gain(case: Case, generator: np.random.Generator, place: Placed, shape: tuple[int, ...]) -> Array:
     """The weight of a norm: of order one, never zero, of either sign."""
-    sign: Array = generator.integers(0, 1, shape, endpoint=True) * 2.0 - 1
+    gain: Array = (generator.integers(0, 1, shape, endpoint=True) * 2 - 1).astype(np.float64)
     if isinstance(case.recipe, Integers):
-        sign *= generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
+        gain *= generator.integers(1, case.recipe.magnitude, shape, endpoint=True)
     else:
-        sign *= generator.uniform(0.5, 1.5, shape)
-    return sign
+        gain *= generator.uniform(0.5, 1.5, shape)
+    return gain
 
 
 def _statistics(case: Case, generator: np.random.Generator, channels: int, eps: float) -> tuple[Array, Array]:

@@ -99,14 +99,17 @@ class Structured(Affine):
         self.is_fixed = is_fixed
         self.is_dyadic = is_dyadic
         """False where its factors come out exact in float64 only by chance."""
+        self.table = table
+        self.factor = factor
+        self.channel = channel
         self._magnitude = magnitude
-        biases = 0 if bias is None else len(bias)
-        self._of_bias = (channel[:, None] == np.arange(biases)).astype(np.float64)
-        self._size = len(numbers)
+        self.biases = 0 if bias is None else len(bias)
+        self._of_bias = (channel[:, None] == np.arange(self.biases)).astype(np.float64)
+        self.size = len(numbers)
         # Products that move the output but have no derivative, as the row of an Embedding's padding.
-        seen = np.ones(len(table.key), bool) if silent is None else ~np.isin(table.key, silent)
-        order = np.argsort(table.key[seen], kind="stable")
-        self._out, self._inp, key = (each[seen][order] for each in (table.out, table.inp, table.key))
+        self.seen = np.ones(len(table.key), bool) if silent is None else ~np.isin(table.key, silent)
+        order = np.argsort(table.key[self.seen], kind="stable")
+        self._out, self._inp, key = (each[self.seen][order] for each in (table.out, table.inp, table.key))
         self._keys, self._starts, counts = np.unique(key, return_index=True, return_counts=True)
         self.terms = int(counts.max(initial=1))
         self._fan_in = int(np.bincount(table.out).max(initial=1))
@@ -134,7 +137,7 @@ class Structured(Affine):
 
     def by_weight(self, delta: Array, a: Array) -> Array:
         """`(N, C, weight)`: the sums over all products of δ `(N, C, outputs)` with the input `(N, features)`."""
-        whole = np.zeros((*delta.shape[:2], self._size))
+        whole = np.zeros((*delta.shape[:2], self.size))
         if len(self._keys):
             products = delta[:, :, self._out] * a[:, None, self._inp]
             whole[:, :, self._keys] = np.add.reduceat(products, self._starts, axis=2)

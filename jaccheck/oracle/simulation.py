@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.oracle.network import Affine, Network
+from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.oracle.network import Activation
 
 Wide = npt.NDArray[np.floating[Any]]
 
@@ -90,6 +90,10 @@ class Machine:
         limit = np.ldexp(self.wide(1.0), 2 - _FORMATS[self.dtype][1])
         return np.where(np.abs(x) >= limit, np.copysign(np.inf, x), x)
 
+    def constant(self, constant: float) -> Wide:
+        """A constant in the dtype; 0 and ±1 are exact."""
+        return self.wide(constant) if abs(constant) in (0, 1) else self.round(self.wide(constant))
+
     def call(self, function: Callable[[Wide], Wide], x: Wide) -> Wide:
         """A library function, off by up to `ulps` and its rounding; always the same way where rounding is."""
         with np.errstate(over="ignore", under="ignore"):
@@ -116,7 +120,22 @@ class Machine:
             for i in order[1:]:
                 total = self.round(x[..., i] * y[..., i] + total)
             return total
-        terms = [self.round(x[..., i] * y[..., i]) for i in order]
+        return self._added([self.round(x[..., i] * y[..., i]) for i in order])
+
+    def total(self, terms: list[Wide]) -> Wide:
+        """Their sum, in the order of summation; zeros are left as they are, as hardware does."""
+        order = list(range(len(terms)))
+        if self.summation is Summation.REVERSE:
+            order.reverse()
+        if self.summation is Summation.SHUFFLED:
+            self.generator.shuffle(order)
+        total = terms[order[0]]
+        for i in order[1:]:
+            both = (total != 0) & (terms[i] != 0)
+            total = np.where(both, self.round(total + terms[i]), total + terms[i])
+        return total
+
+    def _added(self, terms: list[Wide]) -> Wide:
         while len(terms) > 1:
             if self.summation is Summation.PAIRWISE:
                 pairs = [self.round(a + b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
@@ -126,17 +145,17 @@ class Machine:
         return terms[0]
 
 
-Formula = Callable[[Machine, Layer, Wide], Wide]
+Formula = Callable[[Machine, Activation, Wide], Wide]
 
 
-def value(m: Machine, layer: Layer, z: Wide) -> Wide:
+def value(m: Machine, layer: Activation, z: Wide) -> Wide:
     """The activation at z by the formula of torch."""
     one, below = m.wide(1.0), np.minimum(z, 0)
     match layer:
         case ReLU():
             return np.maximum(z, 0)
         case LeakyReLU(negative_slope=slope):
-            return np.where(z > 0, z, _times(m, _constant(m, slope), z))
+            return np.where(z > 0, z, _times(m, m.constant(slope), z))
         case Sigmoid():
             return m.round(one / m.round(one + m.call(np.exp, -z)))
         case Tanh():
@@ -149,22 +168,18 @@ def value(m: Machine, layer: Layer, z: Wide) -> Wide:
     raise ValueError(layer)
 
 
-def _constants(m: Machine, layer: Layer) -> tuple[Wide, Wide]:
+def _constants(m: Machine, layer: Activation) -> tuple[Wide, Wide]:
     if isinstance(layer, ELU):
-        return m.wide(1.0), _constant(m, layer.alpha)
-    scale, alpha = _constant(m, 1.0507009873554805), _constant(m, 1.6732632423543772)
+        return m.wide(1.0), m.constant(layer.alpha)
+    scale, alpha = m.constant(1.0507009873554805), m.constant(1.6732632423543772)
     return scale, m.round(scale * alpha)
-
-
-def _constant(m: Machine, constant: float) -> Wide:
-    return m.wide(constant) if abs(constant) in (0, 1) else m.round(m.wide(constant))
 
 
 def _times(m: Machine, constant: Wide, z: Wide) -> Wide:
     return constant * z if abs(constant) in (0, 1) else m.round(constant * z)
 
 
-def value_by_exp(m: Machine, layer: Layer, z: Wide) -> Wide:
+def value_by_exp(m: Machine, layer: Activation, z: Wide) -> Wide:
     """The same, but ELU and SELU by eᶻ − 1."""
     if not isinstance(layer, ELU | SELU):
         return value(m, layer, z)
@@ -173,14 +188,14 @@ def value_by_exp(m: Machine, layer: Layer, z: Wide) -> Wide:
     return np.where(z > 0, _times(m, upper, z), _times(m, lower, below))
 
 
-def slope(m: Machine, layer: Layer, z: Wide) -> Wide:
+def slope(m: Machine, layer: Activation, z: Wide) -> Wide:
     """The derivative at z by the formula of torch."""
     one = m.wide(1.0)
     match layer:
         case ReLU():
             return np.where(z > 0, one, 0)
         case LeakyReLU(negative_slope=below):
-            return np.where(z > 0, one, _constant(m, below))
+            return np.where(z > 0, one, m.constant(below))
         case Sigmoid():
             a = value(m, layer, z)
             return m.round(m.round(one - a) * a)
@@ -196,7 +211,7 @@ def slope(m: Machine, layer: Layer, z: Wide) -> Wide:
     raise ValueError(layer)
 
 
-def slope_by_other_formula(m: Machine, layer: Layer, z: Wide) -> Wide:
+def slope_by_other_formula(m: Machine, layer: Activation, z: Wide) -> Wide:
     """The derivative at z by another formula that is in use."""
     one = m.wide(1.0)
     match layer:
@@ -212,7 +227,7 @@ def slope_by_other_formula(m: Machine, layer: Layer, z: Wide) -> Wide:
             return slope(m, layer, z)
 
 
-def slope_by_both_sides(m: Machine, layer: Layer, z: Wide) -> Wide:
+def slope_by_both_sides(m: Machine, layer: Activation, z: Wide) -> Wide:
     """The derivative of a sigmoid as σ(z)·σ(−z)."""
     if not isinstance(layer, Sigmoid):
         return slope(m, layer, z)
@@ -221,68 +236,3 @@ def slope_by_both_sides(m: Machine, layer: Layer, z: Wide) -> Wide:
 
 VALUES: tuple[Formula, ...] = (value, value_by_exp)
 SLOPES: tuple[Formula, ...] = (slope, slope_by_other_formula, slope_by_both_sides)
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How a machine evaluates the Jacobians of a network."""
-
-    value: Formula = value
-    slope: Formula = slope
-    forward_mode: bool = False
-    seed: float = 1.0
-    """Reverse mode starts from this multiple of unit vectors, and divides by it in the end."""
-
-
-def jacobians(net: Network, m: Machine, how: Evaluation) -> npt.NDArray[np.float64]:
-    """All Jacobians as one flat vector, like the closed form's."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        inputs, a = [], m.wide(net.X)
-        for layer in net.chain:
-            inputs.append(a)
-            a = _affine(m, layer, a) if isinstance(layer, Affine) else how.value(m, layer, a)
-        parts = (_forward_mode if how.forward_mode else _reverse_mode)(net, m, how, inputs)
-    found = [parts[name].astype(np.float64).ravel() for name in net.trainable]
-    return np.concatenate(found) if found else np.zeros(0)
-
-
-def _affine(m: Machine, layer: Affine, a: Wide) -> Wide:
-    b = None if layer.b is None else m.wide(layer.b)
-    return m.dot(a[:, None], m.wide(layer.W), b)
-
-
-def _reverse_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide]) -> dict[str, Wide]:
-    eye = m.wide(np.eye(net.C)) * _constant(m, how.seed)
-    delta: Wide = np.broadcast_to(eye, (net.N, net.C, net.C))
-    parts: dict[str, Wide] = {}
-    for layer, a in zip(reversed(net.chain), reversed(inputs), strict=True):
-        if isinstance(layer, Affine):
-            parts[f"{layer.path}.bias"] = delta
-            parts[f"{layer.path}.weight"] = m.round(delta[..., None] * a[:, None, None])
-            delta = m.dot(delta[:, :, None], m.wide(layer.W).T)
-        else:
-            delta = m.round(delta * how.slope(m, layer, a)[:, None])
-    if how.seed == 1:
-        return parts
-    return {name: m.round(part / _constant(m, how.seed)) for name, part in parts.items()}
-
-
-def _forward_mode(net: Network, m: Machine, how: Evaluation, inputs: list[Wide]) -> dict[str, Wide]:
-    """Every tangent on its own, `(N, numbers, features)`, from its layer to the outputs."""
-    parts = {}
-    for index, (layer, a) in enumerate(zip(net.chain, inputs, strict=True)):
-        if not isinstance(layer, Affine):
-            continue
-        units = np.eye(len(layer.W))
-        by_weight = units[None, :, None, :] * a[:, None, :, None]
-        by_bias = np.broadcast_to(units, (net.N, *units.shape))
-        for name, tangent in (("weight", by_weight), ("bias", by_bias)):
-            numbers = a.shape[1] * len(units) if name == "weight" else len(units)
-            t = m.wide(tangent.reshape(net.N, numbers, len(units)))
-            for above, z in zip(net.chain[index + 1 :], inputs[index + 1 :], strict=True):
-                if isinstance(above, Affine):
-                    t = m.dot(t[:, :, None], m.wide(above.W))
-                else:
-                    t = m.round(t * how.slope(m, above, z)[:, None])
-            parts[f"{layer.path}.{name}"] = t.transpose(0, 2, 1)
-    return parts

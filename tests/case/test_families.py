@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.case import DTYPES, Case, Flatten, Integers
+from jaccheck.case import DTYPES, AvgPool, Case, Flatten, Integers
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases, draw_cases
+from jaccheck.errors import NotComputed
 from jaccheck.problem import round_sample
 from jaccheck.witness import Witness
 
@@ -26,6 +27,18 @@ CLAIMS = {
 }
 
 
+def computed(family: str, dtype: str) -> list[tuple[Case, Witness]]:
+    """The boundary cases with their witnesses; torch 2.13 has no average pooling over three axes in half precision."""
+    found = []
+    for case in boundary_cases(family, dtype):  # type: ignore[arg-type]
+        try:
+            found.append((case, Witness(case, "cpu")))
+        except NotComputed:
+            assert dtype in ("bfloat16", "float16"), case
+            assert any(isinstance(layer, AvgPool) and layer.axes == 3 for layer in case.layers), case
+    return found
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_family_is_what_it_says(family: str, dtype: str) -> None:
@@ -40,7 +53,7 @@ def test_a_family_is_what_it_says(family: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_boundary_case_is_decided(family: str, dtype: str) -> None:
     """At least one boundary case of each family and dtype is certified exact, or has a bound that decides entries."""
-    found = [Witness(case, "cpu") for case in boundary_cases(family, dtype)]  # type: ignore[arg-type]
+    found = [witness for _, witness in computed(family, dtype)]
     assert any(witness.exact or (witness.reference_bound < abs(witness.jacobian)).any() for witness in found)
 
 
@@ -85,8 +98,7 @@ def test_batched_scalars_come_in_both_shapes() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_boundary_case_has_no_dead_parameter(family: str, dtype: str) -> None:
     """Every parameter has a Jacobian that is not zero; where all is zero, a fault of scale, sign or order is unseen."""
-    for case in boundary_cases(family, dtype):  # type: ignore[arg-type]
-        witness = Witness(case, "cpu")
+    for case, witness in computed(family, dtype):
         for name, part in witness.network.offsets().items():
             assert witness.jacobian[part].any(), (name, case)
 

@@ -33,7 +33,8 @@ from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases
 from jaccheck.oracle import Network, Order, activations, arithmetic, backward, forward, network, propagation, scaled
 from jaccheck.oracle.arithmetic import Arithmetic
-from jaccheck.oracle.simulation import SLOPES, VALUES, Evaluation, Machine, Rounding, Summation, jacobians
+from jaccheck.oracle.evaluation import Evaluation, jacobians
+from jaccheck.oracle.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 from jaccheck.problem import round_sample
 
 ULPS = 3
@@ -45,7 +46,7 @@ REVERSE_MODE = Evaluation()
 
 def network_of(case: Case) -> Network:
     rounded = round_sample(case)
-    numbers = {name: value.double().numpy() for name, value in rounded.parameters.items()}
+    numbers = {name: value.double().numpy() for name, value in rounded.numbers.items()}
     return network(case, rounded.X.double().numpy(), numbers)
 
 

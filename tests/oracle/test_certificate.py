@@ -13,7 +13,8 @@ from jaccheck.case import DTYPES, ELU, SELU, Case, Layer, LeakyReLU, Linear, Log
 from jaccheck.case.case import DType
 from jaccheck.case.strategies import cases
 from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact, network
-from jaccheck.oracle.simulation import Evaluation, Machine, Summation, jacobians
+from jaccheck.oracle.evaluation import Evaluation, jacobians
+from jaccheck.oracle.simulation import Machine, Summation
 from jaccheck.problem import round_sample
 
 PRECISION = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}
@@ -21,7 +22,7 @@ PRECISION = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}
 
 def network_of(case: Case) -> Network:
     rounded = round_sample(case)
-    numbers = {name: value.double().numpy() for name, value in rounded.parameters.items()}
+    numbers = {name: value.double().numpy() for name, value in rounded.numbers.items()}
     return network(case, rounded.X.double().numpy(), numbers)
 
 
