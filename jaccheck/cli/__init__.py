@@ -3,9 +3,18 @@
 Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 3 a fault of jaccheck's own.
 """
 
-from jaccheck.cli import bench, check, gate, sequences, small, verify  # each adds its commands to the group
+from jaccheck.cli import (  # each adds its commands to the group
+    bench,
+    check,
+    gate,
+    known,
+    matrix,
+    sequences,
+    small,
+    verify,
+)
 from jaccheck.cli.exits import main
 from jaccheck.cli.group import cli
 from jaccheck.cli.options import FAMILY_NAMES
 
-__all__ = ["FAMILY_NAMES", "bench", "check", "cli", "gate", "main", "sequences", "small", "verify"]
+__all__ = ["FAMILY_NAMES", "bench", "check", "cli", "gate", "known", "main", "matrix", "sequences", "small", "verify"]

@@ -11,12 +11,14 @@ def cli() -> None:
     """Verify batched Jacobians: random networks, every method, every device, proven bounds, no tolerances.
 
     \b
-    jaccheck verify               random MLPs, every method here, against autograd and a closed form
+    jaccheck verify               random networks, every method here, against autograd and a closed form
     jaccheck verify --time 600    the same for ten minutes
     jaccheck check FILE.py:MAKE   a model of your own: which methods are right on it, and which one to use
     jaccheck bench                the methods that are right, timed side by side, beside the floor
     jaccheck gate OLD NEW         two versions of BackPACK or torch on the same cases: did anything change?
     jaccheck sequences            random sequences of calls on live models: nothing wrong, left over or leaked
+    jaccheck matrix               what works with which layer: every method, layer and option, measured
+    jaccheck known                faults of BackPACK and torch that are listed, with scripts and bug reports
     jaccheck replay FILE          a stored finding: is it still there?
 
     Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
 from jaccheck.files import CaseFile, load_cases
+from jaccheck.known import explanation
 from jaccheck.methods import choose
 from jaccheck.render.text import make_console
 from jaccheck.runner.findings import breach_of
@@ -61,7 +62,9 @@ def _replay(stored: CaseFile) -> tuple[Answer, str]:
         for case in stored.cases:
             breach = breach_of(fault, method, case)
             if breach is not None:
-                return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}"
+                listed = explanation(case, method.name, breach)
+                known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
+                return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}{known}"
     return Answer.FIXED, f"{finding.method} keeps the law {finding.law!r} on this case now"
 
 

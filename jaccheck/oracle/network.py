@@ -204,14 +204,14 @@ class Network:
     """Input `(N, features)`, the steps, and name and shape of each trainable parameter.
 
     Its outputs are C in a row of the last layer's, from number `first` on: all of them, but for a part of a large
-    Jacobian. `width` is the number of outputs of the last layer.
+    Jacobian. `width` is the number of outputs of the last layer, C where nothing is said.
     """
 
     X: Array
     steps: tuple[Step, ...]
     trainable: dict[str, tuple[int, ...]]
     C: int
-    width: int
+    width: int = 0
     first: int = 0
 
     @property
@@ -244,4 +244,5 @@ class Network:
 
     def seeds(self) -> Array:
         """The derivative of its outputs by the last layer's, `(N, C, width)`."""
-        return np.broadcast_to(np.eye(self.C, self.width, self.first), (self.N, self.C, self.width))
+        width = self.width or self.C
+        return np.broadcast_to(np.eye(self.C, width, self.first), (self.N, self.C, width))

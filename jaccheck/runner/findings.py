@@ -9,7 +9,7 @@ from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
-from jaccheck.known import explained
+from jaccheck.known import explanation
 from jaccheck.methods import Method
 from jaccheck.plain import to_json
 from jaccheck.report import Finding
@@ -55,7 +55,7 @@ def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None =
     verdict = judge(case, method, device=fault.device, witness=witness)
     if verdict.outcome is Outcome.UNSUPPORTED:
         verdict = try_claim(case, method, verdict, witness)
-    for breach in explained(case, verdict).breaches:
+    for breach in verdict.breaches:
         if (breach.law, breach.outcome) == (fault.law, fault.outcome) and symptom in (None, breach.symptom):
             return breach
     return None
@@ -63,7 +63,8 @@ def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None =
 
 def _shrunk(fault: Fault, symptom: str, method: Method, case: Case, seconds: float) -> Finding:
     def still_fails(smaller: Case) -> bool:
-        return breach_of(fault, method, smaller, symptom=symptom) is not None
+        breach = breach_of(fault, method, smaller, symptom=symptom)
+        return breach is not None and explanation(smaller, method.name, breach) is None
 
     smallest = shrink(case, still_fails, seconds=seconds)
     breach = breach_of(fault, method, smallest, symptom=symptom)

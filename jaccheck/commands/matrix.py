@@ -1,0 +1,135 @@
+"""`jaccheck matrix`: what works with which layer, measured."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from jaccheck.case.case import DTYPES, DType
+from jaccheck.case.probes import Probe, probes
+from jaccheck.devices import choose as choose_devices
+from jaccheck.devices import has_dtype
+from jaccheck.environment import calm_torch, describe_environment
+from jaccheck.errors import NotComputed
+from jaccheck.files import check_writable
+from jaccheck.judgement import judge
+from jaccheck.known import explained
+from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport
+from jaccheck.methods import Method, choose
+from jaccheck.names import chosen
+from jaccheck.plain import from_json, plain_data, read_text, to_json
+from jaccheck.render.matrix import markdown
+from jaccheck.render.text import make_console
+from jaccheck.verdict import Outcome, Verdict
+from jaccheck.witness import Witness
+
+_MARKS = {
+    Outcome.AGREES: Mark.RIGHT,
+    Outcome.DISAGREES: Mark.WRONG,
+    Outcome.SIDE_EFFECT: Mark.LEAVES,
+    Outcome.CRASHED: Mark.CRASHED,
+    Outcome.HUNG: Mark.CRASHED,
+    Outcome.UNSUPPORTED: Mark.REFUSED,
+    Outcome.UNDECIDED: Mark.UNDECIDED,
+}
+
+
+@plain_data
+class Request:
+    """What was asked for."""
+
+    methods: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    devices: tuple[str, ...]
+    report: Path | None
+    markdown: Path | None
+    compare: Path | None
+
+
+def run(request: Request) -> int:
+    """Measures and prints the matrix; 1 where it differs from the one to compare with."""
+    console = make_console()
+    for path in (request.report, request.markdown):
+        if path:
+            check_writable(path)
+    since = _read(request.compare) if request.compare else None
+    dtypes = chosen("dtype", request.dtypes, DTYPES)
+    devices = choose_devices(request.devices)
+    found = measure(choose(request.methods), dtypes, tuple(devices), console)
+    if request.report:
+        request.report.write_text(to_json(found) + "\n", encoding="utf-8")
+    text = markdown(found)
+    if request.markdown:
+        request.markdown.write_text(text, encoding="utf-8")
+    if since is None:
+        print(text, end="")
+        return 0
+    changes = list(found.changes(since))
+    for line in changes:
+        print(line)
+    print(f"{len(changes)} of {len(found.cells):,} cells differ from {request.compare}")
+    return int(bool(changes))
+
+
+def _read(path: Path) -> MatrixReport:
+    return from_json(MatrixReport, read_text(path), where=str(path))
+
+
+def measure(
+    methods: tuple[Method, ...], dtypes: tuple[str, ...], devices: tuple[str, ...], console: Console
+) -> MatrixReport:
+    """Every method on every probe."""
+    cells: list[MatrixCell] = []
+    rows = [
+        (probe, dtype, device)
+        for device in devices
+        for dtype in dtypes
+        if has_dtype(device, dtype)
+        for probe in probes(_dtype(dtype))
+    ]
+    with calm_torch(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bar = track(rows, description="measuring", console=console, transient=True, disable=not console.is_terminal)
+        for probe, dtype, device in bar:
+            cells += _row(probe, dtype, device, methods)
+    return MatrixReport(environment=describe_environment(dict.fromkeys(devices, "")), cells=tuple(cells))
+
+
+def _dtype(name: str) -> DType:
+    return next(dtype for dtype in DTYPES if dtype == name)
+
+
+def _row(probe: Probe, dtype: str, device: str, methods: tuple[Method, ...]) -> list[MatrixCell]:
+    def cell(method: Method, mark: Mark, message: str = "", known: tuple[str, ...] = ()) -> MatrixCell:
+        return MatrixCell(
+            group=probe.group,
+            row=probe.name,
+            method=method.name,
+            dtype=dtype,
+            device=device,
+            mark=mark,
+            message=message,
+            known=known,
+        )
+
+    try:
+        witness = Witness(probe.case, device)
+    except NotComputed as reason:
+        return [cell(method, Mark.NOT_COMPUTED, str(reason)) for method in methods]
+    cells = []
+    for method in methods:
+        verdict = judge(probe.case, method, device=device, witness=witness)
+        mark = _mark(verdict)
+        message = "" if mark is Mark.RIGHT else verdict.message
+        cells.append(cell(method, mark, message, explained(probe.case, verdict).known))
+    return cells
+
+
+def _mark(verdict: Verdict) -> Mark:
+    """The worst of what was found: a wrong number before a crash before what is left behind."""
+    outcomes = {breach.outcome for breach in verdict.breaches} or {verdict.outcome}
+    order = (Outcome.DISAGREES, Outcome.CRASHED, Outcome.HUNG, Outcome.SIDE_EFFECT)
+    return _MARKS[next((outcome for outcome in order if outcome in outcomes), verdict.outcome)]
