@@ -8,11 +8,21 @@ from jaccheck.case.case import Case, DType
 from jaccheck.case.constructors import constructor
 from jaccheck.case.families import boundary_cases
 from jaccheck.case.graph import Layer, children
-from jaccheck.case.layers import ELU, SELU, Dropout, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case.layers import ELU, SELU, Dropout, Identity, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.case.values import Integers, Normal
 from jaccheck.case.zoo import ZOO, zoo_cases
 
-_BETWEEN = (ReLU(), LeakyReLU(negative_slope=0.5), ELU(), SELU(), Sigmoid(), Tanh(), LogSigmoid(), Dropout())
+_BETWEEN = (
+    ReLU(),
+    LeakyReLU(negative_slope=0.5),
+    ELU(),
+    SELU(),
+    Sigmoid(),
+    Tanh(),
+    LogSigmoid(),
+    Dropout(),
+    Identity(),
+)
 
 
 @dataclass(frozen=True, slots=True)

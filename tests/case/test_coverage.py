@@ -1,0 +1,43 @@
+"""Every layer that BackPACK has a rule for can stand in a case, or is named here with the reason why not."""
+
+from __future__ import annotations
+
+import torch
+from backpack.extensions import BatchGrad, SqrtGGNExact
+
+from jaccheck.case import constructors
+from jaccheck.case.probes import probes
+
+NOT_YET = {
+    "MSELoss": "the methods end in it",
+    "CrossEntropyLoss": "no Jacobian can be read from its factor alone",
+    "BCEWithLogitsLoss": "no Jacobian can be read from its factor alone",
+    "RNN": "returns a tuple and shares its weights over time; no bound rule yet",
+    "LSTM": "returns a tuple and shares its weights over time; no bound rule yet",
+    "ScaleModule": "BackPACK's own, made by its converter",
+    "SumModule": "BackPACK's own, made by its converter",
+    "Pad": "BackPACK's own, made by its converter",
+    "Slicing": "BackPACK's own, made by its converter",
+}
+
+
+def test_every_layer_of_backpack_is_covered_or_named() -> None:
+    """A new release's layer shows up here."""
+    ruled = {
+        kind.__name__
+        for extension in (BatchGrad, SqrtGGNExact)
+        for kind in vars(extension())["_BackpropExtension__module_extensions"]
+    }
+    covered = {constructors.torch_name(place.layer) for probe in probes("float32") for place in probe.case.places()}
+    assert ruled - covered == NOT_YET.keys() & ruled
+    assert not NOT_YET.keys() & covered
+
+
+def test_every_covered_name_is_a_module() -> None:
+    """What a case names exists in torch or in `jaccheck.networks`."""
+    from jaccheck import networks
+
+    for probe in probes("float32"):
+        for place in probe.case.places():
+            name = constructors.torch_name(place.layer)
+            assert hasattr(torch.nn, name) or hasattr(networks, name)
