@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,8 @@ def stored() -> MatrixReport:
 
 
 def is_measured_with_what_is_installed() -> bool:
-    versions = stored().environment
-    return (versions.torch, versions.backpack) == (
-        torch.__version__,
-        importlib.metadata.version("backpack-for-pytorch"),
-    )
+    measured = stored().environment
+    return (measured.torch, measured.backpack) == (torch.__version__, version("backpack-for-pytorch"))
 
 
 def test_the_checked_in_matrix_is_still_true(capsys: pytest.CaptureFixture[str]) -> None:
