@@ -26,6 +26,7 @@ ORDER = (
     "model_report",
     "timings",
     "bench_report",
+    "matrix_report",
     "known",
     "files",
     "render",
