@@ -61,8 +61,9 @@ found, expected = hasattr(model[1].weight, "grad_batch"), model[1].weight.grad i
         title="An extension object used again adds up what an earlier pass left in it",
         method="second-order extensions",
         versions=_VERSIONS,
-        condition="an earlier pass with the object ended early, or was towards some parameters, or X requires grad",
-        instead="results twice as large where a tensor is at the address of one from then; DiagHessian raises",
+        condition="an earlier pass with the object, also in one open context, ended early, or was towards some "
+        "parameters, or X requires grad",
+        instead="results several times as large where a tensor is at the address of one from then; DiagHessian raises",
         reason="saved_quantities goes by data_ptr, is never emptied, and adds to what is there",
         reproducer="""\
 import torch
