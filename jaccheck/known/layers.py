@@ -324,6 +324,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         outcomes=(WRONG,),
         instead="the derivative of the looked-up row, where reverse mode says zero",
         reason="the jvp formula of embedding looks the tangent up without its padding_idx",
+        reference="https://github.com/pytorch/pytorch/issues/93950",
         case=_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
     CaseFault(
