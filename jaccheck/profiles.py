@@ -25,7 +25,7 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         name="quick",
-        summary="every boundary case, 4 random cases for each family and dtype; well under a minute",
+        summary="every boundary case, 4 random cases for each family and dtype; a minute or three",
         cases_per_round=4,
         rounds=1,
         repeat_every=4,
@@ -35,7 +35,7 @@ PROFILES = {
     ),
     "ci": Profile(
         name="ci",
-        summary="every boundary case, 32 random cases for each family and dtype; a few minutes",
+        summary="every boundary case, 32 random cases for each family and dtype; ten minutes or so",
         cases_per_round=8,
         rounds=4,
         repeat_every=2,
@@ -45,7 +45,7 @@ PROFILES = {
     ),
     "nightly": Profile(
         name="nightly",
-        summary="every boundary case, 800 random cases for each family and dtype; an hour or more",
+        summary="every boundary case, 800 random cases for each family and dtype; hours",
         cases_per_round=8,
         rounds=100,
         repeat_every=1,

@@ -19,7 +19,7 @@ profile = click.option(
     default="quick",
     show_default=True,
     metavar="quick|ci|nightly",
-    help="How much to do: quick, under a minute; ci, some minutes; nightly, an hour or more.",
+    help="How much to do: quick, a minute or three; ci, ten minutes or so; nightly, hours.",
 )
 methods = click.option(
     "--method",
