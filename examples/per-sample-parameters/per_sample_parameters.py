@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 import jaccheck
 
 
-@jaccheck.method(family="example")
+def _beyond(problem: jaccheck.Problem) -> str | None:
+    """What this way gets wrong: vmap over the weight of an Embedding forgets its padding_idx (torch 2.13)."""
+    for path, module in problem.model.named_modules():
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return f"{path} is an Embedding with padding_idx"
+    return None
+
+
+@jaccheck.method(family="example", unsupported=_beyond)
 def per_sample_parameters(problem: jaccheck.Problem) -> jaccheck.Jacobians:
     """The parameters expanded to one copy for each sample, then one backward pass for each output."""
     N, C = problem.N, problem.C

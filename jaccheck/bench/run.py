@@ -208,7 +208,9 @@ class _CellRun:
 
     def _ask(self, task: Task, seconds: float) -> Iterator[Message]:
         """The messages of the worker for this kind of task; a lost worker costs the method that it was at."""
-        worker = self.pair["fresh" if task.kind == "fresh" else "given"]
+        # Methods are examined where glibc's memory is as it comes: once an allocation has been refused, glibc no longer
+        # keeps what is freed, and every later call in that process would pay for fresh pages.
+        worker = self.pair["given" if task.kind == "given" else "fresh"]
         current = ""
         try:
             start(worker, self.plan, task.device)

@@ -90,9 +90,9 @@ class Examination:
         Where another law was broken first, as by a crash, its own test says so; but one case at least must have told.
         """
         if not self._asked.total():
-            return [cell.family for cell in self.cells if cell.cases > cell.refused]
+            return [cell.family for cell in self.cells if cell.cases > cell.refused + cell.known]
         excused = self._broken_before
-        return [c.family for c in self.cells if c.cases > c.refused + excused[c.family] and not self._asked[c.family]]
+        return [c.family for c in self.cells if c.cases > c.refused + c.known + excused[c.family] and not self._asked[c.family]]
 
     def _breach(self, case: Case) -> Breach | None:
         check = self.check

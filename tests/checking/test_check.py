@@ -96,13 +96,13 @@ def test_model_and_input_are_left_alone() -> None:
 
 
 def test_nothing_is_proven_without_bound_rules() -> None:
-    """A convolution has no rule: methods are consistent, none agrees, and the answer says why."""
+    """A convolution has no rule there: methods are consistent, none agrees, and the answer says why."""
     report = checked(*small_cnn(), *QUICK, "central_differences")
     assert report.witness == "float64 autograd"
     assert "no bound is proven for 0 (Conv2d)" in report.judged_by
     assert "no proof" in report.judged_by
     standings = {answer.method: answer.standing for answer in report.answers}
-    assert standings.pop("central_differences") is Standing.UNDECIDED
+    assert standings.pop("central_differences") is Standing.REFUSES
     assert set(standings.values()) == {Standing.CONSISTENT}
     assert "consistent by estimate" in report.advice
 

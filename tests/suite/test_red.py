@@ -43,8 +43,8 @@ def right(problem):
 def negated(problem):
     return {name: -j for name, j in right(problem).items()}
 
-def wrong_for_eight(problem):
-    return {name: 2 * j if problem.N == 8 else j for name, j in right(problem).items()}
+def wrong_for_seven_to_nine(problem):
+    return {name: 2 * j if problem.N in (7, 8, 9) else j for name, j in right(problem).items()}
 
 def wrong_for_seven(problem):
     factor = (-1 if problem.C % 2 else 0) if problem.N == 7 else 1
@@ -64,7 +64,7 @@ from jaccheck.faults import catalogue
 from methods import modest, raising, right, wrong_for_eight, wrong_for_seven
 
 test_negated = conforms("methods:negated")
-test_rare = conforms(wrong_for_eight)
+test_rare = conforms(wrong_for_seven_to_nine)
 test_two = conforms(wrong_for_seven)
 test_raising = conforms(raising)
 test_modest = conforms(modest)
@@ -145,10 +145,12 @@ def test_a_failure_says_what_is_needed(red: Red) -> None:
     assert not re.search(r"(jaccheck|hypothesis)/\S+\.py:\d+", red.printed)
     assert "Traceback" not in red.printed
     assert "During handling" not in red.printed
-    (path,) = re.findall(r"^To see it again: jaccheck replay (\S+)$", text, re.M)
+    path, *others = re.findall(r"^To see it again: jaccheck replay (\S+)$", text, re.M)
     finding = load_cases(red.folder / path).finding
     assert finding is not None
-    assert red.cases("test_negated[agreement-cpu-float32]") == [finding.case]
+    stored = red.cases("test_negated[agreement-cpu-float32]")
+    assert finding.case in stored
+    assert len(stored) == 1 + len(others)
     assert finding.case.batch_size == 1
     assert finding.script in text
     shown = subprocess.run([sys.executable, "-c", finding.script], capture_output=True, text=True, check=True).stdout
@@ -158,7 +160,7 @@ def test_a_failure_says_what_is_needed(red: Red) -> None:
 
 def test_replay_reads_what_was_stored(red: Red) -> None:
     """The command that a failure prints says FAILED as long as the fault is there."""
-    (path,) = (red.folder / "jaccheck-findings").glob("*negated-agreement*")
+    path = min((red.folder / "jaccheck-findings").glob("*negated-agreement*"))
     command = [sys.executable, "-m", "jaccheck", "replay", str(path)]
     environment = {**os.environ, "PYTHONPATH": str(red.folder)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -169,7 +171,7 @@ def test_replay_reads_what_was_stored(red: Red) -> None:
 def test_hypothesis_shrinks_random_cases(red: Red) -> None:
     """A fault that no boundary case triggers is found in random ones and shrunk to what it needs."""
     (case,) = red.cases("test_rare[agreement-cpu-float32]")
-    assert case.batch_size == 8
+    assert case.batch_size == 7
     assert [layer.kind for _, layer in case.leaves()] == ["Linear"]
     assert case.dtype == "float32"
 
@@ -213,7 +215,8 @@ def test_an_expected_failure_that_passes_fails(red: Red) -> None:
 def test_the_summary_counts_findings_once(red: Red) -> None:
     """Whichever worker saw them; those that were expected are not among them."""
     summaries = [part.split("\n====")[0] for part in red.printed.split(" jaccheck ==")[1:]]
-    assert summaries[0].count("\nDISAGREES: methods:negated on cpu, agreement: ") == 1
+    told = summaries[0].count("\nDISAGREES: methods:negated on cpu, agreement: ")
+    assert told == len(list((red.folder / "jaccheck-findings").glob("*negated-agreement*")))
     listed = [set(re.findall(r"^    jaccheck-findings/(\S+)$", summary, re.M)) for summary in summaries]
     assert set.union(*listed) == {path.name for path in (red.folder / "jaccheck-findings").iterdir()}
     for summary, files in zip(summaries, listed, strict=True):
