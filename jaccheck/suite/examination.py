@@ -92,7 +92,11 @@ class Examination:
         if not self._asked.total():
             return [cell.family for cell in self.cells if cell.cases > cell.refused + cell.known]
         excused = self._broken_before
-        return [c.family for c in self.cells if c.cases > c.refused + c.known + excused[c.family] and not self._asked[c.family]]
+        return [
+            c.family
+            for c in self.cells
+            if c.cases > c.refused + c.known + excused[c.family] and not self._asked[c.family]
+        ]
 
     def _breach(self, case: Case) -> Breach | None:
         check = self.check

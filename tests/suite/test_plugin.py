@@ -50,7 +50,9 @@ def test_all_of_one_method(pytester: pytest.Pytester) -> None:
     for law in CHECKS:
         done.stdout.fnmatch_lines([f"*::{law}[[]closed_form-cpu-float32] PASSED*"])
     done.stdout.re_match_lines([r"jaccheck: torch .* · BackPACK .* · cpu .* · profile dev · seed 7$"])
-    done.stdout.re_match_lines([r"=+ jaccheck =+", r"\s+closed_form\s+cpu\s+[1-9]\d\d\s+[1-9]\d\s+[1-9]\d", "no finding in 8 checks"])
+    done.stdout.re_match_lines(
+        [r"=+ jaccheck =+", r"\s+closed_form\s+cpu\s+[1-9]\d\d\s+[1-9]\d\s+[1-9]\d", "no finding in 8 checks"]
+    )
     assert len(re.findall(r"- 20 passing.*, 0 failing", done.stdout.str())) == len(CHECKS)
     assert not (pytester.path / "jaccheck-findings").exists()
 

@@ -61,7 +61,7 @@ def modest(problem):
 TESTS = """
 from jaccheck.conformance import conforms
 from jaccheck.faults import catalogue
-from methods import modest, raising, right, wrong_for_eight, wrong_for_seven
+from methods import modest, raising, right, wrong_for_seven_to_nine, wrong_for_seven
 
 test_negated = conforms("methods:negated")
 test_rare = conforms(wrong_for_seven_to_nine)
