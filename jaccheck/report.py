@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge
+from annotated_types import Ge, Len
 from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.plain import from_json, plain_data, read_text, to_json, write_text
-from jaccheck.verdict import Outcome, WorstEntry
+from jaccheck.verdict import EXCESS_LIMITS, Outcome, WorstEntry
 
 T = TypeVar("T")
 
@@ -90,6 +90,20 @@ class Cell:
 
 
 @plain_data
+class Tightness:
+    """How close the results of one method in one dtype come to their bounds.
+
+    `counts` has a number of comparisons for each bin of `EXCESS_LIMITS`: in how many the largest difference, as a
+    multiple of its bound, lies there. Comparisons in which equality decides are not counted.
+    """
+
+    method: str
+    device: str
+    dtype: str
+    counts: Annotated[tuple[Count, ...], Len(len(EXCESS_LIMITS) + 1, len(EXCESS_LIMITS) + 1)]
+
+
+@plain_data
 class Finding:
     """A law that a method broke, on the smallest case found, with a script that shows it without jaccheck."""
 
@@ -130,6 +144,7 @@ class Report:
     totals: Totals
     coverage: tuple[Cell, ...]
     findings: tuple[Finding, ...]
+    tightness: tuple[Tightness, ...] = ()
     interrupted: bool = False
 
     @property

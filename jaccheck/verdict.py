@@ -43,6 +43,9 @@ _SENTENCES = {
 
 TINY = 1e-30
 
+EXCESS_LIMITS = (0.0, *(2.0**exponent for exponent in range(-10, 1)))
+"""Where each bin of a histogram of `Comparison.excess` ends; one more bin holds what lies outside its bound."""
+
 Mode = Literal["exact", "bound"]
 Source = Literal["closed form", "autograd"]
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
@@ -51,6 +54,28 @@ Number = Annotated[
     BeforeValidator(lambda value: float(value) if value in ("NaN", "Infinity", "-Infinity") else value),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
 ]
+
+
+@plain_data
+class Excerpt:
+    """A window of bounded size of the Jacobians as one matrix, to be drawn.
+
+    The matrix has a row for each sample and output, row n·C + c, and a column for each number in a parameter, one
+    parameter after another. `rows` and `columns` are those of the whole matrix, `parameters` the name of each
+    parameter in the window with the number of columns that it has there.
+    """
+
+    C: int
+    rows: int
+    columns: int
+    first_row: int
+    first_column: int
+    parameters: tuple[tuple[str, int], ...]
+    actual: tuple[tuple[Number, ...], ...]
+    expected: tuple[tuple[Number, ...], ...]
+    bound: tuple[tuple[Number, ...], ...]
+    worst: tuple[int, int]
+    """Row and column, within the window, of the entry that it was made for."""
 
 
 @plain_data
@@ -64,6 +89,7 @@ class WorstEntry:
     bound: Number
     wrong: int
     entries: int
+    around: Excerpt | None = None
 
     def __str__(self) -> str:
         excess = abs(self.actual - self.expected)
@@ -94,6 +120,8 @@ class Comparison:
     entries: int
     nonzero: int
     undecided: int
+    excess: Number = 0.0
+    """The largest difference as a multiple of its bound, 1 being the limit; 0 where equality decides."""
 
 
 @plain_data

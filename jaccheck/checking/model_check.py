@@ -23,7 +23,7 @@ from jaccheck.checking.timed import measure
 from jaccheck.environment import describe_environment
 from jaccheck.errors import InvalidModel
 from jaccheck.laws import first_line, observe_globals, restore_globals
-from jaccheck.laws.comparing import outside, worst_entry
+from jaccheck.laws.comparing import excess, outside, worst_entry
 from jaccheck.laws.laws import structural_fault
 from jaccheck.measurement.budget import DoesNotFit, call_within, default_memory, resident_bytes, warm_up
 from jaccheck.methods import Method, choose
@@ -245,9 +245,9 @@ class _Check:
                 continue
             if outside(actual, target.expected, target.bound):
                 run.worst = worst_entry(expected.layout, actual, target.expected, target.bound)
-                run.excess = _excess(actual, target)
+                run.excess = excess(actual, target.expected, target.bound)
                 return run.ends(Standing.DISAGREES, _disagreement(run.worst, target))
-            run.excess = max(run.excess, _excess(actual, target))
+            run.excess = max(run.excess, excess(actual, target.expected, target.bound))
         run.parts += 1
         run.entries += expected.layout.entries
         run.undecided += undecided if run.comparison != "none" else expected.layout.entries
@@ -328,15 +328,6 @@ def _flattened_away(jacobians: Jacobians) -> Array:
         torch.from_numpy(vector[start:stop]).view(jacobian.shape).copy_(jacobian)
         start = stop
     return vector
-
-
-def _excess(actual: Array, target: Target) -> float:
-    """The largest difference in multiples of the bound, over entries whose bound is finite."""
-    with np.errstate(all="ignore"):
-        ratio = np.abs(actual - target.expected)
-        ratio /= np.maximum(target.bound, np.finfo(np.float64).tiny)
-    ratio[np.isinf(target.bound) | (actual == target.expected)] = 0.0
-    return float(np.nan_to_num(np.max(ratio, initial=0.0), nan=np.inf))
 
 
 def _disagreement(worst: WorstEntry, target: Target) -> str:

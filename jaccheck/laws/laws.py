@@ -15,7 +15,7 @@ from torch import Tensor
 
 from jaccheck.case import Case
 from jaccheck.laws.aliasing import first_overlap
-from jaccheck.laws.comparing import outside, worst_entry
+from jaccheck.laws.comparing import excess, outside, worst_entry
 from jaccheck.laws.globals import observe_globals, restore_globals
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.laws.trial import LawBroken, Trial
@@ -73,6 +73,7 @@ def agreement(trial: Trial) -> None:
                 entries=trial.flat.size,
                 nonzero=witness.nonzero,
                 undecided=expectation.undecided,
+                excess=excess(trial.flat, expected, bound) if expectation.mode == "bound" else 0.0,
             )
         )
         if outside(trial.flat, expected, bound):

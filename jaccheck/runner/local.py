@@ -75,6 +75,7 @@ def verify(
         environment=environment,
         totals=tally.totals(),
         coverage=tally.coverage(),
+        tightness=tally.tightness(),
         findings=tuple(
             _recount(finding, tally.suspects[fault].seen) for fault, known in findings.items() for finding in known
         ),

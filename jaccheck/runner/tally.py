@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import complexity
-from jaccheck.report import Cell, Spent, Totals
-from jaccheck.verdict import Outcome, Verdict
+from jaccheck.report import Cell, Spent, Tightness, Totals
+from jaccheck.verdict import EXCESS_LIMITS, Outcome, Verdict
 
 CLAIM_EVERY = 16
 """Every so manyth refusal for the same reason is tried."""
@@ -70,6 +71,7 @@ class Tally:
     suspects: dict[Fault, Suspects] = field(default_factory=dict)
     _claims: Counter[tuple[str, str]] = field(default_factory=Counter)
     _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
+    _excesses: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
 
     def add(self, case: Case, verdict: Verdict) -> list[Fault]:
         """Counts a verdict; returns the faults that are seen for the first time."""
@@ -89,6 +91,10 @@ class Tally:
             self.entries += comparison.entries
             self.undecided += comparison.undecided
             self.modes[comparison.mode] += 1
+            if comparison.mode == "bound":
+                key = (verdict.method, verdict.device, case.dtype)
+                counts = self._excesses.setdefault(key, [0] * (len(EXCESS_LIMITS) + 1))
+                counts[bisect_left(EXCESS_LIMITS, comparison.excess)] += 1
         new = []
         for breach in verdict.breaches:
             fault = Fault(verdict.method, verdict.device, breach.law, breach.outcome)
@@ -120,6 +126,13 @@ class Tally:
             outcomes={outcome: self.outcomes[outcome] for outcome in Outcome},
             modes={mode: self.modes[mode] for mode in ("exact", "bound")},
             seconds=self.spent,
+        )
+
+    def tightness(self) -> tuple[Tightness, ...]:
+        """How close results came to their bounds, for each method × device × dtype that was compared by bound."""
+        return tuple(
+            Tightness(method=method, device=device, dtype=dtype, counts=tuple(counts))
+            for (method, device, dtype), counts in self._excesses.items()
         )
 
     def coverage(self) -> tuple[Cell, ...]:
