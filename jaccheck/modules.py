@@ -52,7 +52,7 @@ class _Maker:
         kind: type[nn.Module] = getattr(nn, how.name, None) or getattr(networks, how.name)
         if not place.parameters and not place.buffers:
             return kind(*how.sizes, **how.options)
-        module = kind(*how.sizes, **how.options, device="meta")
+        module = kind(*how.sizes, **how.options, **self._uninitialised(kind, place))
         for name in place.parameters:
             module.register_parameter(name, self.parameters[f"{place.path}.{name}"])
         for name in place.buffers:
@@ -61,6 +61,12 @@ class _Maker:
             device = self.buffers[f"{place.path}.running_mean"].device
             module.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.long, device=device))
         return module
+
+    def _uninitialised(self, kind: type[nn.Module], place: Placed) -> dict[str, object]:
+        """What keeps a constructor from drawing: `normal_` on the meta device imports torch's compiler, two seconds."""
+        if kind is nn.Embedding:
+            return {"_weight": self.parameters[f"{place.path}.weight"]}
+        return {"device": "meta"}
 
 
 def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:

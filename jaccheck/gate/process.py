@@ -21,12 +21,13 @@ CASE_SECONDS = 60.0
 
 
 class SideProcess:
-    """A running side. Started on entering, ended on leaving; started anew after a crash."""
+    """A running side, started anew after a crash."""
 
     def __init__(self, prepared: Prepared, scratch: Path) -> None:
         self.prepared = prepared
         self._scratch = scratch
         self._process: subprocess.Popen[str] | None = None
+        self._is_closed = False
         self._lines: queue.Queue[str] = queue.Queue()
         self.hello = self._start()
         _prove(prepared, self.hello)
@@ -61,11 +62,12 @@ class SideProcess:
 
     def ask(self, ask: Ask) -> Answer | Crash:
         """The answer, or how the process ended on the way to it."""
-        self.send(ask)
-        return self.receive()
+        self._send(ask)
+        return self._receive()
 
-    def send(self, ask: Ask) -> None:
-        """Asks, without waiting for the answer."""
+    def _send(self, ask: Ask) -> None:
+        if self._is_closed:
+            raise BrokenEnvironment(f"{self.prepared.side}: is closed")
         if self._process is None or self._process.poll() is not None:
             self._start()
         assert self._process is not None
@@ -73,8 +75,7 @@ class SideProcess:
         self._process.stdin.write(to_json(ask) + "\n")
         self._process.stdin.flush()
 
-    def receive(self) -> Answer | Crash:
-        """The answer to what was asked last."""
+    def _receive(self) -> Answer | Crash:
         method = ""
         while True:
             line = self._next(CASE_SECONDS)
@@ -90,12 +91,17 @@ class SideProcess:
         """The bytes of a tensor of the last answer."""
         return np.fromfile(self._scratch, dtype=np.uint8, count=array.nbytes, offset=array.offset)
 
+    def close(self) -> None:
+        """Ends the process for good."""
+        self._is_closed = True
+        self.stop()
+
     def stop(self) -> None:
-        """Ends the process, whatever it is doing."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        """Ends the process, whatever it is doing; the next question starts it anew."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
 
 
 def _forward(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:

@@ -25,6 +25,7 @@ from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Entry, Ledger
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
+from jaccheck.gate.protocol import Ask
 from jaccheck.gate.report import GateReport, GateSettings, SideRecord
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.names import unknown
@@ -62,14 +63,20 @@ def compare(
         sides = _started(stack, base, candidate, home)
         settings = _completed(settings, sides)
         jobs = _jobs(settings, profile, home, cases)
+
+        def ask(number: int) -> Ask:
+            case, device = jobs[number]
+            again = number // len(settings.devices) % profile.repeat_every == 0
+            return Ask(case=case, methods=settings.methods, device=device, is_called_again=again)
+
         try:
             with Journal(Entry, home / "ledger.jsonl") as journal:
                 for entry in journal.entries:
                     ledger.add(jobs[entry.number][0], entry)
                 resumed = len(journal.entries)
-                for number, (case, device) in enumerate(jobs[resumed:], start=resumed):
-                    again = number // len(settings.devices) % profile.repeat_every == 0
-                    pairs = sides.compare(case, settings.methods, device, is_called_again=again)
+                left = range(resumed, len(jobs))
+                for number, pairs in zip(left, sides.stream(map(ask, left)), strict=True):
+                    case, device = jobs[number]
                     entry = Entry(number=number, device=device, pairs=pairs)
                     journal.write(entry)
                     ledger.add(case, entry)
@@ -119,10 +126,11 @@ def _completed(settings: GateSettings, sides: Pairing) -> GateSettings:
 def _started(stack: ExitStack, base: Prepared, candidate: Prepared, home: Path) -> Pairing:
     """Both sides, started at the same time and stopped with the stack."""
     with ThreadPoolExecutor() as pool:
-        processes = list(pool.map(SideProcess, (base, candidate), (home / "base.bin", home / "candidate.bin")))
-    for process in processes:
-        stack.callback(process.stop)
-    return Pairing(*processes)
+        files = home / "base.bin", home / "candidate.bin"
+        was, now = (pool.submit(SideProcess, *side) for side in zip((base, candidate), files, strict=True))
+    sides = Pairing(was.result(), now.result())
+    stack.callback(sides.stop)
+    return sides
 
 
 @contextmanager
