@@ -65,13 +65,13 @@ class Estimate:
         own = self._make()
         θ = problem.parameters
         self.layout = Layout(own.N, own.C, {name: tuple(p.shape) for name, p in θ.items()})
-        self._control = _autograd(own)
+        self._control = autograd(own)
         self._dtype = problem.dtype
-        double = _float64_of(own)
+        double = float64_of(own)
         self.witness: Witness = "autograd" if double is None else "float64 autograd"
         self._double = double
         reference = own if double is None else double
-        self.exact = self._control if double is None else _autograd(reference)
+        self.exact = self._control if double is None else autograd(reference)
         self._bound = self._estimated(reference, STRENGTH * roundoff(problem), 2, problem.dtype)
         if double is not None and problem.dtype != "float64":
             self._bound_in_float64 = self._estimated(double, SIZE_IN_FLOAT64, 1, "float64")
@@ -85,7 +85,7 @@ class Estimate:
         finite = np.abs(self.exact[np.isfinite(self.exact)])
         smallest = torch.finfo(getattr(torch, dtype)).smallest_normal
         floor = STRENGTH * smallest * max(1.0, float(np.max(finite, initial=0.0)))
-        return pooled(spread(reference, _autograd, self.exact, size, pairs), self.layout, floor)
+        return pooled(spread(reference, autograd, self.exact, size, pairs), self.layout, floor)
 
     def targets(self, method: Method) -> Iterator[Target]:
         """In float64, where the method and the model have it, then in the model's own dtype."""
@@ -110,11 +110,12 @@ def roundoff(problem: Problem) -> float:
     return float(torch.finfo(kind).eps) / 2
 
 
-def _autograd(problem: Problem) -> Array:
+def autograd(problem: Problem) -> Array:
+    """Autograd's Jacobians, flat, one forward pass for each sample."""
     return flattened(autograd_by_sample(problem))
 
 
-def _float64_of(problem: Problem) -> Problem | None:
+def float64_of(problem: Problem) -> Problem | None:
     """The problem in float64, or None where the model does not run in it, or not in it throughout."""
     try:
         double = in_float64(problem)
