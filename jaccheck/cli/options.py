@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
@@ -55,3 +59,12 @@ findings = click.option(
     help="Where findings are stored.",
 )
 quiet = click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
+
+
+def reports(*endings: str) -> Callable[[F], F]:
+    """The option `--report`, for a command that writes files with these endings."""
+    *most, last = endings
+    known = f"{', '.join(most)} or {last}"
+    text = f"Write a report, {known} by its ending. Repeatable."
+    path = click.Path(path_type=Path)
+    return click.option("--report", "reports", multiple=True, type=path, metavar="PATH", help=text)

@@ -36,14 +36,7 @@ from jaccheck.native_caches import bound_native_caches
     metavar="FILE",
     help="Run the cases stored in this file instead of drawing. Repeatable.",
 )
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Write a report, .json or .xml (JUnit) by its ending. Repeatable.",
-)
+@options.reports(".html", ".json", ".xml (JUnit)")
 @options.findings
 @options.quiet
 def verify(

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from jaccheck import devices as device_list
 from jaccheck import methods as method_list
-from jaccheck import report as reports
 from jaccheck.case import DTYPES
 from jaccheck.case.families import FAMILIES
 from jaccheck.commands.live import Live
 from jaccheck.commands.progress import Progress
-from jaccheck.errors import UnknownName
-from jaccheck.files import check_writable, load_cases
+from jaccheck.commands.writing import VERIFY, writer
+from jaccheck.files import load_cases
 from jaccheck.names import chosen
-from jaccheck.plain import plain_data, write_text
+from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
-from jaccheck.render.junit import junit_xml
 from jaccheck.render.text import make_console, print_report, summary
-from jaccheck.report import Report, Settings
+from jaccheck.report import Settings
 from jaccheck.runner.local import verify
 from jaccheck.runner.plan import expected_cases, selected
 
@@ -49,9 +46,7 @@ def run(request: Request) -> int:
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     families = chosen("family", request.families, FAMILIES)
     stored = [case for path in request.case_files for case in load_cases(path).cases]
-    writers = [(path, _writer(path)) for path in request.reports]
-    for path in request.reports:
-        check_writable(path)
+    write = writer(request.reports, VERIFY)
     methods = method_list.choose(request.methods)
     devices = device_list.choose(request.devices)
     settings = Settings(
@@ -70,24 +65,9 @@ def run(request: Request) -> int:
         progress = Progress(live, total, request.time, request.findings)
         these = selected(stored, dtypes, families) if request.case_files else None
         report = verify(settings, chosen_profile, methods, devices, listener=progress, stored=these)
-    for path, write in writers:
-        write(report, path)
+    write(report)
     if request.quiet:
         console.print(summary(report), highlight=False, soft_wrap=True)
     else:
         print_report(report, console)
     return int(report.found_something)
-
-
-def _writer(path: Path) -> Callable[[Report, Path], None]:
-    match path.suffix:
-        case ".json":
-            return reports.save
-        case ".xml":
-            return _save_junit
-        case other:
-            raise UnknownName(f"report {str(path)!r}: the ending {other!r} is not known; use .json or .xml (JUnit)")
-
-
-def _save_junit(report: Report, path: Path) -> None:
-    write_text(junit_xml(report), path)

@@ -1,0 +1,53 @@
+"""Reports to files: the ending of a path says how, the same for every command, and is refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from jaccheck.errors import UnknownName
+from jaccheck.files import check_writable
+from jaccheck.plain import to_json, write_text
+from jaccheck.render.html.verify import verify_page
+from jaccheck.render.junit import junit_xml
+from jaccheck.report import Report
+
+R = TypeVar("R")
+
+Formats = Mapping[str, Callable[[R], str]]
+"""How a report is written down, by the ending of the file's name."""
+
+NAMES = {".html": "a page", ".json": "data", ".md": "Markdown", ".xml": "JUnit"}
+
+
+def as_json(report: object) -> str:
+    """The report as JSON: what other programs, and jaccheck itself, read."""
+    return to_json(report, indent=1) + "\n"
+
+
+VERIFY: Formats[Report] = {".html": verify_page, ".json": as_json, ".xml": junit_xml}
+
+
+def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:
+    """What writes a report to all the paths.
+
+    Raises UnknownName for an ending that the command has no format for, UnreadableFile where a path is not writable.
+    """
+    chosen = [(path, _format(path, formats)) for path in paths]
+    for path, _ in chosen:
+        check_writable(path)
+
+    def write(report: R) -> None:
+        for path, text_of in chosen:
+            write_text(text_of(report), path)
+
+    return write
+
+
+def _format(path: Path, formats: Formats[R]) -> Callable[[R], str]:
+    if path.suffix not in formats:
+        *most, last = (f"{ending} ({NAMES[ending]})" for ending in formats)
+        known = f"{', '.join(most)} or {last}" if most else last
+        raise UnknownName(f"report {str(path)!r}: the ending {path.suffix!r} is not known; use {known}")
+    return formats[path.suffix]

@@ -1,0 +1,71 @@
+"""Tables and bars as templates draw them, and numbers as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Mark = Literal["", "bad", "warn", "good", "dim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Counts as bars beside one another: each has a label and a share of the largest, from 0 to 1."""
+
+    bars: tuple[tuple[str, float], ...]
+    text: str
+    """The same in words, for those who do not see them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row; its first cell names it."""
+
+    cells: tuple[str | Bars, ...]
+    mark: Mark = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; columns whose title ends in a space hold text, the others numbers."""
+
+    id: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column is set flush right."""
+        return not self.columns[column].endswith(" ")
+
+
+def bars(counts: Sequence[int], labels: Sequence[str]) -> Bars:
+    """A bar for each count, with its label."""
+    top = max(counts, default=0)
+    shown = tuple(
+        (f"{label}: {count:,}", count / top if top else 0.0) for label, count in zip(labels, counts, strict=True)
+    )
+    return Bars(shown, "; ".join(f"{label}: {count:,}" for label, count in zip(labels, counts, strict=True) if count))
+
+
+def count(number: int) -> str:
+    """A number with separators."""
+    return f"{number:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share in per cent."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def plural(number: int, word: str) -> str:
+    """A number and what it counts."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def listed(names: Iterable[str], most: int = 4) -> str:
+    """The first names, and how many more there are."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

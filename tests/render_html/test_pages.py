@@ -1,0 +1,123 @@
+"""A page is one file that shows everything as text: nothing in a report becomes an element, a script or an address."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from jaccheck_pages import HOSTILE, Parsed, hostile, red_pages, verify_report
+from jaccheck_testing import Run
+
+from jaccheck.render.html.page import visible
+from jaccheck.render.html.verify import verify_page
+
+COMMANDS = tuple(red_pages())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_hostile_text_stays_text(command: str) -> None:
+    """With markup in every name, message and path a page has the elements that it has without."""
+    make = red_pages()[command]
+    plain, spoilt = Parsed(make(lambda report: report)), Parsed(make(hostile))
+    assert sorted(tag for tag, _ in spoilt.elements if tag != "span") == sorted(
+        tag
+        for tag, _ in plain.elements
+        if tag != "span"  # words of highlighted source
+    )
+    names = {name for _, attributes in spoilt.elements for name in attributes}
+    assert not {name for name in names if name.startswith("on")}
+    assert "<img src=x onerror=alert(2)>" in spoilt.text
+    assert "{{ 7*7 }}" in spoilt.text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_page_points_nowhere_else(command: str) -> None:
+    """No address but those within the file; what the browser may load is nothing, and the only script its own."""
+    page = red_pages()[command](hostile)
+    parsed = Parsed(page)
+    for tag, attributes in parsed.elements:
+        for name in ("src", "href", "action", "data"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:")), (tag, name, value)
+    (policy,) = [a["content"] or "" for tag, a in parsed.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_page_can_be_written_and_holds_no_hidden_characters(command: str, tmp_path: Path) -> None:
+    """Lone surrogates and NULs are replaced, characters that turn text around are written out."""
+    page = red_pages()[command](hostile)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    assert not re.search(r"[\x00-\x08\x1b\u202a-\u202e]", page)
+    assert "⟨U+202E⟩" in page
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_link_leads_somewhere_and_no_id_is_there_twice(command: str) -> None:
+    """What a link, a label or a filter points to is there, once."""
+    elements = Parsed(red_pages()[command](lambda report: report)).elements
+    ids = [a["id"] for _, a in elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    pointers = [
+        a[name] for _, a in elements for name in ("href", "for", "aria-labelledby", "data-filters") if name in a
+    ]
+    assert {(pointer or "").removeprefix("#") for pointer in pointers} - {"data:,"} <= set(ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\nc", "a\tb\nc"),
+        ("\x00\x1b", "��"),
+        ("\u202eabc\u2066", "⟨U+202E⟩abc⟨U+2066⟩"),
+        ("\ud800", "�"),
+        ("ürgs∂θ", "ürgs∂θ"),
+        (3, 3),
+    ],
+)
+def test_what_cannot_be_seen_is_made_visible(text: object, shown: object) -> None:
+    """Letters of any language stay as they are."""
+    assert visible(text) == shown
+
+
+def test_the_page_says_what_the_run_found() -> None:
+    """The answer, where it is wrong, the case, the script, and the cell that compared nothing."""
+    text = Parsed(verify_page(verify_report())).text
+    assert "2 findings in 11 cases: sqrt_ggn_sum on cpu" in text
+    for part in ("2.13.0", "0.bias[1, 1, 0]: nan instead of 0.5", "Linear(2, 3)", "print('x' * 3)", "KeyError: 'x'"):
+        assert part in text
+    assert "Cells that were given cases and compared nothing are marked below" in text
+
+
+def test_a_finding_that_is_hostile_in_one_place_only_is_shown_there() -> None:
+    """The whole of a hostile message is there to be read, escaped once and not twice."""
+    text = Parsed(verify_page(hostile(verify_report()))).text
+    assert str(visible(HOSTILE)) in text
+
+
+def test_verify_writes_a_page(jaccheck: Run, tmp_path: Path) -> None:
+    """`--report out.html` of a real run: the answer, the methods, how close they came to their bounds."""
+    options = ("--max-examples", 40, "--method", "hooks", "--method", "func_jacrev", "--family", "smooth", "--seed", 1)
+    done = jaccheck("verify", *options, "--report", "out.html", "--report", "out.json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "No finding in 40 cases" in page
+    assert "func_jacrev" in page
+    assert 'class="bars"' in page
+    assert len(page) < 100_000
+
+
+def test_an_unknown_ending_is_refused_before_anything_runs(jaccheck: Run) -> None:
+    """In one line that names the endings that there are."""
+    done = jaccheck("verify", "--report", "out.pdf")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.strip() == (
+        "jaccheck: report 'out.pdf': the ending '.pdf' is not known; use .html (a page), .json (data) or .xml (JUnit)"
+    )
