@@ -18,7 +18,8 @@ R = TypeVar("R")
 Formats = Mapping[str, Callable[[R], str]]
 """How a report is written down, by the ending of the file's name."""
 
-NAMES = {".html": "a page", ".json": "data", ".md": "Markdown", ".xml": "JUnit"}
+NAMES = {".md": ".md (Markdown)", ".xml": ".xml (JUnit)"}
+"""Of endings that do not say enough by themselves."""
 
 
 def as_json(report: object) -> str:
@@ -47,7 +48,7 @@ def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:
 
 def _format(path: Path, formats: Formats[R]) -> Callable[[R], str]:
     if path.suffix not in formats:
-        *most, last = (f"{ending} ({NAMES[ending]})" for ending in formats)
+        *most, last = (NAMES.get(ending, ending) for ending in formats)
         known = f"{', '.join(most)} or {last}" if most else last
         raise UnknownName(f"report {str(path)!r}: the ending {path.suffix!r} is not known; use {known}")
     return formats[path.suffix]

@@ -111,13 +111,3 @@ def test_verify_writes_a_page(jaccheck: Run, tmp_path: Path) -> None:
     assert "func_jacrev" in page
     assert 'class="bars"' in page
     assert len(page) < 100_000
-
-
-def test_an_unknown_ending_is_refused_before_anything_runs(jaccheck: Run) -> None:
-    """In one line that names the endings that there are."""
-    done = jaccheck("verify", "--report", "out.pdf")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.strip() == (
-        "jaccheck: report 'out.pdf': the ending '.pdf' is not known; use .html (a page), .json (data) or .xml (JUnit)"
-    )
