@@ -101,14 +101,20 @@ def state(observation: Observation) -> str:
             return WRONG
 
 
+def is_exception(observation: Observation) -> bool:
+    """Whether a method failed as loudly as Python can: an exception, and not the end of its process."""
+    return observation.outcome is Outcome.CRASHED and not observation.message.startswith("the process")
+
+
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:
     """The kinds of change between what a method did on the two sides of one case; none where nothing changed."""
     if candidate.is_absent and not base.is_absent:
         return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method mends nothing
     was, now = state(base), state(candidate)
     if was == now == WRONG:
-        same = (base.outcome, base.laws, base.symptom) == (candidate.outcome, candidate.laws, candidate.symptom)
-        return () if same else (Kind.OTHERWISE_WRONG,)
+        if (base.outcome, base.laws, base.symptom) == (candidate.outcome, candidate.laws, candidate.symptom):
+            return ()
+        return (Kind.OTHERWISE_REFUSED if is_exception(base) and is_exception(candidate) else Kind.OTHERWISE_WRONG,)
     if now == WRONG:
         return (Kind.BROKEN,)
     if was == WRONG:

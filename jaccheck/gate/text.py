@@ -100,7 +100,7 @@ def apart(histograms: Iterable[tuple[int, ...]]) -> str:
 
 
 def print_change(change: Change, report: GateReport, console: Console) -> None:
-    """A change in full: what each side does, the smallest case, the script and how to run it on each side."""
+    """What each side does and the smallest case; where it matters, also the script and how to run it on each side."""
 
     def line(text: str, style: str | None = None) -> None:
         console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
@@ -114,6 +114,7 @@ def print_change(change: Change, report: GateReport, console: Console) -> None:
     if change.script and change.case is not None:
         line("\nThe smallest case found:", "bold")
         line(repr(change.case))
+    if change.script and change.matters:
         line("\nThis script shows it without jaccheck:", "bold")
         console.print(Syntax(change.script.rstrip(), "python", background_color="default"), soft_wrap=True)
         line("\nRun it on either side:", "bold")

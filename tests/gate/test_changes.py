@@ -34,6 +34,8 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
         (CLAIM, WRONG, (Kind.BROKEN,)),
         (WRONG, WRONG, ()),
         (WRONG, CRASH, (Kind.OTHERWISE_WRONG,)),
+        (CRASH, replace(CRASH, symptom="other words"), (Kind.OTHERWISE_REFUSED,)),
+        (CRASH, replace(CRASH, symptom="ended", message="the process was ended by signal 11"), (Kind.OTHERWISE_WRONG,)),
         (WRONG, RIGHT, (Kind.FIXED,)),
         (CRASH, CLAIM, (Kind.FIXED,)),
         (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),
