@@ -23,6 +23,7 @@ ORDER = (
     "known",
     "scores",
     "report",
+    "sums",
     "model_report",
     "timings",
     "bench_report",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaccheck.case import Case
 from jaccheck.commands.live import Live
 from jaccheck.files import CaseFile, finding_path, save_cases
 from jaccheck.render.text import print_finding
 from jaccheck.report import Finding
+from jaccheck.runner.results import ShardResult
 from jaccheck.runner.tally import Tally
 
 
@@ -21,19 +21,19 @@ class Progress:
         self._seconds = seconds
         self._directory = directory
 
-    def on_case(self, case: Case, tally: Tally) -> None:
+    def on_result(self, result: ShardResult, tally: Tally) -> None:
         """Shows how many cases are done, or how much of the time is over."""
         elapsed = max(self._live.seconds, 1e-9)
-        done = tally.cases if self._seconds is None else round(min(elapsed, self._seconds))
+        done = tally.totals.cases if self._seconds is None else round(min(elapsed, self._seconds))
         of = f" of {self._total}" if self._total else ""
         findings = f"{len(tally.suspects)} findings"
         self._live.show(
             done,
             self._total if self._seconds is None else self._seconds,
-            now_at=case.family,
-            found=f"{tally.cases / elapsed:.0f} cases/s · {findings}",
-            line=f"{tally.cases}{of} cases, {tally.comparisons:,} comparisons, {findings}; "
-            f"now {case.family}, {case.dtype}",
+            now_at=result.shard.family,
+            found=f"{tally.totals.cases / elapsed:.0f} cases/s · {findings}",
+            line=f"{tally.totals.cases}{of} cases, {tally.totals.comparisons:,} comparisons, {findings}; "
+            f"now {result.shard.family}, {result.shard.dtype}",
         )
 
     def on_finding(self, finding: Finding) -> None:

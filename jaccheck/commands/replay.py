@@ -13,7 +13,7 @@ from jaccheck.known import explanation
 from jaccheck.methods import choose
 from jaccheck.render.text import make_console
 from jaccheck.runner.findings import breach_of
-from jaccheck.runner.tally import Fault
+from jaccheck.runner.results import Fault
 
 
 class Answer(StrEnum):
@@ -56,7 +56,7 @@ def _replay(stored: CaseFile) -> tuple[Answer, str]:
     if finding is None:
         return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
     (method,) = choose([finding.method])
-    fault = Fault(finding.method, finding.device, finding.law, finding.outcome)
+    fault = Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for case in stored.cases:

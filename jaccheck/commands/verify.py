@@ -18,8 +18,9 @@ from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
 from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Settings
-from jaccheck.runner.local import verify
-from jaccheck.runner.plan import expected_cases, selected
+from jaccheck.runner.local import in_this_process
+from jaccheck.runner.plan import expected_cases, given_shards, selected, shards
+from jaccheck.runner.run import verify
 
 
 @plain_data
@@ -60,11 +61,19 @@ def run(request: Request) -> int:
         families=families,
     )
     console = make_console()
-    total = len(stored) if request.case_files else expected_cases(chosen_profile, settings)
+    these = selected(stored, dtypes, families)
+    total = len(these) if request.case_files else expected_cases(chosen_profile, settings)
     with Live(console, quiet=request.quiet) as live:
         progress = Progress(live, total, request.time, request.findings)
-        these = selected(stored, dtypes, families) if request.case_files else None
-        report = verify(settings, chosen_profile, methods, devices, listener=progress, stored=these)
+        report = verify(
+            settings,
+            chosen_profile,
+            methods,
+            devices,
+            shards=given_shards(these, settings.devices) if request.case_files else shards(chosen_profile, settings),
+            scheduler=in_this_process(methods, chosen_profile),
+            listener=progress,
+        )
     write(report)
     if request.quiet:
         console.print(summary(report), highlight=False, soft_wrap=True)

@@ -168,7 +168,7 @@ def _drawn(settings: GateSettings, profile: Profile) -> Iterator[Case]:
         max_examples=None,
         time=None,
         methods=settings.methods,
-        devices=settings.devices,
+        devices=settings.devices[:1],  # each case once; `_jobs` takes it to every device
         dtypes=settings.dtypes,
         families=settings.families,
     )

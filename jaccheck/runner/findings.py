@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 
 from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
@@ -13,7 +14,7 @@ from jaccheck.known import explanation
 from jaccheck.methods import Method
 from jaccheck.plain import to_json
 from jaccheck.report import Finding
-from jaccheck.runner.tally import Fault, Tally
+from jaccheck.runner.results import Fault, Suspect, Suspects
 from jaccheck.scripts import write_script
 from jaccheck.verdict import Breach, Outcome
 from jaccheck.witness import Witness
@@ -23,27 +24,24 @@ MOST_FINDINGS = 4
 
 
 def investigate(
-    fault: Fault, method: Method, tally: Tally, *, seconds: float, known: tuple[Finding, ...] = ()
-) -> list[Finding]:
+    suspects: Suspects, method: Method, *, seconds: float, known: tuple[Finding, ...] = ()
+) -> Iterator[Finding]:
     """A finding for each suspect case that shrinks, in `seconds` each, to something other than what is `known` already.
 
     One fault shrinks to the same kind of case from wherever it was seen; another fault of the same method under the
     same law does not.
     """
     started = time.perf_counter()
-    suspects = tally.suspects[fault]
     kinds = {_kind(finding.case) for finding in known}
-    found: list[Finding] = []
-    for (symptom, _), case in sorted(suspects.cases.items(), key=lambda item: complexity(item[1])):
-        spent = time.perf_counter() - started
-        if len(known) + len(found) >= MOST_FINDINGS or spent > 2 * seconds:
-            break
-        finding = _shrunk(fault, symptom, method, case, seconds)
+    found = len(known)
+    for suspect in sorted(suspects.cases, key=lambda suspect: complexity(suspect.case)):
+        if found >= MOST_FINDINGS or time.perf_counter() - started > 2 * seconds:
+            return
+        finding = _shrunk(suspects.fault, suspect, method, seconds)
         if _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
-            found.append(finding)
-    tally.spend(shrinking=time.perf_counter() - started)
-    return found
+            found += 1
+            yield finding
 
 
 def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None = None) -> Breach | None:
@@ -61,13 +59,13 @@ def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None =
     return None
 
 
-def _shrunk(fault: Fault, symptom: str, method: Method, case: Case, seconds: float) -> Finding:
+def _shrunk(fault: Fault, suspect: Suspect, method: Method, seconds: float) -> Finding:
     def still_fails(smaller: Case) -> bool:
-        breach = breach_of(fault, method, smaller, symptom=symptom)
+        breach = breach_of(fault, method, smaller, symptom=suspect.symptom)
         return breach is not None and explanation(smaller, method.name, breach) is None
 
-    smallest = shrink(case, still_fails, seconds=seconds)
-    breach = breach_of(fault, method, smallest, symptom=symptom)
+    smallest = shrink(suspect.case, still_fails, seconds=seconds)
+    breach = breach_of(fault, method, smallest, symptom=suspect.symptom)
     if breach is None:
         # It does not fail again: still a finding, with the case as it was seen.
         breach = Breach(
@@ -78,7 +76,7 @@ def _shrunk(fault: Fault, symptom: str, method: Method, case: Case, seconds: flo
 
 def finding_of(case: Case, method: Method, device: str, breach: Breach) -> Finding:
     """A breach on one case, seen once, as a finding with its script."""
-    fault = Fault(method.name, device, breach.law, breach.outcome)
+    fault = Fault(method=method.name, device=device, law=breach.law, outcome=breach.outcome)
     return Finding(
         id=_identity(fault, case),
         method=method.name,

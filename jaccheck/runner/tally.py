@@ -1,155 +1,142 @@
-"""`Tally`: verdicts as they come, kept as counts; its size does not grow with the number of cases."""
+"""`Tally`: verdicts and results of shards as they come, kept as sums; it does not grow with the number of cases."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import complexity
 from jaccheck.report import Cell, Spent, Tightness, Totals
-from jaccheck.verdict import EXCESS_LIMITS, Outcome, Verdict
-
-CLAIM_EVERY = 16
-"""Every so manyth refusal for the same reason is tried."""
+from jaccheck.runner.results import Fault, Sums, Suspect, Suspects
+from jaccheck.sums import NOTHING, added, cell_key, tightness_key
+from jaccheck.verdict import EXCESS_LIMITS, Comparison, Outcome, Verdict
 
 MOST_SUSPECTS = 24
 """Failing cases kept for one fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What makes two failures the same until they are shrunk."""
-
-    method: str
-    device: str
-    law: str
-    outcome: Outcome
-
-
-@dataclass(slots=True)
-class Suspects:
-    """Failing cases of one fault: the simplest for each symptom and set of layers, since they may be several faults."""
-
-    seen: int = 0
-    cases: dict[tuple[str, frozenset[str]], Case] = field(default_factory=dict)
-
-    def add(self, case: Case, symptom: str) -> None:
-        """Counts a failing case, and keeps it where it is the simplest of its kind."""
-        self.seen += 1
-        key = (symptom, frozenset(layer.kind for _, layer in case.leaves()))
-        kept = self.cases.get(key)
-        if (kept is None and len(self.cases) < MOST_SUSPECTS) or (kept and complexity(case) < complexity(kept)):
-            self.cases[key] = case
-
-
-@dataclass(slots=True)
-class _Counts:
-    cases: int = 0
-    compared: int = 0
-    entries: int = 0
-    nonzero: int = 0
-    undecided: int = 0
-    refused: int = 0
-    known: int = 0
-
-
 @dataclass(slots=True)
 class Tally:
-    """Counts of a run so far."""
+    """Sums so far; `suspects` has the failing cases of each fault."""
 
-    cases: int = 0
-    comparisons: int = 0
-    entries: int = 0
-    undecided: int = 0
-    overflowing: int = 0
-    not_computed: int = 0
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    modes: Counter[str] = field(default_factory=Counter)
-    spent: Spent = field(default_factory=Spent)
+    totals: Totals = NOTHING
     suspects: dict[Fault, Suspects] = field(default_factory=dict)
-    _claims: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _cells: dict[tuple[str, str, str, str], _Counts] = field(default_factory=dict)
-    _excesses: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str, str], Cell] = field(default_factory=dict)
+    _tightness: dict[tuple[str, str, str], Tightness] = field(default_factory=dict)
 
     def add(self, case: Case, verdict: Verdict) -> list[Fault]:
         """Counts a verdict; returns the faults that are seen for the first time."""
-        self.outcomes[verdict.outcome] += 1
-        cell = self._cells.setdefault((verdict.method, verdict.device, case.dtype, case.family), _Counts())
-        cell.cases += 1
-        cell.refused += verdict.outcome is Outcome.UNSUPPORTED
-        cell.known += verdict.outcome is Outcome.KNOWN
-        if verdict.comparisons:
-            first = verdict.comparisons[0]
-            cell.compared += verdict.outcome not in (Outcome.UNDECIDED, Outcome.KNOWN)
-            cell.entries += first.entries
-            cell.nonzero += first.nonzero
-            cell.undecided += first.undecided
-        for comparison in verdict.comparisons:
-            self.comparisons += 1
-            self.entries += comparison.entries
-            self.undecided += comparison.undecided
-            self.modes[comparison.mode] += 1
-            if comparison.mode == "bound":
-                key = (verdict.method, verdict.device, case.dtype)
-                counts = self._excesses.setdefault(key, [0] * (len(EXCESS_LIMITS) + 1))
-                counts[bisect_left(EXCESS_LIMITS, comparison.excess)] += 1
-        new = []
-        for breach in verdict.breaches:
-            fault = Fault(verdict.method, verdict.device, breach.law, breach.outcome)
-            if fault not in self.suspects:
-                self.suspects[fault] = Suspects()
-                new.append(fault)
-            self.suspects[fault].add(case, breach.symptom)
-        return new
+        found = [
+            Suspects(
+                fault=Fault(method=verdict.method, device=verdict.device, law=breach.law, outcome=breach.outcome),
+                seen=1,
+                cases=(Suspect(symptom=breach.symptom, case=case),),
+            )
+            for breach in verdict.breaches
+        ]
+        return self.merge(
+            Sums(
+                totals=_totals_of(verdict),
+                coverage=(_cell_of(case, verdict),),
+                tightness=tuple(_tightness_of(case, verdict, c) for c in verdict.comparisons if c.mode == "bound"),
+                suspects=tuple(found),
+            )
+        )
 
-    def is_claim_due(self, method: str, reason: str) -> bool:
-        """Whether a method's claim to be unsupported for this reason is to be tried: the first times, then seldom."""
-        self._claims[method, reason] += 1
-        count = self._claims[method, reason]
-        return count <= 4 or count % CLAIM_EVERY == 0
+    def merge(self, sums: Sums) -> list[Fault]:
+        """Adds sums to these; returns the faults that are seen for the first time."""
+        self.totals = added(self.totals, sums.totals)
+        for cell in sums.coverage:
+            place = cell_key(cell)
+            self._cells[place] = added(self._cells[place], cell) if place in self._cells else cell
+        for tightness in sums.tightness:
+            kind = tightness_key(tightness)
+            self._tightness[kind] = added(self._tightness[kind], tightness) if kind in self._tightness else tightness
+        new = [suspects.fault for suspects in sums.suspects if suspects.fault not in self.suspects]
+        for suspects in sums.suspects:
+            known = self.suspects.get(suspects.fault)
+            self.suspects[suspects.fault] = _united(known, suspects) if known else suspects
+        return list(dict.fromkeys(new))
+
+    def count(self, *, cases: int = 0, overflowing: int = 0, not_computed: int = 0) -> None:
+        """Counts cases that were judged, or left out for one of these reasons."""
+        self.totals = added(
+            self.totals, replace(NOTHING, cases=cases, overflowing=overflowing, not_computed=not_computed)
+        )
 
     def spend(self, **seconds: float) -> None:
         """Adds seconds to what was spent, by the names of `Spent`."""
-        self.spent = replace(self.spent, **{name: getattr(self.spent, name) + s for name, s in seconds.items()})
-
-    def totals(self) -> Totals:
-        """The sums so far."""
-        return Totals(
-            cases=self.cases,
-            comparisons=self.comparisons,
-            entries=self.entries,
-            undecided=self.undecided,
-            overflowing=self.overflowing,
-            not_computed=self.not_computed,
-            outcomes={outcome: self.outcomes[outcome] for outcome in Outcome},
-            modes={mode: self.modes[mode] for mode in ("exact", "bound")},
-            seconds=self.spent,
-        )
-
-    def tightness(self) -> tuple[Tightness, ...]:
-        """How close results came to their bounds, for each method × device × dtype that was compared by bound."""
-        return tuple(
-            Tightness(method=method, device=device, dtype=dtype, counts=tuple(counts))
-            for (method, device, dtype), counts in self._excesses.items()
-        )
+        self.totals = added(self.totals, replace(NOTHING, seconds=Spent(**seconds)))
 
     def coverage(self) -> tuple[Cell, ...]:
         """A cell for each method × device × dtype × family that was given a case."""
-        return tuple(
-            Cell(
-                method=method,
-                device=device,
-                dtype=dtype,
-                family=family,
-                cases=counts.cases,
-                compared=counts.compared,
-                entries=counts.entries,
-                nonzero=counts.nonzero,
-                undecided=counts.undecided,
-                refused=counts.refused,
-                known=counts.known,
-            )
-            for (method, device, dtype, family), counts in self._cells.items()
+        return tuple(self._cells.values())
+
+    def tightness(self) -> tuple[Tightness, ...]:
+        """How close results came to their bounds, for each method × device × dtype that was compared by bound."""
+        return tuple(self._tightness.values())
+
+    def sums(self) -> Sums:
+        """All of it as plain data."""
+        return Sums(
+            totals=self.totals,
+            coverage=self.coverage(),
+            tightness=self.tightness(),
+            suspects=tuple(self.suspects.values()),
         )
+
+
+def _totals_of(verdict: Verdict) -> Totals:
+    modes = [comparison.mode for comparison in verdict.comparisons]
+    return replace(
+        NOTHING,
+        comparisons=len(modes),
+        entries=sum(comparison.entries for comparison in verdict.comparisons),
+        undecided=sum(comparison.undecided for comparison in verdict.comparisons),
+        outcomes={verdict.outcome: 1},
+        modes={mode: modes.count(mode) for mode in modes},
+    )
+
+
+def _cell_of(case: Case, verdict: Verdict) -> Cell:
+    first = verdict.comparisons[0] if verdict.comparisons else None
+    return Cell(
+        method=verdict.method,
+        device=verdict.device,
+        dtype=case.dtype,
+        family=case.family,
+        cases=1,
+        compared=int(first is not None and verdict.outcome not in (Outcome.UNDECIDED, Outcome.KNOWN)),
+        entries=first.entries if first else 0,
+        nonzero=first.nonzero if first else 0,
+        undecided=first.undecided if first else 0,
+        refused=int(verdict.outcome is Outcome.UNSUPPORTED),
+        known=int(verdict.outcome is Outcome.KNOWN),
+    )
+
+
+def _tightness_of(case: Case, verdict: Verdict, comparison: Comparison) -> Tightness:
+    counts = [0] * (len(EXCESS_LIMITS) + 1)
+    counts[bisect_left(EXCESS_LIMITS, comparison.excess)] = 1
+    return Tightness(method=verdict.method, device=verdict.device, dtype=case.dtype, counts=tuple(counts))
+
+
+def _united(known: Suspects, more: Suspects) -> Suspects:
+    """Both together; of the cases the simplest for each symptom and set of layers, since they may be several faults."""
+    kept = {_kind(suspect): suspect for suspect in known.cases}
+    for suspect in more.cases:
+        other = kept.get(_kind(suspect))
+        if other is None or _rank(suspect) < _rank(other):
+            kept[_kind(suspect)] = suspect
+    simplest = sorted(kept.values(), key=_rank)
+    return replace(known, seen=known.seen + more.seen, cases=tuple(simplest[:MOST_SUSPECTS]))
+
+
+def _kind(suspect: Suspect) -> tuple[str, frozenset[str]]:
+    return suspect.symptom, frozenset(layer.kind for _, layer in suspect.case.leaves())
+
+
+def _rank(suspect: Suspect) -> tuple[tuple[int, ...], str]:
+    """The simplest first, and always the same one of two that are equally simple."""
+    return complexity(suspect.case), repr(suspect.case)

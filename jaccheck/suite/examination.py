@@ -58,8 +58,8 @@ class Examination:
     def findings(self, *, seconds: float) -> list[Finding]:
         """A finding for each fault among the breaches so far, its case shrunk."""
         found: list[Finding] = []
-        for fault in self.tally.suspects:
-            found += investigate(fault, self.check.method, self.tally, seconds=seconds)
+        for suspects in self.tally.suspects.values():
+            found += investigate(suspects, self.check.method, seconds=seconds)
         return found
 
     def finding(self, broken: Broken) -> Finding:
@@ -102,7 +102,7 @@ class Examination:
         check = self.check
         verdict = (claim_on if check.law == "claims" else verdict_on)(case, check.method, check.device)
         if verdict is None:
-            self.tally.overflowing += 1
+            self.tally.count(overflowing=1)
             return None
         mine = tuple(breach for breach in verdict.breaches if breach.law == check.law_name)
         self.tally.add(case, replace(verdict, breaches=mine))

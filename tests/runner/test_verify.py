@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,8 +27,10 @@ from jaccheck.problem import Jacobians, Problem
 from jaccheck.profiles import PROFILES
 from jaccheck.render.text import summary
 from jaccheck.report import Finding, Report, Settings
-from jaccheck.runner.local import verify
-from jaccheck.runner.plan import shards
+from jaccheck.runner.local import in_this_process
+from jaccheck.runner.plan import Shard, given_shards, shards
+from jaccheck.runner.results import ShardResult
+from jaccheck.runner.run import verify
 from jaccheck.runner.tally import Tally
 from jaccheck.verdict import Outcome
 
@@ -40,9 +42,9 @@ class Recorder:
         self.cases: list[Case] = []
         self.findings: list[Finding] = []
 
-    def on_case(self, case: Case, tally: Tally) -> None:
-        """Remembers the case."""
-        self.cases.append(case)
+    def on_result(self, result: ShardResult, tally: Tally) -> None:
+        """Remembers the cases."""
+        self.cases += result.shard.cases()
 
     def on_finding(self, finding: Finding) -> None:
         """Remembers the finding."""
@@ -67,8 +69,15 @@ def settings(**changes: object) -> Settings:
 
 def run(*methods: Method, **changes: object) -> tuple[Report, Recorder]:
     """A run of these methods."""
-    recorder = Recorder()
-    report = verify(settings(**changes), PROFILES["quick"], methods, {"cpu": ""}, listener=recorder)
+    asked = settings(**changes)
+    return run_over(shards(PROFILES["quick"], asked), asked, *methods)
+
+
+def run_over(some: Iterable[Shard], asked: Settings, *methods: Method) -> tuple[Report, Recorder]:
+    """A run of these methods over these shards."""
+    recorder, quick = Recorder(), PROFILES["quick"]
+    scheduler = in_this_process(methods, quick)
+    report = verify(asked, quick, methods, {"cpu": ""}, shards=some, scheduler=scheduler, listener=recorder)
     return report, recorder
 
 
@@ -230,9 +239,7 @@ def test_a_claim_of_unsupported_that_works_is_reported(timid: Method) -> None:
 def test_a_case_that_overflows_is_counted(case: Case) -> None:
     """It cannot be compared, and the report says so."""
     large = replace(case, dtype="float16", modifications=(ScaleInput(exponent=40),))
-    report = verify(
-        settings(), PROFILES["quick"], (find("closed_form"),), {"cpu": ""}, listener=Recorder(), stored=[large]
-    )
+    report, _ = run_over(given_shards([large], ["cpu"]), settings(), find("closed_form"))
     assert report.totals.overflowing == 1
     assert report.totals.comparisons == 0
     assert "1 cases left out" in summary(report)

@@ -1,0 +1,140 @@
+"""`verify`: shards to a scheduler, its results to a tally, faults to findings.
+
+A scheduler decides where and in which order shards are judged. It is a function from an iterator of shards to an
+iterator of their results:
+
+- It takes a shard when it is about to start it, and no earlier than needed: the iterator ends when the time is over.
+- It gives back each result as soon as it has it, in any order, each shard once. The caller may take its time between
+  two results (it shrinks faults), and the scheduler's workers should meanwhile go on.
+- At Ctrl-C, which may come as a KeyboardInterrupt out of it or be thrown into it, it gives back what was done so far
+  of the shards that it had begun (`ShardResult.is_whole` is False then), soon, and ends.
+- A `ShardResult` is made by `runner.judging.judge_shard`, wherever that is, from the shard, the methods and the
+  profile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from jaccheck.environment import calm_torch, describe_environment
+from jaccheck.methods import Method
+from jaccheck.profiles import Profile
+from jaccheck.report import Finding, Report, Settings
+from jaccheck.runner.findings import investigate
+from jaccheck.runner.plan import Shard
+from jaccheck.runner.results import Fault, ShardResult
+from jaccheck.runner.tally import Tally
+
+Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def on_result(self, result: ShardResult, tally: Tally) -> None:
+        """A shard has been judged."""
+
+    def on_finding(self, finding: Finding) -> None:
+        """A fault has been seen for the first time, and shrunk."""
+
+
+def verify(
+    settings: Settings,
+    profile: Profile,
+    methods: tuple[Method, ...],
+    devices: Mapping[str, str],
+    *,
+    shards: Iterable[Shard],
+    scheduler: Scheduler,
+    listener: Listener,
+) -> Report:
+    """The report of a run over these shards; Ctrl-C ends it early with what was done so far."""
+    started = time.perf_counter()
+    run = _Run(profile, methods, listener)
+    with calm_torch():
+        results = scheduler(_until(settings.time, shards))
+        try:
+            for result in results:
+                run.take(result)
+            run.look_closer()
+        except KeyboardInterrupt:
+            run.interrupted = True
+            for result in _stopped(results):
+                run.take(result)
+    run.tally.spend(total=time.perf_counter() - started)
+    return run.report(settings, devices)
+
+
+class _Run:
+    """What is known of a run so far."""
+
+    def __init__(self, profile: Profile, methods: tuple[Method, ...], listener: Listener) -> None:
+        self.tally = Tally()
+        self.interrupted = False
+        self._seconds = profile.shrink_seconds
+        self._methods = {method.name: method for method in methods}
+        self._listener = listener
+        self._findings: dict[Fault, list[Finding]] = {}
+
+    def take(self, result: ShardResult) -> None:
+        """Adds a result; what is new in it is shrunk at once, so that the first findings come early."""
+        if not result.is_whole:
+            self.interrupted = True
+        for fault in self.tally.merge(result.sums):
+            self._investigate(fault)
+        self._listener.on_result(result, self.tally)
+
+    def look_closer(self) -> None:
+        """Shrinks the failing cases that have come since the first one of each fault: they may be other faults."""
+        for fault in self._findings:
+            self._investigate(fault)
+
+    def report(self, settings: Settings, devices: Mapping[str, str]) -> Report:
+        """All of it; `seen` is how many failing cases each fault had in the end."""
+        return Report(
+            settings=settings,
+            environment=describe_environment(devices),
+            totals=self.tally.totals,
+            coverage=self.tally.coverage(),
+            tightness=self.tally.tightness(),
+            findings=tuple(
+                replace(finding, seen=self.tally.suspects[fault].seen)
+                for fault, findings in self._findings.items()
+                for finding in findings
+            ),
+            interrupted=self.interrupted,
+        )
+
+    def _investigate(self, fault: Fault) -> None:
+        known = self._findings.setdefault(fault, [])
+        started = time.perf_counter()
+        for finding in investigate(
+            self.tally.suspects[fault],
+            self._methods[fault.method],
+            # Whoever has pressed Ctrl-C gets the failing case as it is.
+            seconds=0.0 if self.interrupted else self._seconds,
+            known=tuple(known),
+        ):
+            known.append(finding)
+            self._listener.on_finding(finding)
+        self.tally.spend(shrinking=time.perf_counter() - started)
+
+
+def _until(seconds: float | None, shards: Iterable[Shard]) -> Iterator[Shard]:
+    deadline = None if seconds is None else time.monotonic() + seconds
+    for shard in shards:
+        if deadline is not None and time.monotonic() > deadline:
+            return
+        yield shard
+
+
+def _stopped(results: Iterator[ShardResult]) -> Iterator[ShardResult]:
+    """What a scheduler still gives when it is told to stop."""
+    if isinstance(results, Generator):
+        with suppress(StopIteration, KeyboardInterrupt):
+            yield results.throw(KeyboardInterrupt())
+            yield from results
