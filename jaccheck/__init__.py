@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jaccheck.methods import Method as Method
     from jaccheck.methods import method as method
     from jaccheck.model_report import ModelReport as ModelReport
+    from jaccheck.picturing.plotting import plot as plot
     from jaccheck.problem import Jacobians as Jacobians
     from jaccheck.problem import Problem as Problem
     from jaccheck.problem import build as build
@@ -41,6 +42,7 @@ _HOMES = {
     "jacobians": "checking",
     "judge": "judgement",
     "method": "methods",
+    "plot": "picturing.plotting",
 }
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "jacobians",
     "judge",
     "method",
+    "plot",
 ]
 
 

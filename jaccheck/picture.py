@@ -127,7 +127,8 @@ class Entry:
     """Row and column of the cell that stands for it."""
 
     def __str__(self) -> str:
-        return f"{self.parameter}{list(self.index)}: {self.values[0]:.9g} and {self.values[1]:.9g}"
+        left, right = (value + 0.0 for value in self.values)  # no −0
+        return f"{self.parameter}{list(self.index)}: {left:.9g} and {right:.9g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -193,7 +194,9 @@ def grid_of(N: int, C: int, shapes: dict[str, tuple[int, ...]], size: Size) -> G
 def colour_limit(*maps: Array) -> float:
     """The largest magnitude of the map where that is smallest, so that one wrong number leaves the others visible."""
     largest = [float(np.max(np.abs(cells[np.isfinite(cells)]), initial=0.0)) for cells in maps]
-    return min((one for one in largest if one > 0), default=1.0)
+    smallest = min((one for one in largest if one > 0), default=1.0)
+    # Maps that differ by rounding only share the larger, or the end of the colours would be passed by an ulp.
+    return max(smallest, *(one for one in largest if one <= 1.01 * smallest))
 
 
 def _even(count: int, cells: int) -> Indices:

@@ -10,6 +10,7 @@ from jaccheck.cli import (  # each adds its commands to the group
     known,
     matrix,
     sequences,
+    show,
     small,
     verify,
 )
@@ -17,4 +18,17 @@ from jaccheck.cli.exits import main
 from jaccheck.cli.group import cli
 from jaccheck.cli.options import FAMILY_NAMES
 
-__all__ = ["FAMILY_NAMES", "bench", "check", "cli", "gate", "known", "main", "matrix", "sequences", "small", "verify"]
+__all__ = [
+    "FAMILY_NAMES",
+    "bench",
+    "check",
+    "cli",
+    "gate",
+    "known",
+    "main",
+    "matrix",
+    "sequences",
+    "show",
+    "small",
+    "verify",
+]

@@ -14,6 +14,7 @@ def cli() -> None:
     jaccheck verify               random networks, every method here, against autograd and a closed form
     jaccheck verify --time 600    the same for ten minutes
     jaccheck check FILE.py:MAKE   a model of your own: which methods are right on it, and which one to use
+    jaccheck show FILE.py:MAKE    its Jacobians as a picture, by one method or two and their difference
     jaccheck bench                the methods that are right, timed side by side, beside the floor
     jaccheck gate OLD NEW         two versions of BackPACK or torch on the same cases: did anything change?
     jaccheck sequences            random sequences of calls on live models: nothing wrong, left over or leaked

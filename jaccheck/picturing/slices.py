@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from jaccheck.errors import InvalidRequest
 from jaccheck.oracle import Layout
 from jaccheck.picture import Array, Entry, Grid, Panel, Picture, Size, colour_limit, grid_of
+from jaccheck.verdict import TINY
 
 Unit = Literal["bounds", "exact", "none"]
 """A difference in bounds; a plain one, which must be zero; a plain one of which nothing is proven."""
@@ -93,7 +94,7 @@ class _Differences:
                 return "equal in every entry"
             case "bounds", worst:
                 verdict = f"{beyond} beyond" if self.wrong else "all within"
-                return f"largest difference {self._largest:.2g} × bound, at {worst}; {verdict}"
+                return f"{_how_far(worst, self._largest)}, at {worst}; {verdict}"
             case _, worst:
                 return f"largest difference {self._largest:.2g}, at {worst}"
 
@@ -102,6 +103,14 @@ class _Differences:
         if self.unit == "bounds":
             return Panel(title="difference ÷ bound", kind="bounds", values=self.cells, limit=1.0)
         return Panel(title="difference", kind="difference", values=self.cells, limit=colour_limit(self.cells))
+
+
+def _how_far(worst: Entry, times: float) -> str:
+    if not all(map(isfinite, worst.values)):
+        return "a difference that is no number"
+    if times > 1 / TINY:  # a bound that is zero, or only allows for underflow
+        return "largest difference where both must be equal"
+    return f"largest difference {times:.2g} × bound"
 
 
 def assemble(

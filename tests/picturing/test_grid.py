@@ -88,3 +88,4 @@ def test_a_wrong_number_leaves_the_right_ones_visible() -> None:
     assert colour_limit(right, np.array([[1e30, np.inf]])) == 3.0
     assert colour_limit(np.array([[np.nan, 0.5]]), right) == 0.5
     assert colour_limit(np.zeros((1, 2))) == 1.0
+    assert colour_limit(right, right * (1 + 2**-10)) == 3 * (1 + 2**-10)
