@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -68,3 +70,17 @@ def test_an_environment_exists(name: str) -> None:
     for factor in name.split("-"):
         digits = factor.removeprefix("backpack")
         assert factor.startswith("py") or f"{factor}:" in TOX or digits in TOX, f"tox.ini does not know {factor!r}"
+
+
+def test_workflows_are_what_github_reads(tmp_path: Path) -> None:
+    """Those of this repository, and those that the documents give to others, by GitHub's schema as it was shipped."""
+    files = list(map(str, WORKFLOWS))
+    for number, (language, text) in enumerate(param.values for param in BLOCKS):
+        if language == "yaml" and "\njobs:" in str(text):
+            given = tmp_path / f"{number}.yml"
+            given.write_text(str(text))
+            files.append(str(given))
+    assert len(files) > len(WORKFLOWS)
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*check, *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
