@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from jaccheck.markup import html_table
 from jaccheck.plain import plain_data, read_text, to_json, write_text
 from jaccheck.report import Count, Environment, Seconds, from_versioned_json
 from jaccheck.verdict import Number, WorstEntry
@@ -124,6 +125,16 @@ class ModelReport:
             if found.method == method:
                 return found
         raise KeyError(method)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (a.method, str(a.standing), "" if a.median_s is None else f"{a.median_s * 1e3:.3g} ms", a.message)
+            for a in self.answers
+        ]
+        headline = (
+            f"{self.model}: N = {self.N:,}, C = {self.C:,}, {self.parameters:,} numbers, {self.dtype} on {self.device}"
+        )
+        return html_table(headline, ("method", "answer", "time", "why"), rows, self.advice, self.judged_by)
 
 
 def save(report: ModelReport, path: Path) -> None:

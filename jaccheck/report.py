@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
+from jaccheck.markup import html_table
 from jaccheck.plain import from_json, plain_data, read_text, to_json, write_text
 from jaccheck.verdict import EXCESS_LIMITS, Outcome, WorstEntry
 
@@ -156,6 +157,18 @@ class Report:
     def found_something(self) -> bool:
         """Whether there is a finding, or a cell that a finding could have hidden in."""
         return bool(self.findings or (self.vacuous and not self.interrupted))
+
+    def _repr_html_(self) -> str:
+        t, e = self.totals, self.environment
+        count = len(self.findings)
+        headline = (
+            f"{count or 'no'} finding{'s' if count > 1 else ''}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
+            f"{t.entries:,} entries; seed {self.settings.seed}"
+        )
+        rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
+        vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
+        versions = f"torch {e.torch}, BackPACK {e.backpack or 'not installed'}, Python {e.python}"
+        return html_table(headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions)
 
 
 def save(report: Report, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from jaccheck.markup import html_table
 from jaccheck.plain import plain_data
 
 
@@ -160,3 +161,17 @@ class Verdict:
     """The listed faults, by id, that explain breaches which are therefore left out."""
     seconds: float = 0.0
     """Time inside the method."""
+
+    def _repr_html_(self) -> str:
+        rows = [(breach.law, str(breach.outcome), breach.message) for breach in self.breaches]
+        rows += [("", "listed", f"jaccheck known {known}") for known in self.known]
+        compared = [
+            f"{c.entries:,} entries compared with {c.witness}: "
+            f"{'must be equal' if c.mode == 'exact' else 'by bound'}, {c.undecided:,} undecided"
+            for c in self.comparisons
+        ]
+        headline = f"{self.method} on {self.device}: {self.outcome}"
+        reason = [self.message] if self.message and not self.breaches else []
+        return html_table(
+            headline, ("law", "outcome", "what was seen"), rows, self.outcome.sentence, *reason, *compared
+        )

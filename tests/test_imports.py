@@ -17,6 +17,7 @@ ORDER = (
     "native_caches",
     "names",
     "plain",
+    "markup",
     "case",
     "profiles",
     "verdict",
