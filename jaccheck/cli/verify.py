@@ -56,7 +56,8 @@ def verify(
     """Draw random networks and compare every method on every device with autograd and the closed form.
 
     Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
-    of what was done.
+    of what was done. To see what a failure looks like, run a method that is wrong on purpose (`jaccheck selftest`
+    lists them): jaccheck verify --family generic --method fault:sample_roll
     """
     bound_native_caches()
     from jaccheck.commands.verify import Request, run

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
+from jaccheck.faults import choose
 from jaccheck.files import CaseFile, load_cases
 from jaccheck.known import explanation
-from jaccheck.methods import choose
 from jaccheck.render.text import make_console
 from jaccheck.runner.findings import breach_of
 from jaccheck.runner.results import Fault

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from jaccheck import devices as device_list
-from jaccheck import methods as method_list
+from jaccheck import faults
 from jaccheck.case import DTYPES
 from jaccheck.case.families import FAMILIES
 from jaccheck.commands.live import Live
@@ -48,7 +48,7 @@ def run(request: Request) -> int:
     families = chosen("family", request.families, FAMILIES)
     stored = [case for path in request.case_files for case in load_cases(path).cases]
     write = writer(request.reports, VERIFY)
-    methods = method_list.choose(request.methods)
+    methods = faults.choose(request.methods)
     devices = device_list.choose(request.devices)
     settings = Settings(
         profile=chosen_profile.name,

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import wraps
 
+from jaccheck import methods
 from jaccheck.case.case import DTYPES, DType
 from jaccheck.methods import Method, find
 from jaccheck.methods.registry import Compute
+from jaccheck.names import unknown
 from jaccheck.problem import Jacobians, Problem
 
 Spoil = Callable[[Compute], Compute]
@@ -115,6 +117,22 @@ def fault(
         return change
 
     return register
+
+
+def choose(names: Iterable[str]) -> tuple[Method, ...]:
+    """The methods of these names, as `methods.choose` has them; a planted fault goes by `fault:NAME`."""
+    names = tuple(names)
+    faulty = {name: _faulty(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)}
+    right = [name for name in names if name not in faulty]
+    chosen = {method.name: method for method in methods.choose(right)} if right or not names else {}
+    return tuple({**faulty, **chosen}.values())
+
+
+def _faulty(name: str) -> Method:
+    known = catalogue()
+    if name not in known:
+        raise unknown("planted fault", name, known)
+    return known[name].method()
 
 
 def catalogue() -> dict[str, Fault]:

@@ -18,13 +18,11 @@ from jaccheck.checking.expected import autograd, float64_of
 from jaccheck.checking.live import NoRule, network_of, part_of
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.errors import InvalidRequest
-from jaccheck.faults import catalogue
-from jaccheck.faults.registry import PREFIX
+from jaccheck.faults import choose
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.laws import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
-from jaccheck.methods import Method, choose
-from jaccheck.names import unknown
+from jaccheck.methods import Method
 from jaccheck.oracle import Layout, Network
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.picture import Picture, Size
@@ -41,16 +39,7 @@ def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
     names = tuple(names)
     if len(names) > 2:
         raise InvalidRequest(f"methods {', '.join(names)}: a picture has one, or two and their difference")
-    return tuple(_method_of(name) for name in names)
-
-
-def _method_of(name: str) -> Method:
-    if not name.startswith(PREFIX):
-        return choose([name])[0]
-    fault = name.removeprefix(PREFIX)
-    if fault not in catalogue():
-        raise unknown("fault", fault, catalogue())
-    return catalogue()[fault].method()
+    return choose(names) if names else ()
 
 
 def picture_of_finding(finding: Finding, *, size: Size | None = None) -> Picture:

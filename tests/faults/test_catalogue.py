@@ -7,9 +7,11 @@ from itertools import islice
 
 import pytest
 
+from jaccheck import methods
 from jaccheck.case import Case
 from jaccheck.case.families import all_boundary_cases
-from jaccheck.faults import Fault, catalogue
+from jaccheck.errors import UnknownName
+from jaccheck.faults import Fault, catalogue, choose
 from jaccheck.faults.registry import LAW_NAMES, always
 from jaccheck.laws import LawBroken, Trial, observe, restore_globals
 from jaccheck.laws.laws import filled_with_nan, is_given_columns, no_aliasing, structural_fault
@@ -130,3 +132,12 @@ def test_there_are_faults_of_every_kind() -> None:
     assert min(map(kinds.count, set(kinds))) >= 5
     alone = [fault.expected for fault in FAULTS.values() if len(fault.expected) == 1]
     assert set().union(*alone) == LAW_NAMES
+
+
+def test_a_fault_goes_by_its_name() -> None:
+    """Beside methods, where a method is asked for, so that whoever wants to can see a failure."""
+    names = [method.name for method in choose(["fault:sample_roll", "autograd_loop"])]
+    assert names == ["fault:sample_roll", "autograd_loop"]
+    assert [method.name for method in choose([])] == [method.name for method in methods.choose([])]
+    with pytest.raises(UnknownName, match="planted fault 'sample_rol' is not known; did you mean sample_roll"):
+        choose(["fault:sample_rol"])
