@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
 
 
@@ -37,7 +38,7 @@ from jaccheck.cli.group import cli
     metavar="GIB",
     help="Most memory of one call.  [default: a third of what is free, at most 8]",
 )
-@click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the times as JSON.")
+@options.reports(".html", ".json")
 @click.option(
     "--plot", "plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write plots into DIR."
 )
@@ -50,7 +51,7 @@ def bench(
     seconds: float,
     threads: int,
     memory: float | None,
-    report: Path | None,
+    reports: tuple[Path, ...],
     plots: Path | None,
 ) -> int:
     """Time every method that is right, and how much memory it takes, beside the time of filling that memory.
@@ -70,7 +71,7 @@ def bench(
             time=seconds,
             threads=threads,
             memory=memory,
-            report=report,
+            reports=reports,
             plots=plots,
         )
     )

@@ -48,10 +48,8 @@ class Size(click.ParamType):  # type: ignore[type-arg]
     metavar="SECONDS",
     help="Time for each method; where it ends before the last part, the answer says how far it came.",
 )
-@click.option(
-    "--report", type=click.Path(path_type=Path), metavar="PATH", help="Write everything as JSON to this .json file."
-)
-def check(place: str, methods: tuple[str, ...], memory: int | None, seconds: float, report: Path | None) -> int:
+@options.reports(".html", ".json")
+def check(place: str, methods: tuple[str, ...], memory: int | None, seconds: float, reports: tuple[Path, ...]) -> int:
     """Check every method on a model of your own: which are right, how fast, with how much memory, which one to use.
 
     FUNCTION in FILE.py takes no arguments and returns the pair (model, X): an nn.Module in evaluation mode, and a batch
@@ -70,4 +68,4 @@ def check(place: str, methods: tuple[str, ...], memory: int | None, seconds: flo
     bound_native_caches()
     from jaccheck.commands.check import run
 
-    return run(place, methods=methods, memory=memory, seconds=seconds, report_path=report)
+    return run(place, methods=methods, memory=memory, seconds=seconds, reports=reports)

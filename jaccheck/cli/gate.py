@@ -36,14 +36,7 @@ from jaccheck.cli.group import cli
 )
 @click.option("--accept", type=click.Path(path_type=Path), metavar="FILE", help="Changes that are known and wanted.")
 @click.option("--bisect", is_flag=True, help="Walk the releases between the two; name the first with a regression.")
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Write a report: .json, .md (Markdown) or .xml (JUnit). Repeatable.",
-)
+@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Where environments are kept.")
 @options.quiet
 def gate(

@@ -6,24 +6,26 @@ from pathlib import Path
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
-
-_PATH = click.Path(path_type=Path, dir_okay=False)
 
 
 @cli.command(short_help="Measure what works with which layer.")
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method. Repeatable.")
 @click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Only this dtype. Repeatable.")
 @click.option("--device", "devices", multiple=True, metavar="NAME", help="Only this device. Repeatable.")
-@click.option("--report", type=_PATH, metavar="PATH", help="Write every cell as JSON.")
-@click.option("--markdown", type=_PATH, metavar="PATH", help="Write the tables as Markdown.")
-@click.option("--compare", type=_PATH, metavar="PATH", help="Print the cells that differ from this JSON; 1 if any do.")
+@options.reports(".html", ".json", ".md")
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PATH",
+    help="Print the cells that differ from this JSON; 1 if any do.",
+)
 def matrix(
     methods: tuple[str, ...],
     dtypes: tuple[str, ...],
     devices: tuple[str, ...],
-    report: Path | None,
-    markdown: Path | None,
+    reports: tuple[Path, ...],
     compare: Path | None,
 ) -> int:
     """Measure the support matrix: every method on every layer and option, in every dtype, on every device.
@@ -32,6 +34,4 @@ def matrix(
     """
     from jaccheck.commands.matrix import Request, run
 
-    return run(
-        Request(methods=methods, dtypes=dtypes, devices=devices, report=report, markdown=markdown, compare=compare)
-    )
+    return run(Request(methods=methods, dtypes=dtypes, devices=devices, reports=reports, compare=compare))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
 from jaccheck.native_caches import bound_native_caches
 
@@ -29,7 +30,7 @@ from jaccheck.native_caches import bound_native_caches
     help="Run new sequences until this many seconds have passed.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.  [default: random]")
-@click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the report as JSON.")
+@options.reports(".html", ".json")
 @click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
 def sequences(
     profile_name: str,
@@ -37,7 +38,7 @@ def sequences(
     steps: int | None,
     seconds: float | None,
     seed: int | None,
-    report: Path | None,
+    reports: tuple[Path, ...],
     quiet: bool,
 ) -> int:
     """Drive BackPACK, and the other methods in between, through random sequences of calls on live models.
@@ -55,7 +56,7 @@ def sequences(
             steps=steps,
             seconds=seconds,
             seed=seed,
-            report=report,
+            reports=reports,
             quiet=quiet,
         )
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jaccheck.cli import options
 from jaccheck.cli.group import cli
 
 
@@ -29,9 +30,9 @@ def replay(paths: tuple[Path, ...]) -> int:
 
 @cli.command(short_help="Run the checks against planted faults.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="PATH", help="Write the scores as JSON.")
-def selftest(seed: int, report: Path | None) -> int:
+@options.reports(".html", ".json")
+def selftest(seed: int, reports: tuple[Path, ...]) -> int:
     """Run the suite against a catalogue of planted faults: mutation score, false-alarm rate, beside tolerances."""
     from jaccheck.commands.selftest import run
 
-    return run(seed=seed, report=report)
+    return run(seed=seed, reports=reports)

@@ -10,13 +10,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.status import Status
 
-from jaccheck import bench_report
 from jaccheck import devices as device_list
 from jaccheck import methods as method_list
 from jaccheck.bench.run import Plan, bench
 from jaccheck.bench.shapes import Shape, choose
 from jaccheck.bench_report import Cell
 from jaccheck.commands.live import PLAIN_LINE_SECONDS
+from jaccheck.commands.writing import BENCH, writer
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 from jaccheck.faults import catalogue
 from jaccheck.faults.registry import PREFIX
@@ -45,14 +45,13 @@ class Request:
     time: float
     threads: int
     memory: float | None
-    report: Path | None
+    reports: tuple[Path, ...]
     plots: Path | None
 
 
 def run(request: Request) -> int:
     """The exit code of a run: 0, or 1 where a method was wrong."""
-    if request.report:
-        check_writable(request.report)
+    write = writer(request.reports, BENCH)
     if request.plots:
         _check_plots(request.plots)
     plan = plan_of(request)
@@ -62,8 +61,7 @@ def run(request: Request) -> int:
     if report.growth:
         console.print(growth_table(report.growth))
     console.print(summary(report), highlight=False)
-    if request.report:
-        bench_report.save(report, request.report)
+    write(report)
     if request.plots:
         from jaccheck.render.plots import plot
 

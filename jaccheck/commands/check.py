@@ -11,11 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from jaccheck import model_report
 from jaccheck.checking import check
 from jaccheck.commands.live import PLAIN_LINE_SECONDS
-from jaccheck.errors import UnknownName
-from jaccheck.files import check_writable
+from jaccheck.commands.writing import CHECK, writer
 from jaccheck.measurement.budget import keep_freed_memory
 from jaccheck.methods import choose
 from jaccheck.models import load_problem
@@ -23,12 +21,9 @@ from jaccheck.render.model_text import print_model_report
 from jaccheck.render.text import LOG_WIDTH
 
 
-def run(place: str, *, methods: tuple[str, ...], memory: int | None, seconds: float, report_path: Path | None) -> int:
+def run(place: str, *, methods: tuple[str, ...], memory: int | None, seconds: float, reports: tuple[Path, ...]) -> int:
     """The exit code: 1 where a method is wrong or crashes on this model, or nothing was compared, else 0."""
-    if report_path is not None:
-        if report_path.suffix != ".json":
-            raise UnknownName(f"report {str(report_path)!r}: the ending {report_path.suffix!r} is not known; use .json")
-        check_writable(report_path)
+    write = writer(reports, CHECK)
     choose(methods)
     # Bound to the stream that is there now: what the model prints goes elsewhere.
     console = Console(file=sys.stdout)
@@ -38,8 +33,7 @@ def run(place: str, *, methods: tuple[str, ...], memory: int | None, seconds: fl
     problem = load_problem(place)
     with CheckProgress(console) as progress:
         report = check(problem.model, problem.X, methods=methods, memory=memory, seconds=seconds, listener=progress)
-    if report_path is not None:
-        model_report.save(report, report_path)
+    write(report)
     print_model_report(report, console)
     return int(report.found_something)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +13,18 @@ from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
 from jaccheck.commands.gate_progress import GateProgress
 from jaccheck.commands.live import Live
-from jaccheck.errors import InvalidRequest, UnknownName
-from jaccheck.files import check_writable, load_cases
+from jaccheck.commands.writing import GATE, writer
+from jaccheck.errors import InvalidRequest
+from jaccheck.files import load_cases
 from jaccheck.gate.acceptances import accept, load_acceptances
 from jaccheck.gate.bisect import first_that_differs, releases_between
 from jaccheck.gate.environments import prepare
-from jaccheck.gate.junit import gate_junit
-from jaccheck.gate.markdown import markdown
 from jaccheck.gate.report import Acceptance, GateReport, GateSettings
 from jaccheck.gate.run import compare
 from jaccheck.gate.sides import Side, parse_side
 from jaccheck.gate.text import answer, print_gate
 from jaccheck.names import chosen
-from jaccheck.plain import plain_data, to_json, write_text
+from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
 from jaccheck.render.text import make_console
 from jaccheck.runner.plan import selected
@@ -70,13 +69,10 @@ def run(request: Request) -> int:
     if base == candidate:
         raise InvalidRequest(f"both sides are {base}: a comparison of a version with itself says nothing")
     question = _question(request, base, candidate)
-    writers = [(path, _writer(path)) for path in request.reports]
-    for path in request.reports:
-        check_writable(path)
+    write = writer(request.reports, GATE)
     console = make_console()
     report = (_bisected if request.bisect else _answered)(question, base, candidate, console)
-    for path, write in writers:
-        write_text(write(report), path)
+    write(report)
     if request.quiet:
         _say(answer(report), console)
     else:
@@ -157,17 +153,3 @@ def _bisected(question: Question, base: Side, candidate: Side, console: Console)
 
 def _say(text: str, console: Console) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _writer(path: Path) -> Callable[[GateReport], str]:
-    match path.suffix:
-        case ".json":
-            return lambda report: to_json(report, indent=1) + "\n"
-        case ".md":
-            return markdown
-        case ".xml":
-            return gate_junit
-        case other:
-            raise UnknownName(
-                f"report {str(path)!r}: the ending {other!r} is not known; use .json, .md or .xml (JUnit)"
-            )

@@ -10,17 +10,17 @@ from rich.progress import track
 
 from jaccheck.case.case import DTYPES, DType
 from jaccheck.case.probes import Probe, probes
+from jaccheck.commands.writing import MATRIX, writer
 from jaccheck.devices import choose as choose_devices
 from jaccheck.devices import has_dtype
 from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import NotComputed
-from jaccheck.files import check_writable
 from jaccheck.judgement import judge
 from jaccheck.known import explained
 from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport
 from jaccheck.methods import Method, choose
 from jaccheck.names import chosen
-from jaccheck.plain import from_json, plain_data, read_text, to_json
+from jaccheck.plain import from_json, plain_data, read_text
 from jaccheck.render.matrix import markdown
 from jaccheck.render.text import make_console
 from jaccheck.verdict import Outcome, Verdict
@@ -44,28 +44,21 @@ class Request:
     methods: tuple[str, ...]
     dtypes: tuple[str, ...]
     devices: tuple[str, ...]
-    report: Path | None
-    markdown: Path | None
+    reports: tuple[Path, ...]
     compare: Path | None
 
 
 def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     console = make_console()
-    for path in (request.report, request.markdown):
-        if path:
-            check_writable(path)
+    write = writer(request.reports, MATRIX)
     since = _read(request.compare) if request.compare else None
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     devices = choose_devices(request.devices)
     found = measure(choose(request.methods), dtypes, tuple(devices), console)
-    if request.report:
-        request.report.write_text(to_json(found) + "\n", encoding="utf-8")
-    text = markdown(found)
-    if request.markdown:
-        request.markdown.write_text(text, encoding="utf-8")
+    write(found)
     if since is None:
-        print(text, end="")
+        print(markdown(found), end="")
         return 0
     changes = list(found.changes(since))
     for line in changes:

@@ -12,10 +12,9 @@ from rich.table import Table
 
 from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import PERCEPTRONS
+from jaccheck.commands.writing import SELFTEST, writer
 from jaccheck.faults import catalogue
-from jaccheck.files import check_writable
 from jaccheck.methods import choose
-from jaccheck.plain import to_json, write_text
 from jaccheck.profiles import PROFILES
 from jaccheck.render.text import make_console
 from jaccheck.report import Settings
@@ -24,10 +23,9 @@ from jaccheck.scores import JUDGES, FaultScore, SelftestReport
 from jaccheck.selftest import repeating_every, score
 
 
-def run(*, seed: int, report: Path | None) -> int:
+def run(*, seed: int, reports: tuple[Path, ...]) -> int:
     """0 if every fault was killed and no right method was called wrong, else 1."""
-    if report is not None:
-        check_writable(report)
+    write = writer(reports, SELFTEST)
     console = make_console()
     profile = PROFILES["quick"]
     cases = quick_cases(seed)
@@ -40,8 +38,7 @@ def run(*, seed: int, report: Path | None) -> int:
         on_case=lambda done, total: next(progress, None) and None,
     )
     _print(found, console)
-    if report is not None:
-        write_text(to_json(found, indent=1) + "\n", report)
+    write(found)
     return int(not found.is_clean)
 
 

@@ -12,9 +12,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from jaccheck import methods
-from jaccheck.errors import UnreadableFile
-from jaccheck.files import check_writable
-from jaccheck.plain import plain_data, to_json
+from jaccheck.commands.writing import SEQUENCES, writer
+from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
 from jaccheck.render.text import make_console
 from jaccheck.sequences.report import SequenceReport, SequenceSettings
@@ -33,15 +32,14 @@ class Request:
     steps: int | None
     seconds: float | None
     seed: int | None
-    report: Path | None
+    reports: tuple[Path, ...]
     quiet: bool
 
 
 def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     chosen = profile(request.profile)
-    if request.report is not None:
-        check_writable(request.report)
+    write = writer(request.reports, SEQUENCES)
     methods.choose(("batch_grad_loop",))  # raises where BackPACK cannot run
     is_bounded = request.examples is not None or request.seconds is not None
     settings = SequenceSettings(
@@ -53,11 +51,7 @@ def run(request: Request) -> int:
     )
     console = make_console()
     report = play(settings, on_round=Progress(console, settings, quiet=request.quiet))
-    if request.report is not None:
-        try:
-            request.report.write_text(to_json(report, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UnreadableFile(f"{request.report}: cannot be written: {error.strerror}") from None
+    write(report)
     _print(report, console, quiet=request.quiet)
     return int(report.found_something)
 

@@ -6,12 +6,27 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from jaccheck.bench_report import BenchReport
 from jaccheck.errors import UnknownName
 from jaccheck.files import check_writable
+from jaccheck.gate.html import gate_page
+from jaccheck.gate.junit import gate_junit
+from jaccheck.gate.markdown import markdown as gate_markdown
+from jaccheck.gate.report import GateReport
+from jaccheck.matrix_report import MatrixReport
+from jaccheck.model_report import ModelReport
 from jaccheck.plain import to_json, write_text
+from jaccheck.render.html.bench import bench_page
+from jaccheck.render.html.matrix import matrix_page
+from jaccheck.render.html.model import model_page
+from jaccheck.render.html.selftest import selftest_page
 from jaccheck.render.html.verify import verify_page
 from jaccheck.render.junit import junit_xml
+from jaccheck.render.matrix import markdown as matrix_markdown
 from jaccheck.report import Report
+from jaccheck.scores import SelftestReport
+from jaccheck.sequences.html import sequences_page
+from jaccheck.sequences.report import SequenceReport
 
 R = TypeVar("R")
 
@@ -27,6 +42,17 @@ def as_json(report: object) -> str:
     return to_json(report, indent=1) + "\n"
 
 
+def as_one_line(report: object) -> str:
+    """The report as JSON of one line, where a report has thousands of cells."""
+    return to_json(report) + "\n"
+
+
+BENCH: Formats[BenchReport] = {".html": bench_page, ".json": as_json}
+CHECK: Formats[ModelReport] = {".html": model_page, ".json": as_json}
+GATE: Formats[GateReport] = {".html": gate_page, ".json": as_json, ".md": gate_markdown, ".xml": gate_junit}
+MATRIX: Formats[MatrixReport] = {".html": matrix_page, ".json": as_one_line, ".md": matrix_markdown}
+SELFTEST: Formats[SelftestReport] = {".html": selftest_page, ".json": as_json}
+SEQUENCES: Formats[SequenceReport] = {".html": sequences_page, ".json": as_json}
 VERIFY: Formats[Report] = {".html": verify_page, ".json": as_json, ".xml": junit_xml}
 
 

@@ -44,6 +44,14 @@ def headline(cell: Cell) -> str:
     )
 
 
+COLUMNS = (
+    "method",
+    *(column for regime in REGIMES for column in (f"{regime} memory", "÷ floor", "÷ best", "speed-up")),
+    *("peak", "fwd", "bwd"),
+)
+"""Of the table of a problem; `LEGEND` says what they are."""
+
+
 def cell_table(cell: Cell) -> Table:
     """A row for each method that is right, the fastest in fresh memory first; the floors on top.
 
@@ -51,21 +59,23 @@ def cell_table(cell: Cell) -> Table:
     """
     title = headline(cell)
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("method", no_wrap=True)
-    for regime in REGIMES:
-        for column in (f"{regime} memory", "÷ floor", "÷ best", "speed-up"):
-            table.add_column(column, justify="right", no_wrap=True)
-    for column in ("peak", "fwd", "bwd"):
-        table.add_column(column, justify="right", no_wrap=True)
-    floors = [text for regime in REGIMES for text in (_time(cell.floor(regime)), "1.0", "", "")]
-    table.add_row("(floor)", *floors, "1.0", "", "", style="dim")
+    for number, column in enumerate(COLUMNS):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    table.add_row(*floor_row(cell), style="dim")
     order = {m.method: m for regime in REGIMES for m in cell.ranked(regime)}
     for m in order.values():
-        table.add_row(*_row(cell, m))
+        table.add_row(*method_row(cell, m))
     return table
 
 
-def _row(cell: Cell, m: MethodTiming) -> list[str]:
+def floor_row(cell: Cell) -> list[str]:
+    """The floors, as a row of the table of a problem."""
+    floors = [text for regime in REGIMES for text in (_time(cell.floor(regime)), "1.0", "", "")]
+    return ["(floor)", *floors, "1.0", "", ""]
+
+
+def method_row(cell: Cell, m: MethodTiming) -> list[str]:
+    """A method's times and memory, as a row of the table of a problem."""
     row = [m.method]
     for regime in REGIMES:
         row += [_time(m.time(regime)), *_ratios(cell, m, regime)]

@@ -26,7 +26,7 @@ def markdown(report: MatrixReport) -> str:
 
 
 def _tables(cells: list[MatrixCell]) -> Iterator[str]:
-    columns = _columns(cells)
+    columns = columns_alike(cells)
     yield "Columns: " + "; ".join(
         f"**{names[0]}**" + (f" (as {', '.join(names[1:])})" if len(names) > 1 else "") for names in columns
     )
@@ -42,7 +42,7 @@ def _tables(cells: list[MatrixCell]) -> Iterator[str]:
     yield ""
 
 
-def _columns(cells: list[MatrixCell]) -> list[tuple[str, ...]]:
+def columns_alike(cells: list[MatrixCell]) -> list[tuple[str, ...]]:
     """Methods whose marks are the same in every row, together."""
     by_method: dict[str, list[tuple[Mark, tuple[str, ...]]]] = {}
     for cell in cells:

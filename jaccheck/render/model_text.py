@@ -52,14 +52,13 @@ def _table(report: ModelReport) -> Table:
         table.add_column(column)
     for column in ("compared", "undecided", "worst", "time", "memory"):
         table.add_column(column, justify="right")
-    entries = report.N * report.C * report.parameters
     for answer in report.answers:
         seen = answer.entries > 0
         table.add_row(
             answer.method,
             str(answer.standing),
             answer.comparison if seen or answer.standing is Standing.DISAGREES else "",
-            _compared(answer, report, entries) if seen else "",
+            compared(answer, report) if seen else "",
             f"{100 * answer.undecided / answer.entries:.1f} %" if seen else "",
             f"{answer.excess:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
             "" if answer.median_s is None else seconds_text(answer.median_s),
@@ -69,8 +68,9 @@ def _table(report: ModelReport) -> Table:
     return table
 
 
-def _compared(answer: MethodAnswer, report: ModelReport, entries: int) -> str:
-    if answer.entries == entries:
+def compared(answer: MethodAnswer, report: ModelReport) -> str:
+    """How much of the Jacobians was compared."""
+    if answer.entries == report.N * report.C * report.parameters:
         return "all"
     return f"{answer.chunks:,} of {report.chunks:,} parts"
 

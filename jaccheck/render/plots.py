@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,18 +40,34 @@ def plot(report: BenchReport, directory: Path) -> tuple[Path, ...]:
 
     The convolutional network is left out: it does more work for each byte, and would look like a jump in the lines.
     """
+    written: list[Path] = []
+    for dtype, device, figure in figures(report):
+        written += _save(figure, directory, f"bench-{dtype}-{device.replace(':', '-')}")
+    return tuple(written)
+
+
+def figures(report: BenchReport) -> Iterator[tuple[str, str, Figure]]:
+    """A figure for each dtype and device of the report."""
     import matplotlib
 
     matplotlib.use("Agg")
-    written: list[Path] = []
     for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
         cells = [c for c in report.cells if (c.dtype, c.device) == (dtype, device)]
         cells = [c for c in cells if not c.axis and c.shape != CONVOLUTIONAL]
         cells = sorted((c for c in cells if c.fresh_floor or c.given_floor), key=lambda cell: cell.jacobian_bytes)
         if cells:
-            figure = draw(cells, f"{dtype} on {device}, torch {report.environment.torch}, threads: {report.threads}")
-            written += _save(figure, directory, f"bench-{dtype}-{device.replace(':', '-')}")
-    return tuple(written)
+            title = f"{dtype} on {device}, torch {report.environment.torch}, threads: {report.threads}"
+            yield dtype, device, draw(cells, title)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG, with its text as text."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "jaccheck"}):
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    return written.getvalue()
 
 
 def draw(cells: Sequence[Cell], title: str) -> Figure:
@@ -76,7 +93,7 @@ def draw(cells: Sequence[Cell], title: str) -> Figure:
         _name_shapes(ax, cells)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1), frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(label(title), fontsize=11)
     return figure
 
 
@@ -106,6 +123,11 @@ def _peaks(cells: Sequence[Cell], name: str) -> Points:
     ]
 
 
+def label(text: str) -> str:
+    """Text that matplotlib draws as it stands: no formula, and nothing that a font cannot have."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text).replace("$", r"\$")
+
+
 def _sizes(cells: Sequence[Cell]) -> Points:
     return [(float(cell.jacobian_bytes), float(cell.jacobian_bytes)) for cell in cells]
 
@@ -120,7 +142,7 @@ def _panel(ax: Axes, lines: dict[str, Points], floor: Points, what: str) -> None
     for (name, points), (colour, marker) in zip(lines.items(), STYLES, strict=False):
         if points:
             x, y = zip(*points, strict=True)
-            ax.plot(x, y, label=name, color=colour, marker=marker, markersize=5, linewidth=1.6)
+            ax.plot(x, y, label=label(name), color=colour, marker=marker, markersize=5, linewidth=1.6)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("size of the Jacobian")
@@ -135,7 +157,7 @@ def _name_shapes(ax: Axes, cells: Sequence[Cell]) -> None:
     ax.set_ylim(bottom / 2, top * (top / bottom) ** 0.22)
     for cell in cells:
         ax.annotate(
-            cell.shape.replace("_", " "),
+            label(cell.shape.replace("_", " ")),
             (cell.jacobian_bytes, 0.99),
             xycoords=("data", "axes fraction"),
             rotation=90,

@@ -81,7 +81,7 @@ def test_a_method_that_is_wrong_on_the_model(jaccheck: Run, own: Path) -> None:
         (("own.py:mlp", "--method", "vmap_vjb"), "did you mean vmap_vjp"),
         (("own.py:mlp", "--memory", "some"), "is no size; expected a number with KiB"),
         (("own.py:mlp", "--memory", "1MiB"), "memory of 0.0 GiB is less than the"),
-        (("own.py:mlp", "--report", "out.yaml"), "use .json"),
+        (("own.py:mlp", "--report", "out.yaml"), "use .html or .json"),
         (("own.py:mlp", "--time", "0"), "'--time'"),
     ],
 )

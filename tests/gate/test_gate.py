@@ -190,7 +190,7 @@ def test_a_side_that_is_not_what_it_should_be_is_refused(tmp_path: Path, cache: 
         ((OLD, NEW, "--fail-slower", "ten"), "no percentage"),
         ((OLD, NEW, "--cases", "absent.json"), "absent.json: cannot be read"),
         ((OLD, NEW, "--family", "sqare"), "did you mean square"),
-        ((OLD, NEW, "--report", "gate.pdf"), "use .json, .md or .xml"),
+        ((OLD, NEW, "--report", "gate.pdf"), "use .html, .json, .md (Markdown) or .xml (JUnit)"),
         (("torch==2.13.0", NEW, "--bisect"), "do not differ in the version of one distribution"),
     ],
 )

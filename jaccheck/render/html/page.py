@@ -11,7 +11,7 @@ from typing import Literal
 
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -75,6 +75,11 @@ def python(source: str) -> Markup:
     return Markup(highlight(str(shown), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
+def breakable(text: str) -> Markup:
+    """Text that a narrow column may break after an underscore or a slash, escaped."""
+    return Markup(re.sub(r"([_/])(?=\w)", r"\1<wbr>", str(escape(visible(text)))))
+
+
 @cache
 def _templates() -> Templates:
     templates = Templates(
@@ -85,5 +90,5 @@ def _templates() -> Templates:
         lstrip_blocks=True,
         finalize=visible,
     )
-    templates.filters["python"] = python
+    templates.filters |= {"breakable": breakable, "python": python}
     return templates

@@ -19,11 +19,25 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row; its first cell names it."""
+class Marked:
+    """Text in a cell with a colour of its own."""
 
-    cells: tuple[str | Bars, ...]
+    text: str
+    mark: Mark
+
+
+Cell = str | Marked | Bars
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row; its first cell names it. One with `is_group` is a heading of those that follow."""
+
+    cells: tuple[Cell, ...]
     mark: Mark = ""
+    is_marked: bool = False
+    """Whether it is one of those that a reader may ask for alone; those of a colour that warns are."""
+    is_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +73,9 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
-def plural(number: int, word: str) -> str:
+def plural(number: int, word: str, words: str = "") -> str:
     """A number and what it counts."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"
 
 
 def listed(names: Iterable[str], most: int = 4) -> str:
