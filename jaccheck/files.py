@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -48,5 +49,8 @@ def check_writable(path: Path) -> None:
 
 
 def finding_path(directory: Path, finding: Finding) -> Path:
-    """Where a finding is stored."""
-    return directory / f"{finding.method.replace(':', '-')}-{finding.law.replace(' ', '-')}-{finding.id}.json"
+    """Where a finding is stored: in `directory` itself, whatever its method is called and wherever it was read."""
+    name = "-".join(
+        re.sub(r"[^\w.]+", "-", part, flags=re.ASCII)[:80] for part in (finding.method, finding.law, finding.id)
+    )
+    return directory / f"{name.lstrip('.')}.json"

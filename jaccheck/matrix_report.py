@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
+from typing import Literal
 
-from jaccheck.plain import plain_data
-from jaccheck.report import Environment
+from jaccheck.plain import plain_data, read_text
+from jaccheck.report import Environment, from_versioned_json
 
 
 class Mark(StrEnum):
@@ -60,6 +62,7 @@ class MatrixCell:
 class MatrixReport:
     """All cells, in the order of their rows, and what they were measured with."""
 
+    schema_version: Literal[1] = 1
     environment: Environment
     cells: tuple[MatrixCell, ...]
 
@@ -73,3 +76,8 @@ class MatrixReport:
                 was, now = (cell.mark.value if cell else "absent" for cell in (old, new))
                 why = f" ({new.message})" if new and new.message else ""
                 yield f"{method}, {group}: {row}, {dtype} on {device}: {was} -> {now}{why}"
+
+
+def load(path: Path) -> MatrixReport:
+    """The matrix in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    return from_versioned_json(MatrixReport, read_text(path), where=str(path))

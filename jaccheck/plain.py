@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import reprlib
 import stat
 from collections.abc import Hashable
 from functools import cache
@@ -10,12 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, dataclass_transform
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
 from jaccheck.errors import UnreadableFile
 
 T = TypeVar("T")
 
+LONGEST = 400
+"""Characters of a place or a complaint that are shown."""
 MAX_FILE_BYTES = 2**28
+
+MAX_VALUES = 2**22
+"""Most values in a file: each takes hundreds of bytes in memory, however few it takes in the file."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -26,6 +34,7 @@ def plain_data(cls: type[T]) -> type[T]:
     made.__pydantic_config__ = {  # type: ignore[attr-defined]
         "extra": "forbid",
         "strict": True,
+        "allow_inf_nan": False,  # but for a `Number`, which says so
         "ser_json_inf_nan": "strings",
     }
     return made
@@ -47,16 +56,27 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 def from_json(kind: type[T], text: str | bytes, *, where: str) -> T:
     """The value of type `kind` that JSON text holds. Raises UnreadableFile, which names the place in `where`."""
+    check_amount(text, where=where)
     try:
-        value: T = _adapter(cast(Hashable, kind)).validate_json(text)
+        value: T = _reader(cast(Hashable, kind)).validate_json(text)
         return value
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        shown = repr(first["input"])
-        raise UnreadableFile(
-            f"{where}: {place}: {first['msg']}, not {shown[:80]}{'…' if len(shown) > 80 else ''}"
-        ) from None
+        raise UnreadableFile(f"{where}: {_first_of(error)}") from None
+
+
+def check_amount(text: str | bytes, *, where: str) -> None:
+    """Raises UnreadableFile where JSON or TOML text holds more than `MAX_VALUES` values, before it is parsed."""
+    signs: tuple[Any, ...] = (",", "[", "{") if isinstance(text, str) else (b",", b"[", b"{")
+    if (values := sum(map(text.count, signs))) > MAX_VALUES:
+        raise UnreadableFile(f"{where}: up to {values} values, at most {MAX_VALUES} are read")
+
+
+def _first_of(error: ValidationError) -> str:
+    """The first complaint, with its place and a glimpse of what stands there."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the whole"
+    shown = reprlib.repr(first["input"])
+    return f"{place[:LONGEST]}: {first['msg'][:LONGEST]}, not {shown[:80]}{'…' if len(shown) > 80 else ''}"
 
 
 def write_text(text: str, path: Path) -> None:
@@ -73,8 +93,27 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def read_text(path: Path) -> str:
-    """What a file holds. Raises UnreadableFile where it is missing, too large (`MAX_FILE_BYTES`) or no UTF-8.
+@cache
+def _reader(kind: Any) -> SchemaValidator:
+    """What reads a value, and ends with the first complaint in a list: of millions each would be kept."""
+    schema = copy.deepcopy(_adapter(kind).core_schema)
+    _end_early(schema)
+    return SchemaValidator(schema)
+
+
+def _end_early(schema: object) -> None:
+    if isinstance(schema, dict):
+        if schema.get("type") == "tuple":
+            schema["fail_fast"] = True
+        for part in schema.values():
+            _end_early(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _end_early(part)
+
+
+def read_text(path: Path, *, most_bytes: int = MAX_FILE_BYTES) -> str:
+    """What a file holds. Raises UnreadableFile where it is missing, longer than `most_bytes` or no UTF-8.
 
     A device or a pipe has no size and perhaps no end; a link to one may come with somebody else's files.
     """
@@ -82,10 +121,12 @@ def read_text(path: Path) -> str:
         status = path.stat()
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise UnreadableFile(f"{path}: is no file but a device, pipe or socket")
-        size = status.st_size
-        if size > MAX_FILE_BYTES:
-            raise UnreadableFile(f"{path}: {size} bytes, at most {MAX_FILE_BYTES} are read")
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # Not by its size: some files of the kernel say 0 and have no end.
+            content = file.read(most_bytes + 1)
+        if len(content) > most_bytes:
+            raise UnreadableFile(f"{path}: more than {most_bytes} bytes, which are the most that are read")
+        return content.decode()
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

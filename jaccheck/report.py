@@ -12,12 +12,15 @@ from pydantic import TypeAdapter
 from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.markup import html_table
-from jaccheck.plain import from_json, plain_data, read_text, to_json, write_text
+from jaccheck.plain import check_amount, from_json, plain_data, read_text, to_json, write_text
 from jaccheck.verdict import EXCESS_LIMITS, Outcome, WorstEntry
 
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
+MAX_NAMES = 4096
+"""Most names in one object of a file."""
+
 Count = Annotated[int, Ge(0)]
 Seconds = Annotated[float, Ge(0)]
 
@@ -183,14 +186,26 @@ def load(path: Path) -> Report:
 
 def from_versioned_json(kind: type[T], text: str, *, where: str) -> T:
     """A value of a type with a `schema_version`, which is looked at before anything else."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"{where}: is no complete JSON: {error}") from None
-    version = found.get("schema_version") if isinstance(found, dict) else None
+    version = _version_of(text, where)
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise IncompatibleFile(f"{where}: schema_version is {version!r:.40}, this jaccheck reads {SCHEMA_VERSION}")
     return from_json(kind, text, where=where)
+
+
+def _version_of(text: str, where: str) -> object:
+    check_amount(text, where=where)
+    try:
+        found = json.loads(text, object_pairs_hook=_few_pairs)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{where}: is no complete JSON: {error}") from None
+    return found.get("schema_version") if isinstance(found, dict) else None
+
+
+def _few_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Each name that is not known would be complained about on its own, at a kilobyte."""
+    if len(pairs) > MAX_NAMES:
+        raise ValueError(f"an object of {len(pairs)} names, at most {MAX_NAMES} are read")
+    return dict(pairs)
 
 
 def schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AllowInfNan, BeforeValidator, WithJsonSchema
 
 from jaccheck.markup import html_table
 from jaccheck.plain import plain_data
@@ -52,6 +52,7 @@ Source = Literal["closed form", "autograd"]
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
 Number = Annotated[
     float,
+    AllowInfNan(True),
     BeforeValidator(lambda value: float(value) if value in ("NaN", "Infinity", "-Infinity") else value),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
 ]

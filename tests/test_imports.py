@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent / "jaccheck"
 ORDER = (
     "errors",
     "native_caches",
+    "printable",
     "names",
     "plain",
     "markup",

@@ -11,14 +11,19 @@ from annotated_types import Ge, Le, Len
 from jaccheck.case.graph import Layer, children
 from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten
 from jaccheck.case.shapes import Placed, placed, shape_through
+from jaccheck.case.size import layers_run, numbers_held
 from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.errors import InvalidCase
 from jaccheck.plain import plain_data
 
 MAX_ENTRIES = 2**28
-"""Most entries that all Jacobians of a case may have together: 2 GiB in float64."""
+"""Most entries that all Jacobians of a case may have together, and most other numbers: 2 GiB each in float64."""
 
 MAX_LAYERS = 256
+"""Each counted as often as it is run."""
+
+MAX_CHANGES = 256
+"""Most modifications, and most frozen parameters: a case has a few of either."""
 
 DType = Literal["float64", "float32", "bfloat16", "float16"]
 DTYPES: tuple[DType, ...] = ("float64", "float32", "bfloat16", "float16")
@@ -42,17 +47,17 @@ class Case:
     dtype: DType = "float64"
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
     recipe: Recipe = Integers()
-    modifications: tuple[Modification, ...] = ()
+    modifications: Annotated[tuple[Modification, ...], Len(0, MAX_CHANGES)] = ()
     input_form: InputForm = "contiguous"
     input_requires_grad: bool = False
-    frozen: tuple[Annotated[int, Ge(0), Le(MAX_WIDTH)], ...] = ()
+    frozen: Annotated[tuple[Annotated[int, Ge(0), Le(MAX_WIDTH)], ...], Len(0, MAX_CHANGES)] = ()
     family: str = "custom"
 
     def __post_init__(self) -> None:
+        if (run := layers_run(self.layers)) > MAX_LAYERS:
+            raise InvalidCase(f"layers: {run} are run, at most {MAX_LAYERS} are allowed")
         places = list(self.places())
         leaves = [place for place in places if not children(place.layer)]
-        if len(places) > MAX_LAYERS:
-            raise InvalidCase(f"layers: {len(places)} of them, at most {MAX_LAYERS} are allowed")
         for place in leaves:
             joins_samples = isinstance(place.layer, Flatten) and place.layer.start_dim % (len(place.in_shape) + 1) == 0
             if joins_samples and (place is not places[-1] or "." in place.path):
@@ -68,6 +73,8 @@ class Case:
             raise InvalidCase("input_requires_grad: the indices that an Embedding takes have no gradient")
         if (entries := self.entries()) > MAX_ENTRIES:
             raise InvalidCase(f"the Jacobians would have {entries:.3g} entries, at most {MAX_ENTRIES} are allowed")
+        if (numbers := numbers_held(places, self.batch_size, out[0])) > MAX_ENTRIES:
+            raise InvalidCase(f"the reference would hold {numbers:.3g} numbers, at most {MAX_ENTRIES} are allowed")
 
     def places(self) -> Iterator[Placed]:
         """Every layer with its path and the shapes before and after it, a nested one before those inside it."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 
 from jaccheck.case.layers import MAX_WIDTH
+from jaccheck.errors import InvalidCase
 from jaccheck.plain import plain_data
 
 MAX_REACH = 64
@@ -27,8 +28,12 @@ PADDING_MODES: tuple[PaddingMode, ...] = ("zeros", "reflect", "replicate", "circ
 
 
 def on_each_axis(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
-    """An option as one number for each axis."""
-    return (value,) * axes if isinstance(value, int) else value
+    """An option as one number for each axis. Raises InvalidCase where it has another number of them."""
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise InvalidCase(f"{value} has {len(value)} numbers, expected one, or one for each of {axes} axes")
+    return value
 
 
 @plain_data

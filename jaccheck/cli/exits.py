@@ -10,6 +10,7 @@ import click
 
 from jaccheck.cli.group import cli
 from jaccheck.errors import JaccheckError
+from jaccheck.printable import printable
 
 NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
 
@@ -45,4 +46,4 @@ def main() -> NoReturn:
 
 
 def _complain(message: str) -> None:
-    click.echo(f"jaccheck: {message}", err=True)
+    click.echo(f"jaccheck: {printable(message)}", err=True)

@@ -21,11 +21,21 @@ def methods(as_json: bool) -> int:
 
 @cli.command(short_help="Run stored findings again.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def replay(paths: tuple[Path, ...]) -> int:
-    """Run stored findings again: FIXED, FAILED, ERROR or INCOMPATIBLE for each of PATHS (files or directories)."""
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="NAME",
+    help="`package.module:function`, a method of your own that the findings are about; it is imported. Repeatable.",
+)
+def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
+    """Run stored findings again: FIXED, FAILED, ERROR or INCOMPATIBLE for each of PATHS (files or directories).
+
+    A finding says which method it is about, but never what is imported: a module of your own is given by --method.
+    """
     from jaccheck.commands.replay import replay_all
 
-    return replay_all(paths)
+    return replay_all(paths, methods)
 
 
 @cli.command(short_help="Run the checks against planted faults.")

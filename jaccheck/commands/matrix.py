@@ -17,10 +17,11 @@ from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import NotComputed
 from jaccheck.judgement import judge
 from jaccheck.known import explained
-from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport
+from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport, load
 from jaccheck.methods import Method, choose
 from jaccheck.names import chosen
-from jaccheck.plain import from_json, plain_data, read_text
+from jaccheck.plain import plain_data
+from jaccheck.printable import printable
 from jaccheck.render.matrix import markdown
 from jaccheck.render.text import make_console
 from jaccheck.verdict import Outcome, Verdict
@@ -52,7 +53,7 @@ def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     console = make_console()
     write = writer(request.reports, MATRIX)
-    since = _read(request.compare) if request.compare else None
+    since = load(request.compare) if request.compare else None
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     devices = choose_devices(request.devices)
     found = measure(choose(request.methods), dtypes, tuple(devices), console)
@@ -62,13 +63,9 @@ def run(request: Request) -> int:
         return 0
     changes = list(found.changes(since))
     for line in changes:
-        print(line)
+        print(printable(line))
     print(f"{len(changes)} of {len(found.cells):,} cells differ from {request.compare}")
     return int(bool(changes))
-
-
-def _read(path: Path) -> MatrixReport:
-    return from_json(MatrixReport, read_text(path), where=str(path))
 
 
 def measure(

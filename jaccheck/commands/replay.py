@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
-from jaccheck.faults import choose
+from jaccheck.faults import choose, choose_stored
 from jaccheck.files import CaseFile, load_cases
 from jaccheck.known import explanation
 from jaccheck.render.text import make_console
@@ -25,12 +26,17 @@ class Answer(StrEnum):
     INCOMPATIBLE = "INCOMPATIBLE"
 
 
-def replay_all(paths: Iterable[Path]) -> int:
-    """Prints an answer for each file; 2 where a file could not be replayed, else 1 where a finding is still there."""
+def replay_all(paths: Iterable[Path], methods: tuple[str, ...] = ()) -> int:
+    """Prints an answer for each file; 2 where a file could not be replayed, else 1 where a finding is still there.
+
+    `methods` are those of the user's own that the files may name; they are imported.
+    """
     console = make_console()
+    if methods:
+        choose(methods)
     answers = []
     for path in _files(paths):
-        answer, why = replay(path)
+        answer, why = replay(path, methods)
         answers.append(answer)
         console.print(
             f"{answer}: {path}: {why.removeprefix(f'{path}: ')}", highlight=False, markup=False, soft_wrap=True
@@ -40,22 +46,23 @@ def replay_all(paths: Iterable[Path]) -> int:
     return int(Answer.FAILED in answers)
 
 
-def replay(path: Path) -> tuple[Answer, str]:
+def replay(path: Path, methods: tuple[str, ...] = ()) -> tuple[Answer, str]:
     """The answer for one file, and one line that says why."""
     try:
         stored = load_cases(path)
-        return _replay(stored)
+        return _replay(stored, methods)
     except IncompatibleFile as error:
         return Answer.INCOMPATIBLE, str(error)
     except JaccheckError as error:
         return Answer.ERROR, str(error)
 
 
-def _replay(stored: CaseFile) -> tuple[Answer, str]:
+def _replay(stored: CaseFile, methods: tuple[str, ...]) -> tuple[Answer, str]:
     finding = stored.finding
     if finding is None:
         return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
-    (method,) = choose([finding.method])
+    method = choose_stored(finding.method, methods)
+    choose_devices([finding.device])
     fault = Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,6 +10,7 @@ from functools import wraps
 
 from jaccheck import methods
 from jaccheck.case.case import DTYPES, DType
+from jaccheck.errors import UnknownName
 from jaccheck.methods import Method, find
 from jaccheck.methods.registry import Compute
 from jaccheck.names import unknown
@@ -126,6 +127,18 @@ def choose(names: Iterable[str]) -> tuple[Method, ...]:
     right = [name for name in names if name not in faulty]
     chosen = {method.name: method for method in methods.choose(right)} if right or not names else {}
     return tuple({**faulty, **chosen}.values())
+
+
+def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
+    """The method that a file names. Raises UnknownName for a `package.module:function` that is not among `imported`.
+
+    Importing a module runs it: which one is for the user to say, not for whoever wrote the file.
+    """
+    if ":" in name and not name.startswith(PREFIX) and name not in imported:
+        raise UnknownName(
+            f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
+        )
+    return choose([name])[0]
 
 
 def _faulty(name: str) -> Method:

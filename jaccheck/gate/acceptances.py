@@ -13,6 +13,9 @@ from jaccheck.gate.changes import Change, Kind
 from jaccheck.gate.report import Acceptance
 from jaccheck.plain import from_json, plain_data, read_text
 
+MAX_BYTES = 2**20
+"""Far more than anybody writes by hand."""
+
 
 @plain_data
 class AcceptanceFile:
@@ -24,16 +27,18 @@ class AcceptanceFile:
 def load_acceptances(path: Path) -> tuple[Acceptance, ...]:
     """The `[[accept]]` tables of a file. Raises UnreadableFile for whatever is no acceptance with a reason."""
     try:
-        tables = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+        tables = tomllib.loads(read_text(path, most_bytes=MAX_BYTES))
+    except (ValueError, RecursionError) as error:
         raise UnreadableFile(f"{path}: no TOML: {error}") from None
     found = from_json(AcceptanceFile, json.dumps(tables, default=str), where=str(path)).accept
     kinds = [kind.value for kind in Kind]
     for acceptance in found:
         if acceptance.kind not in kinds:
-            raise UnreadableFile(f"{path}: kind {acceptance.kind!r} is not known; expected one of {', '.join(kinds)}")
+            raise UnreadableFile(
+                f"{path}: kind {acceptance.kind!r:.80} is not known; expected one of {', '.join(kinds)}"
+            )
         if not acceptance.reason.strip():
-            raise UnreadableFile(f"{path}: {acceptance.kind}, {acceptance.method}: the reason is empty")
+            raise UnreadableFile(f"{path}: {acceptance.kind}, {acceptance.method:.80}: the reason is empty")
     return found
 
 

@@ -23,7 +23,7 @@ class Journal(Generic[T]):
         """Reads what is there."""
         written = self._path.read_bytes() if self._path.exists() else b""
         whole = written[: written.rfind(b"\n") + 1]
-        lines = enumerate(whole.decode().splitlines(), start=1)
+        lines = enumerate(whole.splitlines(), start=1)
         self.entries = [from_json(self._kind, line, where=f"{self._path}, line {number}") for number, line in lines]
         self._file = self._path.open("r+b" if self._path.exists() else "w+b")
         self._file.truncate(len(whole))

@@ -7,9 +7,11 @@ definitions in torch's documentation by arithmetic on whole numbers, and share n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +22,20 @@ from jaccheck.case import (
     AvgPool,
     Convolution,
     Embedding,
+    Layer,
     Linear,
     MaxPool,
     TransposedConvolution,
     ZeroPad2d,
 )
-from jaccheck.case.shapes import Shape, margins_of, output_shape
+from jaccheck.case.shapes import Placed, Shape, margins_of, output_shape
+from jaccheck.case.size import numbers_held
 from jaccheck.case.spatial import on_each_axis
 from jaccheck.oracle.arithmetic import Array
 
 Indices = npt.NDArray[np.int64]
+L = TypeVar("L", bound=Layer)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +57,23 @@ class Table:
         return Table(*parts)
 
 
-@lru_cache(maxsize=256)
+SMALL = 2**15
+"""Most numbers that a layer whose table is kept stands for: 256 of them then take some 100 MB at most."""
+
+
+def _kept_where_small(make: Callable[[L, Shape], R]) -> Callable[[L, Shape], R]:
+    """The same function, which remembers its last results for small layers: large ones would fill the memory."""
+    remembered = lru_cache(maxsize=256)(make)
+
+    @wraps(make)
+    def made(layer: L, shape: Shape) -> R:
+        place = Placed("", layer, shape, output_shape(layer, shape))
+        return (remembered if numbers_held([place], 1, 1) <= SMALL else make)(layer, shape)
+
+    return made
+
+
+@_kept_where_small
 def weighted_table(layer: Linear | Convolution | TransposedConvolution | Embedding, shape: Shape) -> Table:
     """The products of a layer with its weight, for one sample of `shape`."""
     match layer:
@@ -126,7 +148,7 @@ class Fixed:
     factor: Array
 
 
-@lru_cache(maxsize=256)
+@_kept_where_small
 def fixed_table(layer: AvgPool | AdaptiveAvgPool | ZeroPad2d, shape: Shape) -> Fixed:
     """The products of pooling by average and of padding with zeros, for one sample of `shape`."""
     channels, *lengths = shape
@@ -167,7 +189,7 @@ def _line(layer: AvgPool | AdaptiveAvgPool | ZeroPad2d, axis: int, n: int, size:
     return Table(out[inside], inp[inside], np.zeros(int(inside.sum()), np.int64)), spans
 
 
-@lru_cache(maxsize=256)
+@_kept_where_small
 def windows(layer: MaxPool | AdaptiveMaxPool, shape: Shape) -> Indices:
     """What each output of pooling by maximum chooses from, in torch's order: `(outputs, window)`, −1 for nothing."""
     channels, *lengths = shape

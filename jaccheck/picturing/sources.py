@@ -17,8 +17,9 @@ from jaccheck.case import Case
 from jaccheck.checking.expected import autograd, float64_of
 from jaccheck.checking.live import NoRule, network_of, part_of
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
+from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import InvalidRequest
-from jaccheck.faults import choose
+from jaccheck.faults import choose, choose_stored
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.laws import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
@@ -43,8 +44,13 @@ def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
 
 
 def picture_of_finding(finding: Finding, *, size: Size | None = None) -> Picture:
-    """The method of a finding on its case, beside the closed form. Raises InvalidRequest where it gives no numbers."""
-    picture = picture_of_case(finding.case, methods_of([finding.method]), device=finding.device, size=size)
+    """The method of a finding on its case, beside the closed form. Raises InvalidRequest where it gives no numbers.
+
+    A finding comes from a file, which may not say what is imported. Raises UnknownName for what is not here.
+    """
+    method = choose_stored(finding.method)
+    choose_devices([finding.device])
+    picture = picture_of_case(finding.case, [method], device=finding.device, size=size)
     notes = (f"finding {finding.id}: {finding.outcome}, {finding.law}", *picture.notes)
     if finding.law not in ("agreement", "structure"):
         notes = (*notes, f"this is the result of a first call; the law {finding.law!r} asks for more")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
+from jaccheck.printable import printable
 from jaccheck.report import Cell, Environment, Finding, Report
 from jaccheck.verdict import Outcome
 
@@ -17,10 +20,18 @@ LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
 
 
+class SafeConsole(Console):
+    """A console on which no text can move the cursor, change a colour or ring the bell."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text as it is printed, in tables and titles too."""
+        return super().render_str(printable(text), **options)
+
+
 def make_console() -> Console:
     """A console as wide as the terminal, or wide enough for the tables in a log."""
-    console = Console()
-    return console if console.is_terminal else Console(width=LOG_WIDTH)
+    console = SafeConsole()
+    return console if console.is_terminal else SafeConsole(width=LOG_WIDTH)
 
 
 def finding_text(finding: Finding, *, again: str | None = None) -> str:
@@ -46,7 +57,7 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line("\nThe smallest case found:", "bold")
     line(repr(finding.case))
     line("\nThis script shows it without jaccheck:", "bold")
-    console.print(Syntax(finding.script.rstrip(), "python", background_color="default"), soft_wrap=True)
+    console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
     line(f"\nTo see it again: jaccheck replay {stored}\n", "bold")
 
 
@@ -100,7 +111,7 @@ def summary(report: Report) -> str:
     answer = "no finding" if not findings else f"{findings} finding{'s' if findings > 1 else ''}"
     text = (
         f"{answer}: {t.cases:,} cases, {methods} methods, {families} families, {t.comparisons:,} comparisons "
-        f"({t.modes['exact']:,} exact, {t.modes['bound']:,} by bound), {t.entries:,} entries, "
+        f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound), {t.entries:,} entries, "
         f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
         f"inside methods and references; seed {report.settings.seed}"
     )

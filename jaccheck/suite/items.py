@@ -101,7 +101,8 @@ class CheckItem(pytest.Function):
 
     def _again(self, path: Path) -> str:
         if self._examination.check.is_replayable:
-            return f"jaccheck replay {path}"
+            name = self._examination.check.method.name
+            return f"jaccheck replay {path}" + (f" --method {name}" if ":" in name else "")
         return f"pytest {shlex.quote(self.nodeid)} --hypothesis-seed={self._run.seed}"
 
 

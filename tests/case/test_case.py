@@ -49,7 +49,7 @@ def test_names_and_shapes_are_those_of_the_module(case: Case) -> None:
         ({"layers": (Linear(out_features=2), Flatten(start_dim=0))}, "only after one output, as the last layer"),
         ({"layers": (Linear(out_features=2),), "frozen": (0, 1)}, "at least one parameter must stay trainable"),
         ({"layers": (Linear(out_features=4096),) * 3, "batch_size": 60000}, "at most"),
-        ({"layers": (Sequential(layers=(ReLU(),) * 300), Linear(out_features=2))}, "302 of them"),
+        ({"layers": (Sequential(layers=(ReLU(),) * 300), Linear(out_features=2))}, "302 are run"),
     ],
 )
 def test_the_impossible_is_refused(changes: dict[str, object], complaint: str) -> None:

@@ -11,15 +11,15 @@ import torch
 
 from jaccheck.case.probes import probes
 from jaccheck.cli import cli
-from jaccheck.matrix_report import Mark, MatrixReport
-from jaccheck.plain import from_json, to_json
+from jaccheck.matrix_report import Mark, MatrixReport, load
+from jaccheck.plain import to_json
 from jaccheck.render.matrix import markdown
 
 MATRIX = Path(__file__).parents[2] / "docs" / "support-matrix.json"
 
 
 def stored() -> MatrixReport:
-    return from_json(MatrixReport, MATRIX.read_text(), where="docs/support-matrix.json")
+    return load(MATRIX)
 
 
 def is_measured_with_what_is_installed() -> bool:

@@ -1,0 +1,81 @@
+"""A million broken files put to every reader, guided by which lines of jaccheck they reach.
+
+    pip install atheris
+    nice python benchmarks/fuzz_readers.py -runs=1000000 -seed=1
+
+Every input is a valid file of one of the readers, changed in its tree or its bytes; atheris keeps those that reach
+something new. The run ends at the first one that leads to anything but one clear line or a value that is the same when
+it is read again. Options are those of libFuzzer.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+with atheris.instrument_imports(include=["jaccheck"]):
+    from jaccheck_fuzzing import READERS, changed, check
+
+NAMES = tuple(READERS)
+EVERY = 50_000
+
+counts: Counter[tuple[str, str]] = Counter()
+started = time.monotonic()
+directory = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+path = Path(directory.name) / "file.json"
+
+
+class FromBytes(random.Random):
+    """Draws from given bytes, and at random once they are used up: who begins alike decides alike."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._rest = atheris.FuzzedDataProvider(data)
+
+    def getrandbits(self, k: int) -> int:
+        """As many bits."""
+        size = (k + 7) // 8
+        if self._rest.remaining_bytes() < size:
+            return super().getrandbits(k)
+        return int(self._rest.ConsumeUInt(size)) & ((1 << k) - 1)
+
+    def random(self) -> float:
+        """From 0 to 1."""
+        return self.getrandbits(53) / 2**53
+
+
+def one_input(data: bytes) -> None:
+    """Reads one broken file, made from these bytes."""
+    rng = FromBytes(data)
+    name = NAMES[rng.randrange(len(NAMES))]
+    text = changed(name, rng)
+    try:
+        is_read = check(name, text, path)
+    except BaseException:
+        Path("broken-file").write_bytes(text)
+        print(f"{name}: this file, kept as ./broken-file, broke its reader", flush=True)
+        raise
+    counts[name, "read" if is_read else "refused"] += 1
+    if counts.total() % EVERY == 0:
+        tell()
+
+
+def tell() -> None:
+    """Prints how many files of each kind were read and refused so far."""
+    print(f"{counts.total():,} files in {time.monotonic() - started:.0f} s", flush=True)
+    for name in NAMES:
+        print(f"  {name:<20} {counts[name, 'read']:>9,} read {counts[name, 'refused']:>9,} refused", flush=True)
+
+
+atheris.Setup(
+    [sys.argv[0], "-rss_limit_mb=4096", "-verbosity=0", "-max_len=256", "-len_control=0", *sys.argv[1:]], one_input
+)
+atheris.Fuzz()

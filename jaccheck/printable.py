@@ -1,0 +1,12 @@
+"""`printable`: text of somebody else's, harmless to a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """The text with each control character but line ends and tabs written out, which a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode() for sign in text
+    )
