@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 from jaccheck.case.case import DTYPES, Case, DType, InputForm
 from jaccheck.case.families import FAMILIES
@@ -220,12 +221,27 @@ def _frozen(parameters: int) -> st.SearchStrategy[list[int]]:
     return st.lists(st.integers(0, parameters - 1), min_size=1, max_size=parameters - 1, unique=True)
 
 
+class SameEverywhere(HypothesisProvider):
+    """Draws what the seed says, and nothing that depends on what else is loaded.
+
+    Hypothesis likes to draw constants that it finds in the source of loaded modules outside site-packages. A worker, a
+    checkout and an installed wheel have others loaded, so one seed would mean other cases in each.
+    """
+
+    def _maybe_draw_constant(self, *args: object, **options: object) -> None:
+        """No constant."""
+
+
+AVAILABLE_PROVIDERS["jaccheck"] = f"{SameEverywhere.__module__}.{SameEverywhere.__name__}"
+
+
 def draw_cases(family: str, dtypes: Sequence[DType], *, seed_number: int, count: int) -> list[Case]:
     """About `count` cases of a family, the same ones for the same seed; the first is the simplest there is."""
     drawn: list[Case] = []
 
     @seed(seed_number)
     @settings(
+        backend="jaccheck",
         max_examples=count,
         phases=[Phase.generate],
         database=None,
