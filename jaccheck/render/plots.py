@@ -123,9 +123,12 @@ def _peaks(cells: Sequence[Cell], name: str) -> Points:
     ]
 
 
+MOST_LETTERS = 80
+
+
 def label(text: str) -> str:
-    """Text that matplotlib draws as it stands: no formula, and nothing that a font cannot have."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text).replace("$", r"\$")
+    """Text that matplotlib draws as it stands: no formula, nothing that a font cannot have, and not without end."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:MOST_LETTERS]).replace("$", r"\$")
 
 
 def _sizes(cells: Sequence[Cell]) -> Points:

@@ -31,8 +31,8 @@ def _head(report: ModelReport) -> Head:
     return Head(
         command=f"check {report.model}",
         tone="bad" if report.found_something else "warn" if report.interrupted else "good",
-        answer=f"{'Interrupted: ' if report.interrupted else ''}{report.advice}",
-        lead=report.judged_by,
+        answer=f"{'Interrupted: ' if report.interrupted else ''}{report.advice[:1].upper()}{report.advice[1:]}",
+        lead=f"Judged by: {report.judged_by}",
         figures=(
             ("usable", plural(usable, "method")),
             ("wrong or crashing", plural(wrong, "method")),
