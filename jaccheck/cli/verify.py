@@ -36,7 +36,7 @@ from jaccheck.native_caches import bound_native_caches
     metavar="FILE",
     help="Run the cases stored in this file instead of drawing. Repeatable.",
 )
-@options.reports(".html", ".json", ".xml (JUnit)")
+@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
 @options.findings
 @options.quiet
 def verify(

@@ -9,6 +9,7 @@ from jaccheck import devices as device_list
 from jaccheck import faults
 from jaccheck.case import DTYPES
 from jaccheck.case.families import FAMILIES
+from jaccheck.commands.github import errors_of, tell_github
 from jaccheck.commands.live import Live
 from jaccheck.commands.progress import Progress
 from jaccheck.commands.writing import VERIFY, writer
@@ -16,6 +17,7 @@ from jaccheck.files import load_cases
 from jaccheck.names import chosen
 from jaccheck.plain import plain_data
 from jaccheck.profiles import profile
+from jaccheck.render.markdown import verify_markdown
 from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Settings
 from jaccheck.runner.local import in_this_process
@@ -75,6 +77,7 @@ def run(request: Request) -> int:
             listener=progress,
         )
     write(report)
+    tell_github(errors_of(report, request.findings), verify_markdown(report))
     if request.quiet:
         console.print(summary(report), highlight=False, soft_wrap=True)
     else:

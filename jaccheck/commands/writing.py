@@ -22,6 +22,7 @@ from jaccheck.render.html.model import model_page
 from jaccheck.render.html.selftest import selftest_page
 from jaccheck.render.html.verify import verify_page
 from jaccheck.render.junit import junit_xml
+from jaccheck.render.markdown import verify_markdown
 from jaccheck.render.matrix import markdown as matrix_markdown
 from jaccheck.report import Report
 from jaccheck.scores import SelftestReport
@@ -53,7 +54,7 @@ GATE: Formats[GateReport] = {".html": gate_page, ".json": as_json, ".md": gate_m
 MATRIX: Formats[MatrixReport] = {".html": matrix_page, ".json": as_one_line, ".md": matrix_markdown}
 SELFTEST: Formats[SelftestReport] = {".html": selftest_page, ".json": as_json}
 SEQUENCES: Formats[SequenceReport] = {".html": sequences_page, ".json": as_json}
-VERIFY: Formats[Report] = {".html": verify_page, ".json": as_json, ".xml": junit_xml}
+VERIFY: Formats[Report] = {".html": verify_page, ".json": as_json, ".md": verify_markdown, ".xml": junit_xml}
 
 
 def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from jaccheck.gate.changes import Change
 from jaccheck.gate.report import GateReport, Speed
 from jaccheck.gate.text import answer, side_line
+from jaccheck.render.markdown import escaped, folded
 
 
 def markdown(report: GateReport) -> str:
@@ -18,7 +17,9 @@ def markdown(report: GateReport) -> str:
         lines.append("")
     for change in report.changes:
         if change.script and not change.accepted:
-            lines += _folded(change, report)
+            title = f"{change.kind}: {change.method}, the smallest case and a script"
+            sides = (f"- {escaped(s.asked)}: `{s.command.replace('`', '')}`" for s in (report.base, report.candidate))
+            lines += folded(title, repr(change.case), change.script, last=tuple(sides))
     if report.speeds:
         lines += ["| method | device | shape | time, × base | |", "|---|---|---|---|---|"]
         lines += [_speed(speed) for speed in report.speeds]
@@ -44,27 +45,3 @@ def _speed(speed: Speed) -> str:
     timing = speed.timing
     ratio = f"{timing.ratio:.2f} ({timing.low:.2f} to {timing.high:.2f})"
     return f"| {escaped(speed.method)} | {speed.device} | {escaped(speed.shape)} | {ratio} | {timing.answer} |"
-
-
-def _folded(change: Change, report: GateReport) -> list[str]:
-    fence = "`" * (3 + max((len(run) for run in re.findall("`+", change.script)), default=0))
-    return [
-        f"<details><summary>{escaped(f'{change.kind}: {change.method}')}, the smallest case and a script</summary>",
-        "",
-        f"{fence}python",
-        repr(change.case),
-        "",
-        change.script.rstrip(),
-        fence,
-        "",
-        *(f"- {escaped(side.asked)}: `{side.command.replace('`', '')}`" for side in (report.base, report.candidate)),
-        "",
-        "</details>",
-        "",
-    ]
-
-
-def escaped(text: str) -> str:
-    """Text that stays text in a Markdown table, whatever a library put into a message."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_|\[\]!#~@])", r"\\\1", " ".join(text.split()))

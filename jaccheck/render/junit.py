@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
-from jaccheck.render.text import finding_text
+from jaccheck.render.text import finding_text, printable
 from jaccheck.report import Cell, Finding, Report
 
 
@@ -59,8 +58,3 @@ def _properties(report: Report) -> dict[str, str]:
         "jaccheck": environment.jaccheck,
         "seed": str(report.settings.seed),
     }
-
-
-def printable(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

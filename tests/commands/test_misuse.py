@@ -28,7 +28,7 @@ from jaccheck.plain import to_json
         (("--seed", "-1"), "'--seed'"),
         (("--cases", "nowhere.json"), "nowhere.json: cannot be read"),
         (("--report", "nowhere/report.json"), "cannot be written"),
-        (("--report", "report.yaml"), "use .html, .json or .xml (JUnit)"),
+        (("--report", "report.yaml"), "use .html, .json, .md (Markdown) or .xml (JUnit)"),
         (("--surprise",), "No such option"),
     ],
 )
