@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jaccheck.files import finding_path
 from jaccheck.plain import plain_data
-from jaccheck.render.text import printable
+from jaccheck.printable import printable
 from jaccheck.report import Report
 
 MOST_BYTES = 2**19
@@ -65,6 +65,6 @@ def tell_github(annotations: Iterable[Annotation], summary: str) -> None:
 def _escaped(text: str, more: str = "") -> str:
     """As GitHub reads it: one line, without what would end a property."""
     text = printable(text)
-    for letter in f"%\r\n{more}":
+    for letter in f"%\n{more}":
         text = text.replace(letter, f"%{ord(letter):02X}")
     return text

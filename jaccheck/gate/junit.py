@@ -9,7 +9,7 @@ from junitparser.junitparser import FinalResult
 
 from jaccheck.gate.changes import Cell, Change
 from jaccheck.gate.report import GateReport
-from jaccheck.render.text import printable
+from jaccheck.printable import printable
 
 
 def gate_junit(report: GateReport) -> str:

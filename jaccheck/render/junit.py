@@ -7,7 +7,8 @@ from collections import defaultdict
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
-from jaccheck.render.text import finding_text, printable
+from jaccheck.printable import printable
+from jaccheck.render.text import finding_text
 from jaccheck.report import Cell, Finding, Report
 
 

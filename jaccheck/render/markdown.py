@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jaccheck.render.text import environment_line, printable, summary
+from jaccheck.printable import printable
+from jaccheck.render.text import environment_line, summary
 from jaccheck.report import Finding, Report
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jaccheck.bench_report import REGIMES, BenchReport, Cell, Regime
 from jaccheck.errors import UnreadableFile
+from jaccheck.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +129,7 @@ MOST_LETTERS = 80
 
 def label(text: str) -> str:
     """Text that matplotlib draws as it stands: no formula, nothing that a font cannot have, and not without end."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text[:MOST_LETTERS]).replace("$", r"\$")
+    return printable(text[:MOST_LETTERS]).replace("$", r"\$")
 
 
 def _sizes(cells: Sequence[Cell]) -> Points:

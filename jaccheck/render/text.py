@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -33,11 +32,6 @@ def make_console() -> Console:
     """A console as wide as the terminal, or wide enough for the tables in a log."""
     console = SafeConsole()
     return console if console.is_terminal else SafeConsole(width=LOG_WIDTH)
-
-
-def printable(text: str) -> str:
-    """Without the control characters that no file of text can hold, or XML."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)
 
 
 def finding_text(finding: Finding, *, again: str | None = None) -> str:

@@ -44,10 +44,10 @@ def test_what_is_said_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     report = hostile(verify_report())
-    tell_github([*errors_of(report, Path("a,b")), Annotation(title="x:y,z", message="%\n::error::\r")], "")
+    tell_github([*errors_of(report, Path("a,b")), Annotation(title="x:y,z", message="%\n::error::")], "")
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith("::error title=")] == []
-    assert lines[-1] == "::error title=x%3Ay%2Cz::%25%0A::error::%0D"
+    assert lines[-1] == "::error title=x%3Ay%2Cz::%25%0A::error::"
     assert "file=a%2Cb/" in lines[0]
 
 

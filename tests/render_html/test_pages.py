@@ -49,11 +49,11 @@ def test_a_page_points_nowhere_else(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_page_can_be_written_and_holds_no_hidden_characters(command: str, tmp_path: Path) -> None:
-    """Lone surrogates and NULs are replaced, characters that turn text around are written out."""
+    """Lone surrogates, NULs and characters that turn text around are written out."""
     text = page(command, hostile)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     assert not re.search(r"[\x00-\x08\x1b\u202a-\u202e]", text)
-    assert "⟨U+202E⟩" in text
+    assert r"\u202etxt" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -72,9 +72,9 @@ def test_every_link_leads_somewhere_and_no_id_is_there_twice(command: str) -> No
     ("text", "shown"),
     [
         ("a\tb\nc", "a\tb\nc"),
-        ("\x00\x1b", "��"),
-        ("\u202eabc\u2066", "⟨U+202E⟩abc⟨U+2066⟩"),
-        ("\ud800", "�"),
+        ("\x00\x1b", r"\x00\x1b"),
+        ("\u202eabc\u2066", r"\u202eabc\u2066"),
+        ("\ud800", r"\ud800"),
         ("ürgs∂θ", "ürgs∂θ"),
         (3, 3),
     ],

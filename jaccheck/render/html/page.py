@@ -16,6 +16,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from jaccheck.printable import printable
 from jaccheck.report import Environment
 
 Tone = Literal["good", "bad", "warn"]
@@ -58,21 +59,15 @@ def environment_facts(environment: Environment) -> tuple[tuple[str, str], ...]:
     )
 
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
-_DIRECTIONS = re.compile(r"[\u061c\u200b-\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
 def visible(value: object) -> object:
-    """Text without what HTML cannot hold, and with characters that only turn or hide others written out by number."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return _DIRECTIONS.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", _CONTROLS.sub("\ufffd", value))
+    """Text with what a reader cannot see, or what only turns other text around, written out."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def python(source: str) -> Markup:
     """Python source with a class for each kind of word, escaped."""
-    shown = visible(source.rstrip())
-    return Markup(highlight(str(shown), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
+    shown = printable(source.rstrip())
+    return Markup(highlight(shown, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
 def breakable(text: str) -> Markup:
