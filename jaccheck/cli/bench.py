@@ -31,7 +31,9 @@ from jaccheck.cli.group import cli
     metavar="SECONDS",
     help="For everything together.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of torch.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Threads of torch."
+)
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True),

@@ -14,7 +14,9 @@ from jaccheck.cli.group import cli
 @click.argument("base")
 @click.argument("candidate")
 @options.profile
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0, show_default=True, help="Which random cases."
+)
 @options.methods
 @options.devices
 @options.dtypes

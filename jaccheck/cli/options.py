@@ -17,9 +17,21 @@ FAMILY_NAMES = (
 )
 """Written out, since importing them takes longer than printing the help; a test holds them equal."""
 
+DTYPE_NAMES = "float64, float32, bfloat16, float16"
+
+
+def complete(names: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What a shell offers for an option: those of the names, separated by commas, that begin as what is typed so far.
+
+    Methods and devices are not offered: to find them torch must be imported, for which nobody waits at a prompt.
+    """
+    return lambda context, option, typed: [name for name in names.split(", ") if name.startswith(typed)]
+
+
 profile = click.option(
     "--profile",
     "profile_name",
+    shell_complete=complete("quick, ci, nightly"),
     default="quick",
     show_default=True,
     metavar="quick|ci|nightly",
@@ -38,6 +50,7 @@ devices = click.option(
 dtypes = click.option(
     "--dtype",
     "dtypes",
+    shell_complete=complete(DTYPE_NAMES),
     multiple=True,
     metavar="NAME",
     help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
@@ -45,6 +58,7 @@ dtypes = click.option(
 families = click.option(
     "--family",
     "families",
+    shell_complete=complete(FAMILY_NAMES),
     multiple=True,
     metavar="NAME",
     help=f"Only this family of cases: {FAMILY_NAMES}. Repeatable.",

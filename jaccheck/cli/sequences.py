@@ -20,8 +20,12 @@ from jaccheck.native_caches import bound_native_caches
     metavar="quick|ci|nightly",
     help="How many sequences, and how long.",
 )
-@click.option("--examples", type=click.IntRange(min=1), help="Run this many sequences, whatever the profile says.")
-@click.option("--steps", type=click.IntRange(1, 500), help="Steps of each sequence, whatever the profile says.")
+@click.option(
+    "--examples", type=click.IntRange(min=1), metavar="N", help="Run this many sequences, whatever the profile says."
+)
+@click.option(
+    "--steps", type=click.IntRange(1, 500), metavar="N", help="Steps of each sequence, whatever the profile says."
+)
 @click.option(
     "--time",
     "seconds",
@@ -29,7 +33,9 @@ from jaccheck.native_caches import bound_native_caches
     metavar="SECONDS",
     help="Run new sequences until this many seconds have passed.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable.  [default: random]")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Makes the run repeatable.  [default: random]"
+)
 @options.reports(".html", ".json")
 @click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
 def sequences(

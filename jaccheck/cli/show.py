@@ -21,10 +21,22 @@ from jaccheck.native_caches import bound_native_caches
     help="Draw this method beside the reference; two of them beside each other. `package.module:function` for one of "
     "your own, `fault:NAME` for a planted fault.",
 )
-@click.option("--family", metavar="NAME", help="Draw a random case of this family instead of a file's.")
-@click.option("--dtype", metavar="NAME", help="Dtype of the random case.  [default: float32]", type=str)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Which random case.  [default: 0]")
-@click.option("--case", "number", type=click.IntRange(0), help="Which case of a file, from 0.  [default: 0]")
+@click.option(
+    "--family",
+    shell_complete=options.complete(options.FAMILY_NAMES),
+    metavar="NAME",
+    help="Draw a random case of this family instead of a file's.",
+)
+@click.option(
+    "--dtype",
+    shell_complete=options.complete(options.DTYPE_NAMES),
+    metavar="NAME",
+    help="Dtype of the random case.  [default: float32]",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Which random case, from 0.  [default: 0]")
+@click.option(
+    "--case", "number", type=click.IntRange(0), metavar="N", help="Which case of a file, from 0.  [default: 0]"
+)
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Device of a case, as torch names it.")
 @options.findings
 @click.option(
@@ -55,6 +67,9 @@ def show(
     jaccheck show --family convolution --seed 3        of a random case
     jaccheck show cases.json --case 2                  of a stored case
     jaccheck show 5d37eeac96                           of a finding, by file or by id (looked up in --findings)
+
+    Without --method the closed form is drawn, or autograd in float64 where a layer has no closed form; with one, it is
+    drawn beside that. Exit code 0: a picture is no judgement.
 
     Drawn in the terminal, in colours where it has some. The difference is in units of the proven bound: beyond ±1 is
     wrong. Where nothing is proven it says so, and shows the plain difference. What is too large for the picture is

@@ -13,7 +13,7 @@ from jaccheck.cli.group import cli
 @cli.command(short_help="List the methods, with what they claim.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def methods(as_json: bool) -> int:
-    """List the methods: family, availability and reason, devices, dtypes."""
+    """List the methods: family, whether they can run here and why not, devices, dtypes, and what each does."""
     from jaccheck.commands.listing import list_methods
 
     return list_methods(as_json=as_json)
@@ -29,9 +29,16 @@ def methods(as_json: bool) -> int:
     help="`package.module:function`, a method of your own that the findings are about; it is imported. Repeatable.",
 )
 def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
-    """Run stored findings again: FIXED, FAILED, ERROR or INCOMPATIBLE for each of PATHS (files or directories).
+    """Run stored findings again, and say of each what became of it. PATHS are files or directories.
 
-    A finding says which method it is about, but never what is imported: a module of your own is given by --method.
+    \b
+    FIXED         the method keeps the law on this case now
+    FAILED        it still breaks it
+    ERROR         it could not be tried: no finding in the file, no such method or device
+    INCOMPATIBLE  the file was written under another schema version
+
+    Exit code 0 where all are FIXED, 1 where one FAILED, 2 where one could not be tried. A finding says which method it
+    is about, but never what is imported: a module of your own is given by --method.
     """
     from jaccheck.commands.replay import replay_all
 
@@ -39,10 +46,17 @@ def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
 
 
 @cli.command(short_help="Run the checks against planted faults.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Which random cases.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0, show_default=True, help="Which random cases."
+)
 @options.reports(".html", ".json")
 def selftest(seed: int, reports: tuple[Path, ...]) -> int:
-    """Run the suite against a catalogue of planted faults: mutation score, false-alarm rate, beside tolerances."""
+    """Run the checks against a catalogue of planted faults, and against methods that are right.
+
+    Prints how many of the faults were seen, how often a right result was called wrong, and what tolerances
+    (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a fault survived, or a right
+    result was called wrong.
+    """
     from jaccheck.commands.selftest import run
 
     return run(seed=seed, reports=reports)

@@ -13,7 +13,9 @@ from jaccheck.native_caches import bound_native_caches
 
 @cli.command(short_help="Draw random networks and judge every method.")
 @options.profile
-@click.option("--max-examples", type=click.IntRange(min=1), help="Run this many cases, whatever the profile says.")
+@click.option(
+    "--max-examples", type=click.IntRange(min=1), metavar="N", help="Run this many cases, whatever the profile says."
+)
 @click.option(
     "--time",
     "seconds",
@@ -26,7 +28,10 @@ from jaccheck.native_caches import bound_native_caches
 @options.dtypes
 @options.families
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), help="Makes the run repeatable, case by case.  [default: random]"
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    help="Makes the run repeatable, case by case.  [default: random]",
 )
 @click.option(
     "--cases",
