@@ -67,11 +67,11 @@ def _is_stacked(picture: Picture) -> bool:
 def draw(picture: Picture, figure: Figure | None = None) -> Figure:
     """The figure with a heat map for each panel; `figure`, cleared, where one is given. Raises BrokenEnvironment."""
     require_matplotlib()
-    from matplotlib.figure import Figure
+    from jaccheck.render.figure import ShownFigure
 
     stacked = _is_stacked(picture)
     if figure is None:
-        figure = Figure(figsize=figure_size(picture), layout="constrained")
+        figure = ShownFigure(figsize=figure_size(picture), layout="constrained")
     figure.clear()
     width = float(figure.get_size_inches()[0])
     count = len(picture.panels)

@@ -124,7 +124,10 @@ def test_plot_takes_models_cases_and_findings(case: Case) -> None:
     given = Figure()
     assert jaccheck.plot(model, X, methods=["sqrt_ggn_sum"], figure=given) is given
     assert len(given.axes) == 5
-    assert len(jaccheck.plot(case).axes) == 2
+    figure = jaccheck.plot(case)
+    assert len(figure.axes) == 2
+    # What IPython asks a value for, also where nothing has set up pyplot.
+    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
