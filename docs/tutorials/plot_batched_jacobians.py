@@ -106,15 +106,15 @@ except AssertionError as error:
     print(error)
 
 # %%
-# And it does not cry wolf: ``allclose`` calls a *right* result wrong where terms cancel. In float32 these two sum in
-# another order, and some entries that are nearly zero come out a little different.
+# And it does not cry wolf: ``allclose`` calls a *right* result wrong where terms cancel. These two sum in another order,
+# and some entries that are nearly zero come out a little different.
 
 deep = nn.Sequential(nn.Linear(50, 60), nn.Tanh(), nn.Linear(60, 60), nn.Tanh(), nn.Linear(60, 3))
 batch = torch.randn(8, 50)
-forward_mode = jaccheck.jacobians(deep, batch, method="vmap_vjp")
-one_by_one = jaccheck.jacobians(deep, batch, method="sqrt_ggn_sum")
-print("allclose:", all(torch.allclose(forward_mode[name], one_by_one[name]) for name in one_by_one))
-for J in (forward_mode, one_by_one):
+by_vmap = jaccheck.jacobians(deep, batch, method="vmap_vjp")
+by_backpack = jaccheck.jacobians(deep, batch, method="sqrt_ggn_sum")
+print("allclose:", all(torch.allclose(by_vmap[name], by_backpack[name]) for name in by_backpack))
+for J in (by_vmap, by_backpack):
     jaccheck.assert_jacobians_right(J, deep, batch)  # both are right
 
 # %%
