@@ -106,8 +106,8 @@ except AssertionError as error:
     print(error)
 
 # %%
-# And it does not cry wolf: ``allclose`` calls a *right* result wrong where terms cancel. These two sum in another order,
-# and some entries that are nearly zero come out a little different.
+# And it does not cry wolf: ``allclose`` calls a *right* result wrong where terms cancel. These two sum in another
+# order, and some entries that are nearly zero come out a little different.
 
 deep = nn.Sequential(nn.Linear(50, 60), nn.Tanh(), nn.Linear(60, 60), nn.Tanh(), nn.Linear(60, 3))
 batch = torch.randn(8, 50)
