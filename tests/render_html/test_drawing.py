@@ -107,6 +107,7 @@ def test_a_long_network_is_cut_in_the_middle() -> None:
 def test_bars_are_shares_of_the_largest() -> None:
     """With the counts in words."""
     drawn = bars((0, 5, 10), ("a", "b", "c"))
-    assert drawn.bars == (("a: 0", 0.0), ("b: 5", 0.5), ("c: 10", 1.0))
+    assert drawn.outline == "M8 24v-13h7v13z"
+    assert drawn.last == "M16 24v-24h7v24z"
     assert drawn.text == "b: 5; c: 10"
-    assert bars((0, 0), ("a", "b")).text == ""
+    assert bars((0, 0), ("a", "b")).text == "nothing"

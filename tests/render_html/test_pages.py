@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_the_page_says_what_the_run_found() -> None:
     for part in ("2.13.0", "0.bias[1, 1, 0]: nan instead of 0.5", "Linear(2, 3)", "print('x' * 3)", "KeyError: 'x'"):
         assert part in text
     assert "Cells that were given cases and compared nothing are marked below" in text
+
+
+def test_the_page_of_a_large_run_stays_small() -> None:
+    """All methods, families and dtypes there are: a few hundred kB."""
+    report = verify_report()
+    cell = replace(report.coverage[0], cases=1000, compared=1000, entries=10_000_000, nonzero=1_000_000)
+    cells = (replace(cell, method=f"method_of_some_length_{i}", family=f"some_family_{i}") for i in range(2000))
+    tightness = (replace(report.tightness[0], method=f"method_of_some_length_{i}") for i in range(80))
+    assert len(verify_page(replace(report, coverage=tuple(cells), tightness=tuple(tightness)))) < 500_000
 
 
 def test_a_finding_that_is_hostile_in_one_place_only_is_shown_there() -> None:

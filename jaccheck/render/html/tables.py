@@ -9,13 +9,19 @@ from typing import Literal
 Mark = Literal["", "bad", "warn", "good", "dim"]
 
 
+BAR, TALLEST = 8, 24
+"""Width of a bar with its gap, and the height of the largest, in the units of the drawing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Counts as bars beside one another: each has a label and a share of the largest, from 0 to 1."""
+    """Counts as bars beside one another: two outlines, so that the last bar can have a colour of its own."""
 
-    bars: tuple[tuple[str, float], ...]
+    outline: str
+    last: str
+    width: int
     text: str
-    """The same in words, for those who do not see them."""
+    """The counts in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,17 @@ class Table:
 
 
 def bars(counts: Sequence[int], labels: Sequence[str]) -> Bars:
-    """A bar for each count, with its label."""
+    """A bar for each count, as high as its share of the largest."""
     top = max(counts, default=0)
-    shown = tuple(
-        (f"{label}: {count:,}", count / top if top else 0.0) for label, count in zip(labels, counts, strict=True)
-    )
-    return Bars(shown, "; ".join(f"{label}: {count:,}" for label, count in zip(labels, counts, strict=True) if count))
+    outlines = [_bar(place, number / top) if number else "" for place, number in enumerate(counts)]
+    text = "; ".join(f"{label}: {number:,}" for label, number in zip(labels, counts, strict=True) if number)
+    return Bars("".join(outlines[:-1]), outlines[-1], BAR * len(counts), text or "nothing")
+
+
+def _bar(place: int, share: float) -> str:
+    """The outline of a rectangle that stands on the ground, one unit high at least."""
+    height = 1 + round((TALLEST - 1) * share)
+    return f"M{BAR * place} {TALLEST}v-{height}h{BAR - 1}v{height}z"
 
 
 def count(number: int) -> str:

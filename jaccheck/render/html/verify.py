@@ -119,7 +119,8 @@ def _tightness(report: Report) -> Table:
         "outside the bound",
     ]
     rows = []
-    for each in sorted(report.tightness, key=lambda each: (each.dtype, each.device)):
+    order = {method: place for place, method in enumerate(report.settings.methods)}
+    for each in sorted(report.tightness, key=lambda each: (each.dtype, each.device, order.get(each.method, 0))):
         inside = [limit for limit, number in zip(EXCESS_LIMITS, each.counts, strict=False) if number]
         # Those that are equal are so many that they would hide the rest.
         cells = (bars(each.counts[1:], labels[1:]), count(sum(each.counts)), count(each.counts[0]))
