@@ -25,7 +25,10 @@ def bench_page(report: BenchReport) -> str:
         legend=LEGEND,
         plots=_plots(report),
         can_plot=importlib.util.find_spec("matplotlib") is not None,
-        problems=[(cell.shape, _table(cell, number)) for number, cell in enumerate(problems)],
+        problems=[
+            (f"{cell.shape}, {cell.dtype} on {cell.device}", _table(cell, number))
+            for number, cell in enumerate(problems)
+        ],
         unranked=_unranked(report),
         growth=_growth(report),
         fastest=_fastest(problems),
@@ -35,8 +38,8 @@ def bench_page(report: BenchReport) -> str:
 def _head(report: BenchReport, problems: list[Cell]) -> Head:
     fastest = Counter(ranked[0].method for cell in problems for r in REGIMES if (ranked := cell.ranked(r)))
     races = sum(fastest.values())
-    answer = ", ".join(f"{name} ({wins})" for name, wins in fastest.most_common(3))
-    answer = f"Fastest in {plural(races, 'race')}: {answer}" if races else "Nothing was timed"
+    answer = ", ".join(f"{name} {wins} times" for name, wins in fastest.most_common(3))
+    answer = f"Fastest: of {plural(races, 'ranking')}, {answer}" if races else "Nothing was timed"
     if report.wrong:
         answer = f"{plural(len(report.wrong), 'wrong result')}; {answer[0].lower()}{answer[1:]}"
     return Head(

@@ -82,5 +82,6 @@ def _reasons(report: MatrixReport) -> Table:
         dtypes = ", ".join(dict.fromkeys(cell.dtype for cell in cells))
         shown = (layer, Marked(mark.value, COLOURS[mark]), methods, dtypes, message, ", ".join(known))
         rows.append(Row(shown, is_marked=COLOURS[mark] in ("bad", "warn")))
+    rows.sort(key=lambda row: not row.is_marked)  # what is refused comes last
     columns = ("layer ", "mark ", "methods ", "dtypes ", "what was seen ", "listed as ")
     return Table(id="reasons", caption="What is not right, or refused", columns=columns, rows=tuple(rows))
