@@ -80,3 +80,10 @@ def test_the_examples_run(
 def test_every_public_name_is_in_the_reference(name: str) -> None:
     """Under its own heading."""
     assert re.search(rf"^\.\. \S+:: jaccheck\.{name}$", PUBLIC_PAGE, re.M), name
+
+
+def test_every_page_is_in_the_contents() -> None:
+    """A document that no table of contents names would be in no menu, and the build of the pages would fail."""
+    contents = re.findall(r"^```{toctree}\n(.*?)^```", (ROOT / "docs" / "index.md").read_text(), re.M | re.S)
+    named = {line.strip() for block in contents for line in block.splitlines()}
+    assert {path.stem for path in ROOT.glob("docs/*.md")} - {"index"} <= named

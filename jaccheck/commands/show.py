@@ -12,6 +12,7 @@ from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
 from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName, UnreadableFile
 from jaccheck.files import CaseFile, check_writable, load_cases
+from jaccheck.laws import first_line
 from jaccheck.methods import Method
 from jaccheck.models import load_problem
 from jaccheck.names import chosen
@@ -85,13 +86,14 @@ def _check_window() -> None:
     """Matplotlib decides on a backend when it is first asked for a figure; one that only writes files is of no use."""
     import matplotlib.pyplot as plt
 
-    plt.close(plt.figure())
-    backend = plt.get_backend()
-    if backend.lower() in WITHOUT_WINDOWS:
-        raise BrokenEnvironment(
-            f"--window: matplotlib's backend here is {backend!r}, which opens none; use --output, or install one that "
-            "does (pip install pyqt6) where there is a display"
-        )
+    instead = "use --output, or install one that does (pip install pyqt6) where there is a display"
+    try:
+        plt.close(plt.figure())
+    except Exception as error:  # each toolkit has its own kind
+        message = f"--window: matplotlib's backend {plt.get_backend()!r} opens none ({first_line(error)}); {instead}"
+        raise BrokenEnvironment(message) from error
+    if plt.get_backend().lower() in WITHOUT_WINDOWS:
+        raise BrokenEnvironment(f"--window: matplotlib's backend {plt.get_backend()!r} opens none; {instead}")
 
 
 def _picture(request: Request, methods: tuple[Method, ...], size: Size) -> Picture:

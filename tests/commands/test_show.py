@@ -79,7 +79,7 @@ def test_a_finding_by_its_id(jaccheck: Run, folder: Path) -> None:
         (("model.py:make", "-o", "picture.gif"), "use .png, .svg or .pdf"),
         (("model.py:make", "-o", "nowhere/picture.png"), "cannot be written"),
         (("model.py:make", "-o", "picture.png", "--window"), "choose one"),
-        (("model.py:make", "--window"), "which opens none; use --output"),
+        (("model.py:make", "--window"), "'agg' opens none; use --output"),
     ],
 )
 def test_misuse(folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], complaint: str) -> None:
