@@ -149,6 +149,8 @@ class Report:
     coverage: tuple[Cell, ...]
     findings: tuple[Finding, ...]
     tightness: tuple[Tightness, ...] = ()
+    given_up: tuple[str, ...] = ()
+    """Methods that were left out from some case on, since they had ended too many worker processes before."""
     interrupted: bool = False
 
     @property
@@ -159,7 +161,7 @@ class Report:
     @property
     def found_something(self) -> bool:
         """Whether there is a finding, or a cell that a finding could have hidden in."""
-        return bool(self.findings or (self.vacuous and not self.interrupted))
+        return bool(self.findings or self.given_up or (self.vacuous and not self.interrupted))
 
     def _repr_html_(self) -> str:
         t, e = self.totals, self.environment

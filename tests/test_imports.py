@@ -55,6 +55,7 @@ ORDER = (
     "picturing",
     "bench",
     "runner",
+    "store",
     "sequences",
     "conformance",
     "suite",

@@ -44,6 +44,30 @@ from jaccheck.native_caches import bound_native_caches
 @options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
 @options.findings
 @options.quiet
+@click.option(
+    "--workers",
+    default="1",
+    show_default=True,
+    metavar="N|auto",
+    help="Judge in so many processes, which methods may end or block without harm; auto: one for each core; "
+    "0: in this process, for debuggers.",
+)
+@click.option(
+    "--case-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A method that is not done with a case by then is HUNG.",
+)
+@click.option(
+    "--case-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="GIB",
+    help="A method that takes more memory for a case, in GiB, has CRASHED.",
+)
 def verify(
     profile_name: str,
     max_examples: int | None,
@@ -57,6 +81,9 @@ def verify(
     reports: tuple[Path, ...],
     directory: Path,
     quiet: bool,
+    workers: str,
+    case_seconds: float,
+    case_memory: float,
 ) -> int:
     """Draw random networks and compare every method on every device with autograd and the closed form.
 
@@ -65,7 +92,8 @@ def verify(
     lists them): jaccheck verify --family generic --method fault:sample_roll
     """
     bound_native_caches()
-    from jaccheck.commands.verify import Request, run
+    from jaccheck.commands.verify import Request, run, worker_count
+    from jaccheck.runner.watch import Limits
 
     return run(
         Request(
@@ -81,5 +109,7 @@ def verify(
             reports=reports,
             findings=directory,
             quiet=quiet,
+            workers=worker_count(workers),
+            limits=Limits(seconds=case_seconds, memory=int(case_memory * 2**30)),
         )
     )

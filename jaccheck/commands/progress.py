@@ -41,3 +41,9 @@ class Progress:
         path = finding_path(self._directory, finding)
         save_cases(CaseFile(cases=(finding.case,), finding=finding), path)
         print_finding(finding, str(path), self._live.console)
+
+    def on_given_up(self, method: str) -> None:
+        """Says which method is left out from now on."""
+        self._live.console.print(
+            f"{method} has ended so many worker processes that it is left out of the rest", style="red", highlight=False
+        )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
@@ -13,8 +15,14 @@ from jaccheck.faults import choose, choose_stored
 from jaccheck.files import CaseFile, load_cases
 from jaccheck.known import explanation
 from jaccheck.render.text import make_console
-from jaccheck.runner.findings import breach_of
-from jaccheck.runner.results import Fault
+from jaccheck.report import Finding
+from jaccheck.runner.findings import Probe, breach_of
+from jaccheck.runner.isolated import Pool
+from jaccheck.runner.process import LAW
+from jaccheck.runner.protocol import Assignment
+from jaccheck.runner.reference import REFERENCE
+from jaccheck.runner.results import Fault, Try
+from jaccheck.runner.watch import Limits
 
 
 class Answer(StrEnum):
@@ -61,18 +69,30 @@ def _replay(stored: CaseFile, methods: tuple[str, ...]) -> tuple[Answer, str]:
     finding = stored.finding
     if finding is None:
         return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
-    method = choose_stored(finding.method, methods)
+    method = REFERENCE if finding.method == REFERENCE.name else choose_stored(finding.method, methods)
     choose_devices([finding.device])
     fault = Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _probe(finding, methods) as probe:
         warnings.simplefilter("ignore")
         for case in stored.cases:
-            breach = breach_of(fault, method, case)
+            breach = probe(Try(fault=fault, case=case), method)
             if breach is not None:
                 listed = explanation(case, method.name, breach)
                 known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
                 return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}{known}"
     return Answer.FIXED, f"{finding.method} keeps the law {finding.law!r} on this case now"
+
+
+@contextmanager
+def _probe(finding: Finding, methods: tuple[str, ...]) -> Iterator[Probe]:
+    """Tries a case here, or in a process of its own where the finding is that it ends or blocks the process."""
+    if finding.law != LAW:
+        yield breach_of
+        return
+    names = methods if finding.method == REFERENCE.name else (*methods, finding.method)
+    assignment = Assignment(methods=names, profile="quick")
+    with TemporaryDirectory(prefix="jaccheck-") as folder, Pool(1, assignment, Limits(), Path(folder)) as pool:
+        yield pool.probe
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jaccheck import devices as device_list
 from jaccheck import faults
@@ -13,16 +17,23 @@ from jaccheck.commands.github import errors_of, tell_github
 from jaccheck.commands.live import Live
 from jaccheck.commands.progress import Progress
 from jaccheck.commands.writing import VERIFY, writer
+from jaccheck.errors import InvalidRequest
 from jaccheck.files import load_cases
+from jaccheck.methods import Method
 from jaccheck.names import chosen
 from jaccheck.plain import plain_data
-from jaccheck.profiles import profile
+from jaccheck.profiles import Profile, profile
 from jaccheck.render.markdown import verify_markdown
 from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Settings
+from jaccheck.runner.isolated import Pool
 from jaccheck.runner.local import in_this_process
 from jaccheck.runner.plan import expected_cases, given_shards, selected, shards
-from jaccheck.runner.run import verify
+from jaccheck.runner.protocol import Assignment
+from jaccheck.runner.run import Judges, verify
+from jaccheck.runner.watch import Limits
+
+MOST_WORKERS = 256
 
 
 @plain_data
@@ -41,6 +52,17 @@ class Request:
     reports: tuple[Path, ...]
     findings: Path
     quiet: bool
+    workers: int
+    limits: Limits
+
+
+def worker_count(text: str) -> int:
+    """How many worker processes `--workers` asks for. Raises InvalidRequest."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) > MOST_WORKERS:
+        raise InvalidRequest(f"--workers {text!r}: give a number from 0 to {MOST_WORKERS}, or auto")
+    return int(text)
 
 
 def run(request: Request) -> int:
@@ -65,17 +87,10 @@ def run(request: Request) -> int:
     console = make_console()
     these = selected(stored, dtypes, families)
     total = len(these) if request.case_files else expected_cases(chosen_profile, settings)
-    with Live(console, quiet=request.quiet) as live:
+    run_over = given_shards(these, settings.devices) if request.case_files else shards(chosen_profile, settings)
+    with _judges(request, methods, chosen_profile) as judges, Live(console, quiet=request.quiet) as live:
         progress = Progress(live, total, request.time, request.findings)
-        report = verify(
-            settings,
-            chosen_profile,
-            methods,
-            devices,
-            shards=given_shards(these, settings.devices) if request.case_files else shards(chosen_profile, settings),
-            scheduler=in_this_process(methods, chosen_profile),
-            listener=progress,
-        )
+        report = verify(settings, chosen_profile, methods, devices, shards=run_over, judges=judges, listener=progress)
     write(report)
     tell_github(errors_of(report, request.findings), verify_markdown(report))
     if request.quiet:
@@ -83,3 +98,17 @@ def run(request: Request) -> int:
     else:
         print_report(report, console)
     return int(report.found_something)
+
+
+@contextmanager
+def _judges(request: Request, methods: tuple[Method, ...], chosen: Profile) -> Iterator[Judges]:
+    """Who judges: this process, or workers of its own, which end with the run."""
+    if not request.workers:
+        yield in_this_process(methods, chosen)
+        return
+    assignment = Assignment(methods=request.methods, profile=chosen.name)
+    with (
+        TemporaryDirectory(prefix="jaccheck-") as folder,
+        Pool(request.workers, assignment, request.limits, Path(folder)) as pool,
+    ):
+        yield Judges(pool.results, pool.probe)

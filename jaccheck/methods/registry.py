@@ -136,10 +136,15 @@ def _checking_out(compute: Compute) -> Compute:
     return call
 
 
-def registered() -> dict[str, Method]:
-    """Every method known here, by name: the built-in ones, then those of other packages' entry points."""
+def load_built_in() -> None:
+    """Registers the methods of this package, and loads what they need."""
     for module in _BUILT_IN:
         importlib.import_module(f"jaccheck.methods.{module}")
+
+
+def registered() -> dict[str, Method]:
+    """Every method known here, by name: the built-in ones, then those of other packages' entry points."""
+    load_built_in()
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             point.load()

@@ -123,6 +123,8 @@ def summary(report: Report) -> str:
         text += f"; {t.not_computed} left out, since torch has no kernel for a layer of theirs in their dtype"
     if report.interrupted:
         text = f"interrupted; {text}"
+    for name in report.given_up:
+        text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:
         text += f"\nVACUOUS: {cell.method} on {cell.device} compared nothing in {cell.dtype}, {cell.family}"
     return text

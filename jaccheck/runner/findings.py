@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
@@ -14,7 +15,8 @@ from jaccheck.known import explanation
 from jaccheck.methods import Method
 from jaccheck.plain import to_json
 from jaccheck.report import Finding
-from jaccheck.runner.results import Fault, Suspect, Suspects
+from jaccheck.runner.judging import Announce, silently
+from jaccheck.runner.results import Fault, Suspect, Suspects, Try
 from jaccheck.scripts import write_script
 from jaccheck.verdict import Breach, Outcome
 from jaccheck.witness import Witness
@@ -23,13 +25,31 @@ MOST_FINDINGS = 4
 """For one method and law; a fault that depends on earlier calls shrinks to something else every time."""
 
 
+HANGING = 6
+"""Times as long may be tried to shrink a case on which a method hangs: each trial that hangs takes seconds."""
+
+ONCE = "failed once in this run, but not when tried again"
+
+
+class Probe(Protocol):
+    """Finds out how a case shows a fault, if it does; in haste where it is one trial of many."""
+
+    def __call__(self, ask: Try, method: Method, *, is_trial: bool = False) -> Breach | None:
+        """The breach, or None."""
+
+
 def investigate(
-    suspects: Suspects, method: Method, *, seconds: float, known: tuple[Finding, ...] = ()
+    suspects: Suspects,
+    method: Method,
+    *,
+    seconds: float,
+    known: tuple[Finding, ...] = (),
+    probe: Probe | None = None,
 ) -> Iterator[Finding]:
     """A finding for each suspect case that shrinks, in `seconds` each, to something other than what is `known` already.
 
     One fault shrinks to the same kind of case from wherever it was seen; another fault of the same method under the
-    same law does not.
+    same law does not. Cases are tried by `probe`, in this process where none is given.
     """
     started = time.perf_counter()
     kinds = {_kind(finding.case) for finding in known}
@@ -37,41 +57,45 @@ def investigate(
     for suspect in sorted(suspects.cases, key=lambda suspect: complexity(suspect.case)):
         if found >= MOST_FINDINGS or time.perf_counter() - started > 2 * seconds:
             return
-        finding = _shrunk(suspects.fault, suspect, method, seconds)
+        finding = _shrunk(suspects.fault, suspect, method, seconds, probe or breach_of)
         if _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
             found += 1
             yield finding
 
 
-def breach_of(fault: Fault, method: Method, case: Case, *, symptom: str | None = None) -> Breach | None:
-    """How the method breaks this law in this way (and with this symptom) on a case, or None if it does not."""
+def breach_of(ask: Try, method: Method, *, is_trial: bool = False, announce: Announce = silently) -> Breach | None:
+    """How the method breaks the law in this way (and with this symptom) on the case, or None if it does not."""
+    fault, case = ask.fault, ask.case
+    announce(case, 0, "")
     try:
         witness = Witness(case, fault.device)
     except InvalidCase:
         return None
+    announce(case, 0, method.name)
     verdict = judge(case, method, device=fault.device, witness=witness)
     if verdict.outcome is Outcome.UNSUPPORTED:
         verdict = try_claim(case, method, verdict, witness)
     for breach in verdict.breaches:
-        if (breach.law, breach.outcome) == (fault.law, fault.outcome) and symptom in (None, breach.symptom):
+        if (breach.law, breach.outcome) == (fault.law, fault.outcome) and ask.symptom in (None, breach.symptom):
             return breach
     return None
 
 
-def _shrunk(fault: Fault, suspect: Suspect, method: Method, seconds: float) -> Finding:
+def _shrunk(fault: Fault, suspect: Suspect, method: Method, seconds: float, probe: Probe) -> Finding:
     def still_fails(smaller: Case) -> bool:
-        breach = breach_of(fault, method, smaller, symptom=suspect.symptom)
+        breach = probe(Try(fault=fault, case=smaller, symptom=suspect.symptom), method, is_trial=True)
         return breach is not None and explanation(smaller, method.name, breach) is None
 
+    if fault.outcome is Outcome.HUNG:
+        seconds *= HANGING
     smallest = shrink(suspect.case, still_fails, seconds=seconds)
-    breach = breach_of(fault, method, smallest, symptom=suspect.symptom)
-    if breach is None:
-        # It does not fail again: still a finding, with the case as it was seen.
-        breach = Breach(
-            law=fault.law, outcome=fault.outcome, message="failed once in this run, but not when tried again"
-        )
-    return finding_of(smallest, method, fault.device, breach)
+    for case in dict.fromkeys((smallest, suspect.case)):
+        if breach := probe(Try(fault=fault, case=case, symptom=suspect.symptom), method):
+            return finding_of(case, method, fault.device, breach)
+    # It does not fail again: still a finding, with the case as it was seen.
+    once = Breach(law=fault.law, outcome=fault.outcome, message=ONCE)
+    return finding_of(suspect.case, method, fault.device, once)
 
 
 def finding_of(case: Case, method: Method, device: str, breach: Breach) -> Finding:

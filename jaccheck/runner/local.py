@@ -10,12 +10,12 @@ from jaccheck.profiles import Profile
 from jaccheck.runner.judging import judge_shard
 from jaccheck.runner.plan import Shard
 from jaccheck.runner.results import ShardResult
-from jaccheck.runner.run import Scheduler
+from jaccheck.runner.run import Judges
 
 
-def in_this_process(methods: Sequence[Method], profile: Profile) -> Scheduler:
-    """A scheduler that judges here; a method that ends the process, or never returns, ends the run."""
-    return partial(_results, methods, profile)
+def in_this_process(methods: Sequence[Method], profile: Profile) -> Judges:
+    """Judges here; a method that ends the process, or never returns, ends the run."""
+    return Judges(partial(_results, methods, profile))
 
 
 def _results(methods: Sequence[Method], profile: Profile, shards: Iterable[Shard]) -> Iterator[ShardResult]:

@@ -45,6 +45,15 @@ class Suspects:
 
 
 @plain_data
+class Try:
+    """A question: does this case show the fault, with this symptom if one is named?"""
+
+    fault: Fault
+    case: Case
+    symptom: str | None = None
+
+
+@plain_data
 class Sums:
     """What judging gave: counts and failing cases; sums add up, whatever the order."""
 
@@ -61,6 +70,8 @@ class ShardResult:
     shard: Shard
     done: Count
     sums: Sums
+    given_up: tuple[str, ...] = ()
+    """Methods that were left out of some of its cases, since they had ended too many worker processes."""
 
     @property
     def is_whole(self) -> bool:

@@ -17,19 +17,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.methods import Method
 from jaccheck.profiles import Profile
 from jaccheck.report import Finding, Report, Settings
-from jaccheck.runner.findings import investigate
+from jaccheck.runner.findings import Probe, breach_of, investigate
 from jaccheck.runner.plan import Shard
+from jaccheck.runner.reference import REFERENCE
 from jaccheck.runner.results import Fault, ShardResult
 from jaccheck.runner.tally import Tally
 
 Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Where cases are judged: shards by a scheduler, and the cases that a fault is shrunk through by a probe."""
+
+    scheduler: Scheduler
+    probe: Probe = breach_of
 
 
 class Listener(Protocol):
@@ -41,6 +50,9 @@ class Listener(Protocol):
     def on_finding(self, finding: Finding) -> None:
         """A fault has been seen for the first time, and shrunk."""
 
+    def on_given_up(self, method: str) -> None:
+        """A method has ended so many worker processes that it is left out from now on."""
+
 
 def verify(
     settings: Settings,
@@ -49,18 +61,19 @@ def verify(
     devices: Mapping[str, str],
     *,
     shards: Iterable[Shard],
-    scheduler: Scheduler,
+    judges: Judges,
     listener: Listener,
 ) -> Report:
     """The report of a run over these shards; Ctrl-C ends it early with what was done so far."""
     started = time.perf_counter()
-    run = _Run(profile, methods, listener)
+    run = _Run(profile, methods, listener, judges.probe)
     with calm_torch():
-        results = scheduler(_until(settings.time, shards))
+        results = judges.scheduler(_until(settings.time, shards))
         try:
             for result in results:
                 run.take(result)
-            run.look_closer()
+            if not run.interrupted:
+                run.look_closer()
         except KeyboardInterrupt:
             run.interrupted = True
             for result in _stopped(results):
@@ -72,18 +85,24 @@ def verify(
 class _Run:
     """What is known of a run so far."""
 
-    def __init__(self, profile: Profile, methods: tuple[Method, ...], listener: Listener) -> None:
+    def __init__(self, profile: Profile, methods: tuple[Method, ...], listener: Listener, probe: Probe | None) -> None:
         self.tally = Tally()
         self.interrupted = False
         self._seconds = profile.shrink_seconds
-        self._methods = {method.name: method for method in methods}
+        self._probe = probe
+        self._methods = {method.name: method for method in (*methods, REFERENCE)}
         self._listener = listener
+        self._given_up: list[str] = []
         self._findings: dict[Fault, list[Finding]] = {}
 
     def take(self, result: ShardResult) -> None:
         """Adds a result; what is new in it is shrunk at once, so that the first findings come early."""
         if not result.is_whole:
             self.interrupted = True
+        for name in result.given_up:
+            if name not in self._given_up:
+                self._given_up.append(name)
+                self._listener.on_given_up(name)
         for fault in self.tally.merge(result.sums):
             self._investigate(fault)
         self._listener.on_result(result, self.tally)
@@ -106,6 +125,7 @@ class _Run:
                 for fault, findings in self._findings.items()
                 for finding in findings
             ),
+            given_up=tuple(sorted(self._given_up)),
             interrupted=self.interrupted,
         )
 
@@ -118,6 +138,7 @@ class _Run:
             # Whoever has pressed Ctrl-C gets the failing case as it is.
             seconds=0.0 if self.interrupted else self._seconds,
             known=tuple(known),
+            probe=self._probe,
         ):
             known.append(finding)
             self._listener.on_finding(finding)

@@ -50,6 +50,10 @@ class Recorder:
         """Remembers the finding."""
         self.findings.append(finding)
 
+    def on_given_up(self, method: str) -> None:
+        """Never, in one process."""
+        raise AssertionError(method)
+
 
 def settings(**changes: object) -> Settings:
     """A small run."""
@@ -76,8 +80,8 @@ def run(*methods: Method, **changes: object) -> tuple[Report, Recorder]:
 def run_over(some: Iterable[Shard], asked: Settings, *methods: Method) -> tuple[Report, Recorder]:
     """A run of these methods over these shards."""
     recorder, quick = Recorder(), PROFILES["quick"]
-    scheduler = in_this_process(methods, quick)
-    report = verify(asked, quick, methods, {"cpu": ""}, shards=some, scheduler=scheduler, listener=recorder)
+    judges = in_this_process(methods, quick)
+    report = verify(asked, quick, methods, {"cpu": ""}, shards=some, judges=judges, listener=recorder)
     return report, recorder
 
 

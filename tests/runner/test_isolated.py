@@ -1,0 +1,207 @@
+"""Whatever a method does to its process, the run goes on, says what it did, and loses nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from jaccheck.case import DTYPES
+from jaccheck.methods import choose
+from jaccheck.profiles import PROFILES
+from jaccheck.report import Finding, Report, Settings, Spent
+from jaccheck.runner.isolated import GIVEN_UP_AFTER, Pool
+from jaccheck.runner.judging import judge_shard
+from jaccheck.runner.plan import shards
+from jaccheck.runner.process import LAW
+from jaccheck.runner.protocol import Assignment
+from jaccheck.runner.results import ShardResult, Sums
+from jaccheck.runner.run import Judges, verify
+from jaccheck.runner.tally import Tally
+from jaccheck.runner.watch import Limits
+from jaccheck.verdict import Outcome
+
+BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
+QUICK = PROFILES["quick"]
+LIMITS = Limits(seconds=10.0, memory=2**29)
+
+
+class Quiet:
+    """A listener that remembers which methods were given up on."""
+
+    def __init__(self) -> None:
+        self.given_up: list[str] = []
+
+    def on_result(self, result: ShardResult, tally: Tally) -> None:
+        """Nothing."""
+
+    def on_finding(self, finding: Finding) -> None:
+        """Nothing."""
+
+    def on_given_up(self, method: str) -> None:
+        """Remembers."""
+        self.given_up.append(method)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _misbehaving() -> Iterator[None]:
+    """The misbehaving methods can be imported by name here, and so in the workers."""
+    sys.path.append(BENCHMARKS)
+    yield
+    sys.path.remove(BENCHMARKS)
+    from jaccheck.methods.registry import forget
+
+    for name in sys.modules["misbehaving"].KINDS:
+        forget(name)
+
+
+def settings(**changes: object) -> Settings:
+    """A small run."""
+    values = {
+        "profile": "quick",
+        "seed": 7,
+        "max_examples": None,
+        "time": None,
+        "methods": (),
+        "devices": ("cpu",),
+        "dtypes": ("float32",),
+        "families": ("generic",),
+        **changes,
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def run(folder: Path, names: tuple[str, ...], asked: Settings, *, limits: Limits = LIMITS) -> tuple[Report, Quiet]:
+    """A run in two workers."""
+    listener, profile = Quiet(), replace(QUICK, shrink_seconds=1.0)
+    methods = choose(names)
+    with Pool(2, Assignment(methods=names, profile="quick"), limits, folder) as pool:
+        judges = Judges(pool.results, pool.probe)
+        some = shards(profile, asked)
+        return verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener), listener
+
+
+def comparable(results: list[ShardResult]) -> Sums:
+    """The sum of results, without times, in one order."""
+    tally = Tally()
+    for result in sorted(results, key=lambda result: result.shard.number):
+        tally.merge(result.sums)
+    return replace(tally.sums(), totals=replace(tally.totals, seconds=Spent()))
+
+
+SMALL = settings(dtypes=DTYPES, families=("kinks", "embedding"))
+NAMES = ("closed_form", "sqrt_ggn_sum")
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Sums:
+    """What a run of some shards gives in this process."""
+    torch.set_num_threads(1)
+    return comparable([judge_shard(shard, choose(NAMES), QUICK) for shard in shards(QUICK, SMALL)])
+
+
+def test_the_sums_are_those_of_one_process(undisturbed: Sums, tmp_path: Path) -> None:
+    """The same shards give the same counts and failing cases in two workers."""
+    with Pool(2, Assignment(methods=NAMES, profile="quick"), LIMITS, tmp_path) as pool:
+        assert comparable(list(pool.results(shards(QUICK, SMALL)))) == undisturbed
+
+
+def test_a_worker_that_somebody_ends_changes_nothing(undisturbed: Sums, tmp_path: Path) -> None:
+    """As the kernel does when memory is short: what the worker was at is done again, and no method is blamed."""
+    with Pool(2, Assignment(methods=NAMES, profile="quick"), LIMITS, tmp_path) as pool:
+        results = []
+        for number, result in enumerate(pool.results(shards(QUICK, SMALL))):
+            results.append(result)
+            if number in (1, 4):
+                workers = [p for p in psutil.Process().children(recursive=True) if is_worker(p)]
+                os.kill(workers[0].pid, signal.SIGKILL)
+        assert comparable(results) == undisturbed
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """A worker leads a session of its own."""
+    return os.getsid(process.pid) == process.pid
+
+
+CRASHING = {
+    "segmentation_fault": (Outcome.CRASHED, "SIGSEGV"),
+    "exit_as_if_done": (Outcome.CRASHED, "exit code 0"),
+    "everything_closed": (Outcome.CRASHED, "exit code"),
+    "gigabytes_of_output": (Outcome.CRASHED, "more than 64 MiB"),
+    "memory_without_end": (Outcome.CRASHED, "out of memory"),
+}
+HANGING = {"stop_itself": (Outcome.HUNG, "not done after")}
+
+
+@pytest.mark.parametrize(("kinds", "seconds"), [(CRASHING, 60.0), (HANGING, 2.0)], ids=["crashing", "hanging"])
+def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
+    kinds: dict[str, tuple[Outcome, str]], seconds: float, tmp_path: Path
+) -> None:
+    """Each kind is found, shrunk to two samples, and said what it is; the method beside them misses no case."""
+    names = tuple(f"misbehaving:{kind}" for kind in kinds)
+    asked = settings(max_examples=2)
+    report, _ = run(tmp_path, (*names, "closed_form"), asked, limits=replace(LIMITS, seconds=seconds))
+    assert sum(cell.compared for cell in report.coverage if cell.method == "closed_form") == report.totals.cases == 2
+    for kind, (outcome, words) in kinds.items():
+        found = [finding for finding in report.findings if finding.method == kind]
+        assert {(f.law, f.outcome) for f in found} == {(LAW, outcome)}
+        assert [finding.message for finding in found if words not in finding.message] == []
+        assert min(finding.case.batch_size for finding in found) > 1
+        assert sum(cell.cases for cell in report.coverage if cell.method == kind) == 2
+    assert not [p for p in psutil.Process().children(recursive=True) if is_worker(p)]
+
+
+def test_a_hopeless_method_is_given_up_on(tmp_path: Path) -> None:
+    """After so many deaths it is left out, which the report says; the others go on to the end."""
+    names = ("misbehaving:exit_with_code", "closed_form")
+    report, listener = run(tmp_path, names, settings(families=("generic", "kinks", "square", "large")))
+    assert report.given_up == ("exit_with_code",)
+    assert listener.given_up == ["exit_with_code"]
+    cases = {
+        name: sum(c.cases for c in report.coverage if c.method == name) for name in ("exit_with_code", "closed_form")
+    }
+    assert cases["closed_form"] == report.totals.cases
+    assert GIVEN_UP_AFTER <= cases["exit_with_code"] < report.totals.cases
+    assert report.found_something
+
+
+def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
+    """In one line: it is no method's fault, and would go on for ever."""
+    from jaccheck.errors import BrokenEnvironment
+
+    with (
+        Pool(1, Assignment(methods=("nowhere:nothing",), profile="quick"), LIMITS, tmp_path) as pool,
+        pytest.raises(BrokenEnvironment, match=r"before they judge anything.*nowhere"),
+    ):
+        list(pool.results(shards(QUICK, settings(max_examples=1))))
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    """The results of what is done come out, whole shards or parts of them, and then the run ends."""
+    names = ("closed_form", "misbehaving:endless_loop")
+    with Pool(1, Assignment(methods=names, profile="quick"), replace(LIMITS, seconds=600.0), tmp_path) as pool:
+        float64_first = [*shards(QUICK, settings(dtypes=("float64",))), *shards(QUICK, settings())]
+        threading.Thread(target=interrupt_when_hanging, args=(tmp_path,)).start()
+        started = time.monotonic()
+        results = list(pool.results(float64_first))
+    assert time.monotonic() - started < 300
+    assert [result.is_whole for result in results] == [True, True, False]
+
+
+def interrupt_when_hanging(folder: Path) -> None:
+    """Presses Ctrl-C once the worker has begun the endless loop."""
+    hanging = b'"dtype":"float32"'
+    journal = folder / "worker-0.json"
+    while not (journal.exists() and hanging in (text := journal.read_bytes()) and b"endless_loop" in text):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
