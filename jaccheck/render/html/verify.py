@@ -67,8 +67,9 @@ def _answer(report: Report) -> str:
     cases = plural(report.totals.cases, "case")
     start = "Interrupted: " if report.interrupted else ""
     if report.findings:
-        wrong = dict.fromkeys(f"{each.method} on {each.device}" for each in report.findings)
-        return f"{start}{plural(len(report.findings), 'finding')} in {cases}: {listed(wrong)}"
+        methods = listed(dict.fromkeys(finding.method for finding in report.findings))
+        devices = listed(dict.fromkeys(finding.device for finding in report.findings))
+        return f"{start}{plural(len(report.findings), 'finding')} in {cases}: {methods} on {devices}"
     if report.vacuous and not report.interrupted:
         return f"Nothing wrong was found in {cases}, but {plural(len(report.vacuous), 'cell')} compared nothing"
     return f"{start}No finding in {cases}"
