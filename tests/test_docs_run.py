@@ -87,3 +87,11 @@ def test_every_page_is_in_the_contents() -> None:
     contents = re.findall(r"^```{toctree}\n(.*?)^```", (ROOT / "docs" / "index.md").read_text(), re.M | re.S)
     named = {line.strip() for block in contents for line in block.splitlines()}
     assert {path.stem for path in ROOT.glob("docs/*.md")} - {"index"} <= named
+
+
+def test_the_scores_are_those_of_the_readme() -> None:
+    """The table of the self-test stands on two pages, and is of one run."""
+    (tables,) = re.findall(
+        r"^faults killed\n.*?(?=^```|^mutation score)", (ROOT / "docs/judging.md").read_text(), re.M | re.S
+    )
+    assert tables.strip() in (ROOT / "README.md").read_text()
