@@ -131,6 +131,7 @@ def test_a_script_is_copied(visit, has_clipboard: bool) -> None:  # type: ignore
     """At a click or with the keyboard, to the last letter; where the clipboard is kept away, the old way."""
     report = verify_report()
     shown = visit(verify_page(report), permissions=["clipboard-read", "clipboard-write"])
+    shown.page.evaluate("navigator.clipboard.writeText('something else')")
     if not has_clipboard:
         shown.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('kept away')); }")
     button = shown.page.get_by_label("Copy: the script of finding 1", exact=True)

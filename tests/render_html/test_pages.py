@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,16 @@ def test_the_page_of_a_large_run_stays_small() -> None:
     cells = (replace(cell, method=f"method_of_some_length_{i % 20}", family=f"some_family_{i}") for i in range(2000))
     tightness = (replace(report.tightness[0], method=f"method_of_some_length_{i}") for i in range(80))
     assert len(verify_page(replace(report, coverage=tuple(cells), tightness=tuple(tightness)))) < 500_000
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_class_is_one_that_the_style_knows(command: str) -> None:
+    """In every cell, badge and square, the hostile report's too; words of highlighted source aside."""
+    style = (files("jaccheck.render.html") / "templates" / "style.css").read_text(encoding="utf-8")
+    known = set(re.findall(r"\.([a-z][\w-]*)", style)) | {"plain"}
+    for tag, attributes in Parsed(page(command, hostile)).elements:
+        if tag != "span":
+            assert set((attributes.get("class") or "").split()) <= known, (tag, attributes)
 
 
 def test_a_finding_that_is_hostile_in_one_place_only_is_shown_there() -> None:
