@@ -149,9 +149,9 @@ def memory_at_once() -> None:
 
 @misbehaving("CRASHED: SIGSEGV")
 def stack_overflow() -> None:
-    """Takes the hash of ten million tuples, one in the other: a recursion in C that nothing bounds."""
+    """Takes the hash of a million tuples, one in the other: a recursion in C that nothing bounds."""
     deep: tuple[object, ...] = ()
-    for _ in range(10_000_000):
+    for _ in range(1_000_000):
         deep = (deep,)
     hash(deep)
 

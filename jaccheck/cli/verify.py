@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from jaccheck.cli import options
 from jaccheck.cli.group import cli
+from jaccheck.errors import InvalidRequest
 from jaccheck.native_caches import bound_native_caches
 
 
@@ -68,7 +70,23 @@ from jaccheck.native_caches import bound_native_caches
     metavar="GIB",
     help="A method that takes more memory for a case, in GiB, has CRASHED.",
 )
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the run is stored as it goes on.  [default: .jaccheck/runs.db]",
+)
+@click.option("--no-store", is_flag=True, help="Store nothing but findings.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="last",
+    metavar="[RUN]",
+    help="Go on with a run that was killed or interrupted, the last one or that of this number, as it was begun.",
+)
+@click.pass_context
 def verify(
+    context: click.Context,
     profile_name: str,
     max_examples: int | None,
     seconds: float | None,
@@ -84,6 +102,9 @@ def verify(
     workers: str,
     case_seconds: float,
     case_memory: float,
+    store: Path | None,
+    no_store: bool,
+    resume: str | None,
 ) -> int:
     """Draw random networks and compare every method on every device with autograd and the closed form.
 
@@ -91,6 +112,8 @@ def verify(
     of what was done. To see what a failure looks like, run a method that is wrong on purpose (`jaccheck selftest`
     lists them): jaccheck verify --family generic --method fault:sample_roll
     """
+    if resume:
+        _check_nothing_is_changed(context)
     bound_native_caches()
     from jaccheck.commands.verify import Request, run, worker_count
     from jaccheck.runner.watch import Limits
@@ -110,6 +133,19 @@ def verify(
             findings=directory,
             quiet=quiet,
             workers=worker_count(workers),
+            store=store,
+            is_stored=not no_store,
+            resume=resume,
             limits=Limits(seconds=case_seconds, memory=int(case_memory * 2**30)),
         )
     )
+
+
+WHAT_A_RUN_IS = ("profile_name", "max_examples", "seconds", "devices", "dtypes", "families", "seed", "case_files")
+"""Parameters that a run that goes on has already."""
+
+
+def _check_nothing_is_changed(context: click.Context) -> None:
+    for option in context.command.params:
+        if option.name in WHAT_A_RUN_IS and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT:
+            raise InvalidRequest(f"--resume goes on with a run as it was begun; leave out {option.opts[0]}")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import click
+
 from jaccheck import devices as device_list
 from jaccheck import faults
-from jaccheck.case import DTYPES
+from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
 from jaccheck.commands.github import errors_of, tell_github
 from jaccheck.commands.live import Live
 from jaccheck.commands.progress import Progress
 from jaccheck.commands.writing import VERIFY, writer
-from jaccheck.errors import InvalidRequest
+from jaccheck.environment import describe_environment
+from jaccheck.errors import InvalidRequest, UnreadableFile
 from jaccheck.files import load_cases
 from jaccheck.methods import Method
 from jaccheck.names import chosen
@@ -28,10 +32,12 @@ from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Settings
 from jaccheck.runner.isolated import Pool
 from jaccheck.runner.local import in_this_process
-from jaccheck.runner.plan import expected_cases, given_shards, selected, shards
+from jaccheck.runner.plan import Shard, expected_cases, given_shards, selected, shards
 from jaccheck.runner.protocol import Assignment
 from jaccheck.runner.run import Judges, verify
 from jaccheck.runner.watch import Limits
+from jaccheck.store.recording import Recording
+from jaccheck.store.store import DEFAULT, FINISHED, Store, StoredRun
 
 MOST_WORKERS = 256
 
@@ -54,6 +60,10 @@ class Request:
     quiet: bool
     workers: int
     limits: Limits
+    store: Path | None
+    is_stored: bool
+    resume: str | None
+    """The number of a run, or "last"."""
 
 
 def worker_count(text: str) -> int:
@@ -67,11 +77,64 @@ def worker_count(text: str) -> int:
 
 def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
+    write = writer(request.reports, VERIFY)
+    console = make_console()
+    with ExitStack() as stack:
+        store = _opened(request, stack)
+        begun = _continued(request, store) if request.resume else _begun(request)
+        record = stack.enter_context(_recording(store, begun)) if store else None
+        judges = stack.enter_context(_judges(request, begun, record))
+        live = stack.enter_context(Live(console, quiet=request.quiet))
+        report = verify(
+            begun.settings,
+            begun.profile,
+            begun.methods,
+            begun.devices,
+            shards=record.left(begun.shards()) if record else begun.shards(),
+            judges=judges,
+            listener=Progress(live, begun.expected(), begun.settings.time, request.findings),
+            record=record,
+        )
+    write(report)
+    tell_github(errors_of(report, request.findings), verify_markdown(report))
+    if request.quiet:
+        console.print(summary(report), highlight=False, soft_wrap=True)
+    else:
+        print_report(report, console)
+    if report.interrupted and record:
+        console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
+    return int(report.found_something)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """What a run is to do; `stored` is what a store knows of it, where it goes on."""
+
+    asked: tuple[str, ...]
+    profile: Profile
+    settings: Settings
+    methods: tuple[Method, ...]
+    devices: dict[str, str]
+    given: list[Case] | None
+    stored: StoredRun | None = None
+
+    def shards(self) -> Iterator[Shard]:
+        """All its shards."""
+        if self.given is not None:
+            return given_shards(self.given, self.settings.devices)
+        return shards(self.profile, self.settings)
+
+    def expected(self) -> int | None:
+        """How many cases it has, or None where time decides."""
+        return expected_cases(self.profile, self.settings) if self.given is None else len(self.given)
+
+
+def _begun(request: Request) -> _Begun:
+    """A new run. Raises a JaccheckError for whatever cannot be."""
     chosen_profile = profile(request.profile)
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     families = chosen("family", request.families, FAMILIES)
     stored = [case for path in request.case_files for case in load_cases(path).cases]
-    write = writer(request.reports, VERIFY)
     methods = faults.choose(request.methods)
     devices = device_list.choose(request.devices)
     settings = Settings(
@@ -84,31 +147,91 @@ def run(request: Request) -> int:
         dtypes=dtypes,
         families=families,
     )
-    console = make_console()
-    these = selected(stored, dtypes, families)
-    total = len(these) if request.case_files else expected_cases(chosen_profile, settings)
-    run_over = given_shards(these, settings.devices) if request.case_files else shards(chosen_profile, settings)
-    with _judges(request, methods, chosen_profile) as judges, Live(console, quiet=request.quiet) as live:
-        progress = Progress(live, total, request.time, request.findings)
-        report = verify(settings, chosen_profile, methods, devices, shards=run_over, judges=judges, listener=progress)
-    write(report)
-    tell_github(errors_of(report, request.findings), verify_markdown(report))
-    if request.quiet:
-        console.print(summary(report), highlight=False, soft_wrap=True)
-    else:
-        print_report(report, console)
-    return int(report.found_something)
+    return _Begun(
+        asked=request.methods,
+        profile=chosen_profile,
+        settings=settings,
+        methods=methods,
+        devices=devices,
+        given=selected(stored, dtypes, families) if request.case_files else None,
+    )
+
+
+def _continued(request: Request, store: Store | None) -> _Begun:
+    """The run that is to go on. Raises InvalidRequest where there is none, or something else is installed now."""
+    if store is None:
+        raise InvalidRequest("--resume needs a store; leave out --no-store")
+    stored = store.last_unfinished() if request.resume == LAST else store.run(_number(request.resume))
+    if stored.state == FINISHED:
+        raise InvalidRequest(f"run {stored.id} has come to its end; `jaccheck history {stored.id}` shows what it found")
+    # No file says what is imported: modules of the user's own have to be named again.
+    for name in stored.asked:
+        faults.choose_stored(name, request.methods)
+    methods = faults.choose(stored.asked)
+    if tuple(method.name for method in methods) != stored.settings.methods:
+        raise InvalidRequest(f"run {stored.id} was begun with other methods than there are now; start a new one")
+    devices = device_list.choose(stored.settings.devices)
+    now, then = describe_environment(devices), stored.environment
+    for name in VERSIONS:
+        if getattr(now, name) != getattr(then, name):
+            raise InvalidRequest(
+                f"run {stored.id} was begun with {name} {getattr(then, name)}, now it is {getattr(now, name)}; "
+                "its results would be of both: start a new run"
+            )
+    return _Begun(
+        asked=stored.asked,
+        profile=profile(stored.settings.profile),
+        settings=stored.settings,
+        methods=methods,
+        devices=devices,
+        given=store.given(stored.id) or None,
+        stored=stored,
+    )
+
+
+VERSIONS = ("python", "jaccheck", "torch", "backpack", "numpy", "hypothesis", "devices")
+"""What results may depend on."""
+
+LAST = "last"
+
+
+def _number(text: str | None) -> int:
+    if text is None or not text.isdecimal():
+        raise InvalidRequest(f"--resume {text!r}: give the number of a run; `jaccheck history` lists them")
+    return int(text)
+
+
+def _opened(request: Request, stack: ExitStack) -> Store | None:
+    """The store; none where it is not wanted, or cannot be had and was not asked for."""
+    if not request.is_stored:
+        return None
+    try:
+        return stack.enter_context(Store(request.store or DEFAULT))
+    except UnreadableFile as error:
+        if request.store or request.resume:
+            raise
+        click.echo(f"jaccheck: this run is not stored: {error}", err=True)
+        return None
 
 
 @contextmanager
-def _judges(request: Request, methods: tuple[Method, ...], chosen: Profile) -> Iterator[Judges]:
+def _recording(store: Store, begun: _Begun) -> Iterator[Recording]:
+    """The run in the store, which nobody else goes on with meanwhile."""
+    environment = describe_environment(begun.devices)
+    stored = begun.stored or store.begin(begun.asked, begun.settings, environment, begun.given or ())
+    with store.alone(stored):
+        yield Recording(store, stored)
+
+
+@contextmanager
+def _judges(request: Request, begun: _Begun, record: Recording | None) -> Iterator[Judges]:
     """Who judges: this process, or workers of its own, which end with the run."""
     if not request.workers:
-        yield in_this_process(methods, chosen)
+        yield in_this_process(begun.methods, begun.profile)
         return
-    assignment = Assignment(methods=request.methods, profile=chosen.name)
+    assignment = Assignment(methods=begun.asked, profile=begun.profile.name)
     with (
-        TemporaryDirectory(prefix="jaccheck-") as folder,
+        record.folder() if record else TemporaryDirectory(prefix="jaccheck-") as folder,
         Pool(request.workers, assignment, request.limits, Path(folder)) as pool,
     ):
         yield Judges(pool.results, pool.probe)

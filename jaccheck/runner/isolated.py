@@ -31,6 +31,9 @@ from jaccheck.verdict import Breach, Outcome, Verdict
 GIVEN_UP_AFTER = 8
 """Deaths of workers that one method may cause on one device; each costs a new worker, and a hang a minute."""
 
+MOST_DOUBTS = 2
+"""Times that a method is tried again on a case on which somebody else may have ended its worker."""
+
 MOST_LOST = 5
 """Workers that may end, one after the other on one shard, before they have begun anything."""
 
@@ -130,7 +133,7 @@ class Pool:
         """The result of a shard, whatever becomes of workers on the way; of a part of it where the run is stopped."""
         tally, at, lost = Tally(), 0, 0
         left_out: tuple[str, ...] = ()
-        doubted: set[tuple[int, str]] = set()
+        doubts: Counter[tuple[int, str]] = Counter()
         given_up = self._given_up(shard.device)
         while at < shard.count:
             try:
@@ -148,8 +151,8 @@ class Pool:
                     if lost == MOST_LOST:
                         raise BrokenEnvironment(f"worker processes end before they judge anything: {death}") from None
                     time.sleep(lost * PAUSE_SECONDS)
-                elif death.is_from_outside and (at, begun.method) not in doubted:
-                    doubted.add((at, begun.method))
+                elif death.is_from_outside and doubts[at, begun.method] < MOST_DOUBTS:
+                    doubts[at, begun.method] += 1
                 elif not begun.method:
                     # Torch itself does not survive the case: there is nothing to compare the methods with.
                     tally.merge(_of_reference(begun.case, shard, death.breach))

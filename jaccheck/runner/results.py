@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from jaccheck.case import Case
 from jaccheck.plain import plain_data
-from jaccheck.report import Cell, Count, Tightness, Totals
+from jaccheck.report import Cell, Count, Finding, Tightness, Totals
 from jaccheck.runner.plan import Shard
 from jaccheck.verdict import Outcome
 
@@ -77,3 +77,8 @@ class ShardResult:
     def is_whole(self) -> bool:
         """Whether no case of the shard is left."""
         return self.done >= self.shard.count
+
+
+def fault_of(finding: Finding) -> Fault:
+    """The fault that a finding shows."""
+    return Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)

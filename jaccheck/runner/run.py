@@ -27,7 +27,7 @@ from jaccheck.report import Finding, Report, Settings
 from jaccheck.runner.findings import Probe, breach_of, investigate
 from jaccheck.runner.plan import Shard
 from jaccheck.runner.reference import REFERENCE
-from jaccheck.runner.results import Fault, ShardResult
+from jaccheck.runner.results import Fault, ShardResult, Sums, Suspects, fault_of
 from jaccheck.runner.tally import Tally
 
 Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
@@ -54,6 +54,28 @@ class Listener(Protocol):
         """A method has ended so many worker processes that it is left out from now on."""
 
 
+class Record(Protocol):
+    """Keeps what a run does, and knows what it has done before, if it was cut short."""
+
+    def sums(self) -> Sums:
+        """What was counted."""
+
+    def findings(self) -> list[Finding]:
+        """What was found."""
+
+    def given_up(self) -> list[str]:
+        """The methods that were given up on."""
+
+    def keep_result(self, result: ShardResult, suspects: Iterable[Suspects]) -> None:
+        """Adds a whole shard, and the failing cases of its faults as they are now: all of it or nothing."""
+
+    def keep_finding(self, finding: Finding) -> None:
+        """Adds a finding."""
+
+    def end(self, *, interrupted: bool) -> None:
+        """The run has come to its end, or was interrupted."""
+
+
 def verify(
     settings: Settings,
     profile: Profile,
@@ -63,13 +85,15 @@ def verify(
     shards: Iterable[Shard],
     judges: Judges,
     listener: Listener,
+    record: Record | None = None,
 ) -> Report:
-    """The report of a run over these shards; Ctrl-C ends it early with what was done so far."""
+    """The report of a run over these shards, after those in the record; Ctrl-C ends it early with what was done."""
     started = time.perf_counter()
-    run = _Run(profile, methods, listener, judges.probe)
+    run = _Run(profile, methods, listener, judges.probe, record)
     with calm_torch():
-        results = judges.scheduler(_until(settings.time, shards))
+        results = judges.scheduler(_until(run.seconds_left(settings), shards))
         try:
+            run.catch_up()
             for result in results:
                 run.take(result)
             if not run.interrupted:
@@ -79,13 +103,17 @@ def verify(
             for result in _stopped(results):
                 run.take(result)
     run.tally.spend(total=time.perf_counter() - started)
+    if record:
+        record.end(interrupted=run.interrupted)
     return run.report(settings, devices)
 
 
 class _Run:
     """What is known of a run so far."""
 
-    def __init__(self, profile: Profile, methods: tuple[Method, ...], listener: Listener, probe: Probe | None) -> None:
+    def __init__(
+        self, profile: Profile, methods: tuple[Method, ...], listener: Listener, probe: Probe, record: Record | None
+    ) -> None:
         self.tally = Tally()
         self.interrupted = False
         self._seconds = profile.shrink_seconds
@@ -94,6 +122,21 @@ class _Run:
         self._listener = listener
         self._given_up: list[str] = []
         self._findings: dict[Fault, list[Finding]] = {}
+        self._record = record
+        if record:
+            self.tally.merge(record.sums())
+            self._given_up = record.given_up()
+            for finding in record.findings():
+                self._findings.setdefault(fault_of(finding), []).append(finding)
+
+    def seconds_left(self, settings: Settings) -> float | None:
+        """Of the time that the run was given, or None where it was not."""
+        return None if settings.time is None else settings.time - self.tally.totals.seconds.total
+
+    def catch_up(self) -> None:
+        """Shrinks what an earlier part of the run saw, and was cut short before it had shrunk it."""
+        for fault in [fault for fault in self.tally.suspects if fault not in self._findings]:
+            self._investigate(fault)
 
     def take(self, result: ShardResult) -> None:
         """Adds a result; what is new in it is shrunk at once, so that the first findings come early."""
@@ -103,7 +146,11 @@ class _Run:
             if name not in self._given_up:
                 self._given_up.append(name)
                 self._listener.on_given_up(name)
-        for fault in self.tally.merge(result.sums):
+        new = self.tally.merge(result.sums)
+        if self._record and result.is_whole:
+            touched = (suspects.fault for suspects in result.sums.suspects)
+            self._record.keep_result(result, [self.tally.suspects[fault] for fault in touched])
+        for fault in new:
             self._investigate(fault)
         self._listener.on_result(result, self.tally)
 
@@ -121,7 +168,7 @@ class _Run:
             coverage=self.tally.coverage(),
             tightness=self.tally.tightness(),
             findings=tuple(
-                replace(finding, seen=self.tally.suspects[fault].seen)
+                replace(finding, seen=suspects.seen) if (suspects := self.tally.suspects.get(fault)) else finding
                 for fault, findings in self._findings.items()
                 for finding in findings
             ),
@@ -141,6 +188,8 @@ class _Run:
             probe=self._probe,
         ):
             known.append(finding)
+            if self._record:
+                self._record.keep_finding(finding)
             self._listener.on_finding(finding)
         self.tally.spend(shrinking=time.perf_counter() - started)
 
