@@ -10,6 +10,7 @@ import numpy as np
 
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.picture import Band, Panel, Picture
+from jaccheck.render.plots import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +32,9 @@ LABELS = {
     "difference": "plain difference",
 }
 """What stands beside the colour bar of each kind of panel."""
+
+LONGEST_LINE = 240
+"""Letters of a line above the picture."""
 
 MOST_ROW_NAMES = 18
 
@@ -84,7 +88,8 @@ def draw(picture: Picture, figure: Figure | None = None) -> Figure:
     _name_columns(axes[-1:] if stacked else axes, picture, 0.86 * (width if stacked else width / count))
     for kind in dict.fromkeys(panel.kind for panel in picture.panels):
         _colour_bar(figure, kind, picture.panels, axes, images)
-    figure.suptitle("\n".join((picture.title, *picture.notes, *_legend(picture))), fontsize=10, x=0.01, ha="left")
+    lines = (label(line, LONGEST_LINE) for line in (picture.title, *picture.notes, *_legend(picture)))
+    figure.suptitle("\n".join(lines), fontsize=10, x=0.01, ha="left")
     return figure
 
 
@@ -95,7 +100,7 @@ def _heat_map(ax: Axes, panel: Panel, picture: Picture) -> AxesImage:
     image = ax.imshow(
         panel.values, cmap=colours, vmin=-panel.limit, vmax=panel.limit, aspect="auto", interpolation="nearest"
     )
-    ax.set_title(panel.title, fontsize=10, loc="left")
+    ax.set_title(label(panel.title), fontsize=10, loc="left")
     for band in picture.parameters[1:]:
         ax.axvline(band.start - 0.5, color="black", linewidth=0.9)
     if len(picture.samples) <= MOST_SAMPLES and picture.grid.C > 1:
@@ -145,15 +150,15 @@ def _name_rows(axes: Sequence[Axes], picture: Picture) -> None:
 def _name_columns(axes: Sequence[Axes], picture: Picture, width: float) -> None:
     """Name and shape of each parameter below its columns, upright where there is no room."""
     bands = picture.parameters
-    names = [(band.label, _shape(picture, band)) for band in bands]
+    names = [(label(band.label), _shape(picture, band)) for band in bands]
     cells = len(picture.grid.columns)
     rooms = [(band.stop - band.start) / cells * width for band in bands]
     upright = [room < LETTER_IN * max(map(len, name)) for name, room in zip(names, rooms, strict=True)]
     labels = [("  " if turned else "\n").join(name) for name, turned in zip(names, upright, strict=True)]
     for ax in axes:
         ax.set_xticks([_middle(band) for band in bands], labels, fontsize=NAME_FONT)
-        for label, turned in zip(ax.get_xticklabels(), upright, strict=True):
-            label.set_rotation(90 if turned else 0)
+        for tick, turned in zip(ax.get_xticklabels(), upright, strict=True):
+            tick.set_rotation(90 if turned else 0)
 
 
 def _shape(picture: Picture, band: Band) -> str:

@@ -127,9 +127,9 @@ def _peaks(cells: Sequence[Cell], name: str) -> Points:
 MOST_LETTERS = 80
 
 
-def label(text: str) -> str:
+def label(text: str, letters: int = MOST_LETTERS) -> str:
     """Text that matplotlib draws as it stands: no formula, nothing that a font cannot have, and not without end."""
-    return printable(text[:MOST_LETTERS]).replace("$", r"\$")
+    return printable(text[:letters]).replace("$", r"\$")
 
 
 def _sizes(cells: Sequence[Cell]) -> Points:

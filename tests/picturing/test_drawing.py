@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +84,18 @@ def test_nan_has_a_colour_of_its_own() -> None:
     assert nan.sum() == 1
     assert np.all(drawn[nan] < 0.2 + np.array([0, 0, 0, 1]))
     assert "black is NaN" in figure.get_suptitle()
+
+
+def test_names_are_no_formulas(case: Case) -> None:
+    """matplotlib reads what stands between dollars; names of files and models are drawn as they stand."""
+    hostile = "$\\frac{\x1b]0;$"
+    figure = jaccheck.plot(replace(case, family=hostile))
+    figure.canvas.draw()
+    assert r"\$\frac{\x1b]0;\$" in figure.get_suptitle()
+    model = nn.Sequential(OrderedDict({hostile.replace(".", ""): nn.Linear(3, 2)}))
+    figure = jaccheck.plot(model, torch.ones(4, 3))
+    figure.canvas.draw()
+    assert figure.axes[0].get_xticklabels()[0].get_text().startswith(r"\$\frac{")
 
 
 def lines_of(picture: Picture, **options: object) -> list[str]:
