@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any, get_type_hints
 
@@ -345,6 +346,7 @@ REPORTS: dict[str, tuple[Callable[[], Any], writing.Formats[Any]]] = {
 """For each command a report in which something is wrong, and how it is written."""
 
 
+@cache
 def page(command: str, change: Callable[[Any], Any] = lambda report: report) -> str:
     """The page of the command's report, after a change of the report."""
     report, formats = REPORTS[command]

@@ -97,7 +97,8 @@ def test_the_shipped_schema_is_that_of_the_code() -> None:
 def test_a_real_report_fits_the_shipped_schema(jaccheck: Run, tmp_path: Path) -> None:
     """What a run writes, anyone's validator accepts, and it says what was covered."""
     options = ("--max-examples", 70, "--method", "batch_grad_loop", "--method", "autograd_batched", "--seed", 5)
-    done = jaccheck("verify", *options, "--report", "out.json", "--report", "out.xml")
+    written = [f"--report=out.{ending}" for ending in ("json", "xml", "html", "md")]
+    done = jaccheck("verify", *options, *written)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (tmp_path / "out.json").read_text()
     schema = json.loads(importlib.resources.files("jaccheck").joinpath("report.schema.json").read_text())
@@ -107,6 +108,9 @@ def test_a_real_report_fits_the_shipped_schema(jaccheck: Run, tmp_path: Path) ->
     assert loaded.settings.seed == 5
     assert sum(cell.cases for cell in loaded.coverage) == 140
     assert loaded.totals.entries == 2 * sum(cell.entries for cell in loaded.coverage)
+    assert sum(sum(each.counts) for each in loaded.tightness) == loaded.totals.modes["bound"] > 0
+    assert "No finding in 70 cases" in (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "### jaccheck verify: no finding" in (tmp_path / "out.md").read_text(encoding="utf-8")
     suites = JUnitXml.fromfile(str(tmp_path / "out.xml"))
     assert sum(suite.failures for suite in suites) == 0
     assert sum(suite.tests for suite in suites) > 5

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from jaccheck_pages import HOSTILE, REPORTS, Parsed, hostile, page, verify_report
-from jaccheck_testing import Run
 
 from jaccheck.render.html.page import visible
 from jaccheck.render.html.verify import verify_page
@@ -118,15 +117,3 @@ def test_a_finding_that_is_hostile_in_one_place_only_is_shown_there() -> None:
     """The whole of a hostile message is there to be read, escaped once and not twice."""
     text = Parsed(verify_page(hostile(verify_report()))).text
     assert str(visible(HOSTILE)) in text
-
-
-def test_verify_writes_a_page(jaccheck: Run, tmp_path: Path) -> None:
-    """`--report out.html` of a real run: the answer, the methods, how close they came to their bounds."""
-    options = ("--max-examples", 40, "--method", "hooks", "--method", "func_jacrev", "--family", "smooth", "--seed", 1)
-    done = jaccheck("verify", *options, "--report", "out.html", "--report", "out.json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    text = (tmp_path / "out.html").read_text(encoding="utf-8")
-    assert "No finding in 40 cases" in text
-    assert "func_jacrev" in text
-    assert 'class="bars"' in text
-    assert len(text) < 100_000

@@ -75,12 +75,18 @@ def _layer(place: Placed, places: dict[str, Placed]) -> Diagram:
     if not runs:
         return _box(_label(place), "weighted" if place.parameters else "plain", str(place.out_shape))
     inside = _side_by_side([_stacked(run) for run in runs])
-    skip = 26 if isinstance(place.layer, Residual) else 0
-    title = _label(place)
-    width = max(inside.width + 2 * _PAD + 2 * skip, len(title) * _LETTER + 2 * _PAD)
-    height = inside.height + 2 * _PAD + 18
-    moved = _moved(inside, (width - inside.width) / 2, 18 + _PAD)
-    around = (Arrow(width / 2, 20, height - 24, around=inside.width / 2 + skip),) if skip else ()
+    skips = isinstance(place.layer, Residual)
+    title, top, below = _label(place), 18 + _PAD, _PAD + 10 * skips
+    width = max(inside.width + (4 if skips else 2) * _PAD + 24 * skips, len(title) * _LETTER + 2 * _PAD)
+    height = top + inside.height + below
+    moved = _moved(inside, (width - inside.width) / 2, top)
+    middle, end = width / 2, top + inside.height
+    ways = (
+        Arrow(middle, 0, top),
+        Arrow(middle, end, below),
+        Arrow(middle, 10, end + 6, around=inside.width / 2 + _PAD),
+    )
+    around = ways if skips else ()
     frame = Box(0, 0, width, height, title, "frame")
     return Diagram(width, height, (frame, *moved.boxes), (*moved.arrows, *around), str(place.out_shape))
 
