@@ -124,6 +124,7 @@ def test_each_library_has_its_one_place(path: Path) -> None:
         ("import jaccheck.pytest_plugin", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.conformance", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.report, jaccheck.render.junit, jaccheck.files", ("torch", "hypothesis", "backpack")),
+        ("import jaccheck.commands.writing", ("torch", "hypothesis", "backpack", "matplotlib")),
         ("import jaccheck.case, jaccheck.case.families", ("torch", "hypothesis")),
     ],
 )
