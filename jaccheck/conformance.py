@@ -25,6 +25,9 @@ CHECKS = (
     "no_aliasing",
     "repeatability",
     "given_memory",
+    "batch",
+    "outputs",
+    "freed_memory",
     "no_exception",
     "claims",
 )

@@ -42,7 +42,7 @@ class _Maker:
                 runs = (self.modules(run, f"{path}.{index}.") for index, run in enumerate(branches))
                 return networks.Parallel(*(nn.Sequential(*run) for run in runs), merge=merge)
             case Linear():
-                return _linear(self.parameters[f"{path}.weight"], self.parameters.get(f"{path}.bias"))
+                return linear(self.parameters[f"{path}.weight"], self.parameters.get(f"{path}.bias"))
             case _:
                 return self._leaf(self.places[path])
 
@@ -69,7 +69,7 @@ class _Maker:
         return {"device": "meta"}
 
 
-def _linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
+def linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:
     """A Linear that holds these parameters.
 
     `nn.Linear.__init__` would draw an initialisation from the global generator, and on the meta device, where it

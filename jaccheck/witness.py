@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil, log2
 
 import numpy as np
 import torch
@@ -52,7 +54,8 @@ class ClosedFormWitness:
         self.seconds = Seconds()
         started = time.perf_counter()
         self.network = net
-        seed = 1 / np.sqrt(max(2.0, net.N * net.C) / 2)
+        # The law of batches asks for one sample more.
+        seed = 1 / np.sqrt(max(2.0, (net.N + 1) * net.C) / 2)
         self._ar = arithmetic(dtype, smallest_seed=float(seed))
         self.exact = is_exact(net, self._ar)
         self._form = backward(net, forward(net, self._ar, exact=self.exact), self._ar, exact=self.exact)
@@ -75,9 +78,13 @@ class ClosedFormWitness:
         """How far autograd itself may be from the closed form."""
         return self._form.bound
 
-    def expectation(self, method: Method) -> Expectation:
-        """Whether a method must be equal here, or within which bound of the closed form."""
-        key = (method.order, method.roundings(self.network.N, self.network.C), method.step)
+    def expectation(self, method: Method, *, rows: tuple[int, int] | None = None) -> Expectation:
+        """Whether a method must be equal here, or within which bound of the closed form.
+
+        With `rows` it is asked as many samples and outputs, by which some methods scale, but the same rows.
+        """
+        N, C = rows or (self.network.N, self.network.C)
+        key = (method.order, method.roundings(N, C), method.step)
         if key not in self._expectations:
             started = time.perf_counter()
             self._expectations[key] = self._expect(*key)
@@ -99,6 +106,14 @@ class ClosedFormWitness:
             form = self._form if is_same else backward(self.network, ahead, self._ar, order=order)
             bound = scaled(form, roundings, self._ar) if roundings else form.bound
         return Expectation("bound", bound, count_undecided(self.layout, self.jacobian, bound))
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The output `(N, C)`, and the gradient of the sum of all outputs by each parameter, in float64."""
+
+    output: Array
+    gradient: dict[str, Array]
 
 
 class Witness(ClosedFormWitness):
@@ -151,6 +166,34 @@ class Witness(ClosedFormWitness):
             self._autograd = flattened(autograd_by_sample(self.problem()))
             self.seconds.reference += time.perf_counter() - started
         return self._autograd
+
+    @property
+    def numbers(self) -> dict[str, Array]:
+        """Every parameter as rounded to the case's dtype, in float64, by name."""
+        return {name: value.double().numpy() for name, value in self._tensors.parameters.items()}
+
+    @cached_property
+    def plain(self) -> Plain | None:
+        """Output and gradient from one pass over the batch, or None where they may round in float64."""
+        started = time.perf_counter()
+        wide = arithmetic("float64")
+        # The gradient adds up as many rows as there are.
+        spare = ceil(log2(max(1, self.network.N * self.network.C)))
+        is_known = is_exact(self.network, replace(wide, precision_bits=wide.precision_bits - spare))
+        plain = self._in_one_pass() if is_known else None
+        self.seconds.reference += time.perf_counter() - started
+        return plain
+
+    def _in_one_pass(self) -> Plain:
+        double = replace(self.case, dtype="float64")
+        own = self._tensors
+        X = own.X.double() if own.X.is_floating_point() else own.X
+        tensors = Tensors(X, *({n: v.double() for n, v in kept.items()} for kept in (own.parameters, own.buffers)))
+        problem = build(double, tensors=tensors)
+        θ = problem.parameters
+        f = problem.model(problem.X).reshape(problem.N, problem.C)
+        gradients = torch.autograd.grad(f.sum(), list(θ.values()), allow_unused=True, materialize_grads=True)
+        return Plain(f.detach().numpy(), {name: g.numpy() for name, g in zip(θ, gradients, strict=True)})
 
     def _try_autograd(self) -> None:
         """Torch lacks a kernel of some layers for some dtypes; then there is nothing that a method could be asked."""

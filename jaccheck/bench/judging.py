@@ -17,7 +17,7 @@ from jaccheck.checking.expected import Estimate
 from jaccheck.checking.live import NoRule, network_of
 from jaccheck.checking.parts import parts_of
 from jaccheck.laws.comparing import outside, worst_entry
-from jaccheck.laws.laws import structural_fault
+from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method
 from jaccheck.oracle import Affine, Layout, Network, Order, arithmetic, backward, forward
 from jaccheck.oracle.arithmetic import Array

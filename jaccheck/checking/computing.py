@@ -12,7 +12,7 @@ from jaccheck.checking.parts import Part
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import outside, worst_entry
-from jaccheck.laws.laws import structural_fault
+from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method, find
 from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered

@@ -24,7 +24,7 @@ from jaccheck.environment import describe_environment
 from jaccheck.errors import InvalidModel
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import excess, outside, worst_entry
-from jaccheck.laws.laws import structural_fault
+from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import DoesNotFit, call_within, default_memory, resident_bytes, warm_up
 from jaccheck.methods import Method, choose
 from jaccheck.model_report import MethodAnswer, ModelReport, Standing

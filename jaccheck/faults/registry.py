@@ -21,9 +21,12 @@ Change = Callable[[Problem, Jacobians], Jacobians]
 Trigger = Callable[[Problem], bool]
 
 LAW_NAMES = frozenset(
-    {"structure", "agreement", "purity", "no aliasing", "repeatability", "given memory", "no exception"}
+    {
+        *("structure", "agreement", "purity", "no aliasing", "repeatability", "given memory", "no exception"),
+        *("batch", "outputs", "freed memory"),
+    }
 )
-"""What a breach can name as its law."""
+"""What a breach can name as its law, but for the two identities, which no fault of a method breaks alone."""
 
 PREFIX = "fault:"
 
@@ -70,7 +73,7 @@ class Fault:
 
 _CATALOGUE: dict[str, Fault] = {}
 
-_FILES = ("values", "rare", "precision", "structure", "state", "memory", "crashes")
+_FILES = ("values", "rare", "precision", "structure", "state", "memory", "related", "crashes")
 """The modules of this package that register faults, in the order of listing."""
 
 

@@ -140,6 +140,13 @@ def attribute_of_a_module(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
+@fault(expected=purity)
+def registered_buffer(problem: Problem, J: Jacobians) -> Jacobians:
+    """The first layer has a buffer that it had not before, which its state_dict saves."""
+    _first_linear(problem).register_buffer("calls", torch.ones(()))
+    return J
+
+
 @fault(expected=purity, base="batch_grad_repeated")
 def undeclared_attribute_of_a_parameter(problem: Problem, J: Jacobians) -> Jacobians:
     """Beside the grad_batch that BackPACK declares, a parameter keeps a second attribute."""

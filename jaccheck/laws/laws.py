@@ -11,50 +11,22 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from jaccheck.case import Case
 from jaccheck.laws.aliasing import first_overlap
 from jaccheck.laws.comparing import excess, outside, worst_entry
 from jaccheck.laws.globals import observe_globals, restore_globals
+from jaccheck.laws.identities import homogeneity, sum_over_samples
+from jaccheck.laws.related import batch, freed_memory, outputs
 from jaccheck.laws.state import undeclared_changes
+from jaccheck.laws.structure import fault_of, first_line
 from jaccheck.laws.trial import LawBroken, Trial
-from jaccheck.oracle import Layout
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.verdict import Breach, Comparison, Outcome, Source, WorstEntry
-from jaccheck.witness import Witness, flattened
+from jaccheck.witness import flattened
 
 Law = Callable[[Trial], None]
-
-
-def structure(trial: Trial) -> None:
-    """A dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of θ's dtype and device."""
-    fault = _structural_fault(trial.witness, trial.jacobians)
-    if fault:
-        raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=fault))
-
-
-def _structural_fault(witness: Witness, found: object) -> str:
-    return structural_fault(witness.layout, witness.case.dtype, witness.device, found)
-
-
-def structural_fault(layout: Layout, dtype: str, device: str, found: object) -> str:
-    """What is wrong with the structure of a result, or an empty string."""
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        return f"returned {type(found).__name__}, expected a dict of tensors"
-    if list(found) != list(layout.shapes):
-        return f"returned Jacobians of {list(found)}, expected {list(layout.shapes)}"
-    kind, place = getattr(torch, dtype), torch.device(device)
-    for name, jacobian in found.items():
-        shape = (layout.N, layout.C, *layout.shapes[name])
-        if tuple(jacobian.shape) != shape:
-            return f"{name}: shape {tuple(jacobian.shape)}, expected (N, C, *θ.shape) = {shape}"
-        if jacobian.dtype != kind:
-            return f"{name}: dtype {jacobian.dtype}, expected {kind}"
-        if jacobian.device.type != place.type or jacobian.layout != torch.strided:
-            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {place}"
-    return ""
 
 
 def agreement(trial: Trial) -> None:
@@ -79,6 +51,7 @@ def agreement(trial: Trial) -> None:
         if outside(trial.flat, expected, bound):
             contradicted[source] = worst_entry(witness.layout, trial.flat, expected, bound)
     if contradicted:
+        trial.is_contradicted = True
         worst = next(iter(contradicted.values()))
         by = " and ".join(contradicted) if len(contradicted) > 1 else f"{next(iter(contradicted))} alone"
         message = f"{worst}, says {by}"
@@ -136,7 +109,7 @@ def repeatability(trial: Trial) -> None:
                 worst=worst,
             )
         )
-    fault = _structural_fault(trial.witness, again)
+    fault = fault_of(trial.witness, again)
     if fault:
         raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=f"second call: {fault}"))
     flat, bound = flattened(again), witness.expectation(trial.method).bound
@@ -163,7 +136,7 @@ def given_memory(trial: Trial) -> None:
     finally:
         restore_globals(trial.before["torch"], observe_globals(witness.device))
     trial.again_seconds += time.perf_counter() - started
-    fault = _structural_fault(witness, returned)
+    fault = fault_of(witness, returned)
     if not fault and any(returned[name] is not given[name] for name in given):
         fault = "returned other tensors than those given"
     if fault:
@@ -201,19 +174,36 @@ def _renewed(problem: Problem, fresh: Problem) -> Problem:
     return Problem(problem.model, fresh.X, fresh.C)
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its repr where it has none."""
-    return (str(error).strip() or repr(error)).split("\n")[0][:300]
-
-
 LAWS: tuple[Law, ...] = (
     agreement,
     purity,
     no_aliasing,
     repeatability,
     given_memory,
+    batch,
+    outputs,
+    freed_memory,
+    sum_over_samples,
+    homogeneity,
 )
 """The laws that follow `structure`; purity and aliasing look at the model before `repeatability` calls again."""
 
-CALLED_ONCE: tuple[Law, ...] = tuple(law for law in LAWS if law not in (repeatability, given_memory))
-"""Those that do not call the method again."""
+CALLED_ONCE: tuple[Law, ...] = (agreement, purity, no_aliasing)
+"""Those that are asked on every case: all that need one call and no more."""
+
+REPEATED: tuple[Law, ...] = (*CALLED_ONCE, repeatability, given_memory, sum_over_samples, homogeneity)
+"""With those that call the method again on the same network, and the identities, which cost a pass of their own."""
+
+RELATED: tuple[Law, ...] = (batch, outputs, freed_memory)
+"""Those that call it on a new network; what they see, any case shows."""
+
+SELDOM = 4
+"""Each of RELATED is asked on one case for so many on which a call is repeated."""
+
+
+def laws_due(position: int, repeat_every: int) -> tuple[Law, ...]:
+    """The laws that are asked of the case at a position in a run, so that costs are shared out evenly."""
+    laws = REPEATED if position % repeat_every == 0 else CALLED_ONCE
+    turn, is_off = divmod(position + repeat_every // 2, repeat_every)
+    related = RELATED[turn % SELDOM : turn % SELDOM + 1] if not is_off else ()
+    return (*laws, *related)

@@ -42,6 +42,9 @@ def observe(problem: Problem) -> State:
         for name, parameter in attributes["_parameters"].items():
             if parameter is not None:
                 state[f"{path}.{name}"] = _tensor(parameter)
+        for name, buffer in attributes["_buffers"].items():
+            if buffer is not None:
+                state[f"buffer {path}.{name}"] = _tensor(buffer)
     return state
 
 

@@ -33,6 +33,8 @@ class Trial:
     before: State
     after: State
     comparisons: list[Comparison] = field(default_factory=list)
+    is_contradicted: bool = False
+    """Whether the law of agreement has said that it is wrong."""
     again_seconds: float = 0.0
     """Time inside the method when a law called it once more."""
     _flat: Array | None = None

@@ -12,8 +12,7 @@ from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judgement import judge, try_claim
 from jaccheck.known import explained
-from jaccheck.laws import LAWS
-from jaccheck.laws.laws import CALLED_ONCE
+from jaccheck.laws import laws_due
 from jaccheck.methods import Method
 from jaccheck.plain import to_json
 from jaccheck.profiles import Profile
@@ -80,7 +79,7 @@ def _judge_case(
     announce: Announce,
 ) -> None:
     """Adds the verdict of every method on one case to the tally."""
-    is_repeated = (index + shard.seed) % profile.repeat_every == 0
+    laws = laws_due(index + shard.seed, profile.repeat_every)
     announce(case, index, "")
     try:
         witness = Witness(case, shard.device)
@@ -94,7 +93,7 @@ def _judge_case(
     inside = 0.0
     for method in methods:
         announce(case, index, method.name)
-        verdict = judge(case, method, device=shard.device, witness=witness, laws=LAWS if is_repeated else CALLED_ONCE)
+        verdict = judge(case, method, device=shard.device, witness=witness, laws=laws)
         if verdict.outcome is Outcome.UNSUPPORTED and _is_claim_due(shard, case, verdict):
             verdict = try_claim(case, method, verdict, witness)
         inside += verdict.seconds

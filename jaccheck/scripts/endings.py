@@ -6,20 +6,13 @@ Where the library is right, nothing raises and both are the same, but for roundi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from jaccheck.case import Case
 from jaccheck.laws.laws import is_given_columns
 from jaccheck.methods import Method
-from jaccheck.verdict import Breach, Outcome, WorstEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The last lines of a script, and the imports that only they need."""
-
-    lines: list[str]
-    imports: tuple[str, ...] = ()
+from jaccheck.scripts.entries import Ending, entry, expected_of, shapes
+from jaccheck.scripts.related import RELATED
+from jaccheck.verdict import Breach, Outcome
 
 
 def ending(case: Case, method: Method, breach: Breach) -> Ending:
@@ -29,6 +22,8 @@ def ending(case: Case, method: Method, breach: Breach) -> Ending:
         return Ending(_second_call(case, method, breach))
     if breach.law == "given memory":
         return Ending(_given_memory(case, method, breach))
+    if breach.law in RELATED:
+        return RELATED[breach.law](case, _called(method), breach)
     if breach.outcome is Outcome.CRASHED:
         return Ending([f"{call}  # {breach.message}"])
     if breach.law == "purity":
@@ -36,45 +31,13 @@ def ending(case: Case, method: Method, breach: Breach) -> Ending:
     if breach.law == "no aliasing":
         return Ending([call, *_shared_memory(breach)])
     if breach.worst is None:
-        return Ending([call, *_shapes("J")])
-    return Ending([*_expected(breach.worst, "make_model()", "X"), call, *_entry("J", breach.worst)])
+        return Ending([call, *shapes("J")])
+    return Ending([*expected_of(breach.worst, "make_model()", "X"), call, *entry("J", breach.worst)])
 
 
 def _called(method: Method) -> str:
     """What the function is called in its source: a method of another package goes by "package.module:function"."""
     return method.name.rpartition(":")[2]
-
-
-def _expected(worst: WorstEntry, model: str, X: str) -> list[str]:
-    """What autograd says of a network that the method has never seen."""
-    n, c, *_ = worst.index
-    return [
-        f"reference = {model}",
-        f"f = reference({X}[{n}:{n + 1}]).reshape(problem.C)",
-        f"expected = torch.autograd.grad(f[{c}], reference.get_parameter({worst.parameter!r}))[0]",
-    ]
-
-
-def _entry(found: str, worst: WorstEntry) -> list[str]:
-    """One entry beside the expected one."""
-    n, c, *index = worst.index
-    inside = ", ".join(map(str, index))
-    give = f", 'give or take {worst.bound:.1e}'" if worst.bound else ""
-    return [
-        f"print('actual  ', {found}[{worst.parameter!r}][{n}, {c}, {inside}].item())",
-        f"print('expected', expected[{inside}].item(), 'says autograd'{give})",
-    ]
-
-
-def _shapes(found: str) -> list[str]:
-    """Names, shapes, dtypes and devices beside those of the parameters."""
-    return [
-        "def describe(name, shape, tensor):",
-        "    return name, tuple(shape), tensor.dtype, tensor.device.type",
-        "",
-        f"print('actual  ', [describe(name, j.shape, j) for name, j in {found}.items()])",
-        "print('expected', [describe(name, (len(X), problem.C, *p.shape), p) for name, p in parameters.items()])",
-    ]
 
 
 def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
@@ -92,13 +55,13 @@ def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
     if breach.outcome is Outcome.CRASHED:
         return [*prepared, first, *second, f"{call}  # {breach.message}"]
     if breach.worst is None:
-        return [*prepared, first, *second, call, *_shapes("again")]
+        return [*prepared, first, *second, call, *shapes("again")]
     if breach.outcome is Outcome.SIDE_EFFECT:
-        entry = f"J[{breach.worst.parameter!r}][{', '.join(map(str, breach.worst.index))}].item()"
-        kept = f"expected = {entry}"
-        return [*prepared, first, kept, *second, call, f"print('actual  ', {entry})", "print('expected', expected)"]
-    expected = _expected(breach.worst, "change(make_model())", "reversed_X")
-    return [*prepared, *expected, first, *second, call, *_entry("again", breach.worst)]
+        place = f"J[{breach.worst.parameter!r}][{', '.join(map(str, breach.worst.index))}].item()"
+        kept = f"expected = {place}"
+        return [*prepared, first, kept, *second, call, f"print('actual  ', {place})", "print('expected', expected)"]
+    expected = expected_of(breach.worst, "change(make_model())", "reversed_X")
+    return [*prepared, *expected, first, *second, call, *entry("again", breach.worst)]
 
 
 def _given_memory(case: Case, method: Method, breach: Breach) -> list[str]:
@@ -118,9 +81,9 @@ def _given_memory(case: Case, method: Method, breach: Breach) -> list[str]:
     if breach.outcome is Outcome.CRASHED:
         return [*given, f"{call}  # {breach.message}"]
     if breach.worst is not None:
-        return [*_expected(breach.worst, "make_model()", "X"), *given, call, *_entry("out", breach.worst)]
+        return [*expected_of(breach.worst, "make_model()", "X"), *given, call, *entry("out", breach.worst)]
     if "other tensors" not in breach.message:
-        return [*given, call, *_shapes("J")]
+        return [*given, call, *shapes("J")]
     same = "[J[name] is out[name] for name in out]"
     return [*given, call, f"print('actual  ', {same})", "print('expected', [True] * len(out))"]
 

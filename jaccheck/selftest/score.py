@@ -12,8 +12,7 @@ from jaccheck.case import Case
 from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.faults import Fault
-from jaccheck.laws import LAWS
-from jaccheck.laws.laws import CALLED_ONCE, Law
+from jaccheck.laws import LAWS, Law, laws_due
 from jaccheck.methods import Method
 from jaccheck.scores import JUDGES, FaultScore, Judge, MutationScore, SelftestReport
 from jaccheck.selftest.arena import DEVICE, Arena
@@ -34,7 +33,7 @@ def every_law(position: int, case: Case) -> tuple[Law, ...]:
 
 def repeating_every(count: int) -> LawsOf:
     """All laws, but those that call the method again on every so manyth case only, as profiles do."""
-    return lambda position, case: CALLED_ONCE if position % count else LAWS
+    return lambda position, case: laws_due(position, count)
 
 
 def without(law: Law, laws_of: LawsOf = every_law) -> LawsOf:

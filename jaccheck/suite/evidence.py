@@ -1,14 +1,16 @@
-"""Verdicts shared by the tests of one process: all laws are asked in one judgement, and each case is judged once."""
+"""Verdicts shared by the tests of one process: the laws are asked in one judgement, and each case is judged once."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from jaccheck.case import Case
+from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.known import explained
+from jaccheck.laws.laws import LAWS, REPEATED
 from jaccheck.methods import Method
 from jaccheck.verdict import Outcome, Verdict
 from jaccheck.witness import Witness
@@ -25,10 +27,18 @@ LARGE = 25_000
 
 @lru_cache(maxsize=KEPT_VERDICTS)
 def verdict_on(case: Case, method: Method, device: str) -> Verdict | None:
-    """The verdict of every law; None where the numbers of the case overflow its dtype, so nothing can be compared."""
+    """The verdict of every law that is due; None where the numbers overflow the dtype: nothing can be compared."""
     with calm_torch():
         witness = _witness(case, device)
-        return None if witness is None else explained(case, judge(case, method, device=device, witness=witness))
+        if witness is None:
+            return None
+        laws = LAWS if has_related_laws(case) else REPEATED
+        return explained(case, judge(case, method, device=device, witness=witness, laws=laws))
+
+
+def has_related_laws(case: Case) -> bool:
+    """Whether the laws that call a method on another network are asked: on the first case of each family."""
+    return case.family in FAMILIES and case == boundary_cases(case.family, case.dtype)[0]
 
 
 @lru_cache(maxsize=KEPT_VERDICTS)

@@ -13,7 +13,7 @@ from jaccheck.report import Cell, Finding
 from jaccheck.runner.findings import finding_of, investigate
 from jaccheck.runner.tally import Tally
 from jaccheck.suite.checks import Check
-from jaccheck.suite.evidence import claim_on, verdict_on
+from jaccheck.suite.evidence import claim_on, has_related_laws, verdict_on
 from jaccheck.verdict import Breach, Outcome, Verdict
 
 
@@ -104,9 +104,9 @@ class Examination:
         if verdict is None:
             self.tally.count(overflowing=1)
             return None
-        mine = tuple(breach for breach in verdict.breaches if breach.law == check.law_name)
+        mine = tuple(breach for breach in verdict.breaches if _is_of(check, breach))
         self.tally.add(case, replace(verdict, breaches=mine))
-        if _tells_about(check.law, verdict):
+        if _tells_about(check.law, case, verdict):
             self._asked[case.family] += 1
         else:
             self._broken_before[case.family] += bool(verdict.breaches)
@@ -115,7 +115,13 @@ class Examination:
         return mine[0] if mine else None
 
 
-def _tells_about(law: str, verdict: Verdict) -> bool:
+def _is_of(check: Check, breach: Breach) -> bool:
+    """Whether a breach belongs to a check; the identities stand by agreement, which they back up."""
+    identities = ("sum over samples", "homogeneity") if check.law == "agreement" else ()
+    return breach.law == check.law_name or breach.law in identities
+
+
+def _tells_about(law: str, case: Case, verdict: Verdict) -> bool:
     """Whether a law was asked at all: after a crash, or for a result of another structure, most are not."""
     match law:
         case "claims":
@@ -126,5 +132,7 @@ def _tells_about(law: str, verdict: Verdict) -> bool:
             return bool(verdict.comparisons) or any(breach.law == "structure" for breach in verdict.breaches)
         case "agreement":
             return bool(verdict.comparisons) and verdict.outcome is not Outcome.UNDECIDED
+        case "batch" | "outputs" | "freed_memory":
+            return bool(verdict.comparisons) and has_related_laws(case)
         case _:
             return bool(verdict.comparisons)

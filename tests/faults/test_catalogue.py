@@ -14,8 +14,10 @@ from jaccheck.errors import UnknownName
 from jaccheck.faults import Fault, catalogue, choose
 from jaccheck.faults.registry import LAW_NAMES, always
 from jaccheck.laws import LawBroken, Trial, observe, restore_globals
-from jaccheck.laws.laws import filled_with_nan, is_given_columns, no_aliasing, structural_fault
+from jaccheck.laws.laws import filled_with_nan, is_given_columns, no_aliasing
+from jaccheck.laws.related import freed_memory
 from jaccheck.laws.state import undeclared_changes
+from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method, find
 from jaccheck.problem import Problem, build
 from jaccheck.witness import Witness, flattened
@@ -60,6 +62,10 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
         shared = ""
     except LawBroken as broken:
         shared = str(broken)
+    try:
+        freed_memory(trial)
+    except LawBroken as broken:
+        shared += str(broken)
     # Adding 0 makes −0 and 0 the same bytes.
     first = (flattened(jacobians) + 0.0).tobytes()
     try:

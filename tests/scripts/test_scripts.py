@@ -15,11 +15,13 @@ import torch
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear
 from jaccheck.judgement import judge
+from jaccheck.laws.identities import homogeneity, sum_over_samples
+from jaccheck.laws.laws import Law
 from jaccheck.methods import Method, find, registered
 from jaccheck.scripts import write_script
 
 CASE = Case(
-    layers=(Linear(out_features=2, bias=False), LeakyReLU(), Linear(out_features=2, bias=False)),
+    layers=(Linear(out_features=2, bias=False), LeakyReLU(negative_slope=0.5), Linear(out_features=2, bias=False)),
     in_shape=(2,),
     batch_size=3,
     recipe=Integers(magnitude=3),
@@ -124,7 +126,31 @@ def never_into_given(problem: Any, *, out: Any = None) -> dict[str, torch.Tensor
     return right(problem) if out is None else never(problem)
 
 
+KEPT: dict[Any, Any] = {}
+
+
+def kept_rows(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    key = ("rows", str(problem.model.state_dict()))
+    first = KEPT.setdefault(key, J)
+    return {name: torch.cat([first[name][: len(j)], j[len(first[name]) :]]) for name, j in J.items()}
+
+
+def kept_outputs(problem: Any) -> dict[str, torch.Tensor]:
+    first = KEPT.setdefault(("outputs", str(problem.parameters), str(problem.X)), right(problem))
+    return {name: j[:, : problem.C].clone() for name, j in first.items()}
+
+
+def kept_model(problem: Any) -> dict[str, torch.Tensor]:
+    J = right(problem)
+    next(iter(J.values())).model = problem.model
+    return J
+
+
 WRONG = {
+    kept_rows: "batch",
+    kept_outputs: "outputs",
+    kept_model: "freed memory",
     negated: "agreement",
     of_another_dtype: "structure",
     without_the_last: "structure",
@@ -186,6 +212,15 @@ def test_the_script_of_every_breach_shows_it(function: Callable[..., Any], case:
         assert shows(write_script(case, method, "cpu", breach)), breach
 
 
+@pytest.mark.parametrize("law", [sum_over_samples, homogeneity], ids=lambda law: law.__name__)
+def test_the_script_of_an_identity_shows_it(law: Law) -> None:
+    """They are told only where agreement is silent; here it is not asked."""
+    method = method_of(negated)
+    (breach,) = judge(CASE, method, laws=(law,)).breaches
+    assert shows(write_script(CASE, method, "cpu", breach))
+    assert not shows(write_script(CASE, find("autograd_loop"), "cpu", breach))
+
+
 @pytest.mark.parametrize("case", CASES, ids=["even", "odd"])
 def test_a_right_method_shows_nothing(case: Case) -> None:
     """The scripts of a wrong method, with a right one in its place."""
@@ -202,7 +237,7 @@ def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
     """The script has the numbers and strides of the case."""
     case = Case(layers=CASE.layers, in_shape=(2,), batch_size=3, input_form=form, frozen=(0,), input_requires_grad=True)
     method = Method(name="negated", family="test", compute=negated, summary="")
-    (breach,) = judge(case, method).breaches
+    breach = judge(case, method).breaches[0]
     script = write_script(case, method, "cpu", breach)
     assert shows(script)
     names: dict[str, Any] = {}
@@ -217,7 +252,8 @@ def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
 def test_the_source_of_every_method_stands_alone(name: str) -> None:
     """With helpers from other modules of jaccheck, it runs in a script and shows nothing wrong, as nothing is."""
     method = find(name)
-    script = write_script(CASE, method, "cpu", judge(CASE, method_of(negated)).breaches[0])
+    case = replace(CASE, layers=(CASE.layers[0], LeakyReLU(), CASE.layers[2]))
+    script = write_script(case, method, "cpu", judge(case, method_of(negated)).breaches[0])
     assert "import jaccheck" not in script
     assert "not at hand" not in script
     assert not shows(script)

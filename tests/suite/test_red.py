@@ -24,6 +24,9 @@ FAULTS = {
     "no_aliasing": "overlapping_tensors",
     "repeatability": "accumulates",
     "given_memory": "given_memory_ignored",
+    "batch": "kept_by_samples",
+    "outputs": "kept_by_trainable_layers",
+    "freed_memory": "kept_network",
     "no_exception": "crash_on_an_unknown_layer",
 }
 """For each law a fault of the catalogue that it alone sees."""

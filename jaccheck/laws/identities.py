@@ -1,0 +1,101 @@
+"""Laws that need no reference for the Jacobian, only the network's output and its plain gradient.
+
+Where a result agrees entry by entry with closed form and autograd, and these are right, they hold as well: they are
+there for the day that both are wrong in the same way. So they are asked only where agreement has found nothing, and
+where a certificate says that output and gradient are exact in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from jaccheck.laws.trial import LawBroken, Trial
+from jaccheck.oracle import Affine, Network, arithmetic
+from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.network import Structured
+from jaccheck.verdict import Breach, Outcome
+
+_FLOAT64 = arithmetic("float64")
+
+
+def sum_over_samples(trial: Trial) -> None:
+    """The Jacobians summed over samples and outputs are the gradient of the sum of all outputs."""
+    plain = trial.witness.plain
+    if plain is None or trial.is_contradicted:
+        return
+    bounds = trial.witness.expectation(trial.method).bound
+    layout = trial.witness.layout
+    for name, part in layout.offsets().items():
+        J, E = (flat[part].reshape(layout.N * layout.C, prod(layout.shapes[name])) for flat in (trial.flat, bounds))
+        within = E.sum(axis=0) + _rounded(len(J)) * (np.abs(J) + E).sum(axis=0)
+        found, expected = J.sum(axis=0), plain.gradient[name].ravel()
+        _hold("sum over samples", f"{name} summed over samples and outputs", found, expected, within)
+
+
+def homogeneity(trial: Trial) -> None:
+    """Each layer's weight times its Jacobian, and every bias from there on times its own, add up to the output.
+
+    f is linear in one layer's weight and the biases above it where all above is linear or has no kink but at zero.
+    """
+    witness, plain = trial.witness, trial.witness.plain
+    if plain is None or trial.is_contradicted:
+        return
+    bounds, layout = witness.expectation(trial.method).bound, witness.layout
+    parts, θ = layout.offsets(), witness.numbers
+    shape = (layout.N, layout.C)
+    total, within, terms = np.zeros(shape), np.zeros(shape), 1
+
+    def times(name: str) -> tuple[Array, Array]:
+        size = np.abs(θ[name].ravel())
+        J, E = (flat[parts[name]].reshape(*shape, size.size) for flat in (trial.flat, bounds))
+        return J @ θ[name].ravel(), E @ size + _rounded(size.size + 1) * ((np.abs(J) + E) @ size)
+
+    for step in _linear_in(witness.network, frozenset(parts)):
+        if step.b is not None and not step.is_fixed:
+            more, off = times(step.bias)
+            total, within, terms = total + more, within + off, terms + 1
+        if step.is_fixed:
+            continue
+        own, off = times(step.weight)
+        reach = _rounded(terms + 1) * (np.abs(total) + np.abs(own) + within + off)
+        what = f"f by the weight of layer {step.path} and the biases from there on"
+        _hold("homogeneity", what, (total + own).ravel(), plain.output.ravel(), (within + off + reach).ravel())
+
+
+def _linear_in(net: Network, trainable: frozenset[str]) -> Iterator[Affine]:
+    """From the last step down, the affine ones that f is linear in, together with all biases from there on."""
+    if not all(isinstance(step, Affine) or not hasattr(step, "branches") for step in net.steps):
+        return
+    uses = [step.path for step in net.steps if isinstance(step, Affine) and not step.is_fixed]
+    for step in reversed(net.steps):
+        if not isinstance(step, Affine):
+            continue
+        is_whole = not isinstance(step, Structured) or bool(step.seen.all())
+        names = () if step.is_fixed else (step.weight, *([step.bias] if step.b is not None else []))
+        if not is_whole or uses.count(step.path) > 1 or not trainable.issuperset(names):
+            return
+        if step.is_fixed and step.b is not None and bool(np.any(step.b)):
+            # The shift of a norm is an offset that no parameter stands for.
+            return
+        yield step
+
+
+def _rounded(terms: int) -> float:
+    """What float64 may round in a sum of so many products."""
+    return _FLOAT64.gamma(terms + 1)
+
+
+def _hold(law: str, what: str, found: Array, expected: Array, within: Array) -> None:
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(found - expected) <= within) & ~np.isinf(within)
+    if not wrong.any():
+        return
+    place = int(np.flatnonzero(wrong)[0])
+    message = (
+        f"{what}: {found[place]:.9g} instead of {expected[place]:.9g} (bound {within[place]:.1e}); "
+        f"{int(wrong.sum())} of {len(wrong)} numbers wrong"
+    )
+    raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=message))

@@ -1,0 +1,99 @@
+"""The laws of batches, of outputs and of freed memory: asked as said, right about right methods, and seldom enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jaccheck.case import Case, Flatten, Linear, ReLU
+from jaccheck.case.families import boundary_cases
+from jaccheck.environment import calm_torch
+from jaccheck.faults import catalogue
+from jaccheck.judgement import judge
+from jaccheck.laws import LAWS, laws_due
+from jaccheck.laws.laws import CALLED_ONCE, RELATED, REPEATED, SELDOM
+from jaccheck.laws.related import freed_memory, has_head, rotated, turned
+from jaccheck.methods import choose
+from jaccheck.methods.registry import Method
+from jaccheck.problem import Jacobians, Problem
+from jaccheck.verdict import Outcome
+
+CASE = Case(layers=(Linear(out_features=4), ReLU(), Linear(out_features=3)), in_shape=(2,), batch_size=3, seed=1)
+
+
+@pytest.mark.parametrize("method", choose(()), ids=lambda method: method.name)
+def test_right_methods_keep_them(method: Method) -> None:
+    """Exact, by bound, of one sample, of one output, of none."""
+    cases = [
+        *boundary_cases("generic", "float32"),
+        *boundary_cases("batched_scalar", "float64"),
+        *boundary_cases("single_sample", "bfloat16")[:1],
+        *boundary_cases("smooth", "float32")[:1],
+        *boundary_cases("empty_batch", "float64")[:1],
+        *boundary_cases("branches", "float32")[:1],
+    ]
+    with calm_torch():
+        for case in cases:
+            verdict = judge(case, method, laws=RELATED)
+            assert not verdict.breaches or verdict.outcome is Outcome.UNSUPPORTED, (case, verdict)
+
+
+def test_the_batch_is_another_one() -> None:
+    """All samples, another number of them, in another order, one of them twice."""
+    for N in range(1, 9):
+        assert sorted(rotated(N)) == sorted([*range(N), N // 2])
+        assert N == 1 or rotated(N)[:N] != list(range(N))
+    assert rotated(0) == []
+
+
+def test_the_outputs_are_other_ones() -> None:
+    """In reverse, with both signs where there are two, the first one left out where it is not alone."""
+    assert turned(1) == [(0, -1)]
+    assert turned(4) == [(3, -1), (2, 1), (1, -1)]
+    assert not has_head(replace(CASE, layers=(Linear(out_features=1), Flatten(start_dim=0))))
+    assert has_head(CASE)
+
+
+def test_a_cycle_is_no_leak() -> None:
+    """What the collector frees is free; what a list holds is not."""
+
+    def compute(problem: Problem) -> Jacobians:
+        J = catalogue()["kept_network"].method().compute(problem) if keep else right.compute(problem)
+        cycle: list[object] = [problem.model]
+        cycle.append(cycle)
+        return J
+
+    right = choose(["autograd_loop"])[0]
+    with calm_torch():
+        for keep, outcome in ((False, Outcome.UNDECIDED), (True, Outcome.SIDE_EFFECT)):
+            found = judge(CASE, replace(right, compute=compute), laws=(freed_memory,))
+            assert {breach.law for breach in found.breaches} == ({"freed memory"} if keep else set()), outcome
+
+
+def test_a_crash_on_a_related_problem_is_told() -> None:
+    """With the problem on which it came."""
+
+    def compute(problem: Problem) -> Jacobians:
+        if problem.N != 3:
+            raise RuntimeError("three samples only")
+        return right.compute(problem)
+
+    right = choose(["autograd_loop"])[0]
+    with calm_torch():
+        verdict = judge(CASE, replace(right, compute=compute), laws=RELATED)
+    assert verdict.outcome is Outcome.CRASHED
+    assert verdict.message == "batch rotated, its first sample twice: raised RuntimeError: three samples only"
+    assert torch.is_grad_enabled()
+
+
+def test_each_law_has_its_turn() -> None:
+    """Over enough cases all are asked; those that call again, no more often than said."""
+    for every in (1, 2, 4):
+        turns = [laws_due(position, every) for position in range(every * SELDOM * 3)]
+        assert set().union(*turns) == set(LAWS)
+        assert all(set(CALLED_ONCE) <= set(laws) for laws in turns)
+        for law in (*REPEATED[len(CALLED_ONCE) :], *RELATED):
+            share = every if law in REPEATED else every * SELDOM
+            assert sum(law in laws for laws in turns) == len(turns) // share
