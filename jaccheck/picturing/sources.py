@@ -21,7 +21,7 @@ from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import InvalidRequest
 from jaccheck.faults import choose, choose_stored
 from jaccheck.laws import first_line, observe_globals, restore_globals
-from jaccheck.laws.laws import structural_fault
+from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
 from jaccheck.methods import Method
 from jaccheck.oracle import Layout, Network
