@@ -21,7 +21,8 @@ from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forwa
 from jaccheck.oracle.evaluation import Evaluation, jacobians
 from jaccheck.oracle.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 from jaccheck.problem import build, round_sample
-from jaccheck.witness import Witness, flattened
+from jaccheck.reference import flattened
+from jaccheck.witness import Witness
 
 
 @dataclass

@@ -19,6 +19,7 @@ class Mark(StrEnum):
     REFUSED = "refused"
     CRASHED = "crashed"
     UNDECIDED = "undecided"
+    CONSISTENT = "consistent by estimate"
     LEAVES = "leaves something behind"
     NOT_COMPUTED = "not computed by torch"
 
@@ -34,6 +35,7 @@ _SIGNS = {
     Mark.REFUSED: "–",
     Mark.CRASHED: "crash",
     Mark.UNDECIDED: "?",
+    Mark.CONSISTENT: "≈",
     Mark.LEAVES: "✓ but",
     Mark.NOT_COMPUTED: "",
 }

@@ -54,7 +54,9 @@ class _Maker:
             return kind(*how.sizes, **how.options)
         module = kind(*how.sizes, **how.options, **self._uninitialised(kind, place))
         for name in place.parameters:
-            module.register_parameter(name, self.parameters[f"{place.path}.{name}"])
+            owner, _, own = name.rpartition(".")
+            # Set, not registered, since recurrent layers keep a list of their weights.
+            setattr(module.get_submodule(owner), own, self.parameters[f"{place.path}.{name}"])
         for name in place.buffers:
             module.register_buffer(name, self.buffers[f"{place.path}.{name}"])
         if "num_batches_tracked" in module._buffers:

@@ -5,6 +5,8 @@ Each names its submodules as `torch.nn.Sequential` does.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -50,6 +52,32 @@ class Parallel(nn.Module):
         for output in outputs[1:]:
             total = total + output
         return total
+
+
+class SelfAttention(nn.Module):
+    """Attention of a batch of sequences `[N, steps, features]` on themselves."""
+
+    def __init__(self, embed_dim: int, num_heads: int, device: str | None = None) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(embed_dim, num_heads, batch_first=True, device=device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What is attended to, without the weights."""
+        out: Tensor = self.attention(x, x, x, need_weights=False)[0]
+        return out
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer of a batch of sequences `[N, steps, features]`."""
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, **options: Any) -> None:
+        super().__init__()
+        self.cell = getattr(nn, cell)(input_size, hidden_size, batch_first=True, **options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The outputs at every step, without the state."""
+        out: Tensor = self.cell(x)[0]
+        return out
 
 
 class Scale(nn.Module):

@@ -18,7 +18,7 @@ NOTHING = Totals(
     entries=0,
     undecided=0,
     outcomes=dict.fromkeys(Outcome, 0),
-    modes={"exact": 0, "bound": 0},
+    modes={"exact": 0, "bound": 0, "estimate": 0},
     seconds=Spent(),
 )
 """The totals of no case at all."""

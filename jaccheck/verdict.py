@@ -47,8 +47,8 @@ TINY = 1e-30
 EXCESS_LIMITS = (0.0, *(2.0**exponent for exponent in range(-10, 1)))
 """Where each bin of a histogram of `Comparison.excess` ends; one more bin holds what lies outside its bound."""
 
-Mode = Literal["exact", "bound"]
-Source = Literal["closed form", "autograd"]
+Mode = Literal["exact", "bound", "estimate"]
+Source = Literal["closed form", "autograd", "float64 autograd"]
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
 Number = Annotated[
     float,

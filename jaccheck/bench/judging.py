@@ -16,13 +16,14 @@ from torch import Tensor
 from jaccheck.checking.expected import Estimate
 from jaccheck.checking.live import NoRule, network_of
 from jaccheck.checking.parts import parts_of
+from jaccheck.forms import ClosedFormWitness
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method
 from jaccheck.oracle import Affine, Layout, Network, Order, arithmetic, backward, forward
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
-from jaccheck.witness import ClosedFormWitness, flattened
+from jaccheck.reference import flattened
 
 ROWS_BYTES = 2**20
 """Of float64 that are compared at a time, several arrays of them: about what a processor keeps close to it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaccheck.case.estimated import GroupNorm, LayerNorm, LogSoftmax, Recurrent, SelfAttention, Softmax
 from jaccheck.case.graph import Layer, plain_options
 from jaccheck.case.layers import Linear
 from jaccheck.case.shapes import Shape
@@ -30,6 +31,7 @@ _WITH_AXES = {
 _FIRST: tuple[str, ...] = (
     *("in_features", "in_channels", "num_features", "num_embeddings"),
     *("out_features", "out_channels", "embedding_dim", "kernel_size", "output_size", "factor"),
+    *("cell", "input_size", "hidden_size", "num_groups", "num_channels", "normalized_shape", "embed_dim", "num_heads"),
 )
 """What torch takes without a name, in this order."""
 
@@ -63,5 +65,16 @@ def constructor(layer: Layer, shape: Shape) -> Constructor:
             options["in_channels"] = shape[0]
         case BatchNorm():
             options["num_features"] = shape[0]
+        case Softmax(dim=dim) | LogSoftmax(dim=dim):
+            # Torch's own default is an axis that depends on the shape.
+            options["dim"] = dim
+        case GroupNorm():
+            options["num_channels"] = shape[0]
+        case LayerNorm():
+            options["normalized_shape"] = shape[-1]
+        case SelfAttention(num_heads=heads):
+            options |= {"embed_dim": shape[-1], "num_heads": heads}
+        case Recurrent(cell=cell):
+            options |= {"cell": cell, "input_size": shape[-1]}
     sizes = tuple(options.pop(name) for name in _FIRST if name in options)
     return Constructor(torch_name(layer), sizes, options)

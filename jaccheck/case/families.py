@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from jaccheck.case.case import DTYPES, Case, DType
+from jaccheck.case.estimated_cases import ESTIMATED, estimated_cases
 from jaccheck.case.graph import Layer, Sequential
 from jaccheck.case.layers import (
     ELU,
@@ -44,6 +45,8 @@ SMALL = Integers(magnitude=1, fan_in=2)
 
 def boundary_cases(family: str, dtype: DType) -> tuple[Case, ...]:
     """The deterministic cases of a family in one dtype."""
+    if family in ESTIMATED:
+        return tuple(estimated_cases(family, dtype))
     return tuple(zoo_cases(family, dtype) if family in ZOO else _BOUNDARIES[family](dtype))
 
 
@@ -227,7 +230,7 @@ _BOUNDARIES: dict[str, Boundary] = {
 PERCEPTRONS: tuple[str, ...] = tuple(_BOUNDARIES)
 """The families of multilayer perceptrons."""
 
-FAMILIES: tuple[str, ...] = (*PERCEPTRONS, *ZOO)
+FAMILIES: tuple[str, ...] = (*PERCEPTRONS, *ZOO, *ESTIMATED)
 """Every family, in the order in which a run takes them."""
 
 

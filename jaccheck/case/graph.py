@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Len
 from pydantic import Field
 
+from jaccheck.case.estimated import Estimated
 from jaccheck.case.layers import (
     ELU,
     SELU,
@@ -103,6 +104,7 @@ Leaf = (
     | BatchNorm
     | ZeroPad2d
     | Scale
+    | Estimated
 )
 Nested = Sequential | Residual | Parallel | Repeat
 Layer = Annotated[Leaf | Nested, Field(discriminator="kind")]

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 
 from jaccheck.case.case import Case, DType
 from jaccheck.case.constructors import constructor
+from jaccheck.case.estimated import Recurrent
+from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.families import boundary_cases
 from jaccheck.case.graph import Layer, children
 from jaccheck.case.layers import ELU, SELU, Dropout, Identity, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.case.values import Integers, Normal
-from jaccheck.case.zoo import ZOO, zoo_cases
+from jaccheck.case.zoo import ZOO
 
 _BETWEEN = (
     ReLU(),
@@ -45,8 +47,8 @@ def probes(dtype: DType) -> list[Probe]:
         Probe("perceptrons", "frozen parameters", boundary_cases("frozen", dtype)[2]),
         Probe("perceptrons", "empty batch", boundary_cases("empty_batch", dtype)[0]),
     ]
-    for family in ZOO:
-        found += [Probe(family.replace("_", " "), _told(case), case) for case in zoo_cases(family, dtype)]
+    for family in (*ZOO, *ESTIMATED):
+        found += [Probe(family.replace("_", " "), _told(case), case) for case in boundary_cases(family, dtype)]
     return found
 
 
@@ -86,4 +88,5 @@ def _short(layer: Layer, shape: tuple[int, ...] = (4,)) -> str:
     how = constructor(layer, shape)
     options = [f"{name}={value!r}" for name, value in how.options.items()]
     kernel = [f"kernel {layer.kernel_size}"] if hasattr(layer, "kernel_size") else []
-    return f"{how.name}({', '.join([*kernel, *options])})" if options or kernel else how.name
+    name = layer.cell if isinstance(layer, Recurrent) else how.name
+    return f"{name}({', '.join([*kernel, *options])})" if options or kernel else name

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from jaccheck.case.estimated import Estimated, estimated_parameters, estimated_shape
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
 from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten, Linear
 from jaccheck.case.spatial import (
@@ -116,6 +117,8 @@ def parameter_shapes(layer: Layer, shape: Shape) -> dict[str, Shape]:
             return {"weight": shape[:1], "bias": shape[:1]}
         case Embedding(num_embeddings=rows, embedding_dim=dim):
             return {"weight": (rows, dim)}
+        case _ if isinstance(layer, Estimated):
+            return estimated_parameters(layer, shape)
         case _:
             return {}
 
@@ -136,6 +139,11 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
             if len(shape) != layer.axes + 1 and (layer.axes, len(shape)) != (1, 1):
                 raise InvalidCase(f"needs (channels, and {layer.axes} axes), not {shape}")
             return shape
+        case _ if isinstance(layer, Estimated):
+            out = estimated_shape(layer, shape)
+            if isinstance(out, str):
+                raise InvalidCase(out)
+            return out
         case _ if isinstance(layer, Spatial):
             axes = 2 if isinstance(layer, ZeroPad2d) else layer.axes
             if len(shape) != axes + 1:

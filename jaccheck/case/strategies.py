@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 from jaccheck.case.case import DTYPES, Case, DType, InputForm
+from jaccheck.case.estimated_cases import ESTIMATED
+from jaccheck.case.estimated_strategies import estimated_case
 from jaccheck.case.families import FAMILIES
 from jaccheck.case.graph import Layer, Sequential
 from jaccheck.case.layers import (
@@ -71,9 +73,13 @@ POWER_OF_TWO_SIZES = st.sampled_from([(2, 4), (4, 2), (4, 8), (8, 4), (2, 16), (
 def cases(family: str | None = None, dtypes: Sequence[DType] = DTYPES) -> st.SearchStrategy[Case]:
     """Random cases of one family, or of any, in one of `dtypes`."""
     families = st.sampled_from(FAMILIES) if family is None else st.just(family)
-    return families.flatmap(
-        lambda chosen: zoo_case(chosen, tuple(dtypes)) if chosen in ZOO else _family_case(chosen, tuple(dtypes))
-    )
+    return families.flatmap(lambda chosen: _of(chosen, tuple(dtypes)))
+
+
+def _of(family: str, dtypes: tuple[DType, ...]) -> st.SearchStrategy[Case]:
+    if family in ESTIMATED:
+        return estimated_case(family, dtypes)
+    return zoo_case(family, dtypes) if family in ZOO else _family_case(family, dtypes)
 
 
 @st.composite

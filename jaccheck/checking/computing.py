@@ -19,7 +19,7 @@ from jaccheck.methods.registry import registered
 from jaccheck.models import copy_of, problem_of
 from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem
-from jaccheck.witness import flattened
+from jaccheck.reference import flattened
 
 _ANY_METHOD = Method(
     name="any", family="any", compute=dict, summary="any way there is", order=Order.ANY, roundings=lambda N, C: 6

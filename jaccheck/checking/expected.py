@@ -15,14 +15,15 @@ import numpy as np
 import torch
 
 from jaccheck.checking.live import part_of
-from jaccheck.checking.noise import STRENGTH, Precision, pooled, spread
 from jaccheck.checking.parts import Part, in_float64
+from jaccheck.forms import ClosedFormWitness, count_undecided
 from jaccheck.methods import Method
 from jaccheck.model_report import Witness
+from jaccheck.noise import STRENGTH, Precision, pooled, spread
 from jaccheck.oracle import Layout, Network
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Problem
-from jaccheck.witness import ClosedFormWitness, autograd_by_sample, count_undecided, flattened
+from jaccheck.reference import autograd_by_sample, flattened
 
 SIZE_IN_FLOAT64 = 2.0**-42
 """How far numbers are moved for the comparison in float64: 2,048 times its roundoff, and far below any wrong value."""

@@ -15,7 +15,7 @@ from jaccheck.devices import choose as choose_devices
 from jaccheck.devices import has_dtype
 from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import NotComputed
-from jaccheck.judgement import judge
+from jaccheck.judgement import is_estimated, judge
 from jaccheck.known import explained
 from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport, load
 from jaccheck.methods import Method, choose
@@ -113,13 +113,15 @@ def _row(probe: Probe, dtype: str, device: str, methods: tuple[Method, ...]) -> 
     for method in methods:
         verdict = judge(probe.case, method, device=device, witness=witness)
         mark = _mark(verdict)
-        message = "" if mark is Mark.RIGHT else verdict.message
+        message = "" if mark in (Mark.RIGHT, Mark.CONSISTENT) else verdict.message
         cells.append(cell(method, mark, message, explained(probe.case, verdict).known))
     return cells
 
 
 def _mark(verdict: Verdict) -> Mark:
     """The worst of what was found: a wrong number before a crash before what is left behind."""
+    if verdict.outcome is Outcome.UNDECIDED and is_estimated(verdict.comparisons):
+        return Mark.CONSISTENT
     outcomes = {breach.outcome for breach in verdict.breaches} or {verdict.outcome}
     order = (Outcome.DISAGREES, Outcome.CRASHED, Outcome.HUNG, Outcome.SIDE_EFFECT)
     return _MARKS[next((outcome for outcome in order if outcome in outcomes), verdict.outcome)]

@@ -17,12 +17,16 @@ Key = tuple[object, ...]
 
 
 def _bytes(tensors: list[Tensor]) -> Key:
-    return tuple((str(t.dtype), t.detach().contiguous().view(torch.uint8).numpy().tobytes()) for t in tensors)
+    return tuple((str(t.dtype), t.detach().double().cpu().numpy().tobytes()) for t in tensors)
 
 
 def _network(problem: Problem) -> Key:
-    """The network with all its numbers."""
-    return repr(problem.model), _bytes([*problem.model.parameters(), *problem.model.buffers()])
+    """The network with all its numbers, and which of them are trainable."""
+    return (
+        repr(problem.model),
+        tuple(problem.parameters),
+        _bytes([*problem.model.parameters(), *problem.model.buffers()]),
+    )
 
 
 @stateful_fault(expected=batch, when=lambda problem: problem.N > 1)
@@ -59,7 +63,7 @@ def kept_by_trainable_layers(compute: Compute) -> Compute:
         leaves = [module for module in problem.model.modules() if not list(module.children())]
         seen = [m for m in leaves if all(p.requires_grad for p in m.parameters())]
         numbers = [t for module in seen for t in (*module.parameters(), *module.buffers())]
-        key = (repr(seen), _bytes([*numbers, problem.X]), problem.X.requires_grad)
+        key = (repr(seen), tuple(problem.parameters), _bytes([*numbers, problem.X]), problem.X.requires_grad)
         if key not in kept or next(iter(kept[key].values())).shape[1] < problem.C:
             kept[key] = compute(problem)
         return {name: j[:, : problem.C].clone() for name, j in kept[key].items()}

@@ -5,10 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jaccheck.case import Case
-from jaccheck.known.layers import LAYER_FAULTS, CaseFault, explanation
-from jaccheck.verdict import Outcome, Verdict
+from jaccheck.known.boundary import BOUNDARY_FAULTS
+from jaccheck.known.case_fault import CaseFault
+from jaccheck.known.layers import RULED_FAULTS
+from jaccheck.verdict import Breach, Outcome, Verdict
 
 __all__ = ["LAYER_FAULTS", "CaseFault", "explained", "explanation"]
+
+
+LAYER_FAULTS = (*RULED_FAULTS, *BOUNDARY_FAULTS)
+"""All that show on single cases."""
+
+
+def explanation(case: Case, method: str, breach: Breach) -> CaseFault | None:
+    """The listed fault that this breach is, or None."""
+    return next((fault for fault in LAYER_FAULTS if fault.explains(case, method, breach)), None)
 
 
 def explained(case: Case, verdict: Verdict) -> Verdict:

@@ -1,18 +1,6 @@
-"""Faults of released versions that show on single cases: which layers, which methods, what comes instead.
-
-Strict both ways: what is wrong outside the condition is a finding, and `case`, on which each of the methods fails, is
-run by `jaccheck known --run` and in CI, where a fault that no longer shows is reported as mended.
-"""
+"""Faults of BackPACK and torch in the layers that BackPACK knows: which options, which methods, what comes instead."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-
-from packaging.specifiers import SpecifierSet
 
 from jaccheck.case import (
     AvgPool,
@@ -20,8 +8,6 @@ from jaccheck.case import (
     Convolution,
     Embedding,
     Flatten,
-    Integers,
-    Layer,
     Linear,
     Parallel,
     Repeat,
@@ -30,108 +16,48 @@ from jaccheck.case import (
 )
 from jaccheck.case.shapes import margins_of
 from jaccheck.case.spatial import on_each_axis
-from jaccheck.verdict import Breach, Outcome
-
-BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
-SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean")
-FORWARD_MODE = ("vmap_jacfwd", "vmap_jacfwd_chunked")
-BACKPACK = "backpack-for-pytorch"
-
-WRONG = Outcome.DISAGREES
-CRASH = Outcome.CRASHED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFault:
-    """A fault of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
-
-    `outcomes` are what may come instead, `message` a pattern that a crash or a side effect must match.
-    """
-
-    id: str
-    title: str
-    package: str
-    versions: str
-    methods: tuple[str, ...]
-    condition: str
-    meets: Callable[[Case], bool]
-    outcomes: tuple[Outcome, ...]
-    message: str = ""
-    instead: str
-    reason: str
-    reference: str = ""
-    case: Case
-
-    def explains(self, case: Case, method: str, breach: Breach) -> bool:
-        """Whether this is why a method breaks a law on a case."""
-        return (
-            method in self.methods
-            and breach.outcome in self.outcomes
-            and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
-            and self.is_in_installed
-            and self.meets(case)
-        )
-
-    @property
-    def is_in_installed(self) -> bool:
-        """Whether the installed version is one of those that have it."""
-        return _installed(self.package, self.versions)
-
-
-@cache
-def _installed(package: str, versions: str) -> bool:
-    try:
-        return SpecifierSet(versions).contains(version(package), prereleases=True)
-    except PackageNotFoundError:
-        return False
-
-
-def explanation(case: Case, method: str, breach: Breach) -> CaseFault | None:
-    """The listed fault that this breach is, or None."""
-    return next((fault for fault in LAYER_FAULTS if fault.explains(case, method, breach)), None)
-
-
-def _layers(case: Case, kind: type) -> Iterator[Layer]:
-    return (place.layer for place in case.places() if isinstance(place.layer, kind))
-
-
-def _case(shape: tuple[int, ...], *layers: Layer, dtype: str = "float32") -> Case:
-    return Case(
-        layers=layers,
-        in_shape=shape,
-        batch_size=2,
-        dtype=dtype,  # type: ignore[arg-type]
-        recipe=Integers(magnitude=1, fan_in=2),
-        family="known",
-    )
+from jaccheck.known.case_fault import (
+    BACKPACK,
+    BATCH_GRAD,
+    CRASH,
+    FORWARD_MODE,
+    SQRT_GGN,
+    WRONG,
+    CaseFault,
+    layers_of,
+    small_case,
+)
+from jaccheck.verdict import Outcome
 
 
 def _pads_otherwise(case: Case) -> bool:
     return any(
         layer.padding_mode != "zeros" and any(map(any, margins_of(layer)))
-        for layer in _layers(case, Convolution)
+        for layer in layers_of(case, Convolution)
         if isinstance(layer, Convolution)
     )
 
 
 def _has_string_padding(case: Case) -> bool:
-    return any(isinstance(layer.padding, str) for layer in _layers(case, Convolution) if isinstance(layer, Convolution))
+    return any(
+        isinstance(layer.padding, str) for layer in layers_of(case, Convolution) if isinstance(layer, Convolution)
+    )
 
 
 def _pads_output(case: Case) -> bool:
     return any(
         any(on_each_axis(layer.output_padding, layer.axes))
-        for layer in _layers(case, TransposedConvolution)
+        for layer in layers_of(case, TransposedConvolution)
         if isinstance(layer, TransposedConvolution)
     )
 
 
 def _averages(case: Case) -> bool:
-    return any(_layers(case, AvgPool))
+    return any(layers_of(case, AvgPool))
 
 
 def _overrides_divisor(case: Case) -> bool:
-    return any(isinstance(layer, AvgPool) and layer.divisor_override is not None for layer in _layers(case, AvgPool))
+    return any(isinstance(layer, AvgPool) and layer.divisor_override is not None for layer in layers_of(case, AvgPool))
 
 
 def _looks_up(case: Case) -> bool:
@@ -139,16 +65,16 @@ def _looks_up(case: Case) -> bool:
 
 
 def _has_padding_row(case: Case) -> bool:
-    return any(isinstance(layer, Embedding) and layer.padding_idx is not None for layer in _layers(case, Embedding))
+    return any(isinstance(layer, Embedding) and layer.padding_idx is not None for layer in layers_of(case, Embedding))
 
 
 def _repeats(case: Case) -> bool:
-    return any(isinstance(layer, Repeat) and layer.times > 1 for layer in _layers(case, Repeat))
+    return any(isinstance(layer, Repeat) and layer.times > 1 for layer in layers_of(case, Repeat))
 
 
 HEAD = (Flatten(), Linear(out_features=2))
 
-LAYER_FAULTS: tuple[CaseFault, ...] = (
+RULED_FAULTS: tuple[CaseFault, ...] = (
     CaseFault(
         id="conv-padding-mode",
         title="Conv{1,2,3}d with padding_mode other than zeros: derivatives by the weight are those of zero padding",
@@ -160,7 +86,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         outcomes=(WRONG, CRASH),
         instead="the Jacobian of the same convolution with zeros for padding, without a word",
         reason="the unfolded input is padded with zeros; module.padding_mode is never read",
-        case=_case(
+        case=small_case(
             (1, 3), Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding_mode="circular"), *HEAD
         ),
     ),
@@ -175,7 +101,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         outcomes=(WRONG, CRASH),
         instead="with an even kernel of one dimension another Jacobian, else an exception",
         reason="module.padding goes unread to functions that take numbers, or that pad 'same' in another place",
-        case=_case((1, 5), Convolution(axes=1, out_channels=2, kernel_size=2, padding="same"), *HEAD),
+        case=small_case((1, 5), Convolution(axes=1, out_channels=2, kernel_size=2, padding="same"), *HEAD),
     ),
     CaseFault(
         id="conv-transpose-output-padding",
@@ -189,7 +115,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message="shape|size",
         instead="RuntimeError: shape … is invalid for input of size …",
         reason="unfold_by_conv_transpose unfolds without it, and gets an output of another size",
-        case=_case(
+        case=small_case(
             (1, 3), TransposedConvolution(axes=1, out_channels=2, kernel_size=2, stride=2, output_padding=1), *HEAD
         ),
     ),
@@ -205,7 +131,9 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message="random generator",
         instead="a right result, but the next random number is another one: a training run is no longer reproduced",
         reason="a convolution is constructed for its forward function, whose initialisation is thrown away",
-        case=_case((1, 4), Convolution(axes=1, out_channels=2, kernel_size=1), AvgPool(axes=1, kernel_size=2), *HEAD),
+        case=small_case(
+            (1, 4), Convolution(axes=1, out_channels=2, kernel_size=1), AvgPool(axes=1, kernel_size=2), *HEAD
+        ),
     ),
     CaseFault(
         id="avg-pool-dtype",
@@ -219,7 +147,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message="expected scalar type|should be the same",
         instead="RuntimeError: expected scalar type Double but found Float",
         reason="the kernel of ones is made in the default dtype and moved to the device only",
-        case=_case(
+        case=small_case(
             (1, 4),
             Convolution(axes=1, out_channels=2, kernel_size=1),
             AvgPool(axes=1, kernel_size=2),
@@ -234,12 +162,12 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         versions=">=1.5",
         methods=SQRT_GGN,
         condition="an average pooling with ceil_mode above a layer with parameters",
-        meets=lambda case: any(isinstance(layer, AvgPool) and layer.ceil_mode for layer in _layers(case, AvgPool)),
+        meets=lambda case: any(isinstance(layer, AvgPool) and layer.ceil_mode for layer in layers_of(case, AvgPool)),
         outcomes=(CRASH, WRONG),
         message="requested an output size",
         instead="ValueError: requested an output size of …, but valid sizes range from …",
         reason="the transposed convolution that stands for the pooling has no ceil_mode",
-        case=_case(
+        case=small_case(
             (1, 5),
             Convolution(axes=1, out_channels=2, kernel_size=1),
             AvgPool(axes=1, kernel_size=2, ceil_mode=True),
@@ -254,13 +182,13 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         methods=SQRT_GGN,
         condition="a ZeroPad2d with a negative number above a layer with parameters",
         meets=lambda case: any(
-            isinstance(layer, ZeroPad2d) and min(layer.padding) < 0 for layer in _layers(case, ZeroPad2d)
+            isinstance(layer, ZeroPad2d) and min(layer.padding) < 0 for layer in layers_of(case, ZeroPad2d)
         ),
         outcomes=(CRASH, WRONG),
         message="shapes? .* do not match|must match",
         instead="RuntimeError: Compared shapes … do not match",
         reason="the padding is cut out of the backpropagated matrix with a negative start",
-        case=_case(
+        case=small_case(
             (1, 3, 3),
             Convolution(axes=2, out_channels=2, kernel_size=1),
             ZeroPad2d(padding=(0, 0, -1, 0)),
@@ -278,7 +206,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         outcomes=(WRONG,),
         instead="the Jacobian of pooling without divisor_override, without a word",
         reason="check_parameters asks for count_include_pad only",
-        case=_case(
+        case=small_case(
             (1, 2, 2),
             Convolution(axes=2, out_channels=2, kernel_size=1),
             AvgPool(axes=2, kernel_size=2, divisor_override=2),
@@ -297,7 +225,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message="scalar type|same dtype",
         instead="a float32 tensor for a weight of another dtype, or RuntimeError: expected scalar type …",
         reason="the mask of indices is made by torch.zeros without a dtype",
-        case=_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
+        case=small_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
     ),
     CaseFault(
         id="module-used-twice",
@@ -311,7 +239,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         message="has no attribute 'output'|has no attribute 'input0'",
         instead="AttributeError: 'Linear' object has no attribute 'output'",
         reason="a module keeps one input and output, and frees them at the first of its two backward calls",
-        case=_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
+        case=small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
     ),
     CaseFault(
         id="torch-embedding-padding-forward-mode",
@@ -325,7 +253,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         instead="the derivative of the looked-up row, where reverse mode says zero",
         reason="the jvp formula of embedding looks the tangent up without its padding_idx",
         reference="https://github.com/pytorch/pytorch/issues/93950",
-        case=_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
+        case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
     CaseFault(
         id="torch-expanded-weights-embedding-padding",
@@ -338,7 +266,7 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         outcomes=(WRONG,),
         instead="the gradient of the looked-up row, where autograd says zero",
         reason="weight_per_sample_grad adds every index, padding_idx is not read",
-        case=_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
+        case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
     CaseFault(
         id="torch-expanded-weights-conv3d-dilation",
@@ -349,14 +277,14 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         condition="a Conv3d with dilation, on one of the two ways that depend on sizes",
         meets=lambda case: any(
             layer.axes == 3 and any(d > 1 for d in on_each_axis(layer.dilation, 3))
-            for layer in _layers(case, Convolution)
+            for layer in layers_of(case, Convolution)
             if isinstance(layer, Convolution)
         ),
         outcomes=(CRASH,),
         message=r"dilation=.* not supported",
         instead="NotImplementedError: dilation=(1, 2, 1) not supported.",
         reason="its own unfold3d knows no dilation",
-        case=_case(
+        case=small_case(
             (2, 2, 3, 2),
             Convolution(axes=3, out_channels=2, kernel_size=(1, 2, 1), dilation=(1, 2, 1), groups=2),
             *HEAD,
@@ -369,12 +297,12 @@ LAYER_FAULTS: tuple[CaseFault, ...] = (
         versions=">=2.0",
         methods=("expanded_weights",),
         condition="a convolution in a branch that is joined with others",
-        meets=lambda case: any(_layers(case, Convolution)) and any(_layers(case, Parallel)),
+        meets=lambda case: any(layers_of(case, Convolution)) and any(layers_of(case, Parallel)),
         outcomes=(CRASH,),
         message="view size is not compatible",
         instead="RuntimeError: view size is not compatible with input tensor's size and stride",
         reason="grad_output.view in conv_group_weight_grad_sample",
-        case=_case(
+        case=small_case(
             (2, 3), Parallel(branches=((Convolution(axes=1, out_channels=2, kernel_size=1),), ()), merge="cat"), *HEAD
         ),
     ),

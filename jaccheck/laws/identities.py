@@ -41,7 +41,7 @@ def homogeneity(trial: Trial) -> None:
     f is linear in one layer's weight and the biases above it where all above is linear or has no kink but at zero.
     """
     witness, plain = trial.witness, trial.witness.plain
-    if plain is None or trial.is_contradicted:
+    if plain is None or trial.is_contradicted or witness.network is None:
         return
     bounds, layout = witness.expectation(trial.method).bound, witness.layout
     parts, θ = layout.offsets(), witness.numbers

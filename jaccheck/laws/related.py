@@ -24,8 +24,8 @@ from jaccheck.modules import linear
 from jaccheck.oracle import Layout
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
+from jaccheck.reference import flattened
 from jaccheck.verdict import Breach, Outcome
-from jaccheck.witness import flattened
 
 
 def batch(trial: Trial) -> None:

@@ -23,7 +23,13 @@ _HOOKS = {name: name.strip("_").removesuffix("s") for name in vars(nn.Module()) 
 # Attributes that can be compared by value; of others, which object it is.
 _SIMPLE = (bool, int, float, str, type(None))
 # Containers of nn.Module's own, which are observed piece by piece, and a flag that goes with hooks.
-_OWN = frozenset({"_parameters", "_buffers", "_modules", "_is_full_backward_hook", *_HOOKS})
+# Recurrent modules keep two lists of their own parameters, which torch renews in any forward pass that sees a change.
+_OWN = frozenset(
+    {
+        *("_parameters", "_buffers", "_modules", "_is_full_backward_hook", "_flat_weights", "_flat_weight_refs"),
+        *_HOOKS,
+    }
+)
 
 
 def observe(problem: Problem) -> State:

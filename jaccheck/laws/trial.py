@@ -9,8 +9,9 @@ from jaccheck.laws.state import State
 from jaccheck.methods import Method
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
+from jaccheck.reference import flattened
 from jaccheck.verdict import Breach, Comparison
-from jaccheck.witness import Witness, flattened
+from jaccheck.witness import Witness
 
 
 class LawBroken(Exception):

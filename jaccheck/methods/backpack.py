@@ -93,6 +93,16 @@ def _beyond_options(module: torch.nn.Module) -> str | None:
             return "an Embedding with padding_idx"
         case torch.nn.Embedding() if module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
             return "an Embedding with max_norm, scale_grad_by_freq or sparse"
+        case torch.nn.RNN() | torch.nn.LSTM() if reason := _beyond_recurrent_options(module):
+            return reason
+    return None
+
+
+def _beyond_recurrent_options(module: torch.nn.RNNBase) -> str | None:
+    if not module.bias or module.bidirectional or module.num_layers > 1 or not module.batch_first or module.proj_size:
+        return f"{type(module).__name__} with several layers or directions, without bias, or with another axis first"
+    if isinstance(module, torch.nn.RNN) and module.nonlinearity != "tanh":
+        return f"RNN with nonlinearity={module.nonlinearity!r}"
     return None
 
 

@@ -8,7 +8,7 @@ from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
-_RULED = tuple(getattr(nn, name) for name in ("Linear", "Embedding", "LayerNorm", "GroupNorm")) + tuple(
+_RULED = tuple(getattr(nn, name) for name in ("Linear", "Embedding", "LayerNorm", "GroupNorm", "RNN", "GRU")) + tuple(
     getattr(nn, f"{name}{axes}d") for name in ("Conv", "InstanceNorm") for axes in (1, 2, 3)
 )
 """Modules whose functions torch.nn.utils._expanded_weights has a rule for."""
@@ -18,6 +18,9 @@ def _beyond_rules(problem: Problem) -> str | None:
     if problem.N == 0:
         return "its batch size must be positive"
     for path, module in problem.model.named_modules():
+        # Recurrent layers are made of linear functions, but for the LSTM that oneDNN computes in these dtypes.
+        if isinstance(module, nn.LSTM) and problem.dtype == "float64":
+            continue
         if not isinstance(module, _RULED) and any(p.requires_grad for p in module.parameters(recurse=False)):
             return f"it has no rule for {path or 'the model'} ({type(module).__name__})"
     return None

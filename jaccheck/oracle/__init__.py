@@ -5,7 +5,7 @@ from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
 from jaccheck.oracle.differences import difference_bound
 from jaccheck.oracle.network import Affine, Layout, Network
-from jaccheck.oracle.steps import network
+from jaccheck.oracle.steps import NoRule, network
 
 __all__ = [
     "Affine",
@@ -13,6 +13,7 @@ __all__ = [
     "ClosedForm",
     "Layout",
     "Network",
+    "NoRule",
     "Order",
     "arithmetic",
     "backward",

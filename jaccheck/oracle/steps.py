@@ -50,8 +50,15 @@ CONSTANT_ROUNDINGS = 2
 """Of a fixed factor such as 1/9, and of the product or quotient with it."""
 
 
+class NoRule(Exception):
+    """A layer of a case has no bound rule; the message names it."""
+
+
 def network(case: Case, X: Array, numbers: Mapping[str, Array]) -> Network:
-    """The network of `case` with these parameters and buffers (already rounded to its dtype), shaped for the oracle."""
+    """The network of `case` with these parameters and buffers (already rounded to its dtype), shaped for the oracle.
+
+    Raises NoRule for a layer that is none of those with a bound.
+    """
     if not np.isfinite(X).all() or not all(np.isfinite(value).all() for value in numbers.values()):
         raise InvalidCase("its numbers overflow its dtype: scale them down")
     places = {place.path: place for place in case.places()}
@@ -118,6 +125,8 @@ def _leaf(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
             yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
         case ReLU() | LeakyReLU() | Tanh() | Sigmoid() | LogSigmoid() | ELU() | SELU() as layer:
             yield layer
+        case layer:
+            raise NoRule(f"{layer.kind}, as layer {place.path}, has no bound rule")
 
 
 def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:

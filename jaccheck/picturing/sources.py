@@ -20,6 +20,7 @@ from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import InvalidRequest
 from jaccheck.faults import choose, choose_stored
+from jaccheck.forms import ClosedFormWitness
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
@@ -29,8 +30,9 @@ from jaccheck.oracle.arithmetic import Array
 from jaccheck.picture import Picture, Size
 from jaccheck.picturing.slices import Slice, Unit, assemble
 from jaccheck.problem import Problem
+from jaccheck.reference import flattened
 from jaccheck.report import Finding
-from jaccheck.witness import ClosedFormWitness, Witness, flattened
+from jaccheck.witness import Witness
 
 CLOSED_FORM = "closed form"
 
@@ -72,7 +74,7 @@ def picture_of_case(
 
     layers = ", ".join(layer.kind for _, layer in case.leaves())
     title = f"{layers if len(layers) < 60 else f'{layers[:57]}...'} (family {case.family})"
-    return assemble(_title(title, problem), _shape(problem), _names(methods, CLOSED_FORM), slices(), size)
+    return assemble(_title(title, problem), _shape(problem), _names(methods, witness.form.source), slices(), size)
 
 
 def picture_of_model(
@@ -128,10 +130,10 @@ def _by_autograd(part: Part, problem: Problem) -> Array:
     return autograd(float64_of(own) or own)
 
 
-def _allowed(form: ClosedFormWitness | None, methods: Sequence[Method]) -> tuple[Array, Unit]:
+def _allowed(form: ClosedFormWitness | Witness | None, methods: Sequence[Method]) -> tuple[Array, Unit]:
     """The bound on the difference of two methods, or of one and the closed form."""
     expectations = [form.expectation(method) for method in methods] if form else []
-    if not expectations:
+    if not expectations or any(expectation.mode == "estimate" for expectation in expectations):
         return np.zeros(0), "none"
     if all(expectation.mode == "exact" for expectation in expectations):
         return np.zeros(0), "exact"

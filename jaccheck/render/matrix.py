@@ -14,8 +14,8 @@ def markdown(report: MatrixReport) -> str:
         f"Python {report.environment.python}; {len(report.cells):,} cells.",
         "",
         "✓ right · ✗ wrong without a word · – refused beforehand · crash: an exception instead of a result · "
-        "✓ but: right, but something is left behind or changed · ? no bound decides · blank: torch itself does not "
-        "compute it. "
+        "✓ but: right, but something is left behind or changed · ? no bound decides · ≈ no bound is proven, consistent "
+        "with float64 autograd by estimate · blank: torch itself does not compute it. "
         "The names in brackets are those of `jaccheck known`.",
         "",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -111,7 +111,8 @@ def summary(report: Report) -> str:
     answer = "no finding" if not findings else f"{findings} finding{'s' if findings > 1 else ''}"
     text = (
         f"{answer}: {t.cases:,} cases, {methods} methods, {families} families, {t.comparisons:,} comparisons "
-        f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound), {t.entries:,} entries, "
+        f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
+        f"{t.entries:,} entries, "
         f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
         f"inside methods and references; seed {report.settings.seed}"
     )
@@ -135,3 +136,9 @@ def print_report(report: Report, console: Console) -> None:
     console.print(coverage_table(report.coverage, report.findings))
     console.print(environment_line(report.environment), highlight=False)
     console.print(summary(report), style="red" if report.found_something else "green", highlight=False)
+
+
+def _by_estimate(modes: Mapping[str, int]) -> str:
+    """How many comparisons could only be made by estimate, where there are some."""
+    count = modes.get("estimate", 0)
+    return f", {count:,} by estimate" if count else ""

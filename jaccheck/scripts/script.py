@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from jaccheck import networks
-from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Scale, Sequential
+from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Sequential
 from jaccheck.case.constructors import constructor, torch_name
 from jaccheck.case.graph import children
 from jaccheck.methods import Method
@@ -89,10 +89,9 @@ def _constructor(layers: tuple[Layer, ...], prefix: str, places: dict[str, Place
                 calls.append(f"Repeat({runs[0]}, times={times})")
             case Parallel(merge=merge):
                 calls.append(f"Parallel({', '.join(f'torch.nn.Sequential({run})' for run in runs)}, merge={merge!r})")
-            case Scale():
-                calls.append(str(constructor(layer, places[path].in_shape)))
             case _:
-                calls.append(f"torch.nn.{constructor(layer, places[path].in_shape)}")
+                how = constructor(layer, places[path].in_shape)
+                calls.append(str(how) if hasattr(networks, how.name) else f"torch.nn.{how}")
     return ", ".join(calls)
 
 

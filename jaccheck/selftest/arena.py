@@ -63,10 +63,11 @@ class Arena:
     def reference(self) -> Jacobians:
         """Autograd's Jacobians in the dtype of the case."""
         if self._reference is None:
-            net, dtype = self.witness.network, getattr(torch, self.case.dtype)
+            layout, dtype = self.witness.layout, getattr(torch, self.case.dtype)
             flat = torch.from_numpy(self.witness.autograd).to(dtype)
             self._reference = {
-                name: flat[part].reshape(net.N, net.C, *net.trainable[name]) for name, part in net.offsets().items()
+                name: flat[part].reshape(layout.N, layout.C, *layout.shapes[name])
+                for name, part in layout.offsets().items()
             }
         return self._reference
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaccheck.forms import ClosedFormWitness
 from jaccheck.oracle import Affine, Network, arithmetic, is_exact
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.sequences.shape import Shape
-from jaccheck.witness import ClosedFormWitness
 
 
 @dataclass(frozen=True, slots=True)

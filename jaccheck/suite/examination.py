@@ -131,7 +131,8 @@ def _tells_about(law: str, case: Case, verdict: Verdict) -> bool:
         case "structure":
             return bool(verdict.comparisons) or any(breach.law == "structure" for breach in verdict.breaches)
         case "agreement":
-            return bool(verdict.comparisons) and verdict.outcome is not Outcome.UNDECIDED
+            is_estimated = any(comparison.mode == "estimate" for comparison in verdict.comparisons)
+            return bool(verdict.comparisons) and (is_estimated or verdict.outcome is not Outcome.UNDECIDED)
         case "batch" | "outputs" | "freed_memory":
             return bool(verdict.comparisons) and has_related_laws(case)
         case _:

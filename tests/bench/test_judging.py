@@ -10,10 +10,10 @@ from jaccheck.bench.judging import EstimateJudge, Judge, first_outside, judge_of
 from jaccheck.bench.shapes import Shape, make
 from jaccheck.bench.worker import method_of
 from jaccheck.checking.live import network_of
+from jaccheck.forms import ClosedFormWitness
 from jaccheck.methods import find
 from jaccheck.models import copy_of
 from jaccheck.problem import Problem
-from jaccheck.witness import ClosedFormWitness
 
 SHAPE = Shape(name="here", widths=(5, 4, 6, 3), N=3)
 

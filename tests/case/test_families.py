@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaccheck.case import DTYPES, AvgPool, Case, Flatten, Integers
+from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases, draw_cases
 from jaccheck.errors import NotComputed
@@ -54,6 +56,10 @@ def test_a_family_is_what_it_says(family: str, dtype: str) -> None:
 def test_a_boundary_case_is_decided(family: str, dtype: str) -> None:
     """At least one boundary case of each family and dtype is certified exact, or has a bound that decides entries."""
     found = [witness for _, witness in computed(family, dtype)]
+    if family in ESTIMATED and dtype in ("bfloat16", "float16"):
+        # An estimate of what 1,024 roundings do says nothing in eight bits, or in eleven.
+        assert all(np.isinf(witness.reference_bound).all() for witness in found)
+        return
     assert any(witness.exact or (witness.reference_bound < abs(witness.jacobian)).any() for witness in found)
 
 
@@ -99,7 +105,7 @@ def test_batched_scalars_come_in_both_shapes() -> None:
 def test_a_boundary_case_has_no_dead_parameter(family: str, dtype: str) -> None:
     """Every parameter has a Jacobian that is not zero; where all is zero, a fault of scale, sign or order is unseen."""
     for case, witness in computed(family, dtype):
-        for name, part in witness.network.offsets().items():
+        for name, part in witness.layout.offsets().items():
             assert witness.jacobian[part].any(), (name, case)
 
 
@@ -117,5 +123,5 @@ def test_deep_networks_are_alive() -> None:
     """At least nine in ten drawn deep networks have a nonzero Jacobian of their first parameter."""
     drawn = [case for dtype in DTYPES for case in draw_cases("deep", (dtype,), seed_number=5, count=25)]
     witnesses = [Witness(case, "cpu") for case in drawn]
-    alive = [witness.jacobian[next(iter(witness.network.offsets().values()))].any() for witness in witnesses]
+    alive = [witness.jacobian[next(iter(witness.layout.offsets().values()))].any() for witness in witnesses]
     assert sum(alive) >= 0.9 * len(drawn)

@@ -20,7 +20,8 @@ from jaccheck.laws.state import undeclared_changes
 from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method, find
 from jaccheck.problem import Problem, build
-from jaccheck.witness import Witness, flattened
+from jaccheck.reference import flattened
+from jaccheck.witness import Witness
 
 FAULTS = catalogue()
 RARE = [name for name, fault in FAULTS.items() if fault.when is not always]

@@ -28,8 +28,9 @@ from jaccheck.laws import LAWS, identities
 from jaccheck.laws.identities import homogeneity, sum_over_samples
 from jaccheck.laws.laws import Law, agreement
 from jaccheck.methods import find
+from jaccheck.reference import flattened
 from jaccheck.verdict import Outcome
-from jaccheck.witness import Witness, flattened
+from jaccheck.witness import Witness
 
 IDENTITIES: tuple[Law, ...] = (sum_over_samples, homogeneity)
 NET = Case(

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations
 
 from jaccheck.methods import find
 from jaccheck.problem import Problem
-from jaccheck.witness import autograd_by_sample
+from jaccheck.reference import autograd_by_sample
 
 CLOSED_FORM = find("closed_form")
 

@@ -14,9 +14,10 @@ from jaccheck.models import problem_of
 from jaccheck.picture import Size
 from jaccheck.picturing import methods_of, picture_of_case, picture_of_finding, picture_of_model
 from jaccheck.problem import build
+from jaccheck.reference import autograd_by_sample
 from jaccheck.report import Finding
 from jaccheck.verdict import Outcome
-from jaccheck.witness import Witness, autograd_by_sample
+from jaccheck.witness import Witness
 
 SMOOTH = Case(
     layers=(Linear(out_features=4), Tanh(), Linear(out_features=2)),

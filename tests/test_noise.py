@@ -13,7 +13,7 @@ from jaccheck.laws.comparing import outside
 from jaccheck.methods import registered
 from jaccheck.models import problem_of
 from jaccheck.problem import Problem
-from jaccheck.witness import flattened
+from jaccheck.reference import flattened
 
 FLOAT64, FLOAT32, FLOAT16 = torch.float64, torch.float32, torch.float16
 METHODS = ("autograd_batched", "func_jacrev", "vmap_jacfwd", "vmap_vjp", "batch_grad_repeated")

@@ -1,0 +1,82 @@
+"""Faults of torch in layers for which jaccheck has no bound rule: the recurrent ones, attention, PReLU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jaccheck.case import Case, Flatten, Linear, Normal, PReLU, Recurrent, SelfAttention
+from jaccheck.known.case_fault import CRASH, FORWARD_MODE, WRONG, CaseFault, layers_of, small_case
+from jaccheck.verdict import Outcome
+
+VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked")
+HEAD = (Flatten(), Linear(out_features=2))
+
+
+def _has_lstm(case: Case) -> bool:
+    cells = [layer for layer in layers_of(case, Recurrent) if isinstance(layer, Recurrent)]
+    return case.dtype != "float64" and any(layer.cell == "LSTM" and layer.bias for layer in cells)
+
+
+def _smooth(case: Case) -> Case:
+    return replace(case, recipe=Normal())
+
+
+BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
+    CaseFault(
+        id="torch-vmap-prelu",
+        title="vmap(jacrev): the derivative by a PReLU's weight mixes samples and outputs, or an error about sizes",
+        package="torch",
+        versions=">=2.0",
+        methods=VMAP_REVERSE,
+        condition="a PReLU, in reverse mode under vmap over samples and outputs",
+        meets=lambda case: any(layers_of(case, PReLU)),
+        outcomes=(WRONG, CRASH),
+        message="must match the size|split_with_sizes|PreluKernelBackward0",
+        instead="where as many outputs as samples are mapped over, other numbers without a word; else RuntimeError",
+        reason="the batching rule of _prelu_kernel_backward puts the axes of two levels of vmap in another order",
+        case=_smooth(small_case((2,), Linear(out_features=2), PReLU(), Linear(out_features=2))),
+    ),
+    CaseFault(
+        id="torch-vmap-recurrent",
+        title="vmap over samples of RNN, LSTM and GRU: an exception about a shape",
+        package="torch",
+        versions=">=2.0",
+        methods=(*VMAP_REVERSE, *FORWARD_MODE),
+        condition="a recurrent layer; an LSTM only where oneDNN does not compute it",
+        meets=lambda case: any(layers_of(case, Recurrent)),
+        outcomes=(CRASH,),
+        message="doesn't match the broadcast shape|forward AD with mkldnn_rnn_layer|same dtype",
+        instead="RuntimeError: output with shape [1, 2] doesn't match the broadcast shape [3, 1, 2]",
+        reason="the composite functions of recurrent layers work in place on a state without the mapped axis",
+        reference="https://github.com/pytorch/pytorch/issues/105982",
+        case=_smooth(small_case((2, 2), Recurrent(hidden_size=2), *HEAD)),
+    ),
+    CaseFault(
+        id="torch-lstm-one-bias",
+        title="The two biases of an LSTM have one tensor for a gradient, where oneDNN computes it",
+        package="torch",
+        versions=">=2.0",
+        methods=("func_jacrev", "vmap_jacrev", "vmap_vjp"),
+        condition="an LSTM with biases in another dtype than float64",
+        meets=_has_lstm,
+        outcomes=(Outcome.SIDE_EFFECT,),
+        message="shares memory",
+        instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
+        reason="mkldnn_rnn_layer_backward returns one tensor as the gradient of both",
+        case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), *HEAD)),
+    ),
+    CaseFault(
+        id="torch-forward-mode-attention",
+        title="jacfwd of MultiheadAttention: an exception that forward mode is not supported",
+        package="torch",
+        versions=">=2.0",
+        methods=FORWARD_MODE,
+        condition="a MultiheadAttention",
+        meets=lambda case: any(layers_of(case, SelfAttention)),
+        outcomes=(CRASH,),
+        message="forward AD with",
+        instead="NotImplementedError: Trying to use forward AD with aten::_native_multi_head_attention …",
+        reason="neither its fast path nor scaled_dot_product_attention on the CPU has a formula for forward mode",
+        case=_smooth(small_case((2, 2), SelfAttention(), *HEAD)),
+    ),
+)
