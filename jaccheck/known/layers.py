@@ -30,7 +30,8 @@ from jaccheck.known.case_fault import (
 from jaccheck.verdict import Outcome
 
 
-def _pads_otherwise(case: Case) -> bool:
+def pads_otherwise(case: Case) -> bool:
+    """Whether a convolution pads with something else than zeros."""
     return any(
         layer.padding_mode != "zeros" and any(map(any, margins_of(layer)))
         for layer in layers_of(case, Convolution)
@@ -64,7 +65,8 @@ def _looks_up(case: Case) -> bool:
     return case.has_indices
 
 
-def _has_padding_row(case: Case) -> bool:
+def has_padding_row(case: Case) -> bool:
+    """Whether an Embedding has a row whose derivative is zero by convention."""
     return any(isinstance(layer, Embedding) and layer.padding_idx is not None for layer in layers_of(case, Embedding))
 
 
@@ -82,7 +84,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         versions=">=1.5",
         methods=(*BATCH_GRAD, *SQRT_GGN),
         condition="a convolution with padding_mode reflect, replicate or circular, and a margin",
-        meets=_pads_otherwise,
+        meets=pads_otherwise,
         outcomes=(WRONG, CRASH),
         instead="the Jacobian of the same convolution with zeros for padding, without a word",
         reason="the unfolded input is padded with zeros; module.padding_mode is never read",
@@ -248,7 +250,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         versions=">=2.0",
         methods=FORWARD_MODE,
         condition="an Embedding with padding_idx",
-        meets=_has_padding_row,
+        meets=has_padding_row,
         outcomes=(WRONG,),
         instead="the derivative of the looked-up row, where reverse mode says zero",
         reason="the jvp formula of embedding looks the tangent up without its padding_idx",
@@ -262,7 +264,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         versions=">=2.0",
         methods=("expanded_weights",),
         condition="an Embedding with padding_idx",
-        meets=_has_padding_row,
+        meets=has_padding_row,
         outcomes=(WRONG,),
         instead="the gradient of the looked-up row, where autograd says zero",
         reason="weight_per_sample_grad adds every index, padding_idx is not read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import cache, wraps
 from itertools import dropwhile
@@ -9,8 +10,9 @@ from math import log2, sqrt
 from typing import Any
 
 import torch
+import torch.fx
 
-from jaccheck.methods.registry import Compute, method
+from jaccheck.methods.registry import Compute, TooCostly, method
 from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "backpack-for-pytorch"
@@ -19,6 +21,7 @@ missing: str | None = None
 try:
     from backpack import backpack, extend
     from backpack.context import CTX
+    from backpack.custom_module.graph_utils import convert_module_to_backpack
     from backpack.extensions import BatchGrad
 except ModuleNotFoundError as error:
     missing = f"{PACKAGE} is not installed" if error.name == "backpack" else f"backpack does not import: {error!r}"
@@ -172,6 +175,35 @@ def _beyond_the_mean(problem: Problem) -> str | None:
     return "the mean over an empty batch is not defined" if problem.N == 0 else _beyond_second_order(problem)
 
 
+def _converted(problem: Problem) -> torch.fx.GraphModule:
+    """What BackPACK's converter makes of a copy of the network; its parameters are those of the copy."""
+    return convert_module_to_backpack(copy.deepcopy(problem.model), False)
+
+
+def _beyond_the_converter(problem: Problem) -> str | None:
+    """What the converter cannot turn into modules that SqrtGGNExact has a rule for; it traces, and nothing is run."""
+    if all(type(module) is torch.nn.Sequential for module in problem.model.modules() if list(module.children())):
+        return TooCostly("a Sequential is converted to itself: sqrt_ggn_sum is the same")
+    if lacking := _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device):
+        return lacking
+    if reason := _shares_parameters(problem):
+        return reason
+    try:
+        converted = _converted(problem)
+    except Exception as error:  # the converter raises what its parts do: NotImplementedError, KeyError, fx's own errors
+        return f"BackPACK's converter raises {type(error).__name__}: {error}".split("\n")[0][:200]
+    nodes = [node for node in converted.graph.nodes if node.op in ("call_function", "call_method")]
+    functions = [getattr(node.target, "__name__", node.target) for node in nodes]
+    if functions:
+        return f"BackPACK's converter has no module for {functions[0]}"
+    for path, module in converted.named_modules():
+        if not list(module.children()) and type(module) not in _ruled(SqrtGGNExact):
+            return f"SqrtGGNExact has no rule for {path} ({type(module).__name__})"
+        if reason := _beyond_second_order_options(module):
+            return f"SqrtGGNExact does not cover {reason}, as {path}"
+    return None
+
+
 @backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
 def batch_grad_loop(problem: Problem) -> Jacobians:
     """BatchGrad, one backward pass for each output."""
@@ -223,3 +255,19 @@ def sqrt_ggn_mean(problem: Problem) -> Jacobians:
         loss.backward()
     scale = sqrt(2 / (problem.N * problem.C))
     return {name: p.sqrt_ggn_exact.transpose(0, 1) / scale for name, p in problem.parameters.items()}
+
+
+@backpack_method(
+    missing_ggn,
+    roundings=lambda N, C: SCALING_ROUNDINGS,
+    unsupported=_beyond_the_converter,
+)
+def sqrt_ggn_converted(problem: Problem) -> Jacobians:
+    """SqrtGGNExact as sqrt_ggn_sum, on a copy that extend(…, use_converter=True) has turned into modules."""
+    copied = copy.deepcopy(problem.model)
+    θ = {name: p for name, p in copied.named_parameters() if p.requires_grad}
+    f = extend(copied, use_converter=True)(problem.X).reshape(problem.N, problem.C)
+    loss = extend(torch.nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
+    with backpack(SqrtGGNExact()):
+        loss.backward()
+    return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in θ.items()}

@@ -75,7 +75,10 @@ class Method:
 
 _REGISTRY: dict[str, Method] = {}
 
-_BUILT_IN = ("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "hooks", "differences")
+_BUILT_IN = (
+    *("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "hooks", "differences"),
+    *("opacus",),
+)
 """The modules of this package that register methods, in the order of listing."""
 
 ENTRY_POINTS = "jaccheck.methods"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from backpack import extend
 from backpack.extensions import BatchGrad, SqrtGGNExact
 
+from jaccheck import networks
 from jaccheck.case import constructors
 from jaccheck.case.probes import probes
 from jaccheck.problem import build
@@ -13,11 +15,15 @@ NOT_YET = {
     "MSELoss": "the methods end in it",
     "CrossEntropyLoss": "no Jacobian can be read from its factor alone",
     "BCEWithLogitsLoss": "no Jacobian can be read from its factor alone",
-    "ScaleModule": "BackPACK's own, made by its converter",
-    "SumModule": "BackPACK's own, made by its converter",
-    "Pad": "BackPACK's own, made by its converter",
-    "Slicing": "BackPACK's own, made by its converter",
+    "Pad": "BackPACK's own; its converter does not make it, and no other module holds it",
+    "Slicing": "BackPACK's own; its converter does not make it, and no other module holds it",
 }
+
+
+def _is_branched(model: torch.nn.Module) -> bool:
+    """Whether a network adds or scales between modules, as the method sqrt_ggn_converted takes it."""
+    kinds = {type(module) for module in model.modules()}
+    return bool(kinds & {networks.Residual, networks.Scale}) and networks.Parallel not in kinds
 
 
 def test_every_layer_of_backpack_is_covered_or_named() -> None:
@@ -28,15 +34,14 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
         for kind in vars(extension())["_BackpropExtension__module_extensions"]
     }
     models = [build(probe.case).model for probe in probes("float32")]
-    covered = {type(module).__name__ for model in models for module in model.modules()}
+    converted = [extend(model, use_converter=True) for model in models if _is_branched(model)]
+    covered = {type(module).__name__ for model in (*models, *converted) for module in model.modules()}
     assert ruled - covered == NOT_YET.keys() & ruled
     assert not NOT_YET.keys() & covered
 
 
 def test_every_covered_name_is_a_module() -> None:
     """What a case names exists in torch or in `jaccheck.networks`."""
-    from jaccheck import networks
-
     for probe in probes("float32"):
         for place in probe.case.places():
             name = constructors.torch_name(place.layer)

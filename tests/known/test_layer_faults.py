@@ -55,7 +55,7 @@ def test_the_scripts_show_them_without_jaccheck() -> None:
     """In a process without jaccheck each raises, or prints an actual line that differs from the expected one."""
     shown = []
     with calm_torch():
-        for fault in LAYER_FAULTS:
+        for fault in (fault for fault in LAYER_FAULTS if fault.is_in_installed):
             found = [(name, b) for name in fault.methods for b in judge(fault.case, find(name)).breaches]
             name, breach = next((name, b) for name, b in found if fault.explains(fault.case, name, b))
             shown.append((fault, breach, write_script(fault.case, find(name), "cpu", breach)))

@@ -248,7 +248,7 @@ def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
     assert list(names["parameters"]) == ["2.weight"]
 
 
-@pytest.mark.parametrize("name", [name for name, method in registered().items() if not method.step])
+@pytest.mark.parametrize("name", [name for name, method in registered().items() if not (method.step or method.missing)])
 def test_the_source_of_every_method_stands_alone(name: str) -> None:
     """With helpers from other modules of jaccheck, it runs in a script and shows nothing wrong, as nothing is."""
     method = find(name)
