@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaccheck.methods import Method
-from jaccheck.witness import autograd_by_sample
+from jaccheck.reference import autograd_by_sample
 
 REFERENCE = Method(
     name="reference",
