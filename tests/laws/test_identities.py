@@ -23,6 +23,7 @@ from jaccheck.case import (
 from jaccheck.case.families import boundary_cases
 from jaccheck.environment import calm_torch
 from jaccheck.faults import catalogue
+from jaccheck.forms import ClosedFormWitness
 from jaccheck.judgement import judge
 from jaccheck.laws import LAWS, identities
 from jaccheck.laws.identities import homogeneity, sum_over_samples
@@ -85,7 +86,9 @@ def test_they_see_what_all_references_have_in_common(name: str, law: str) -> Non
         for case in boundary_cases("generic", "float32"):
             witness = Witness(case, "cpu")
             wrong = flattened(faulty.compute(witness.problem()))
-            witness._form, witness._autograd = replace(witness._form, jacobian=wrong), wrong
+            assert isinstance(witness.form, ClosedFormWitness)
+            witness.form._form = replace(witness.form._form, jacobian=wrong)
+            witness._autograd = wrong
             verdict = judge(case, faulty, witness=witness, laws=(agreement, *IDENTITIES))
             assert all(breach.outcome is Outcome.DISAGREES for breach in verdict.breaches)
             found |= {breach.law for breach in verdict.breaches}
