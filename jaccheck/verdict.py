@@ -35,7 +35,7 @@ _SENTENCES = {
     Outcome.AGREES: "Every entry is equal to, or within the proven bound of, autograd and the closed form.",
     Outcome.DISAGREES: "The result has another structure or another value than any correct evaluation can have.",
     Outcome.SIDE_EFFECT: "The result may be right, but something else was changed that the method does not declare.",
-    Outcome.CRASHED: "The method raised an exception on a case that it does not declare as unsupported.",
+    Outcome.CRASHED: "The method raised an exception or ended its process, on a case that it does claim to support.",
     Outcome.HUNG: "The method did not return within its time limit.",
     Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this case.",
     Outcome.UNDECIDED: "No entry could be decided: the bound is too wide everywhere, or a layer has no rule.",

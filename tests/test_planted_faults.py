@@ -16,7 +16,7 @@ from jaccheck.commands.replay import replay_all
 from jaccheck.report import Finding
 from jaccheck.verdict import Outcome
 
-SMALL_RUN = ("--seed", 3, "--dtype", "float64", "--max-examples", 20, "--quiet", "--report", "out.json")
+SMALL_RUN = ("--seed", 3, "--dtype", "float64", "--max-examples", 20, "--quiet", "--workers", 0, "--report", "out.json")
 
 
 def with_first(copy: Path) -> dict[str, str]:

@@ -205,8 +205,11 @@ def _opened(request: Request, stack: ExitStack) -> Store | None:
     """The store; none where it is not wanted, or cannot be had and was not asked for."""
     if not request.is_stored:
         return None
+    path = request.store or DEFAULT
+    if request.resume and not path.exists():
+        raise InvalidRequest(f"--resume: there is no store {str(path)!r} here; give --store")
     try:
-        return stack.enter_context(Store(request.store or DEFAULT))
+        return stack.enter_context(Store(path))
     except UnreadableFile as error:
         if request.store or request.resume:
             raise

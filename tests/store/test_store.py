@@ -256,6 +256,27 @@ def test_resuming_takes_no_other_options(jaccheck: Run) -> None:
     )
 
 
+def test_there_must_be_something_to_resume(jaccheck: Run, tmp_path: Path) -> None:
+    """Where nothing is stored, nothing is made."""
+    done = jaccheck("verify", "--resume")
+    assert done.returncode == 2
+    assert "there is no store '.jaccheck/runs.db' here" in done.stderr
+    assert not (tmp_path / ".jaccheck").exists()
+
+
+def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jaccheck: Run, tmp_path: Path) -> None:
+    """A line for each; with a number the report of that run, which can be written, too."""
+    path, report = undisturbed
+    listed = jaccheck("history", "--store", path)
+    assert listed.returncode == 0
+    assert "finished" in listed.stdout
+    shown = jaccheck("history", 1, "--store", path, "--report", "again.json")
+    assert shown.returncode == 1
+    assert "fault:class_swap" in shown.stdout
+    assert comparable(reports.load(tmp_path / "again.json")) == comparable(report)
+    assert "run 2 is not in" in jaccheck("history", 2, "--store", path).stderr
+
+
 def test_killed_and_resumed_it_finds_what_it_would_have_found(tmp_path: Path) -> None:
     """SIGKILL at some moments, then to the end: the report is that of a run that nobody disturbed."""
     options = ["--method", "closed_form", "--method", "fault:class_swap", "--quiet", "--workers", "1"]

@@ -1,0 +1,59 @@
+"""What worker processes cost and gain: `python benchmarks/isolation_cost.py` runs the same cases in each way.
+
+CPU seconds of all processes of a run, which other people's load on the machine hardly changes, tell the overhead of
+isolation; wall seconds tell what a second worker gains, and only on a quiet machine. Linux only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import click
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def run(workers: int, cases: int) -> tuple[float, float]:
+    """Wall and CPU seconds of a run and of all processes that it starts."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--no-store", "--seed", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--workers", str(workers), "--max-examples", str(cases)]
+        subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
+    wall = time.perf_counter() - started
+    while True:
+        try:
+            os.wait()  # what a run leaves to end by itself comes to this process, which is its reaper
+        except ChildProcessError:
+            break
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@click.command()
+@click.option("--cases", default=882, show_default=True, help="As many as the quick profile has.")
+@click.option("--runs", default=1, show_default=True, help="Of each kind, in turns.")
+def main(cases: int, runs: int) -> None:
+    """Prints a line for each run, and the ratios."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    wall: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    cpu: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    click.echo("workers  wall s  CPU s  load")
+    for _ in range(runs):
+        for workers in wall:
+            seconds, used = run(workers, cases)
+            wall[workers].append(seconds)
+            cpu[workers].append(used)
+            click.echo(f"{workers:7} {seconds:7.1f} {used:6.1f} {os.getloadavg()[0]:5.1f}")
+    click.echo(f"isolation: {min(cpu[1]) / min(cpu[0]) - 1:+.1%} CPU seconds over no workers at all")
+    click.echo(f"two workers: {min(wall[1]) / min(wall[2]):.2f} times as fast as one")
+
+
+if __name__ == "__main__":
+    main()
