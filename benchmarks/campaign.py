@@ -1,0 +1,68 @@
+"""A long campaign: `python benchmarks/campaign.py --cases 1000000` prints the memory of every process as it goes on.
+
+One cheap method on small networks, so that a million cases take hours and not weeks. What must not grow: the resident
+memory of the run and of its workers from quarter to quarter, and the store.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import psutil
+
+from jaccheck.store.recording import Recording
+from jaccheck.store.store import Store
+
+
+def cases_done(path: Path) -> int:
+    """How many cases the one run in a store has had."""
+    if not path.exists():
+        return 0
+    with Store(path) as store:
+        return sum(Recording(store, run).sums().totals.cases for run in store.runs())
+
+
+def memory_of(process: psutil.Process) -> dict[str, int]:
+    """MiB that are resident, of the run and of each process that it has started."""
+    found = {}
+    for number, one in enumerate([process, *process.children(recursive=True)]):
+        try:
+            found["run" if one == process else f"child {number}"] = one.memory_info().rss >> 20
+        except psutil.Error:
+            continue
+    return found
+
+
+@click.command()
+@click.option("--cases", default=1_000_000, show_default=True)
+@click.option("--workers", default=2, show_default=True)
+@click.option("--lines", default=8, show_default=True, help="How often memory is printed.")
+def main(cases: int, workers: int, lines: int) -> None:
+    """Prints a line for each part of the run, and the size of the store."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "runs.db"
+        command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--seed", "1", "--method", "closed_form"]
+        options = ["--profile", "nightly", "--family", "generic", "--store", str(path), "--workers", str(workers)]
+        run = psutil.Popen(
+            [*command, *options, "--max-examples", str(cases)], cwd=folder, stdout=subprocess.PIPE, text=True
+        )
+        line = 1
+        while run.poll() is None:
+            time.sleep(1)
+            if (done := cases_done(path)) >= line * cases / (lines + 1):
+                line += 1
+                click.echo(f"{done:9,} cases, load {os.getloadavg()[0]:.1f}, MiB: {memory_of(run)}")
+        click.echo((run.stdout.read() if run.stdout else "").strip())
+        sizes = {file.name: file.stat().st_size >> 10 for file in Path(folder).iterdir() if file.is_file()}
+        click.echo(f"store, KiB: {sizes}")
+        sys.exit(run.returncode)
+
+
+if __name__ == "__main__":
+    main()
