@@ -25,7 +25,7 @@ from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Problem
 
 STRENGTH = 32
-"""See `tests/checking/test_noise.py` and docs/check.md for false alarms and misses measured at it."""
+"""See `tests/test_noise.py` and docs/check.md for false alarms and misses measured at it."""
 
 Evaluate = Callable[[Problem], Array]
 
