@@ -1,11 +1,11 @@
-"""A million broken files put to every reader, guided by which lines of jaccheck they reach.
+"""Broken files, a million of them or as many as are asked for, put to every reader.
 
-    pip install atheris
-    nice python benchmarks/fuzz_readers.py -runs=1000000 -seed=1
+    nice python benchmarks/fuzz_readers.py [COUNT [SEED]]
+    nice python benchmarks/fuzz_readers.py --guided -runs=COUNT    (after `pip install atheris`; options of libFuzzer)
 
-Every input is a valid file of one of the readers, changed in its tree or its bytes; atheris keeps those that reach
-something new. The run ends at the first one that leads to anything but one clear line or a value that is the same when
-it is read again. Options are those of libFuzzer.
+Every input is a valid file of one of the readers, changed in its tree or its bytes. Guided, atheris keeps what reaches
+new lines of jaccheck, and varies that. The run ends at the first file that leads to anything but one clear line or a
+value that is the same when it is read again; it is kept as ./broken-file.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import atheris
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-with atheris.instrument_imports(include=["jaccheck"]):
+IS_GUIDED = "--guided" in sys.argv
+if IS_GUIDED:
+    sys.argv.remove("--guided")
+    import atheris
+
+    with atheris.instrument_imports(include=["jaccheck"]):
+        from jaccheck_fuzzing import READERS, changed, check
+else:
     from jaccheck_fuzzing import READERS, changed, check
 
 NAMES = tuple(READERS)
@@ -52,9 +57,8 @@ class FromBytes(random.Random):
         return self.getrandbits(53) / 2**53
 
 
-def one_input(data: bytes) -> None:
-    """Reads one broken file, made from these bytes."""
-    rng = FromBytes(data)
+def try_one(rng: random.Random) -> None:
+    """Reads one broken file."""
     name = NAMES[rng.randrange(len(NAMES))]
     text = changed(name, rng)
     try:
@@ -75,7 +79,13 @@ def tell() -> None:
         print(f"  {name:<20} {counts[name, 'read']:>9,} read {counts[name, 'refused']:>9,} refused", flush=True)
 
 
-atheris.Setup(
-    [sys.argv[0], "-rss_limit_mb=4096", "-verbosity=0", "-max_len=256", "-len_control=0", *sys.argv[1:]], one_input
-)
-atheris.Fuzz()
+if IS_GUIDED:
+    options = ("-rss_limit_mb=4096", "-verbosity=0", "-max_len=256", "-len_control=0")
+    atheris.Setup([sys.argv[0], *options, *sys.argv[1:]], lambda data: try_one(FromBytes(data)))
+    atheris.Fuzz()
+else:
+    given = [int(word) for word in sys.argv[1:]]
+    rng = random.Random(given[1] if len(given) > 1 else 0)
+    for _ in range(given[0] if given else 1_000_000):
+        try_one(rng)
+    tell()

@@ -29,6 +29,10 @@ class BrokenEnvironment(JaccheckError, ImportError):
     """A package that the chosen methods need is missing, or is there but does not import."""
 
 
+class ClusterLost(JaccheckError, ConnectionError):
+    """The scheduler of a cluster, or all its workers, went away while a run was going on."""
+
+
 class InvalidModel(JaccheckError, ValueError):
     """A user's model and input have no batched Jacobian that could be computed."""
 

@@ -95,21 +95,25 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 @cache
 def _reader(kind: Any) -> SchemaValidator:
-    """What reads a value, and ends with the first complaint in a list: of millions each would be kept."""
+    """What reads a value. It ends with the first complaint in a list, and takes no number of more than 64 bits."""
     schema = copy.deepcopy(_adapter(kind).core_schema)
-    _end_early(schema)
+    _tighten(schema)
     return SchemaValidator(schema)
 
 
-def _end_early(schema: object) -> None:
+def _tighten(schema: object) -> None:
+    """Of millions of complaints each would be kept; a number of a thousand digits overflows wherever it is used."""
     if isinstance(schema, dict):
         if schema.get("type") == "tuple":
             schema["fail_fast"] = True
+        elif schema.get("type") == "int":
+            schema.setdefault("ge", -(2**63))
+            schema.setdefault("le", 2**63 - 1)
         for part in schema.values():
-            _end_early(part)
+            _tighten(part)
     elif isinstance(schema, list):
         for part in schema:
-            _end_early(part)
+            _tighten(part)
 
 
 def read_text(path: Path, *, most_bytes: int = MAX_FILE_BYTES) -> str:

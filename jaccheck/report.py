@@ -125,6 +125,17 @@ class Finding:
 
 
 @plain_data
+class Part:
+    """Which part of a run: every so manyth of its shards, beginning with the `number`-th; printed as `3/8`."""
+
+    number: Annotated[int, Ge(1)]
+    of: Annotated[int, Ge(1)]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@plain_data
 class Settings:
     """What the run was asked to do."""
 
@@ -136,6 +147,8 @@ class Settings:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     families: tuple[str, ...]
+    part: Part | None = None
+    """Where the run was divided among machines that know nothing of each other."""
 
 
 @plain_data

@@ -43,6 +43,17 @@ from jaccheck.native_caches import bound_native_caches
     metavar="FILE",
     help="Run the cases stored in this file instead of drawing. Repeatable.",
 )
+@click.option(
+    "--shard",
+    "part",
+    metavar="NUMBER/OF",
+    help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
+)
 @options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
 @options.findings
 @options.quiet
@@ -96,6 +107,8 @@ def verify(
     families: tuple[str, ...],
     seed: int | None,
     case_files: tuple[Path, ...],
+    part: str | None,
+    scheduler: str | None,
     reports: tuple[Path, ...],
     directory: Path,
     quiet: bool,
@@ -132,6 +145,8 @@ def verify(
             reports=reports,
             findings=directory,
             quiet=quiet,
+            part=part,
+            scheduler=scheduler,
             workers=worker_count(workers),
             store=store,
             is_stored=not no_store,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,12 +17,14 @@ from jaccheck import devices as device_list
 from jaccheck import faults
 from jaccheck.case import DTYPES, Case
 from jaccheck.case.families import FAMILIES
+from jaccheck.cluster.messages import Duty
 from jaccheck.commands.github import errors_of, tell_github
 from jaccheck.commands.live import Live
+from jaccheck.commands.places import cluster_at, part_named
 from jaccheck.commands.progress import Progress
 from jaccheck.commands.writing import VERIFY, writer
 from jaccheck.environment import describe_environment
-from jaccheck.errors import InvalidRequest, UnreadableFile
+from jaccheck.errors import ClusterLost, InvalidRequest, UnreadableFile
 from jaccheck.files import load_cases
 from jaccheck.methods import Method
 from jaccheck.names import chosen
@@ -32,14 +35,20 @@ from jaccheck.render.text import make_console, print_report, summary
 from jaccheck.report import Settings
 from jaccheck.runner.isolated import Pool
 from jaccheck.runner.local import in_this_process
-from jaccheck.runner.plan import Shard, expected_cases, given_shards, selected, shards
+from jaccheck.runner.plan import Shard, expected_cases, given_shards, part_of, selected, shards
 from jaccheck.runner.protocol import Assignment
 from jaccheck.runner.run import Judges, verify
 from jaccheck.runner.watch import Limits
 from jaccheck.store.recording import Recording
 from jaccheck.store.store import DEFAULT, FINISHED, Store, StoredRun
 
+if TYPE_CHECKING:
+    from jaccheck.cluster.client import Cluster
+
 MOST_WORKERS = 256
+
+Available = Callable[[Iterable[str]], dict[str, str]]
+"""The devices of these names, or all that are there, with what they are."""
 
 
 @plain_data
@@ -64,6 +73,8 @@ class Request:
     is_stored: bool
     resume: str | None
     """The number of a run, or "last"."""
+    part: str | None = None
+    scheduler: str | None = None
 
 
 def worker_count(text: str) -> int:
@@ -81,9 +92,11 @@ def run(request: Request) -> int:
     console = make_console()
     with ExitStack() as stack:
         store = _opened(request, stack)
-        begun = _continued(request, store) if request.resume else _begun(request)
+        cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
+        available = cluster.choose_devices if cluster else device_list.choose
+        begun = _continued(request, store, available) if request.resume else _begun(request, available)
         record = stack.enter_context(_recording(store, begun)) if store else None
-        judges = stack.enter_context(_judges(request, begun, record))
+        judges = stack.enter_context(_judges(request, begun, record, cluster))
         live = stack.enter_context(Live(console, quiet=request.quiet))
         report = verify(
             begun.settings,
@@ -120,23 +133,26 @@ class _Begun:
 
     def shards(self) -> Iterator[Shard]:
         """All its shards."""
-        if self.given is not None:
-            return given_shards(self.given, self.settings.devices)
-        return shards(self.profile, self.settings)
+        devices = self.settings.devices
+        whole = shards(self.profile, self.settings) if self.given is None else given_shards(self.given, devices)
+        return part_of(whole, self.settings.part, devices)
 
     def expected(self) -> int | None:
-        """How many cases it has, or None where time decides."""
+        """How many cases it has, or None where time decides, or it is a part, which is seen in the end only."""
+        if self.settings.part:
+            return None
         return expected_cases(self.profile, self.settings) if self.given is None else len(self.given)
 
 
-def _begun(request: Request) -> _Begun:
+def _begun(request: Request, available: Available) -> _Begun:
     """A new run. Raises a JaccheckError for whatever cannot be."""
     chosen_profile = profile(request.profile)
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     families = chosen("family", request.families, FAMILIES)
     stored = [case for path in request.case_files for case in load_cases(path).cases]
     methods = faults.choose(request.methods)
-    devices = device_list.choose(request.devices)
+    part = part_named(request.part, is_agreed=request.seed is not None or bool(request.case_files))
+    devices = available(request.devices)
     settings = Settings(
         profile=chosen_profile.name,
         seed=secrets.randbits(32) if request.seed is None else request.seed,
@@ -146,6 +162,7 @@ def _begun(request: Request) -> _Begun:
         devices=tuple(devices),
         dtypes=dtypes,
         families=families,
+        part=part,
     )
     return _Begun(
         asked=request.methods,
@@ -157,7 +174,7 @@ def _begun(request: Request) -> _Begun:
     )
 
 
-def _continued(request: Request, store: Store | None) -> _Begun:
+def _continued(request: Request, store: Store | None, available: Available) -> _Begun:
     """The run that is to go on. Raises InvalidRequest where there is none, or something else is installed now."""
     if store is None:
         raise InvalidRequest("--resume needs a store; leave out --no-store")
@@ -170,7 +187,7 @@ def _continued(request: Request, store: Store | None) -> _Begun:
     methods = faults.choose(stored.asked)
     if tuple(method.name for method in methods) != stored.settings.methods:
         raise InvalidRequest(f"run {stored.id} was begun with other methods than there are now; start a new one")
-    devices = device_list.choose(stored.settings.devices)
+    devices = available(stored.settings.devices)
     now, then = describe_environment(devices), stored.environment
     for name in VERSIONS:
         if getattr(now, name) != getattr(then, name):
@@ -227,14 +244,27 @@ def _recording(store: Store, begun: _Begun) -> Iterator[Recording]:
 
 
 @contextmanager
-def _judges(request: Request, begun: _Begun, record: Recording | None) -> Iterator[Judges]:
-    """Who judges: this process, or workers of its own, which end with the run."""
-    if not request.workers:
+def _judges(request: Request, begun: _Begun, record: Recording | None, cluster: Cluster | None) -> Iterator[Judges]:
+    """Who judges: this process, or workers of its own, which end with the run, or those of a cluster."""
+    if not request.workers and cluster is None:
         yield in_this_process(begun.methods, begun.profile)
         return
-    assignment = Assignment(methods=begun.asked, profile=begun.profile.name)
+    # By the names that were asked for, so that others can import what is named with its module.
+    names = begun.asked or begun.settings.methods
+    assignment = Assignment(methods=names, profile=begun.profile.name)
     with (
         record.folder() if record else TemporaryDirectory(prefix="jaccheck-") as folder,
-        Pool(request.workers, assignment, request.limits, Path(folder)) as pool,
+        Pool(1 if cluster else request.workers, assignment, request.limits, Path(folder)) as pool,
     ):
-        yield Judges(pool.results, pool.probe)
+        if cluster is None:
+            yield Judges(pool.results, pool.probe)
+            return
+        try:
+            yield cluster.on_duty(Duty(assignment=assignment, limits=request.limits), pool)
+        except ClusterLost as lost:
+            if record is None:
+                raise
+            again = f"jaccheck verify --resume {record.run.id}"
+            raise ClusterLost(
+                f"{lost}; what is done is stored, to go on: {again} --scheduler ADDRESS, or without"
+            ) from None

@@ -16,7 +16,7 @@ from jaccheck.case.case import DType
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.plain import plain_data
 from jaccheck.profiles import Profile
-from jaccheck.report import Count, Settings
+from jaccheck.report import Count, Part, Settings
 
 GIVEN_AT_ONCE = 8
 """Cases in a shard that were not drawn."""
@@ -74,6 +74,13 @@ def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
             )
         if left == 0:
             return
+
+
+def part_of(run: Iterable[Shard], part: Part | None, devices: Sequence[str]) -> Iterator[Shard]:
+    """The shards of one part of a run, or all; those with the same cases on several devices stay together."""
+    for shard in run:
+        if part is None or shard.number // len(devices) % part.of == part.number - 1:
+            yield shard
 
 
 def given_shards(cases: Iterable[Case], devices: Sequence[str]) -> Iterator[Shard]:

@@ -33,6 +33,8 @@ REASONS = {
     ("methods/registry.py", "importlib.import_module"): "--method package.module:function, typed by the user",
     ("suite/checks.py", "importlib.import_module"): "conforms('package.module:function'), in the user's test file",
     ("faults/registry.py", "importlib.import_module"): "modules of jaccheck, by names that stand beside the call",
+    ("runner/worker.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
+    ("runner/process.py", "multiprocessing"): "starts workers; what comes back from them is JSON, received as bytes",
     ("__init__.py", "importlib.import_module"): "modules of jaccheck, by names that stand beside the call",
 }
 """Every place that runs what it is given, and why no file of data can reach it."""
@@ -41,6 +43,7 @@ STARTS_PROCESSES = {
     "gate/process.py": "a side of the gate: the interpreter of an environment that the gate has built",
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
     "bench/process.py": "a worker of the benchmark: this interpreter",
+    "cluster/member.py": "a station below a Dask worker: this interpreter",
     "commands/known.py": "the scripts of listed faults, which stand in the source or are written from it",
 }
 

@@ -1,0 +1,21 @@
+"""`jaccheck report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jaccheck.cli import options
+from jaccheck.cli.group import cli
+
+
+@cli.command(short_help="Show reports again; merge those of parts of a run.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
+@options.findings
+def report(paths: tuple[Path, ...], reports: tuple[Path, ...], directory: Path) -> int:
+    """Show PATHS, reports of `jaccheck verify` as JSON; those of the parts of one run (`--shard`) as one report."""
+    from jaccheck.commands.report import run
+
+    return run(paths, reports, directory)

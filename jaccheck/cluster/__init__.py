@@ -1,0 +1,1 @@
+"""Shards on the machines of a Dask cluster. `client.py` is the only file that imports distributed."""
