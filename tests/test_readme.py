@@ -19,12 +19,23 @@ COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
 
 def test_ci_runs_the_two_commands() -> None:
-    """The first sets up and verifies, the second tests; `.ci/run` calls both."""
-    set_up, tests = COMMANDS
+    """The first sets up and verifies, the last tests; `.ci/run` calls both."""
+    set_up, _, tests = COMMANDS
     script = (ROOT / ".ci" / "run").read_text()
     for part in set_up.split(" && "):
         assert part in script
     assert f"\n{tests}" in script
+
+
+def test_a_failure_can_be_seen(jaccheck: Run, tmp_path: Path) -> None:
+    """The second block's commands: a planted fault as text, as a page and as a picture."""
+    verify, show = (line.split()[1:] for line in COMMANDS[1].splitlines())
+    done = jaccheck(*verify)
+    assert done.returncode == 1, done.stderr
+    assert "fault:sample_roll on cpu: agreement" in done.stdout
+    assert "<svg" in (tmp_path / "report.html").read_text()
+    assert jaccheck(*show).returncode == 0
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))))
