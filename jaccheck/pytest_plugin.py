@@ -63,6 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="where findings are stored. Default: jaccheck-findings",
     )
+    group.addoption(
+        "--jaccheck-database",
+        default=os.environ.get("JACCHECK_DATABASE"),
+        metavar="DIR",
+        help="a folder that several machines share: what failed on one is tried first by the others. "
+        "Default: $JACCHECK_DATABASE, else .hypothesis (none in the profile ci)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -125,6 +132,7 @@ def _run(config: pytest.Config) -> Run:
         profile=config.getoption("--jaccheck-profile"),
         seed=config.stash[_seed],
         directory=config.getoption("--jaccheck-findings"),
+        database=config.getoption("--jaccheck-database"),
     )
 
 

@@ -143,7 +143,7 @@ def _random_test(full: str, examination: Examination, run: Run) -> Callable[[], 
 
     test.__name__ = test.__qualname__ = re.sub(r"\W", "_", full)
     seeded = seed(run.seed)(given(case=cases(dtypes=(examination.check.dtype,)))(test))
-    return profile(run.profile)(seeded)
+    return profile(run.profile, run.database)(seeded)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -13,6 +13,8 @@ class Run:
     profile: str
     seed: str
     directory: str
+    database: str | None = None
+    """The folder in which machines share what failed."""
 
 
 @plain_data

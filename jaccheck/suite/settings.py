@@ -7,6 +7,7 @@ without a database, which is derandomized. Only `backend` is left to whoever run
 from __future__ import annotations
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 """Not `explain`, which varies a failing case further: the message of a finding says more."""
@@ -21,9 +22,15 @@ SHRINK_SECONDS = {"dev": 5.0, "ci": 15.0, "nightly": 60.0}
 """How long a failing boundary case is made smaller; random ones are shrunk by Hypothesis."""
 
 
-def profile(name: str) -> settings:
-    """The settings of the profile of that name."""
-    return settings.get_profile(f"jaccheck-{name}")
+def profile(name: str, shared: str | None = None) -> settings:
+    """The settings of the profile of that name; failures are kept in the folder `shared`, and those in it come first.
+
+    `derandomize`, which would do without a database, is then left to the seed, which the tests have in any case.
+    """
+    found = settings.get_profile(f"jaccheck-{name}")
+    if shared is None:
+        return found
+    return settings(found, derandomize=False, database=DirectoryBasedExampleDatabase(shared))
 
 
 settings.register_profile(
