@@ -37,6 +37,7 @@ def merge(reports: Sequence[Report]) -> Report:
         coverage=added_by(cell_key, (cell for report in reports for cell in report.coverage)),
         tightness=added_by(tightness_key, (one for report in reports for one in report.tightness)),
         findings=_united(finding for report in reports for finding in report.findings),
+        given_up=tuple(sorted({name for report in reports for name in report.given_up})),
         interrupted=not is_whole or any(report.interrupted for report in reports),
     )
 

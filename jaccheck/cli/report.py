@@ -14,8 +14,17 @@ from jaccheck.cli.group import cli
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
 @options.findings
-def report(paths: tuple[Path, ...], reports: tuple[Path, ...], directory: Path) -> int:
-    """Show PATHS, reports of `jaccheck verify` as JSON; those of the parts of one run (`--shard`) as one report."""
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where runs given by number are stored.  [default: .jaccheck/runs.db]",
+)
+def report(paths: tuple[Path, ...], reports: tuple[Path, ...], directory: Path, store: Path | None) -> int:
+    """Show PATHS, reports of `jaccheck verify` as JSON; those of the parts of one run (`--shard`) as one report.
+
+    In place of a file may stand the number of a stored run (`jaccheck history`).
+    """
     from jaccheck.commands.report import run
 
-    return run(paths, reports, directory)
+    return run(paths, reports, directory, store)

@@ -22,7 +22,7 @@ def list_runs(path: Path | None) -> int:
         table.add_column(column)
     for column in ("cases", "findings", "seconds"):
         table.add_column(column, justify="right")
-    with _existing(path) as store:
+    with existing(path) as store:
         for run in store.runs():
             record = Recording(store, run)
             is_going_on = run.state == UNFINISHED and store.is_going_on(run)
@@ -45,14 +45,15 @@ def list_runs(path: Path | None) -> int:
 def show_run(number: int, path: Path | None, reports: tuple[Path, ...]) -> int:
     """Prints the report of one run, and writes it where asked; 1 where it found something."""
     write = writer(reports, VERIFY)
-    with _existing(path) as store:
+    with existing(path) as store:
         report = Recording(store, store.run(number)).report()
     write(report)
     print_report(report, make_console())
     return int(report.found_something)
 
 
-def _existing(path: Path | None) -> Store:
+def existing(path: Path | None) -> Store:
+    """The store at a path, or the usual one. Raises InvalidRequest where it is not there: nothing is made."""
     path = path or DEFAULT
     if not path.exists():
         raise InvalidRequest(f"store {str(path)!r} does not exist; `jaccheck verify` makes it, or give --store")

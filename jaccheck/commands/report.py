@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaccheck import report as reports
+from jaccheck.commands.history import existing
 from jaccheck.commands.writing import VERIFY, writer
 from jaccheck.files import CaseFile, finding_path, save_cases
 from jaccheck.merging import merge
 from jaccheck.render.text import make_console, print_finding, print_report
+from jaccheck.report import Report
+from jaccheck.store.recording import Recording
 
 
-def run(paths: tuple[Path, ...], written: tuple[Path, ...], directory: Path) -> int:
+def run(paths: tuple[Path, ...], written: tuple[Path, ...], directory: Path, store: Path | None = None) -> int:
     """The exit code of the run that these reports are of: 0 nothing found, 1 something found; findings are stored."""
     write = writer(written, VERIFY)
-    merged = merge([reports.load(path) for path in paths])
+    merged = merge([_report(path, store) for path in paths])
     console = make_console()
     for finding in merged.findings:
         path = finding_path(directory, finding)
@@ -23,3 +26,11 @@ def run(paths: tuple[Path, ...], written: tuple[Path, ...], directory: Path) -> 
     print_report(merged, console)
     write(merged)
     return int(merged.found_something)
+
+
+def _report(path: Path, store: Path | None) -> Report:
+    """The report in a file; where there is none of that name and it is a number, on that run in the store."""
+    if not path.name.isdecimal() or path.exists():
+        return reports.load(path)
+    with existing(store) as opened:
+        return Recording(opened, opened.run(int(path.name))).report()

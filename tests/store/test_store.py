@@ -274,6 +274,9 @@ def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jacc
     assert shown.returncode == 1
     assert "fault:class_swap" in shown.stdout
     assert comparable(reports.load(tmp_path / "again.json")) == comparable(report)
+    rendered = jaccheck("report", 1, "--store", path)
+    assert rendered.returncode == 1
+    assert rendered.stdout.endswith(shown.stdout)
     assert "run 2 is not in" in jaccheck("history", 2, "--store", path).stderr
 
 
