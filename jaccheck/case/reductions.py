@@ -167,7 +167,7 @@ def _simpler_activation(layer: Layer) -> Iterable[Layer]:
         case LeakyReLU() | ELU():
             return [ReLU(), type(layer)()]
         case _:
-            return [ReLU()]
+            return [ReLU(), Linear(out_features=2)]
 
 
 def _smaller(size: int) -> list[int]:

@@ -58,7 +58,9 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line(repr(finding.case))
     line("\nThis script shows it without jaccheck:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
-    line(f"\nTo see it again: jaccheck replay {stored}\n", "bold")
+    # No file says what is imported, so a method of one's own is named again.
+    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith("fault:") else ""
+    line(f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
 
 
 def coverage_table(coverage: Sequence[Cell], findings: Sequence[Finding]) -> Table:
