@@ -92,11 +92,15 @@ def test_a_case_that_is_too_large_is_refused(tmp_path: Path, what: str) -> None:
     assert len(" ".join(str(error.value).split())) < 600
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"recurrent", "boundary"}))
 def test_what_the_reference_holds_is_counted(family: str) -> None:
-    """The limit speaks of no fewer numbers than there are: of the input, of each map and its products, of Jacobians."""
+    """The limit speaks of no fewer numbers than there are: of the input, of each map and its products, of Jacobians.
+
+    Layers without a rule have no closed form that could hold anything: torch computes what they are held to.
+    """
     for case in boundary_cases(family, "float64"):
         net = Witness(case, "cpu").network
+        assert net is not None
         arrays = [array for step in net.steps for array in (getattr(step, "W", None),) if array is not None]
         held = net.X.size + sum({id(array): array.size for array in arrays}.values())
         assert held <= numbers_held(list(case.places()), case.batch_size, case.outputs) + case.entries()
