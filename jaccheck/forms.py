@@ -39,6 +39,14 @@ class Seconds:
     reference: float = 0.0
 
 
+def smallest_seed(net: Network) -> float:
+    """The smallest factor that a method which scales its loss begins the backward pass with: √2 by √(N·C) at least.
+
+    The law of batches asks for one sample more.
+    """
+    return float(1 / np.sqrt(max(2.0, (net.N + 1) * net.C) / 2))
+
+
 class ClosedFormWitness:
     """The closed form of a network in float64, with its bounds for one dtype."""
 
@@ -46,9 +54,7 @@ class ClosedFormWitness:
 
     def __init__(self, net: Network, dtype: str) -> None:
         self.network = net
-        # The law of batches asks for one sample more.
-        seed = 1 / np.sqrt(max(2.0, (net.N + 1) * net.C) / 2)
-        self._ar = arithmetic(dtype, smallest_seed=float(seed))
+        self._ar = arithmetic(dtype, smallest_seed=smallest_seed(net))
         self.exact = is_exact(net, self._ar)
         self._form = backward(net, forward(net, self._ar, exact=self.exact), self._ar, exact=self.exact)
         self._expectations: dict[tuple[Order, int, float], Expectation] = {}

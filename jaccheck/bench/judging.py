@@ -16,7 +16,7 @@ from torch import Tensor
 from jaccheck.checking.expected import Estimate
 from jaccheck.checking.live import NoRule, network_of
 from jaccheck.checking.parts import parts_of
-from jaccheck.forms import ClosedFormWitness
+from jaccheck.forms import ClosedFormWitness, smallest_seed
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method
@@ -58,7 +58,7 @@ class Judge:
         self._network = network
         self._dtype = dtype
         self._device = device
-        self._seed = float(1 / np.sqrt(max(2.0, network.N * network.C) / 2))
+        self._seed = smallest_seed(network)
 
     def fault(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
