@@ -29,6 +29,7 @@ from jaccheck.case import (
     Tanh,
 )
 from jaccheck.case.case import DType
+from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases
 from jaccheck.oracle import Network, Order, activations, arithmetic, backward, forward, network, propagation, scaled
@@ -86,7 +87,7 @@ HOW = st.one_of(
 
 
 @settings(max_examples=250, deadline=None)
-@given(cases().filter(lambda case: case.entries() <= 4000), MACHINES, HOW)
+@given(cases().filter(lambda case: case.family not in ESTIMATED and case.entries() <= 4000), MACHINES, HOW)
 def test_no_evaluation_of_a_random_case_exceeds_the_bound(case: Case, machine: Machine, how: Evaluation) -> None:
     """Whatever the order, the rounding, the formulas and the scaling: every entry is within the bound."""
     machine.dtype = case.dtype
@@ -142,7 +143,13 @@ def adversarial(draw: st.DrawFn, dtype: DType) -> Case:
 @pytest.mark.parametrize("rounding", Rounding)
 def test_no_evaluation_of_a_boundary_case_exceeds_the_bound(dtype: DType, rounding: Rounding) -> None:
     """For the boundary cases of every family, in reverse and in forward mode."""
-    drawn = [case for family in FAMILIES for case in boundary_cases(family, dtype) if case.entries() <= 1000]
+    drawn = [
+        case
+        for family in FAMILIES
+        if family not in ESTIMATED
+        for case in boundary_cases(family, dtype)
+        if case.entries() <= 1000
+    ]
     assert sum(is_decided(network_of(case), dtype) for case in drawn) > 30
     for number, case in enumerate(drawn):
         net = network_of(case)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jaccheck.case import DTYPES, ELU, SELU, Case, Layer, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.case.case import DType
+from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.strategies import cases
 from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact, network
 from jaccheck.oracle.evaluation import Evaluation, jacobians
@@ -53,7 +54,7 @@ def rounds(net: Network, dtype: DType) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(cases().filter(lambda case: case.entries() <= 3000))
+@given(cases().filter(lambda case: case.family not in ESTIMATED and case.entries() <= 3000))
 def test_a_certified_case_is_exact_in_every_order(case: Case) -> None:
     """Rounded after every operation, in every order and mode, each entry equals the closed form."""
     net = network_of(case)

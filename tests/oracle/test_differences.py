@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh
+from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.families import boundary_cases
 from jaccheck.case.strategies import cases
 from jaccheck.methods import find
@@ -27,7 +28,11 @@ def errors_and_bounds(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def is_small(case: Case) -> bool:
-    return CENTRAL.refuses(build(case)) is None and case.entries() <= FEW * case.batch_size * case.outputs
+    return (
+        case.family not in ESTIMATED
+        and CENTRAL.refuses(build(case)) is None
+        and case.entries() <= FEW * case.batch_size * case.outputs
+    )
 
 
 @settings(max_examples=80, deadline=None)
