@@ -88,7 +88,13 @@ def is_triggered(fault: Fault, case: Case) -> bool:
     return fault.when(Witness(case, "cpu").problem())
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name != "stale_weights"])
+# It shows only where the same input comes with another frozen layer; that the law of outputs sees it, the self-test says.
+ON_RELATED_PROBLEMS = {"kept_by_trainable_layers"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FAULTS if name not in ON_RELATED_PROBLEMS and name != "stale_weights"]
+)
 def test_a_fault_is_real(name: str) -> None:
     """There is a boundary case on which it does something else than its base."""
     fault = FAULTS[name]
