@@ -88,7 +88,7 @@ def is_triggered(fault: Fault, case: Case) -> bool:
     return fault.when(Witness(case, "cpu").problem())
 
 
-# It shows only where the same input comes with another frozen layer; that the law of outputs sees it, the self-test says.
+# It shows only where the same input comes with another frozen layer: the self-test asks the law of outputs to see it.
 ON_RELATED_PROBLEMS = {"kept_by_trainable_layers"}
 
 
