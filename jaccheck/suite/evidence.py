@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from jaccheck.case import Case
+from jaccheck.case.case import DType
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.known import explained
-from jaccheck.laws.laws import LAWS, REPEATED
+from jaccheck.laws.laws import LAWS, REPEATED, Law
 from jaccheck.methods import Method
 from jaccheck.verdict import Outcome, Verdict
 from jaccheck.witness import Witness
@@ -25,20 +26,35 @@ LARGE = 25_000
 """Entries of all Jacobians of a case, above which its witness (some 100 bytes for each) is not kept."""
 
 
-@lru_cache(maxsize=KEPT_VERDICTS)
 def verdict_on(case: Case, method: Method, device: str) -> Verdict | None:
     """The verdict of every law that is due; None where the numbers overflow the dtype: nothing can be compared."""
+    return _verdict(case, method, device, LAWS if has_related_laws(case, method, device) else REPEATED)
+
+
+def has_related_laws(case: Case, method: Method, device: str) -> bool:
+    """Whether the laws that call a method on another network are asked: in a family until one case told something."""
+    return case.family in FAMILIES and case in _until_told(case.family, case.dtype, method, device)
+
+
+@lru_cache(maxsize=KEPT_VERDICTS)
+def _until_told(family: str, dtype: DType, method: Method, device: str) -> tuple[Case, ...]:
+    """The first boundary cases of a family, up to one on which this method gave something to compare."""
+    asked = []
+    for case in boundary_cases(family, dtype):
+        asked.append(case)
+        verdict = _verdict(case, method, device, LAWS)
+        if verdict and verdict.comparisons:
+            break
+    return tuple(asked)
+
+
+@lru_cache(maxsize=KEPT_VERDICTS)
+def _verdict(case: Case, method: Method, device: str, laws: tuple[Law, ...]) -> Verdict | None:
     with calm_torch():
         witness = _witness(case, device)
         if witness is None:
             return None
-        laws = LAWS if has_related_laws(case) else REPEATED
         return explained(case, judge(case, method, device=device, witness=witness, laws=laws))
-
-
-def has_related_laws(case: Case) -> bool:
-    """Whether the laws that call a method on another network are asked: on the first case of each family."""
-    return case.family in FAMILIES and case == boundary_cases(case.family, case.dtype)[0]
 
 
 @lru_cache(maxsize=KEPT_VERDICTS)

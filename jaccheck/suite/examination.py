@@ -106,7 +106,7 @@ class Examination:
             return None
         mine = tuple(breach for breach in verdict.breaches if _is_of(check, breach))
         self.tally.add(case, replace(verdict, breaches=mine))
-        if _tells_about(check.law, case, verdict):
+        if _tells_about(check, case, verdict):
             self._asked[case.family] += 1
         else:
             self._broken_before[case.family] += bool(verdict.breaches)
@@ -121,9 +121,9 @@ def _is_of(check: Check, breach: Breach) -> bool:
     return breach.law == check.law_name or breach.law in identities
 
 
-def _tells_about(law: str, case: Case, verdict: Verdict) -> bool:
+def _tells_about(check: Check, case: Case, verdict: Verdict) -> bool:
     """Whether a law was asked at all: after a crash, or for a result of another structure, most are not."""
-    match law:
+    match check.law:
         case "claims":
             return True
         case "no_exception":
@@ -134,6 +134,6 @@ def _tells_about(law: str, case: Case, verdict: Verdict) -> bool:
             is_estimated = any(comparison.mode == "estimate" for comparison in verdict.comparisons)
             return bool(verdict.comparisons) and (is_estimated or verdict.outcome is not Outcome.UNDECIDED)
         case "batch" | "outputs" | "freed_memory":
-            return bool(verdict.comparisons) and has_related_laws(case)
+            return bool(verdict.comparisons) and has_related_laws(case, check.method, check.device)
         case _:
             return bool(verdict.comparisons)
