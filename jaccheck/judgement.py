@@ -10,7 +10,7 @@ from jaccheck.laws import LAWS, LawBroken, Trial, first_line, observe, observe_g
 from jaccheck.laws.laws import Law, agreement
 from jaccheck.methods import Method
 from jaccheck.methods.registry import TooCostly, never
-from jaccheck.verdict import Breach, Comparison, Outcome, Verdict
+from jaccheck.verdict import Breach, Outcome, Verdict
 from jaccheck.witness import Witness
 
 TOO_WIDE = "the bound is too wide for every entry"
@@ -57,17 +57,12 @@ def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) ->
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
     tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))
-    is_consistent = tried.outcome is Outcome.UNDECIDED and is_estimated(tried.comparisons)
+    is_consistent = tried.outcome is Outcome.UNDECIDED and tried.is_estimated
     if tried.outcome is not Outcome.AGREES and not is_consistent:
         return replace(refusal, seconds=tried.seconds)
     message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
     breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
     return replace(refusal, breaches=(breach,), seconds=tried.seconds)
-
-
-def is_estimated(comparisons: tuple[Comparison, ...]) -> bool:
-    """Whether a result was held to float64 autograd, for want of a rule."""
-    return any(comparison.mode == "estimate" for comparison in comparisons)
 
 
 def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial | None, seconds: float) -> Verdict:
@@ -76,7 +71,7 @@ def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial |
         outcome, message = breaches[0].outcome, breaches[0].message
     elif all(c.undecided == c.entries > 0 for c in comparisons):
         outcome = Outcome.UNDECIDED
-        message = NOT_PROVEN if is_estimated(comparisons) else TOO_WIDE
+        message = NOT_PROVEN if any(c.mode == "estimate" for c in comparisons) else TOO_WIDE
     else:
         outcome, message = Outcome.AGREES, ""
     return Verdict(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from jaccheck.plain import plain_data, read_text
 from jaccheck.report import Environment, from_versioned_json
+from jaccheck.verdict import Outcome, Verdict
 
 
 class Mark(StrEnum):
@@ -41,6 +42,46 @@ _SIGNS = {
 }
 
 
+_OF_OUTCOME = {
+    Outcome.AGREES: Mark.RIGHT,
+    Outcome.DISAGREES: Mark.WRONG,
+    Outcome.SIDE_EFFECT: Mark.LEAVES,
+    Outcome.CRASHED: Mark.CRASHED,
+    Outcome.HUNG: Mark.CRASHED,
+    Outcome.UNSUPPORTED: Mark.REFUSED,
+    Outcome.UNDECIDED: Mark.UNDECIDED,
+}
+
+
+def mark_of(verdict: Verdict) -> Mark:
+    """The worst of what was found: a wrong number before a crash before what is left behind."""
+    if verdict.outcome is Outcome.UNDECIDED and verdict.is_estimated:
+        return Mark.CONSISTENT
+    outcomes = {breach.outcome for breach in verdict.breaches} or {verdict.outcome}
+    order = (Outcome.DISAGREES, Outcome.CRASHED, Outcome.HUNG, Outcome.SIDE_EFFECT)
+    return _OF_OUTCOME[next((outcome for outcome in order if outcome in outcomes), verdict.outcome)]
+
+
+@plain_data
+class CellChange:
+    """A cell that is marked otherwise than before; None where only one of two matrices has it."""
+
+    group: str
+    row: str
+    method: str
+    dtype: str
+    device: str
+    was: Mark | None
+    now: Mark | None
+    message: str = ""
+    """Why it is what it is now."""
+
+    def __str__(self) -> str:
+        was, now = (mark.value if mark else "absent" for mark in (self.was, self.now))
+        why = f" ({self.message})" if self.message else ""
+        return f"{self.method}, {self.group}: {self.row}, {self.dtype} on {self.device}: {was} -> {now}{why}"
+
+
 @plain_data
 class MatrixCell:
     """One method on one row, in one dtype on one device; `known` are the listed faults that explain it."""
@@ -68,16 +109,24 @@ class MatrixReport:
     environment: Environment
     cells: tuple[MatrixCell, ...]
 
-    def changes(self, since: MatrixReport) -> Iterator[str]:
-        """One line for each cell that is marked otherwise, or that only one of the two has."""
+    def changes(self, since: MatrixReport) -> Iterator[CellChange]:
+        """Each cell that is marked otherwise, or that only one of the two has."""
         before, after = ({cell.place: cell for cell in report.cells} for report in (since, self))
         for place in dict.fromkeys((*before, *after)):
             old, new = before.get(place), after.get(place)
-            if old is None or new is None or old.mark is not new.mark:
+            was, now = (cell.mark if cell else None for cell in (old, new))
+            if was is not now:
                 group, row, method, dtype, device = place
-                was, now = (cell.mark.value if cell else "absent" for cell in (old, new))
-                why = f" ({new.message})" if new and new.message else ""
-                yield f"{method}, {group}: {row}, {dtype} on {device}: {was} -> {now}{why}"
+                yield CellChange(
+                    group=group,
+                    row=row,
+                    method=method,
+                    dtype=dtype,
+                    device=device,
+                    was=was,
+                    now=now,
+                    message=new.message if new else "",
+                )
 
 
 def load(path: Path) -> MatrixReport:

@@ -163,6 +163,11 @@ class Verdict:
     seconds: float = 0.0
     """Time inside the method."""
 
+    @property
+    def is_estimated(self) -> bool:
+        """Whether the result was held to float64 autograd by an estimate, for want of a rule."""
+        return any(comparison.mode == "estimate" for comparison in self.comparisons)
+
     def _repr_html_(self) -> str:
         rows = [(breach.law, str(breach.outcome), breach.message) for breach in self.breaches]
         rows += [("", "listed", f"jaccheck known {known}") for known in self.known]

@@ -16,7 +16,7 @@ from jaccheck.commands import writing
 from jaccheck.gate.changes import Cell as GateCell
 from jaccheck.gate.changes import Change, Kind
 from jaccheck.gate.report import Acceptance, GateReport, GateSettings, SideRecord, Speed
-from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport
+from jaccheck.matrix_report import CellChange, Mark, MatrixCell, MatrixReport
 from jaccheck.model_report import MethodAnswer, ModelReport
 from jaccheck.model_report import Standing as Model
 from jaccheck.report import Cell, Environment, Finding, Report, Settings, Spent, Tightness, Totals
@@ -311,6 +311,18 @@ def gate_report() -> GateReport:
             ),
         ),
         changes=(broken, accepted, mended),
+        matrix=(
+            CellChange(
+                group="perceptrons",
+                row="ELU",
+                method="sqrt_ggn_sum",
+                dtype="float64",
+                device="cpu",
+                was=Mark.RIGHT,
+                now=Mark.WRONG,
+                message=broken.candidate,
+            ),
+        ),
         speeds=(Speed(method="sqrt_ggn_sum", device="cpu", shape="10-7-5", timing=paired),),
         unmatched=(Acceptance(kind="broken", reason="mended since"),),
         seconds=12.0,

@@ -31,7 +31,6 @@ ORDER = (
     "timings",
     "bench_report",
     "matrix_report",
-    "known",
     "files",
     "picture",
     "render",

@@ -15,27 +15,16 @@ from jaccheck.devices import choose as choose_devices
 from jaccheck.devices import has_dtype
 from jaccheck.environment import calm_torch, describe_environment
 from jaccheck.errors import NotComputed
-from jaccheck.judgement import is_estimated, judge
+from jaccheck.judgement import judge
 from jaccheck.known import explained
-from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport, load
+from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport, load, mark_of
 from jaccheck.methods import Method, choose
 from jaccheck.names import chosen
 from jaccheck.plain import plain_data
 from jaccheck.printable import printable
 from jaccheck.render.matrix import markdown
 from jaccheck.render.text import make_console
-from jaccheck.verdict import Outcome, Verdict
 from jaccheck.witness import Witness
-
-_MARKS = {
-    Outcome.AGREES: Mark.RIGHT,
-    Outcome.DISAGREES: Mark.WRONG,
-    Outcome.SIDE_EFFECT: Mark.LEAVES,
-    Outcome.CRASHED: Mark.CRASHED,
-    Outcome.HUNG: Mark.CRASHED,
-    Outcome.UNSUPPORTED: Mark.REFUSED,
-    Outcome.UNDECIDED: Mark.UNDECIDED,
-}
 
 
 @plain_data
@@ -62,8 +51,8 @@ def run(request: Request) -> int:
         print(markdown(found), end="")
         return 0
     changes = list(found.changes(since))
-    for line in changes:
-        print(printable(line))
+    for change in changes:
+        print(printable(str(change)))
     print(f"{len(changes)} of {len(found.cells):,} cells differ from {request.compare}")
     return int(bool(changes))
 
@@ -112,16 +101,7 @@ def _row(probe: Probe, dtype: str, device: str, methods: tuple[Method, ...]) -> 
     cells = []
     for method in methods:
         verdict = judge(probe.case, method, device=device, witness=witness)
-        mark = _mark(verdict)
+        mark = mark_of(verdict)
         message = "" if mark in (Mark.RIGHT, Mark.CONSISTENT) else verdict.message
         cells.append(cell(method, mark, message, explained(probe.case, verdict).known))
     return cells
-
-
-def _mark(verdict: Verdict) -> Mark:
-    """The worst of what was found: a wrong number before a crash before what is left behind."""
-    if verdict.outcome is Outcome.UNDECIDED and is_estimated(verdict.comparisons):
-        return Mark.CONSISTENT
-    outcomes = {breach.outcome for breach in verdict.breaches} or {verdict.outcome}
-    order = (Outcome.DISAGREES, Outcome.CRASHED, Outcome.HUNG, Outcome.SIDE_EFFECT)
-    return _MARKS[next((outcome for outcome in order if outcome in outcomes), verdict.outcome)]

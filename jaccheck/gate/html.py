@@ -9,7 +9,9 @@ from jaccheck.gate.bits import LABELS
 from jaccheck.gate.changes import Cell
 from jaccheck.gate.report import GateReport, SideRecord
 from jaccheck.gate.text import answer, apart
+from jaccheck.matrix_report import Mark
 from jaccheck.render.html.diagram import diagram
+from jaccheck.render.html.matrix import COLOURS
 from jaccheck.render.html.page import Head, render
 from jaccheck.render.html.tables import Marked, Row, Table, bars, count, plural, share
 
@@ -27,6 +29,7 @@ def gate_page(report: GateReport) -> str:
         sides=(("base", report.base), ("candidate", report.candidate)),
         methods=_methods(report),
         cells=_cells(report),
+        matrix=_matrix(report),
         speeds=_speeds(report),
     )
 
@@ -98,6 +101,20 @@ def _cells(report: GateReport) -> Table:
     )
     columns = ("method ", "device ", "dtype ", "family ", *_NAMES, "ulps apart ")
     return Table(id="cells", caption="The same for each dtype and family", columns=columns, rows=tuple(rows))
+
+
+def _matrix(report: GateReport) -> Table:
+    rows = (
+        Row((f"{c.group}: {c.row}", c.method, c.dtype, c.device, _marked(c.was), _marked(c.now), c.message))
+        for c in report.matrix
+    )
+    columns = ("layer and option ", "method ", "dtype ", "device ", "base ", "candidate ", "why ")
+    caption = "Cells of the support matrix that are marked otherwise"
+    return Table(id="matrix-cells", caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _marked(mark: Mark | None) -> Marked:
+    return Marked(mark.value, COLOURS.get(mark, "")) if mark else Marked("absent", "dim")
 
 
 def _speeds(report: GateReport) -> Table:

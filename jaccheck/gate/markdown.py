@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaccheck.gate.changes import Change
 from jaccheck.gate.report import GateReport, Speed
 from jaccheck.gate.text import answer, side_line
+from jaccheck.matrix_report import CellChange
 from jaccheck.render.markdown import escaped, folded
 
 
@@ -20,6 +21,9 @@ def markdown(report: GateReport) -> str:
             title = f"{change.kind}: {change.method}, the smallest case and a script"
             sides = (f"- {escaped(s.asked)}: `{s.command.replace('`', '')}`" for s in (report.base, report.candidate))
             lines += folded(title, repr(change.case), change.script, last=tuple(sides))
+    if report.matrix:
+        head = ["| layer | method | dtype | device | base | candidate |", "|---|---|---|---|---|---|"]
+        lines += [f"{len(report.matrix):,} cells of the support matrix:", "", *head, *map(_cell, report.matrix), ""]
     if report.speeds:
         lines += ["| method | device | shape | time, × base | |", "|---|---|---|---|---|"]
         lines += [_speed(speed) for speed in report.speeds]
@@ -39,6 +43,12 @@ def _row(change: Change) -> str:
     kind, seen = f"{mark} {change.kind}{accepted}", str(change.seen)
     cells = (kind, change.method, change.device, change.base, change.candidate, seen)
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def _cell(cell: CellChange) -> str:
+    was, now = (mark.value if mark else "absent" for mark in (cell.was, cell.now))
+    texts = (f"{cell.group}: {cell.row}", cell.method, cell.dtype, cell.device, was, now)
+    return "| " + " | ".join(escaped(text) for text in texts) + " |"
 
 
 def _speed(speed: Speed) -> str:

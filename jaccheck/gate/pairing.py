@@ -12,6 +12,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.ledger import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
+from jaccheck.matrix_report import Mark
 from jaccheck.verdict import Outcome
 
 LOOK_AHEAD = 8
@@ -107,4 +108,6 @@ def _fallen_in(answer: Answer, methods: tuple[str, ...]) -> list[Crash]:
 
 def _observed(crash: Crash) -> Observation:
     outcome = Outcome.HUNG if crash.is_timeout else Outcome.CRASHED
-    return Observation(method=crash.method, outcome=outcome, message=crash.reason, laws=("no exception",))
+    return Observation(
+        method=crash.method, outcome=outcome, message=crash.reason, mark=Mark.CRASHED, laws=("no exception",)
+    )

@@ -6,6 +6,7 @@ from math import prod
 from typing import Literal
 
 from jaccheck.case import Case
+from jaccheck.matrix_report import Mark
 from jaccheck.plain import plain_data
 from jaccheck.verdict import Outcome
 
@@ -91,6 +92,8 @@ class Observation:
     """What tells faults under one law apart."""
     is_absent: bool = False
     """Whether the method cannot run there at all, on any case."""
+    mark: Mark | None = None
+    """What the support matrix says of it; None for a method that cannot run there."""
     laws: tuple[str, ...] = ()
     """The laws that were broken."""
     warnings: tuple[str, ...] = ()

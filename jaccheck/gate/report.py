@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from jaccheck.gate.changes import Cell, Change
+from jaccheck.matrix_report import CellChange
 from jaccheck.plain import plain_data
 from jaccheck.timings import PairedTiming
 
@@ -77,6 +78,8 @@ class GateReport:
     """Cases among them that an earlier, interrupted gate had compared."""
     cells: tuple[Cell, ...]
     changes: tuple[Change, ...]
+    matrix: tuple[CellChange, ...] = ()
+    """Cells of the support matrix that are marked otherwise, of those rows that are among the cases."""
     speeds: tuple[Speed, ...] = ()
     """Where speed was asked for."""
     unmatched: tuple[Acceptance, ...] = ()

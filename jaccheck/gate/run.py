@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 import jaccheck
 from jaccheck.case import Case
+from jaccheck.case.families import FAMILIES
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.files import CaseFile, load_cases, save_cases
 from jaccheck.gate import concluding
@@ -23,11 +24,13 @@ from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Entry, Ledger
+from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask
 from jaccheck.gate.report import GateReport, GateSettings, SideRecord
 from jaccheck.gate.sides import BACKPACK
+from jaccheck.matrix_report import CellChange
 from jaccheck.names import unknown
 from jaccheck.profiles import Profile
 from jaccheck.report import Settings
@@ -57,6 +60,7 @@ def compare(
     home = folder / _question(settings, base, candidate, cases)
     home.mkdir(parents=True, exist_ok=True)
     ledger, resumed, interrupted = Ledger(), 0, False
+    cells: list[CellChange] = []
     steps: list[Step] = []
     with ExitStack() as stack:
         stack.enter_context(_alone(home))
@@ -69,17 +73,22 @@ def compare(
             again = number // len(settings.devices) % profile.repeat_every == 0
             return Ask(case=case, methods=settings.methods, device=device, is_called_again=again)
 
+        def count(entry: Entry) -> None:
+            case, _ = jobs[entry.number]
+            ledger.add(case, entry)
+            cells.extend(cells_changed(case, entry))
+
         try:
             with Journal(Entry, home / "ledger.jsonl") as journal:
                 for entry in journal.entries:
-                    ledger.add(jobs[entry.number][0], entry)
+                    count(entry)
                 resumed = len(journal.entries)
                 left = range(resumed, len(jobs))
                 for number, pairs in zip(left, sides.stream(map(ask, left)), strict=True):
                     case, device = jobs[number]
                     entry = Entry(number=number, device=device, pairs=pairs)
                     journal.write(entry)
-                    ledger.add(case, entry)
+                    count(entry)
                     listener.on_case(case, number + 1, len(jobs), len(ledger.suspects))
             with Journal(Step, home / "steps.jsonl") as concluded:
                 conclusions = Conclusions(ledger, sides, settings, profile.shrink_seconds)
@@ -95,6 +104,7 @@ def compare(
         resumed=resumed,
         cells=ledger.cells(),
         changes=tuple(sorted((change for step in steps for change in step.changes), key=_urgency)),
+        matrix=tuple(cells),
         speeds=tuple(step.speed for step in steps if step.speed),
         interrupted=interrupted,
         seconds=time.perf_counter() - started,
@@ -152,16 +162,20 @@ def _question(settings: GateSettings, base: Prepared, candidate: Prepared, store
 
 
 def _jobs(settings: GateSettings, profile: Profile, home: Path, stored: tuple[Case, ...]) -> list[tuple[Case, str]]:
-    """Every case on every device: stored ones first, then the boundary cases, then random ones; drawn only once."""
+    """Every case on every device; drawn only once."""
     file = home / "cases.json"
     if not file.exists():
         drawing = home / "cases.drawing.json"
-        save_cases(CaseFile(cases=(*stored, *_drawn(settings, profile))), drawing)
+        save_cases(CaseFile(cases=tuple(_ordered(settings, profile, stored))), drawing)
         drawing.rename(file)
     return [(case, device) for case in load_cases(file).cases for device in settings.devices]
 
 
-def _drawn(settings: GateSettings, profile: Profile) -> Iterator[Case]:
+def _ordered(settings: GateSettings, profile: Profile, stored: tuple[Case, ...]) -> Iterator[Case]:
+    """Stored cases first, then rows of the support matrix, then boundary cases of each family, then random ones."""
+    yield from stored
+    if settings.families == FAMILIES:
+        yield from cases_of_rows(settings.dtypes)
     plan = Settings(
         profile=profile.name,
         seed=settings.seed,

@@ -14,6 +14,9 @@ from jaccheck.gate.bits import LABELS
 from jaccheck.gate.changes import Cell, Change
 from jaccheck.gate.report import GateReport, SideRecord
 
+SHOWN_CELLS = 12
+"""Of the cells of the support matrix that changed, how many are printed."""
+
 _COUNTS = ("cases", "same", "within", "different", "refused")
 
 
@@ -135,6 +138,12 @@ def print_gate(report: GateReport, console: Console) -> None:
     console.print(coverage_table(report))
     if report.speeds:
         console.print(speed_table(report))
+    if report.matrix:
+        line(f"{len(report.matrix):,} cells of the support matrix:")
+        for cell in report.matrix[:SHOWN_CELLS]:
+            line(f"  {cell}")
+        if len(report.matrix) > SHOWN_CELLS:
+            line(f"  and {len(report.matrix) - SHOWN_CELLS:,} more, which stand in a report (--report out.html)")
     for change in report.changes:
         if change.accepted:
             line(f"accepted: {change.kind}: {change.method} on {change.device}: {change.candidate}: {change.accepted}")

@@ -28,6 +28,7 @@ from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.judgement import judge
 from jaccheck.laws import first_line
+from jaccheck.matrix_report import mark_of
 from jaccheck.methods import Method, registered
 from jaccheck.plain import from_json, to_json
 from jaccheck.problem import round_sample
@@ -110,6 +111,7 @@ class Worker:
             outcome=verdict.outcome,
             message=verdict.message,
             symptom=breach.symptom if breach else "",
+            mark=mark_of(verdict),
             laws=tuple(breach.law for breach in verdict.breaches),
             warnings=tuple(sorted(recorder.warnings)),
             leaves=tuple(sorted(recorder.leaves)),

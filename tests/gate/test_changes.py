@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from jaccheck.case import ELU
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate.acceptances import accept, load_acceptances
 from jaccheck.gate.changes import Cell, Change, Kind, kinds_of_change
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Entry, Pair
 from jaccheck.gate.markdown import escaped
+from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
 from jaccheck.gate.report import GateReport, GateSettings, SideRecord
+from jaccheck.matrix_report import Mark
 from jaccheck.verdict import Outcome
 
 RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
@@ -122,6 +125,20 @@ def test_only_a_whole_comparison_opens_the_gate() -> None:
     assert whole.is_open
     for partial in ({"cases": 0}, {"cells": ()}, {"interrupted": True}):
         assert not replace(whole, **partial).is_open
+
+
+def test_a_row_of_the_matrix_that_is_marked_otherwise_is_told() -> None:
+    """The cases of the rows that are no boundary cases are among those of a gate; what is no row changes no cell."""
+    row, *_ = [case for case in cases_of_rows(("float64",)) if isinstance(case.layers[1], ELU)]
+    was, now = replace(RIGHT, mark=Mark.RIGHT), replace(WRONG, mark=Mark.WRONG)
+    pairs = (Pair(method="m", base=was, candidate=now), Pair(method="same"), Pair(method="n", base=was, candidate=was))
+    entry = Entry(number=0, device="cpu", pairs=pairs)
+    assert list(map(str, cells_changed(row, entry))) == [
+        "m, perceptrons: ELU, float64 on cpu: right -> wrong (0.3 instead of 0.4)"
+    ]
+    assert not list(cells_changed(replace(row, seed=2), entry))
+    absent = replace(entry, pairs=(Pair(method="m", base=was, candidate=ABSENT),))
+    assert [cell.now for cell in cells_changed(row, absent)] == [None]
 
 
 def test_markdown_stays_text() -> None:

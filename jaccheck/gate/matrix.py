@@ -1,0 +1,45 @@
+"""Rows of the support matrix among the cases of a gate, and the cells that are marked otherwise on the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from jaccheck.case import Case
+from jaccheck.case.case import DTYPES, DType
+from jaccheck.case.families import FAMILIES
+from jaccheck.case.probes import Probe, probes
+from jaccheck.gate.ledger import Entry
+from jaccheck.matrix_report import CellChange
+
+
+def cases_of_rows(dtypes: tuple[str, ...]) -> Iterator[Case]:
+    """The cases of those rows of the matrix that are no boundary cases, which a gate has anyway."""
+    for dtype in DTYPES:
+        if dtype in dtypes:
+            yield from (case for case in _rows(dtype) if case.family not in FAMILIES)
+
+
+def cells_changed(case: Case, entry: Entry) -> Iterator[CellChange]:
+    """What the support matrix says otherwise of the candidate, where the case is that of a row."""
+    probe = _rows(case.dtype).get(case)
+    if probe is None:
+        return
+    for pair in entry.pairs:
+        was, now = (side.mark if side else None for side in (pair.base, pair.candidate))
+        if was is not now:
+            yield CellChange(
+                group=probe.group,
+                row=probe.name,
+                method=pair.method,
+                dtype=case.dtype,
+                device=entry.device,
+                was=was,
+                now=now,
+                message=pair.candidate.message if pair.candidate else "",
+            )
+
+
+@cache
+def _rows(dtype: DType) -> dict[Case, Probe]:
+    return {probe.case: probe for probe in probes(dtype)}
