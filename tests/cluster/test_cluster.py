@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +33,8 @@ from jaccheck.runner.protocol import Assignment
 from jaccheck.runner.results import ShardResult
 from jaccheck.runner.tally import Tally
 from jaccheck.runner.watch import Limits
+from jaccheck.store.recording import Recording
+from jaccheck.store.store import Store
 from jaccheck.verdict import Outcome
 
 QUICK = PROFILES["quick"]
@@ -216,6 +220,37 @@ def test_verify_at_the_command_line(cluster: Any, jaccheck: Run, tmp_path: Any) 
     one, other = load(tmp_path / "here.json"), load(tmp_path / "there.json")
     assert set(map(repr, one.coverage)) == set(map(repr, other.coverage))
     assert replace(one.totals, seconds=Spent()) == replace(other.totals, seconds=Spent())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_a_run_that_is_ended_goes_on(cluster: Any, jaccheck: Run, tmp_path: Path, how: signal.Signals) -> None:
+    """On the cluster, from the store: no shard is lost or judged twice. Ctrl-C leaves a report of what was done."""
+    few = ("--family", "generic", "--dtype", "float32", "--max-examples", "400", "--seed", "3", "--method", "hooks")
+    command = (sys.executable, "-m", "jaccheck", "verify", *few, "--scheduler", cluster.address, "--report", "cut.json")
+    store = tmp_path / "runs.db"
+    with subprocess.Popen([*command, "--store", store], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 120
+        while cases_in(store) < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(how)
+        said = run.communicate(timeout=60)[0]
+    done = cases_in(store)
+    assert 20 <= done < 400
+    if how is signal.SIGINT:
+        assert "To go on with it: jaccheck verify --resume 1" in said
+        assert load(tmp_path / "cut.json").interrupted
+    ended = jaccheck("verify", "--resume", "--scheduler", cluster.address, "--store", store, "--report", "end.json")
+    assert ended.returncode == 0, ended.stderr
+    assert load(tmp_path / "end.json").totals.cases == cases_in(store) == 400
+
+
+def cases_in(path: Path) -> int:
+    """How many cases the run in a store has had."""
+    if not path.exists():
+        return 0
+    with Store(path) as store:
+        return sum(Recording(store, run).sums().totals.cases for run in store.runs())
 
 
 @pytest.mark.usefixtures("killers")
