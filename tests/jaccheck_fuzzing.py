@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Len
+from jaccheck_stores import rows_of, store_of
 
 from jaccheck import bench_report, matrix_report, model_report, report
 from jaccheck.case import Case
@@ -33,6 +35,9 @@ from jaccheck.plain import read_text, to_json
 from jaccheck.printable import printable
 from jaccheck.render.junit import junit_xml
 from jaccheck.render.text import summary
+from jaccheck.runner.results import ShardResult, Suspects
+from jaccheck.store.recording import Recording
+from jaccheck.store.store import Store
 
 LONGEST_LINE = 2000
 SEEDS = 100
@@ -55,6 +60,8 @@ class Reader:
     load: Callable[[Path], Any]
     kind: type | None
     also: Callable[[Any], object] = repr
+    encoded: Callable[[Any], bytes] = lambda tree: json.dumps(tree).encode("utf-8", "surrogatepass") + b"\n"
+    decoded: Callable[[bytes], Any] = json.loads
 
 
 def _load_gate(path: Path) -> GateReport:
@@ -64,6 +71,17 @@ def _load_gate(path: Path) -> GateReport:
 def _load_journal(path: Path) -> list[Entry]:
     with Journal(Entry, path) as journal:
         return journal.entries
+
+
+def _load_store(path: Path) -> list[report.Report]:
+    with Store(path) as store:
+        found = []
+        for run in store.runs():
+            recording = Recording(store, run)
+            found.append(recording.report())
+            store.given(run.id)
+            list(recording.left([]))
+        return found
 
 
 def _rendered(read: report.Report) -> str:
@@ -79,6 +97,7 @@ READERS: dict[str, Reader] = {
     "support matrix": Reader(matrix_report.load, matrix_report.MatrixReport),
     "journal of the gate": Reader(_load_journal, Entry),
     "acceptances": Reader(load_acceptances, None),
+    "store": Reader(_load_store, ShardResult, encoded=store_of, decoded=rows_of),
 }
 
 
@@ -118,7 +137,22 @@ def seed_file(name: str, rng: random.Random) -> bytes:
     kind = READERS[name].kind
     if kind is None:
         return ACCEPTANCES.encode()
+    if kind is ShardResult:
+        return _recorded(rng)
     return to_json(valid(kind, rng)).encode() + b"\n"
+
+
+def _recorded(rng: random.Random) -> bytes:
+    """A store with two runs, of which one was given its cases."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "runs.db"
+        with Store(path) as store:
+            for given in ((), CASES[:2]):
+                run = store.begin(("hooks",), valid(report.Settings, rng), valid(report.Environment, rng), given)
+                recording = Recording(store, run)
+                recording.keep_result(valid(ShardResult, rng), valid(tuple[Suspects, ...], rng))
+                recording.keep_finding(valid(report.Finding, rng))
+        return path.read_bytes()
 
 
 HOSTILE: tuple[Any, ...] = (
@@ -192,8 +226,8 @@ def changed(name: str, rng: random.Random) -> bytes:
     """A file for a reader that is most likely not valid any more."""
     text = _kept_seed(name, rng.randrange(SEEDS))
     if rng.random() < 0.75 and READERS[name].kind is not None:
-        tree = changed_tree(json.loads(text), rng)
-        text = json.dumps(tree).encode("utf-8", "surrogatepass") + b"\n"
+        reader = READERS[name]
+        text = reader.encoded(changed_tree(reader.decoded(text), rng))
     if rng.random() < 0.3:
         text = changed_bytes(text, rng)
     return text
@@ -211,7 +245,9 @@ def check(name: str, text: bytes, path: Path) -> bool:
         assert len(line) < LONGEST_LINE, f"a line of {len(line)} characters: {line[:200]!r}"
         return False
     reader.also(read)
-    if isinstance(read, list | tuple):
+    if name == "store":
+        again = reader.load(path)
+    elif isinstance(read, list | tuple):
         path.write_text("".join(to_json(each) + "\n" for each in read), encoding="utf-8")
         again = read if name == "acceptances" else reader.load(path)
     else:

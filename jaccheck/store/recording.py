@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Lt
 
 from jaccheck.errors import UnreadableFile
-from jaccheck.plain import from_json, to_json
+from jaccheck.plain import from_json, plain_data, to_json
 from jaccheck.report import Cell, Finding, Report, Tightness, Totals
 from jaccheck.runner.plan import Shard
 from jaccheck.runner.results import ShardResult, Sums, Suspects, fault_of
@@ -36,6 +38,36 @@ _ADD_TOTAL = (
 )
 
 
+BINS = len(EXCESS_LIMITS) + 1
+
+Number = Annotated[int, Ge(0)]
+
+
+@plain_data
+class _Done:
+    """Shards that are done, by their numbers, both ends included."""
+
+    first: Number
+    last: Number
+
+
+@plain_data
+class _Total:
+    name: str
+    value: float
+
+
+@plain_data
+class _Bin:
+    """One bin of a histogram of how close results come to their bounds."""
+
+    method: str
+    device: str
+    dtype: str
+    bin: Annotated[int, Ge(0), Lt(BINS)]
+    count: Number
+
+
 class Recording:
     """What a store holds of one run, read and added to."""
 
@@ -48,7 +80,10 @@ class Recording:
     def sums(self) -> Sums:
         """Everything counted so far."""
         return Sums(
-            totals=self._totals(), coverage=self._coverage(), tightness=self._tightness(), suspects=self._suspects()
+            totals=self._totals(),
+            coverage=tuple(self._store.read(Cell, "cell", self.run.id)),
+            tightness=self._tightness(),
+            suspects=self._suspects(),
         )
 
     def findings(self) -> list[Finding]:
@@ -62,7 +97,7 @@ class Recording:
 
     def left(self, shards: Iterable[Shard]) -> Iterator[Shard]:
         """Those shards that have not been counted."""
-        done = [range(first, last + 1) for first, last in self._rows("SELECT first, last FROM done WHERE run = ?")]
+        done = [range(each.first, each.last + 1) for each in self._store.read(_Done, "done", self.run.id)]
         return (shard for shard in shards if not any(shard.number in numbers for numbers in done))
 
     def keep_result(self, result: ShardResult, suspects: Iterable[Suspects]) -> None:
@@ -136,28 +171,22 @@ class Recording:
         )
 
     def _totals(self) -> Totals:
-        values = dict(self._rows("SELECT name, value FROM total WHERE run = ?"))
         whole: dict[str, Any] = asdict(NOTHING)
-        for name, value in values.items():
-            part, _, key = name.rpartition(".")
-            place = whole[part] if part else whole
-            place[key] = value if part == "seconds" else int(value)
+        for each in self._store.read(_Total, "total", self.run.id):
+            part, _, key = each.name.rpartition(".")
+            place = whole.get(part) if part else whole
+            if not isinstance(place, dict) or isinstance(place.get(key), dict):
+                raise UnreadableFile(f"{self._where}: there is no total {each.name!r}")
+            place[key] = each.value if part == "seconds" or not each.value.is_integer() else int(each.value)
         whole["seconds"]["total"] = self.run.seconds
         return from_json(Totals, json.dumps(whole), where=self._where)
 
-    def _coverage(self) -> tuple[Cell, ...]:
-        rows = self._rows(f"SELECT {', '.join(_CELL)} FROM cell WHERE run = ?")
-        text = json.dumps([dict(zip(_CELL, row, strict=True)) for row in rows])
-        return from_json(tuple[Cell, ...], text, where=self._where)
-
     def _tightness(self) -> tuple[Tightness, ...]:
         counts: dict[tuple[str, str, str], list[int]] = {}
-        for method, device, dtype, bin, count in self._rows(
-            "SELECT method, device, dtype, bin, count FROM tightness WHERE run = ?"
-        ):
-            counts.setdefault((method, device, dtype), [0] * (len(EXCESS_LIMITS) + 1))[bin] = count
-        rows = [{"method": m, "device": d, "dtype": t, "counts": c} for (m, d, t), c in counts.items()]
-        return from_json(tuple[Tightness, ...], json.dumps(rows), where=self._where)
+        for each in self._store.read(_Bin, "tightness", self.run.id):
+            place = (each.method, each.device, each.dtype)
+            counts.setdefault(place, [0] * BINS)[each.bin] = each.count
+        return tuple(Tightness(method=m, device=d, dtype=t, counts=tuple(bins)) for (m, d, t), bins in counts.items())
 
     def _suspects(self) -> tuple[Suspects, ...]:
         rows = self._rows("SELECT suspects FROM fault WHERE run = ?")

@@ -7,9 +7,10 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -24,6 +25,8 @@ DEFAULT = Path(".jaccheck/runs.db")
 
 WAIT_SECONDS = 60.0
 """For another run that writes at this moment; a transaction takes a millisecond."""
+
+Row = TypeVar("Row")
 
 FINISHED, INTERRUPTED, UNFINISHED = "finished", "interrupted", "unfinished"
 
@@ -78,7 +81,7 @@ class Store:
         """Turns what SQLite cannot do into one line."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # where even SQLite's message quotes what is broken
             raise UnreadableFile(f"store {str(self.path)!r}: {_reason(error)}") from None
 
     @contextmanager
@@ -98,6 +101,13 @@ class Store:
         """What a query gives."""
         with self.told():
             return self._connection.execute(query, values).fetchall()
+
+    def read(self, kind: type[Row], table: str, run: int) -> list[Row]:
+        """The rows of a table for one run, as plain data whose fields are columns. Raises UnreadableFile."""
+        names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        rows = self.rows(f"SELECT {', '.join(names)} FROM {table} WHERE run = ?", run)
+        where = f"store {str(self.path)!r}, run {run}, table {table}"
+        return [from_json(kind, _json(dict(zip(names, row, strict=True))), where=where) for row in rows]
 
     def begin(
         self, asked: Sequence[str], settings: Settings, environment: Environment, given: Sequence[Case]
@@ -158,10 +168,8 @@ class Store:
 
     def _read(self, row: tuple[Any, ...]) -> StoredRun:
         number, started, state, seconds, asked, settings, environment = row
-        text = (
-            f'{{"id": {number}, "started": {started}, "state": "{state}", "seconds": {seconds}, "asked": {asked}, '
-            f'"settings": {settings}, "environment": {environment}}}'
-        )
+        plain = _json({"id": number, "started": started, "state": state, "seconds": seconds})
+        text = f'{plain[:-1]}, "asked": {asked}, "settings": {settings}, "environment": {environment}}}'
         return from_json(StoredRun, text, where=f"store {str(self.path)!r}, run {number}")
 
     def _make(self) -> None:
@@ -198,6 +206,11 @@ class Store:
 
 
 _COLUMNS = "id, started, state, seconds, asked, settings, environment"
+
+
+def _json(row: dict[str, Any]) -> str:
+    """A row as JSON; what JSON does not have, as bytes, becomes a text that no number is read from."""
+    return json.dumps(row, default=repr)
 
 
 def _make_home(path: Path) -> None:
