@@ -43,23 +43,30 @@ def memory_of(process: psutil.Process) -> dict[str, int]:
 @click.option("--cases", default=1_000_000, show_default=True)
 @click.option("--workers", default=2, show_default=True)
 @click.option("--lines", default=8, show_default=True, help="How often memory is printed.")
-def main(cases: int, workers: int, lines: int) -> None:
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Kept, and gone on with if it is there: a campaign in several parts.",
+)
+def main(cases: int, workers: int, lines: int, store: Path | None) -> None:
     """Prints a line for each part of the run, and the size of the store."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "runs.db"
-        command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--seed", "1", "--method", "closed_form"]
-        options = ["--profile", "nightly", "--family", "generic", "--store", str(path), "--workers", str(workers)]
-        run = psutil.Popen(
-            [*command, *options, "--max-examples", str(cases)], cwd=folder, stdout=subprocess.PIPE, text=True
-        )
-        line = 1
+        path = (store or Path(folder) / "runs.db").absolute()
+        new = ("--seed", "1", "--method", "closed_form", "--family", "generic", "--max-examples", str(cases))
+        which = ("--resume",) if path.exists() else new
+        command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--store", str(path), *which]
+        done = cases_done(path)
+        if done:
+            click.echo(f"{done:9,} cases were judged before")
+        run = psutil.Popen([*command, "--workers", str(workers)], cwd=folder, stdout=subprocess.PIPE, text=True)
+        line = done * (lines + 1) // cases + 1
         while run.poll() is None:
             time.sleep(1)
             if (done := cases_done(path)) >= line * cases / (lines + 1):
                 line += 1
                 click.echo(f"{done:9,} cases, load {os.getloadavg()[0]:.1f}, MiB: {memory_of(run)}")
         click.echo((run.stdout.read() if run.stdout else "").strip())
-        sizes = {file.name: file.stat().st_size >> 10 for file in Path(folder).iterdir() if file.is_file()}
+        sizes = {file.name: file.stat().st_size >> 10 for file in path.parent.glob(f"{path.name}*") if file.is_file()}
         click.echo(f"store, KiB: {sizes}")
         sys.exit(run.returncode)
 
