@@ -8,6 +8,8 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import Any, get_type_hints
 
+from jaccheck_testing import ENVIRONMENT
+
 from jaccheck.bench_report import BenchReport, Growth, MethodTiming
 from jaccheck.bench_report import Cell as BenchCell
 from jaccheck.bench_report import Standing as Timed
@@ -19,7 +21,7 @@ from jaccheck.gate.report import Acceptance, GateReport, GateSettings, SideRecor
 from jaccheck.matrix_report import CellChange, Mark, MatrixCell, MatrixReport
 from jaccheck.model_report import MethodAnswer, ModelReport
 from jaccheck.model_report import Standing as Model
-from jaccheck.report import Cell, Environment, Finding, Report, Settings, Spent, Tightness, Totals
+from jaccheck.report import Cell, Finding, Report, Settings, Spent, Tightness, Totals
 from jaccheck.scores import JUDGES, Alarm, FalseAlarms, FaultScore, Kill, MutationScore, SelftestReport
 from jaccheck.sequences.report import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
 from jaccheck.timings import Answer, PairedTiming, Spread
@@ -38,18 +40,6 @@ CASE = Case(
     ),
     in_shape=(2,),
     batch_size=4,
-)
-
-ENVIRONMENT = Environment(
-    python="3.11.7",
-    platform="Linux",
-    jaccheck="0.1.0",
-    torch="2.13.0",
-    backpack=None,
-    numpy="2.4.6",
-    hypothesis="6.170",
-    devices={"cpu": "x86_64"},
-    threads=1,
 )
 
 EXCERPT = Excerpt(

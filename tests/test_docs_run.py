@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaccheck_testing import finding_on
 from torch import nn
 
 import jaccheck
 from jaccheck.case import Case
 from jaccheck.methods.registry import _REGISTRY, forget, registered
 from jaccheck.models import problem_of
-from jaccheck.report import Finding
-from jaccheck.verdict import Outcome
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
@@ -35,17 +34,7 @@ def at_hand(case: Case) -> Iterator[dict[str, object]]:
     """What the examples take for granted: a model and its batch, a case, a finding; and no method stays registered."""
     torch.manual_seed(0)
     model, X = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.rand(5, 3)
-    finding = Finding(
-        id="1",
-        method="hooks",
-        device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message="",
-        seen=1,
-        case=case,
-        script="",
-    )
+    finding = finding_on(case, method="hooks")
     before = set(registered())
     yield {
         "jaccheck": jaccheck,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import torch
+from jaccheck_testing import ENVIRONMENT, finding_on
 from torch import nn
 
 import jaccheck
 from jaccheck.case import Case
-from jaccheck.environment import describe_environment
 from jaccheck.faults import catalogue
 from jaccheck.methods import find
-from jaccheck.report import Finding, Report, Settings, Spent, Totals
+from jaccheck.report import Report, Settings, Spent, Totals
 from jaccheck.verdict import Breach, Outcome, Verdict
 
 HOSTILE = "<script>alert('&')</script>\" onload=\"x\x00 \u202e"
@@ -64,17 +64,7 @@ def test_a_verdict_says_what_was_compared(case: Case) -> None:
 
 def test_a_report_lists_its_findings(case: Case) -> None:
     """The answer first, then each finding, then the versions."""
-    finding = Finding(
-        id="1",
-        method="m",
-        device="cpu",
-        law=HOSTILE,
-        outcome=Outcome.CRASHED,
-        message="why",
-        seen=3,
-        case=case,
-        script="",
-    )
+    finding = finding_on(case, method="m", law=HOSTILE, outcome=Outcome.CRASHED, message="why", seen=3)
     spent = Spent()
     report = Report(
         settings=Settings(
@@ -87,7 +77,7 @@ def test_a_report_lists_its_findings(case: Case) -> None:
             dtypes=("float64",),
             families=("generic",),
         ),
-        environment=describe_environment({"cpu": ""}),
+        environment=ENVIRONMENT,
         totals=Totals(
             cases=4,
             comparisons=8,
@@ -104,7 +94,7 @@ def test_a_report_lists_its_findings(case: Case) -> None:
     assert tags.seen == OWN
     assert tags.text.startswith("1 finding: 4 cases, 8 comparisons, 1,234 entries; seed 7")
     assert "<script>alert('&')</script>" in tags.text
-    assert f"torch {torch.__version__}" in tags.text
+    assert f"torch {ENVIRONMENT.torch}" in tags.text
 
 
 def test_a_model_report_says_which_method_to_use() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from jaccheck_testing import Run
+from jaccheck_testing import ENVIRONMENT, Run
 from junitparser import JUnitXml
 
 from jaccheck import report as reports
 from jaccheck.case import Case, Linear
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.render.junit import junit_xml
-from jaccheck.report import Cell, Environment, Finding, Report, Settings, Spent, Totals
+from jaccheck.report import Cell, Finding, Report, Settings, Spent, Totals
 from jaccheck.verdict import Outcome, WorstEntry
 
 NAN = float("nan")
@@ -50,17 +50,7 @@ def report() -> Report:
             dtypes=(),
             families=(),
         ),
-        environment=Environment(
-            python="3",
-            platform="x",
-            jaccheck="0",
-            torch="2",
-            backpack=None,
-            numpy="2",
-            hypothesis="6",
-            devices={"cpu": ""},
-            threads=1,
-        ),
+        environment=ENVIRONMENT,
         totals=Totals(
             cases=1,
             comparisons=2,

@@ -22,14 +22,7 @@ from jaccheck.cli.group import cli
 @options.dtypes
 @options.families
 @options.findings
-@click.option(
-    "--cases",
-    "case_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Run the cases stored in this file first, those of stored findings after them. Repeatable.",
-)
+@options.cases("Run the cases stored in this file first, those of stored findings after them. Repeatable.")
 @click.option(
     "--fail-slower",
     "slower",

@@ -55,6 +55,15 @@ dtypes = click.option(
     metavar="NAME",
     help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
 )
+
+
+def cases(help: str) -> Callable[[F], F]:
+    """`--cases`; what is done with them is said by the command."""
+    return click.option(
+        "--cases", "case_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help=help
+    )
+
+
 families = click.option(
     "--family",
     "families",

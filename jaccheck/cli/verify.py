@@ -35,14 +35,7 @@ from jaccheck.native_caches import bound_native_caches
     metavar="N",
     help="Makes the run repeatable, case by case.  [default: random]",
 )
-@click.option(
-    "--cases",
-    "case_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Run the cases stored in this file instead of drawing. Repeatable.",
-)
+@options.cases("Run the cases stored in this file instead of drawing. Repeatable.")
 @click.option(
     "--shard",
     "part",

@@ -33,42 +33,17 @@ def profile(name: str, shared: str | None = None) -> settings:
     return settings(found, derandomize=False, database=DirectoryBasedExampleDatabase(shared))
 
 
-settings.register_profile(
-    "jaccheck-dev",
-    max_examples=20,
-    derandomize=False,
-    database=DATABASE,
-    deadline=None,
-    phases=PHASES,
-    verbosity=Verbosity.normal,
-    print_blob=False,
-    report_multiple_bugs=True,
-    stateful_step_count=1,
-    suppress_health_check=HEALTH_CHECKS,
-)
-settings.register_profile(
-    "jaccheck-ci",
-    max_examples=100,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=PHASES,
-    verbosity=Verbosity.normal,
-    print_blob=False,
-    report_multiple_bugs=True,
-    stateful_step_count=1,
-    suppress_health_check=HEALTH_CHECKS,
-)
-settings.register_profile(
-    "jaccheck-nightly",
-    max_examples=2000,
-    derandomize=False,
-    database=DATABASE,
-    deadline=None,
-    phases=PHASES,
-    verbosity=Verbosity.normal,
-    print_blob=False,
-    report_multiple_bugs=True,
-    stateful_step_count=1,
-    suppress_health_check=HEALTH_CHECKS,
-)
+for _name, _examples, _derandomize in (("dev", 20, False), ("ci", 100, True), ("nightly", 2000, False)):
+    settings.register_profile(
+        f"jaccheck-{_name}",
+        max_examples=_examples,
+        derandomize=_derandomize,
+        database=None if _derandomize else DATABASE,
+        deadline=None,
+        phases=PHASES,
+        verbosity=Verbosity.normal,
+        print_blob=False,
+        report_multiple_bugs=True,
+        stateful_step_count=1,
+        suppress_health_check=HEALTH_CHECKS,
+    )

@@ -5,28 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jaccheck_testing import Run
+from jaccheck_testing import Run, finding_on
 
 from jaccheck.case import Case
 from jaccheck.files import CaseFile, save_cases
-from jaccheck.report import Finding
-from jaccheck.verdict import Outcome
 
 
 @pytest.fixture
 def stored(tmp_path: Path, case: Case) -> Path:
     """A stored finding that is not there any more."""
-    finding = Finding(
-        id="1",
-        method="autograd_batched",
-        device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message="once wrong",
-        seen=1,
-        case=case,
-        script="",
-    )
+    finding = finding_on(case)
     path = tmp_path / "found" / "finding.json"
     save_cases(CaseFile(cases=(case,), finding=finding), path)
     return path

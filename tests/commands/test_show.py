@@ -7,14 +7,12 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from jaccheck_testing import Run
+from jaccheck_testing import Run, finding_on
 
 from jaccheck.case import Case
 from jaccheck.cli import cli
 from jaccheck.errors import JaccheckError
 from jaccheck.files import CaseFile, finding_path, save_cases
-from jaccheck.report import Finding
-from jaccheck.verdict import Outcome
 
 MODEL = """
 import torch
@@ -30,17 +28,7 @@ def folder(tmp_path: Path, case: Case) -> Path:
     """A model, two cases and a finding."""
     (tmp_path / "model.py").write_text(MODEL)
     save_cases(CaseFile(cases=(case, case)), tmp_path / "cases.json")
-    finding = Finding(
-        id="5d37eeac96",
-        method="fault:sample_roll",
-        device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message="wrong",
-        seen=1,
-        case=case,
-        script="",
-    )
+    finding = finding_on(case, id="5d37eeac96", method="fault:sample_roll", message="wrong")
     file = CaseFile(cases=(case,), finding=finding)
     save_cases(file, finding_path(tmp_path / "jaccheck-findings", finding))
     return tmp_path
