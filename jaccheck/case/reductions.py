@@ -14,7 +14,7 @@ from math import prod
 from typing import Any, get_args
 
 from jaccheck.case.case import DTYPES, Case, InputForm
-from jaccheck.case.graph import Layer, Sequential
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
 from jaccheck.case.layers import ELU, Flatten, LeakyReLU, Linear, ReLU
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
@@ -61,12 +61,12 @@ def complexity(case: Case) -> tuple[int, ...]:
         batch * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
         + 2 * len(case.parameter_shapes())
         + 4 * (batch + sum(case.in_shape) + sum(place.out_shape[-1] for place in case.weighted())),
-        _sequentials(case.layers) + len(case.in_shape),
+        _nested(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
         case.input_requires_grad + FORMS.index(case.input_form),
         DTYPES.index(case.dtype),
         recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
-        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU)),
+        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU | Flatten)),
         case.seed,
     )
 
@@ -122,13 +122,15 @@ def _simpler_numbers(case: Case) -> Iterator[dict[str, Any]]:
 
 def _smaller_sizes(case: Case) -> Iterator[dict[str, Any]]:
     yield from ({"batch_size": smaller} for smaller in _smaller(case.batch_size or 2))
-    yield from ({"in_shape": (smaller,)} for smaller in _smaller(case.in_shape[0]))
+    for axis, size in enumerate(case.in_shape):
+        before, after = case.in_shape[:axis], case.in_shape[axis + 1 :]
+        yield from ({"in_shape": (*before, smaller, *after)} for smaller in _smaller(size))
     for layers in _each(case.layers, _narrower):
         yield {"layers": layers}
 
 
 def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
-    """Half of the layers, all but two neighbours, all but one; a nested Sequential opened, or the same inside it."""
+    """Half of the layers, all but two neighbours, all but one; a nested one opened, or the same inside it."""
     half = len(layers) // 2
     if half:
         yield layers[half:]
@@ -136,21 +138,29 @@ def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
     for width in (2, 1):
         yield from (layers[:i] + layers[i + width :] for i in range(len(layers) - width + 1) if len(layers) > width)
     for i, layer in enumerate(layers):
-        if isinstance(layer, Sequential):
-            yield (*layers[:i], *layer.layers, *layers[i + 1 :])
-            for inner in _fewer_layers(layer.layers):
-                yield (*layers[:i], Sequential(layers=inner), *layers[i + 1 :])
+        runs = [run for _, run in children(layer)]
+        yield from ((*layers[:i], *run, *layers[i + 1 :]) for run in runs if run or len(layers) > 1)
+        if isinstance(layer, Parallel) and len(runs) > 1:
+            fewer = (replace(layer, branches=rest) for rest in _without_one(layer.branches))
+            yield from ((*layers[:i], one, *layers[i + 1 :]) for one in fewer)
+        yield from ((*layers[:i], one, *layers[i + 1 :]) for one in _inside(layer, _fewer_layers))
 
 
 def _each(layers: tuple[Layer, ...], simpler: Callable[[Layer], Iterable[Layer]]) -> Iterator[tuple[Layer, ...]]:
     """The layers with one of them made simpler, nested ones too."""
     for i, layer in enumerate(layers):
-        if isinstance(layer, Sequential):
-            inside: Iterable[Layer] = (Sequential(layers=changed) for changed in _each(layer.layers, simpler))
-        else:
-            inside = simpler(layer)
-        for one in inside:
+        for one in (*simpler(layer), *_inside(layer, lambda run: _each(run, simpler))):
             yield (*layers[:i], one, *layers[i + 1 :])
+
+
+def _inside(layer: Layer, changes: Callable[[tuple[Layer, ...]], Iterable[tuple[Layer, ...]]]) -> Iterator[Layer]:
+    """A nested layer with one of its runs of layers changed."""
+    match layer:
+        case Sequential(layers=run) | Residual(layers=run) | Repeat(layers=run):
+            yield from (replace(layer, layers=changed) for changed in changes(run))
+        case Parallel(branches=branches):
+            for i, run in enumerate(branches):
+                yield from (replace(layer, branches=(*branches[:i], c, *branches[i + 1 :])) for c in changes(run))
 
 
 def _narrower(layer: Layer) -> Iterable[Layer]:
@@ -162,8 +172,11 @@ def _narrower(layer: Layer) -> Iterable[Layer]:
 
 def _simpler_activation(layer: Layer) -> Iterable[Layer]:
     match layer:
-        case Linear() | ReLU() | Flatten():
+        case Linear() | ReLU() | Sequential():
             return []
+        case Flatten():
+            # Flattening named axes ties a case to input of as many.
+            return [Flatten()]
         case LeakyReLU() | ELU():
             return [ReLU(), type(layer)()]
         case _:
@@ -178,5 +191,5 @@ def _without_one(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     return (items[:i] + items[i + 1 :] for i in range(len(items)))
 
 
-def _sequentials(layers: tuple[Layer, ...]) -> int:
-    return sum(1 + _sequentials(layer.layers) for layer in layers if isinstance(layer, Sequential))
+def _nested(layers: tuple[Layer, ...]) -> int:
+    return sum(1 + _nested(run) for layer in layers for _, run in children(layer))
