@@ -133,10 +133,17 @@ def put_to_the_gate(fault: PlantedFault, cache: Path) -> GateReport:
 
 
 def is_named_rightly(report: GateReport, fault: PlantedFault) -> bool:
-    """Whether the changes are of the kind expected, in the methods that show it, and in no others."""
+    """Whether the changes are of the kind expected, in the methods that show it, and in no others.
+
+    Where BackPACK is wrong without the fault, what breaks elsewhere is otherwise wrong. The method through BackPACK's
+    converter, which is asked on few cases, may show what the others of SqrtGGN do.
+    """
     found = {(change.kind, change.method) for change in report.changes if change.kind != Kind.MORE_MEMORY}
     expected = EXPECTED[fault.name]
-    return found == ({(expected, method) for method in fault.shown_by} if expected else set())
+    methods = {*fault.shown_by, *(("sqrt_ggn_converted",) if {*SQRT_GGN} <= {*fault.shown_by} else ())}
+    kinds = {expected, Kind.OTHERWISE_WRONG} if expected is Kind.BROKEN else {expected}
+    shown = {(expected, method) for method in fault.shown_by if expected}
+    return shown <= found <= {(kind, method) for kind in kinds if kind for method in methods}
 
 
 def main(names: list[str]) -> int:

@@ -60,7 +60,7 @@ def strays() -> list[str]:
 def main(max_examples: int, case_seconds: float, workers: int) -> None:
     """Prints a line for each kind; the exit code is 1 where something is not as it should be."""
     with tempfile.TemporaryDirectory() as folder:
-        limits = ("--case-seconds", case_seconds, "--case-memory", 1)
+        limits = ("--case-seconds", case_seconds, "--case-memory", "1GiB")
         few = ("--family", "generic", "--dtype", "float32", "--dtype", "float64", "--max-examples", max_examples)
         report = run(Path(folder), "--workers", workers, *limits, *few)
     wrong = 0

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from jaccheck.errors import UnknownName
 
+MOST = 30
+"""Names that are listed where none comes close."""
+
 
 def chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
     """The names that were asked for, or all that are known where none was. Raises UnknownName."""
@@ -19,5 +22,7 @@ def chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """The error that says that there is no such name, and which ones come close."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1) or known
-    return UnknownName(f"{kind} {name!r} is not known; did you mean {', '.join(close)}?")
+    if close := difflib.get_close_matches(name, known, n=1):
+        return UnknownName(f"{kind} {name!r} is not known; did you mean {close[0]}?")
+    more = f" and {len(known) - MOST} more" if len(known) > MOST else ""
+    return UnknownName(f"{kind} {name!r} is not known; there is {', '.join(known[:MOST])}{more}")

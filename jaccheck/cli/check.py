@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import ClassVar
 
 import click
 
@@ -13,28 +11,12 @@ from jaccheck.cli.group import cli
 from jaccheck.native_caches import bound_native_caches
 
 
-class Size(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes: 2GiB, 500MB, or a plain number."""
-
-    name = "size"
-    _UNITS: ClassVar[dict[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes; MB and MiB are both 2²⁰ bytes."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", value, re.IGNORECASE)
-        if match is None or not float(match[1]):
-            self.fail(f"{value!r} is no size; expected a number with KiB, MiB, GiB or TiB, as in 2GiB", param, ctx)
-        return int(float(match[1]) * self._UNITS[match[2].upper()])
-
-
 @cli.command(short_help="Check every method on a model of your own.")
 @click.argument("place", metavar="FILE.py:FUNCTION")
 @options.methods
 @click.option(
     "--memory",
-    type=Size(),
+    type=options.Size(),
     metavar="SIZE",
     help="What the process may have in all, as in 2GiB; larger Jacobians are compared part by part.  "
     "[default: half of what is free]",

@@ -28,8 +28,7 @@ def main() -> NoReturn:
         click.echo(error.format_message(), err=True)
         sys.exit(MISUSE)
     except (click.ClickException, JaccheckError) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        _complain(" ".join(message.split()))
+        _complain(" ".join(_message(error).split()))
         sys.exit(MISUSE)
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
@@ -43,6 +42,16 @@ def main() -> NoReturn:
         traceback.print_exc()
         _complain("a fault of jaccheck's own; please report it with the lines above")
         sys.exit(OWN_FAULT)
+
+
+def _message(error: click.ClickException | JaccheckError) -> str:
+    """What is wrong; where the command line itself is, also where to look."""
+    if not isinstance(error, click.ClickException):
+        return str(error)
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+    message = error.format_message()
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end} See `{where} --help`." if where else message
 
 
 def _complain(message: str) -> None:

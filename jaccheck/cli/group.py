@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import click
 
+from jaccheck.names import unknown
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class Group(click.Group):
+    """A group that says which of its commands comes closest to one that it does not have."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise unknown("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="jaccheck")
 def cli() -> None:
     """Verify batched Jacobians: random networks, every method, every device, proven bounds, no tolerances.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
@@ -18,6 +19,22 @@ FAMILY_NAMES = (
 """Written out, since importing them takes longer than printing the help; a test holds them equal."""
 
 DTYPE_NAMES = "float64, float32, bfloat16, float16"
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes: 2GiB, 500MB, or a plain number."""
+
+    name = "size"
+    _UNITS: ClassVar[dict[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes; MB and MiB are both 2²⁰ bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", value, re.IGNORECASE)
+        if match is None or not float(match[1]):
+            self.fail(f"{value!r} is no size; expected a number with KiB, MiB, GiB or TiB, as in 2GiB", param, ctx)
+        return int(float(match[1]) * self._UNITS[match[2].upper()])
 
 
 def complete(names: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

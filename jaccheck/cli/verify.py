@@ -68,11 +68,11 @@ from jaccheck.native_caches import bound_native_caches
 )
 @click.option(
     "--case-memory",
-    type=click.FloatRange(min=0, min_open=True),
-    default=4.0,
+    type=options.Size(),
+    default="4GiB",
     show_default=True,
-    metavar="GIB",
-    help="A method that takes more memory for a case, in GiB, has CRASHED.",
+    metavar="SIZE",
+    help="A method that takes more memory for a case, as in 2GiB, has CRASHED.",
 )
 @click.option(
     "--store",
@@ -107,7 +107,7 @@ def verify(
     quiet: bool,
     workers: str,
     case_seconds: float,
-    case_memory: float,
+    case_memory: int,
     store: Path | None,
     no_store: bool,
     resume: str | None,
@@ -144,7 +144,7 @@ def verify(
             store=store,
             is_stored=not no_store,
             resume=resume,
-            limits=Limits(seconds=case_seconds, memory=int(case_memory * 2**30)),
+            limits=Limits(seconds=case_seconds, memory=case_memory),
         )
     )
 

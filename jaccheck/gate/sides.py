@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shlex
+from functools import cache
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -80,10 +82,24 @@ def parse_side(text: str) -> Side:
         raise InvalidRequest(f"side {text!r} is empty; expected as in {BACKPACK}==1.7.1")
     parts = tuple(_part(word) for word in words)
     names = [part.name for part in parts]
+    for part in parts:
+        if part.requirement and part.name not in _about():
+            raise InvalidRequest(
+                f"{part.name!r} is nothing that jaccheck or what is installed here builds on, so it is not fetched; "
+                f"expected as in {BACKPACK}==1.7.1, ./backpack or a.whl"
+            )
     for name in names:
         if names.count(name) > 1:
             raise InvalidRequest(f"side {text!r} names {name} more than once")
     return Side(parts=parts)
+
+
+@cache
+def _about() -> frozenset[str]:
+    """Distributions that can matter: installed ones, and those that jaccheck and its extras name."""
+    named = (Requirement(text).name for text in importlib.metadata.requires("jaccheck") or ())
+    installed = (found.name for found in importlib.metadata.distributions())
+    return frozenset(canonicalize_name(name) for name in (*named, *installed) if name)
 
 
 def _part(word: str) -> Part:

@@ -29,7 +29,8 @@ from jaccheck.plain import to_json
         (("--cases", "nowhere.json"), "nowhere.json: cannot be read"),
         (("--report", "nowhere/report.json"), "cannot be written"),
         (("--report", "report.yaml"), "use .html, .json, .md (Markdown) or .xml (JUnit)"),
-        (("--surprise",), "No such option"),
+        (("--surprise",), "'--profile'? See `python -m jaccheck verify --help`."),
+        (("--case-memory", "5x"), "'5x' is no size; expected a number with KiB, MiB, GiB or TiB, as in 2GiB"),
     ],
 )
 def test_a_wrong_argument(jaccheck: Run, arguments: tuple[str, ...], complaint: str) -> None:

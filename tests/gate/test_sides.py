@@ -56,6 +56,8 @@ def test_a_checkout_and_a_wheel(tmp_path: Path) -> None:
         "-e .",
         "-e",
         "--find-links=http://localhost/ backpack-for-pytorch",
+        "backpak-for-pytorch==1.7.1",
+        "backpack-for-pytorch==1.7.1 torhc==2.13.0",
         "git+https://localhost/backpack.git",
         "https://localhost/backpack_for_pytorch-1.7.1-py3-none-any.whl",
         "file:///tmp/backpack_for_pytorch-1.7.1-py3-none-any.whl",
