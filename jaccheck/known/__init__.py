@@ -8,12 +8,13 @@ from jaccheck.case import Case
 from jaccheck.known.boundary import BOUNDARY_FAULTS
 from jaccheck.known.case_fault import CaseFault
 from jaccheck.known.layers import RULED_FAULTS
+from jaccheck.known.others import OTHERS_FAULTS
 from jaccheck.verdict import Breach, Outcome, Verdict
 
 __all__ = ["LAYER_FAULTS", "CaseFault", "explained", "explanation"]
 
 
-LAYER_FAULTS = (*RULED_FAULTS, *BOUNDARY_FAULTS)
+LAYER_FAULTS = (*RULED_FAULTS, *BOUNDARY_FAULTS, *OTHERS_FAULTS)
 """All that show on single cases."""
 
 

@@ -1,12 +1,11 @@
-"""Faults of torch in layers for which jaccheck has no bound rule, and of other packages in layers that have one."""
+"""Faults of torch in layers for which jaccheck has no bound rule."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from jaccheck.case import Case, Convolution, Embedding, Flatten, Linear, Normal, PReLU, Recurrent, SelfAttention
+from jaccheck.case import Case, Flatten, Linear, Normal, PReLU, Recurrent, SelfAttention
 from jaccheck.known.case_fault import CRASH, FORWARD_MODE, WRONG, CaseFault, layers_of, small_case
-from jaccheck.known.layers import has_padding_row, pads_otherwise
 from jaccheck.verdict import Outcome
 
 VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked")
@@ -79,33 +78,5 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         instead="NotImplementedError: Trying to use forward AD with aten::_native_multi_head_attention …",
         reason="neither its fast path nor scaled_dot_product_attention on the CPU has a formula for forward mode",
         case=_smooth(small_case((2, 2), SelfAttention(), *HEAD)),
-    ),
-    CaseFault(
-        id="opacus-conv-padding-mode",
-        title="Opacus: a convolution with padding_mode other than zeros has the per-sample gradients of zero padding",
-        package="opacus",
-        versions=">=1.5",
-        methods=("opacus_hooks",),
-        condition="a convolution with padding_mode reflect, replicate or circular, and a margin",
-        meets=pads_otherwise,
-        outcomes=(WRONG, CRASH),
-        instead="the Jacobian of the same convolution with zeros for padding, without a word",
-        reason="the sampler unfolds the input with zeros and never reads padding_mode",
-        case=small_case(
-            (1, 3), Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding_mode="circular"), *HEAD
-        ),
-    ),
-    CaseFault(
-        id="opacus-embedding-padding",
-        title="Opacus: the per-sample gradient of an Embedding's padding row is not zero",
-        package="opacus",
-        versions=">=1.5",
-        methods=("opacus_hooks",),
-        condition="an Embedding with padding_idx",
-        meets=has_padding_row,
-        outcomes=(WRONG,),
-        instead="the gradient of the looked-up row, where autograd says zero",
-        reason="the sampler adds every index, padding_idx is not read",
-        case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
 )

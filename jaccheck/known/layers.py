@@ -70,7 +70,8 @@ def has_padding_row(case: Case) -> bool:
     return any(isinstance(layer, Embedding) and layer.padding_idx is not None for layer in layers_of(case, Embedding))
 
 
-def _repeats(case: Case) -> bool:
+def repeats(case: Case) -> bool:
+    """Whether layers are used more than once."""
     return any(isinstance(layer, Repeat) and layer.times > 1 for layer in layers_of(case, Repeat))
 
 
@@ -236,7 +237,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         versions=">=1.5",
         methods=BATCH_GRAD,
         condition="the same module with parameters twice in a row; BackPACK documents shared parameters as unsupported",
-        meets=_repeats,
+        meets=repeats,
         outcomes=(CRASH, WRONG),
         message="has no attribute 'output'|has no attribute 'input0'",
         instead="AttributeError: 'Linear' object has no attribute 'output'",

@@ -127,7 +127,7 @@ def _shares_parameters(problem: Problem) -> str | None:
     return f"{shared[0]} is shared by two modules, which BackPACK documents as unsupported" if shared else None
 
 
-def _beyond_batch_grad(problem: Problem) -> str | None:
+def beyond_batch_grad(problem: Problem) -> str | None:
     """Parameters that BatchGrad, which only warns of them, would leave out."""
     if reason := _shares_parameters(problem):
         return reason
@@ -204,7 +204,7 @@ def _beyond_the_converter(problem: Problem) -> str | None:
     return None
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad)
 def batch_grad_loop(problem: Problem) -> Jacobians:
     """BatchGrad, one backward pass for each output."""
     f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
@@ -219,7 +219,7 @@ def batch_grad_loop(problem: Problem) -> Jacobians:
     return J
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad)
 def batch_grad_repeated(problem: Problem) -> Jacobians:
     """BatchGrad on every sample repeated C times, one backward pass in all."""
     N, C = problem.N, problem.C

@@ -14,7 +14,8 @@ _RULED = tuple(getattr(nn, name) for name in ("Linear", "Embedding", "LayerNorm"
 """Modules whose functions torch.nn.utils._expanded_weights has a rule for."""
 
 
-def _beyond_rules(problem: Problem) -> str | None:
+def beyond_expanded_weights(problem: Problem) -> str | None:
+    """What ExpandedWeights have no rule for."""
     if problem.N == 0:
         return "its batch size must be positive"
     for path, module in problem.model.named_modules():
@@ -26,7 +27,7 @@ def _beyond_rules(problem: Problem) -> str | None:
     return None
 
 
-@method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=_beyond_rules)
+@method(family="expanded weights", leaves=("grad", "grad_sample"), unsupported=beyond_expanded_weights)
 def expanded_weights(problem: Problem) -> Jacobians:
     """call_for_per_sample_grads, one backward pass for each output."""
     θ = problem.parameters

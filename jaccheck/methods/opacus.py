@@ -1,26 +1,17 @@
-"""Opacus: per-sample gradients by hooks of its own, an optional extra."""
+"""Opacus: per-sample gradients by hooks of its own, by torch.func and by ExpandedWeights, an optional extra."""
 
 from __future__ import annotations
 
 import copy
-import warnings
+from typing import Any
 
 from torch import nn
 
+from jaccheck.methods.expanded_weights import beyond_expanded_weights
 from jaccheck.methods.registry import method
 from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "opacus"
-
-missing: str | None = None
-try:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from opacus.grad_sample import GradSampleModule
-except ModuleNotFoundError as error:
-    missing = f"{PACKAGE} is not installed" if error.name == "opacus" else f"opacus does not import: {error!r}"
-except Exception as error:  # a package that is there but broken cannot run, whatever it raises
-    missing = f"opacus does not import: {error!r}"
 
 
 def _beyond_hooks(problem: Problem) -> str | None:
@@ -37,15 +28,47 @@ def _beyond_hooks(problem: Problem) -> str | None:
     return None
 
 
-@method(family="opacus", package=PACKAGE, missing=missing, leaves=("grad",), unsupported=_beyond_hooks)
-def opacus_hooks(problem: Problem) -> Jacobians:
-    """Opacus' GradSampleModule on a copy and on every sample repeated C times, one backward pass in all."""
+def _of_repeated_batch(wrapped: Any, problem: Problem) -> Jacobians:
+    """The Jacobians from one backward pass over every sample repeated C times, each copy for one output."""
     N, C = problem.N, problem.C
-    model = GradSampleModule(copy.deepcopy(problem.model), batch_first=True, loss_reduction="sum")
-    for module in model.modules():
+    for module in wrapped.modules():
         # Its hooks keep inputs in training mode only; layers with parameters do the same in both modes.
         module.training = any(True for _ in module.parameters(recurse=False))
-    f = model(problem.X.repeat_interleave(C, dim=0)).reshape(N, C, C)
+    f = wrapped(problem.X.repeat_interleave(C, dim=0)).reshape(N, C, C)
     f.diagonal(dim1=1, dim2=2).sum().backward()
-    θ = dict(model._module.named_parameters())
+    θ = dict(wrapped._module.named_parameters())
     return {name: θ[name].grad_sample.reshape(N, C, *p.shape) for name, p in problem.parameters.items()}
+
+
+@method(family="opacus", package=PACKAGE, imports="opacus.grad_sample", leaves=("grad",), unsupported=_beyond_hooks)
+def opacus_hooks(problem: Problem) -> Jacobians:
+    """Opacus' GradSampleModule on a copy and on every sample repeated C times, one backward pass in all."""
+    from opacus.grad_sample import GradSampleModule
+
+    wrapped = GradSampleModule(copy.deepcopy(problem.model), batch_first=True, loss_reduction="sum")
+    return _of_repeated_batch(wrapped, problem)
+
+
+@method(family="opacus", package=PACKAGE, imports="opacus.grad_sample", leaves=("grad",), unsupported=_beyond_hooks)
+def opacus_functorch(problem: Problem) -> Jacobians:
+    """The same with torch.func in the place of Opacus' own samplers, `force_functorch=True`."""
+    from opacus.grad_sample import GradSampleModule
+
+    model = copy.deepcopy(problem.model)
+    wrapped = GradSampleModule(model, batch_first=True, loss_reduction="sum", force_functorch=True)
+    return _of_repeated_batch(wrapped, problem)
+
+
+@method(
+    family="opacus",
+    package=PACKAGE,
+    imports="opacus.grad_sample",
+    leaves=("grad",),
+    unsupported=beyond_expanded_weights,
+)
+def opacus_ew(problem: Problem) -> Jacobians:
+    """The same by torch's ExpandedWeights, `GradSampleModuleExpandedWeights`."""
+    from opacus.grad_sample import GradSampleModuleExpandedWeights
+
+    wrapped = GradSampleModuleExpandedWeights(copy.deepcopy(problem.model), batch_first=True, loss_reduction="sum")
+    return _of_repeated_batch(wrapped, problem)

@@ -13,6 +13,7 @@ from functools import wraps
 from jaccheck.case import DTYPES
 from jaccheck.errors import BrokenEnvironment, UnknownName
 from jaccheck.methods.given import check_given
+from jaccheck.methods.optional import import_failure
 from jaccheck.oracle import Order
 from jaccheck.problem import Jacobians, Problem
 
@@ -46,7 +47,8 @@ class Method:
     names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
     modules or parameters. `takes_out` says that it can write into given memory: `compute(problem, out=given)`.
     `order`, `roundings(N, C)` (extra roundings of each entry by a scaling) and `step` (of a difference quotient) say
-    how exact it can be. `missing` is the reason why it cannot run here, or None.
+    how exact it can be. `imports` is the module that the function imports of `package` once it is called, `broken` why
+    it cannot run here as far as known without it.
     """
 
     name: str
@@ -62,7 +64,15 @@ class Method:
     roundings: Callable[[int, int], int] = unscaled
     step: float = 0.0
     package: str | None = None
-    missing: str | None = None
+    imports: str | None = None
+    broken: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """The reason why it cannot run here, or None; imports what it needs, which can take seconds the first time."""
+        if self.broken or not self.imports:
+            return self.broken
+        return import_failure(self.imports, self.package or self.imports)
 
     def refuses(self, problem: Problem) -> str | None:
         """Why the method does not cover this problem, or None if it claims to; decided before it runs."""
@@ -77,7 +87,7 @@ _REGISTRY: dict[str, Method] = {}
 
 _BUILT_IN = (
     *("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "hooks", "differences"),
-    *("opacus",),
+    *("opacus", "curvlinops", "laplace", "nngeometry", "torchjd", "jax"),
 )
 """The modules of this package that register methods, in the order of listing."""
 
@@ -95,12 +105,13 @@ def method(
     roundings: Callable[[int, int], int] = unscaled,
     step: float = 0.0,
     package: str | None = None,
+    imports: str | None = None,
     missing: str | None = None,
 ) -> Callable[[Compute], Compute]:
     """Registers a function `Problem -> Jacobians` under its own name; its docstring's first line is its summary.
 
     A function with a keyword `out` writes into the tensors given as `out`, if any, and returns them; they are checked
-    before it is called.
+    before it is called. What an optional package is needed for is imported inside the function, and `imports` names it.
     """
 
     def register(compute: Compute) -> Compute:
@@ -122,7 +133,8 @@ def method(
             roundings=roundings,
             step=step,
             package=package,
-            missing=missing,
+            imports=imports,
+            broken=missing,
         )
         return compute
 

@@ -64,10 +64,10 @@ def _freed_memory(case: Case, called: str, breach: Breach) -> Ending:
         return Ending([f"J = {called}(problem)  # {breach.message}"])
     lines = [
         f"J = {called}(problem)",
-        "kept = weakref.ref(model)",
+        "kept = [weakref.ref(module) for module in model.modules()]",
         "del model, problem, parameters",
         "gc.collect()",
-        "print('actual  ', 'held in memory' if kept() is not None else 'freed')",
+        "print('actual  ', 'held in memory' if any(each() is not None for each in kept) else 'freed')",
         "print('expected', 'freed')",
     ]
     return Ending(lines, ("import gc", "import weakref"))

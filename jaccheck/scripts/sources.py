@@ -83,14 +83,24 @@ class _Bare(ast.NodeTransformer):
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each imported name with its import statement, those inside `try` too; jaccheck's own are left out."""
-    for node in ast.walk(tree):
+    """Each imported name with its import statement, those inside `try` too; jaccheck's own are left out.
+
+    What a function imports for itself stays inside it.
+    """
+    for node in _outside_functions(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield (alias.asname or alias.name.split(".")[0]), f"import {alias.name}" + _as(alias)
         elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith(("jaccheck", "__future__")):
             for alias in node.names:
                 yield (alias.asname or alias.name), f"from {node.module} import {alias.name}" + _as(alias)
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef):
+            yield node
+            yield from _outside_functions(node)
 
 
 def _own_imports(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from jaccheck.faults import catalogue
 from jaccheck.judgement import judge
 from jaccheck.laws import LAWS, laws_due
 from jaccheck.laws.laws import CALLED_ONCE, RELATED, REPEATED, SELDOM
-from jaccheck.laws.related import freed_memory, has_head, rotated, turned
+from jaccheck.laws.related import freed_memory, has_head, outputs, rotated, turned
 from jaccheck.methods import choose
 from jaccheck.methods.registry import Method
 from jaccheck.problem import Jacobians, Problem
@@ -70,6 +70,38 @@ def test_a_cycle_is_no_leak() -> None:
         for keep, outcome in ((False, Outcome.UNDECIDED), (True, Outcome.SIDE_EFFECT)):
             found = judge(CASE, replace(right, compute=compute), laws=(freed_memory,))
             assert {breach.law for breach in found.breaches} == ({"freed memory"} if keep else set()), outcome
+
+
+def test_a_module_that_is_held_is_named() -> None:
+    """Also where the network around it is free."""
+    held: list[torch.nn.Module] = []
+
+    def compute(problem: Problem) -> Jacobians:
+        held.append(problem.model[2])  # type: ignore[index]
+        return right.compute(problem)
+
+    right = choose(["autograd_loop"])[0]
+    with calm_torch():
+        (breach,) = judge(CASE, replace(right, compute=compute), laws=(freed_memory,)).breaches
+    assert breach.message == "its module 2 is held in memory after the call, beside 4 Jacobians"
+
+
+def test_a_frozen_head_that_is_refused_is_not_asked_for() -> None:
+    """A method that says beforehand that it takes no frozen parameter is held to nothing else."""
+
+    def frozen(problem: Problem) -> str | None:
+        has_frozen = len(list(problem.model.parameters())) > len(problem.parameters)
+        return "a frozen parameter" if has_frozen else None
+
+    def compute(problem: Problem) -> Jacobians:
+        assert not frozen(problem)
+        return right.compute(problem)
+
+    right = choose(["autograd_loop"])[0]
+    with calm_torch():
+        for unsupported, laws in ((frozen, set()), (right.unsupported, {"outputs"})):
+            found = judge(CASE, replace(right, compute=compute, unsupported=unsupported), laws=(outputs,))
+            assert {breach.law for breach in found.breaches} == laws
 
 
 def test_a_crash_on_a_related_problem_is_told() -> None:
