@@ -11,6 +11,7 @@ from jaccheck.cli import options
 from jaccheck.cli.group import cli
 from jaccheck.errors import InvalidRequest
 from jaccheck.native_caches import bound_native_caches
+from jaccheck.runner.fork_server import start_fork_server
 
 
 @cli.command(short_help="Draw random networks and judge every method.")
@@ -121,6 +122,8 @@ def verify(
     if resume:
         _check_nothing_is_changed(context)
     bound_native_caches()
+    if workers != "0":
+        start_fork_server()  # before torch is imported here, which takes as long there: both at once
     from jaccheck.commands.verify import Request, run, worker_count
     from jaccheck.runner.watch import Limits
 

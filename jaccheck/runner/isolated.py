@@ -19,8 +19,9 @@ from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.known import explained
 from jaccheck.methods import Method
+from jaccheck.runner.fork_server import start_fork_server
 from jaccheck.runner.plan import Shard
-from jaccheck.runner.process import Death, WorkerProcess, start_fork_server
+from jaccheck.runner.process import Death, WorkerProcess
 from jaccheck.runner.protocol import Assignment, Judge
 from jaccheck.runner.reference import REFERENCE
 from jaccheck.runner.results import ShardResult, Sums, Try

@@ -13,7 +13,6 @@ import multiprocessing.connection
 import os
 import signal
 from collections.abc import Iterator
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -43,16 +42,6 @@ GRACE_SECONDS = 2.0
 
 LOST = 255
 """The exit code of a worker that was ended together with its fork server."""
-
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""So that workers do not fight for the cores: torch's, and those that numpy uses."""
-
-
-def start_fork_server() -> None:
-    """Starts the process that workers are forked from, which takes a while; it goes on loading after this returns."""
-    with _environment(ONE_THREAD):
-        multiprocessing.get_context("forkserver").set_forkserver_preload(["jaccheck.runner.loaded"])
-        forkserver.ensure_running()
 
 
 class Death(Exception):
@@ -218,17 +207,3 @@ class _Running:
         if not piece:
             self._output.close()
             self._output = None
-
-
-@contextlib.contextmanager
-def _environment(changes: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
