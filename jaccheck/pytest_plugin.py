@@ -66,18 +66,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--jaccheck-database",
         default=os.environ.get("JACCHECK_DATABASE"),
-        metavar="DIR",
-        help="a folder that several machines share: what failed on one is tried first by the others. "
+        metavar="DIR|URL",
+        help="a folder or redis://HOST that several machines share: what failed on one is tried first by the others. "
         "Default: $JACCHECK_DATABASE, else .hypothesis (none in the profile ci)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draws the seed of the run, and refuses methods and devices that are not here."""
+    """Draws the seed of the run, and refuses methods, devices and a database that are not here."""
     config.addinivalue_line("markers", "jaccheck: conformance of a method of batched Jacobians")
     config.stash[_seed] = _choose_seed(config)
     methods, devices = config.getoption("--jaccheck-method"), config.getoption("--jaccheck-device")
+    database = config.getoption("--jaccheck-database")
     try:
+        if database:
+            from jaccheck.suite.database import shared_database
+
+            shared_database(database)
         if methods:
             from jaccheck.methods import choose as choose_methods
 

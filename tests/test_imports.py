@@ -115,7 +115,7 @@ def test_each_library_has_its_one_place(path: Path) -> None:
         # The suite's tests are run by Hypothesis, and its profiles are Hypothesis' settings; sequences of calls are a
         # state machine of Hypothesis, and `run.py` its settings.
         suite = (
-            *(ROOT / "suite" / name for name in ("items.py", "settings.py")),
+            *(ROOT / "suite" / name for name in ("items.py", "settings.py", "database.py")),
             *(ROOT / "sequences" / name for name in ("machine.py", "run.py")),
         )
         assert path in (*(ROOT / "case").glob("*strategies.py"), ROOT / "environment.py", *suite)

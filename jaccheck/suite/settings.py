@@ -7,7 +7,8 @@ without a database, which is derandomized. Only `backend` is left to whoever run
 from __future__ import annotations
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
+
+from jaccheck.suite.database import shared_database
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 """Not `explain`, which varies a failing case further: the message of a finding says more."""
@@ -23,14 +24,14 @@ SHRINK_SECONDS = {"dev": 5.0, "ci": 15.0, "nightly": 60.0}
 
 
 def profile(name: str, shared: str | None = None) -> settings:
-    """The settings of the profile of that name; failures are kept in the folder `shared`, and those in it come first.
+    """The settings of the profile of that name; failures are kept in the database `shared`, and those in it come first.
 
     `derandomize`, which would do without a database, is then left to the seed, which the tests have in any case.
     """
     found = settings.get_profile(f"jaccheck-{name}")
     if shared is None:
         return found
-    return settings(found, derandomize=False, database=DirectoryBasedExampleDatabase(shared))
+    return settings(found, derandomize=False, database=shared_database(shared))
 
 
 for _name, _examples, _derandomize in (("dev", 20, False), ("ci", 100, True), ("nightly", 2000, False)):

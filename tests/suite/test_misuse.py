@@ -48,6 +48,8 @@ def test_collecting_it_is_one_line(pytester: pytest.Pytester) -> None:
         (("--jaccheck-method", "batch_grad_lop"), "method 'batch_grad_lop' is not known; did you mean batch_grad_loop"),
         (("--jaccheck-device", "cuda:17"), "device 'cuda:17' is not here; torch reports cpu"),
         (("--jaccheck-dtype", "float8"), "invalid choice: 'float8' (choose from"),
+        (("--jaccheck-database", "redis://127.0.0.1:9"), "database 'redis://127.0.0.1:9': Error 111 connecting to"),
+        (("--jaccheck-database", "redis://host:port"), "expected redis://HOST:PORT/NUMBER or a folder"),
         (("--jaccheck-profile", "quick"), "invalid choice: 'quick' (choose from"),
     ],
 )
