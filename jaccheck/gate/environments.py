@@ -17,10 +17,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from packaging.version import Version
 
 import jaccheck
@@ -58,6 +59,7 @@ class Prepared:
 def prepare(side: Side, cache: Path, say: Say) -> Prepared:
     """The environment of a side, what is not in `cache` yet is built. Raises BrokenEnvironment where it cannot be."""
     side = pinned(side)
+    sweep(cache)
     here = Part(name=BACKPACK, requirement=f"{BACKPACK}=={importlib.metadata.version(BACKPACK)}")
     backpack = next((part for part in side.parts if part.name == BACKPACK), here)
     others = tuple(part for part in side.parts if part.name != BACKPACK)
@@ -87,6 +89,14 @@ def _newest(part: Part) -> Version:
     if not fitting:
         raise BrokenEnvironment(f"{part}: no release fits; there are {', '.join(map(str, releases)) or 'none'}")
     return max(fitting)
+
+
+def sweep(cache: Path) -> None:
+    """Takes away what killed gates have left half built; what somebody builds just now stays."""
+    for leftover in cache.glob("*.building-*"):
+        directory = leftover.with_name(leftover.name.partition(".building-")[0])
+        with suppress(Timeout), FileLock(f"{directory}.lock", timeout=0):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _kept(directory: Path, build: Callable[[Path], None], what: str, say: Say) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from jaccheck.errors import InvalidRequest
 from jaccheck.gate.bisect import first_that_differs, releases_between
+from jaccheck.gate.environments import sweep
 from jaccheck.gate.sides import BACKPACK, Part, Side, parse_side
 
 
@@ -105,3 +107,12 @@ def test_only_pinned_releases_of_one_distribution_are_bisected(base: str, candid
     """Anything else has no releases between."""
     with pytest.raises(InvalidRequest, match=message):
         releases_between(parse_side(base), parse_side(candidate))
+
+
+def test_what_a_killed_gate_left_half_built_is_swept(tmp_path: Path) -> None:
+    """Also an environment that nobody asks for again; one that somebody builds just now stays."""
+    for name in ("torch-1.building-x", "torch-2.building-y", "torch-3"):
+        (tmp_path / name / "over").mkdir(parents=True)
+    with FileLock(tmp_path / "torch-2.lock"):
+        sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"torch-2.building-y", "torch-3"}
