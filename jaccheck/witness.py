@@ -153,10 +153,13 @@ class Witness:
         return Plain(f.detach().numpy(), {name: g.numpy() for name, g in zip(θ, gradients, strict=True)})
 
     def _try_autograd(self) -> None:
-        """Torch lacks a kernel of some layers for some dtypes; then there is nothing that a method could be asked."""
+        """Torch lacks a kernel of some layers for some dtypes, and refuses a GroupNorm of one number by a ValueError.
+
+        Then there is nothing that a method could be asked.
+        """
         try:
             _ = self.autograd
-        except (RuntimeError, NotImplementedError) as error:
+        except (RuntimeError, NotImplementedError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}".split("\n")[0]
             raise NotComputed(f"torch does not compute it in {self.case.dtype} on {self.device}: {reason}") from None
 

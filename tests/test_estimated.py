@@ -23,6 +23,7 @@ from jaccheck.case import (
 )
 from jaccheck.case.families import boundary_cases
 from jaccheck.environment import calm_torch
+from jaccheck.errors import NotComputed
 from jaccheck.judgement import NOT_PROVEN, judge
 from jaccheck.laws.laws import REPEATED, agreement
 from jaccheck.methods import Method, find
@@ -110,3 +111,10 @@ def test_the_network_is_that_of_the_case(family: str) -> None:
         assert {name: tuple(p.shape) for name, p in problem.model.named_parameters()} == case.parameter_shapes()
         assert list(dict(problem.model.named_parameters())) == list(case.parameter_shapes())
         assert problem.model(problem.X).shape == (case.batch_size, case.outputs)
+
+
+def test_what_torch_refuses_is_not_computed() -> None:
+    """A GroupNorm of one number for each sample, which torch takes for a mistake, ends no run."""
+    case = Case(layers=(Linear(out_features=3), GroupNorm(num_groups=3)), in_shape=(2,), batch_size=2)
+    with pytest.raises(NotComputed, match="Expected more than 1 value"):
+        Witness(case, "cpu")
