@@ -2,11 +2,9 @@
 
 from jaccheck.case.case import DTYPES, Case, InputForm
 from jaccheck.case.estimated import (
-    GELU,
     GroupNorm,
     LayerNorm,
     LogSoftmax,
-    PReLU,
     Recurrent,
     SelfAttention,
     Softmax,
@@ -14,6 +12,7 @@ from jaccheck.case.estimated import (
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Sequential
 from jaccheck.case.layers import (
     ELU,
+    GELU,
     SELU,
     Dropout,
     Embedding,
@@ -22,6 +21,7 @@ from jaccheck.case.layers import (
     LeakyReLU,
     Linear,
     LogSigmoid,
+    PReLU,
     ReLU,
     Sigmoid,
     Tanh,

@@ -7,6 +7,7 @@ and for its recurrent ones.
 from __future__ import annotations
 
 from dataclasses import field
+from math import prod
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
@@ -17,22 +18,6 @@ from jaccheck.plain import plain_data
 Size = Annotated[int, Ge(1), Le(MAX_WIDTH)]
 Axis = Annotated[int, Ge(-4), Le(4)]
 Epsilon = Annotated[float, Ge(1e-12), Le(1e3)]
-
-
-@plain_data
-class GELU:
-    """`torch.nn.GELU`."""
-
-    kind: Literal["GELU"] = field(default="GELU", repr=False)
-    approximate: Literal["none", "tanh"] = "none"
-
-
-@plain_data
-class PReLU:
-    """`torch.nn.PReLU`: one slope for all features, or one for each of the first axis after the samples."""
-
-    kind: Literal["PReLU"] = field(default="PReLU", repr=False)
-    num_parameters: Size = 1
 
 
 @plain_data
@@ -90,7 +75,7 @@ class Recurrent:
     bidirectional: bool = False
 
 
-Estimated = GELU | PReLU | Softmax | LogSoftmax | LayerNorm | GroupNorm | SelfAttention | Recurrent
+Estimated = Softmax | LogSoftmax | LayerNorm | GroupNorm | SelfAttention | Recurrent
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 """Rows of a recurrent weight for each hidden feature."""
@@ -99,8 +84,6 @@ GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 def estimated_parameters(layer: Estimated, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     """The parameters for input of `shape`, by their names in the module, in its order."""
     match layer:
-        case PReLU(num_parameters=count):
-            return {"weight": (count,)}
         case LayerNorm(elementwise_affine=True):
             return {"weight": shape[-1:], "bias": shape[-1:]}
         case GroupNorm(affine=True):
@@ -134,12 +117,12 @@ def _recurrent_parameters(layer: Recurrent, features: int) -> dict[str, tuple[in
 def estimated_shape(layer: Estimated, shape: tuple[int, ...]) -> tuple[int, ...] | str:
     """The shape of one sample after the layer, or what is wrong with the one before it."""
     match layer:
-        case PReLU(num_parameters=count) if count not in (1, shape[0]):
-            return f"num_parameters={count} is neither 1 nor the {shape[0]} of the first axis"
         case Softmax(dim=dim) | LogSoftmax(dim=dim) if not -len(shape) <= dim <= len(shape) or dim == 0:
             return f"dim={dim} is no axis of (N, {', '.join(map(str, shape))}) but the samples'"
         case GroupNorm(num_groups=groups) if shape[0] % groups:
             return f"num_groups={groups} does not divide {shape[0]} channels"
+        case GroupNorm(num_groups=groups) if prod(shape) == groups:
+            return f"num_groups={groups} leaves one value of {shape} in each group, which torch refuses for one sample"
         case SelfAttention(num_heads=heads) if len(shape) != 2 or shape[1] % heads:
             return f"needs (steps, features), a multiple of {heads} of them, not {shape}"
         case Recurrent():

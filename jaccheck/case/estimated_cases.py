@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 
 from jaccheck.case.case import Case, DType
 from jaccheck.case.estimated import (
-    GELU,
     GroupNorm,
     LayerNorm,
     LogSoftmax,
-    PReLU,
     Recurrent,
     SelfAttention,
     Softmax,
@@ -40,12 +38,8 @@ def recurrent() -> Iterator[Drawn]:
 
 def boundary() -> Iterator[Drawn]:
     """What stands beside the layers that BackPACK knows, each with and without parameters of its own."""
-    yield (4,), (Linear(out_features=3), GELU(), Linear(out_features=2))
-    yield (4,), (Linear(out_features=3), GELU(approximate="tanh"), Linear(out_features=2))
     yield (3,), (Linear(out_features=4), Softmax(), Linear(out_features=2))
     yield (3,), (Linear(out_features=4), LogSoftmax(dim=1))
-    yield (4,), (Linear(out_features=3), PReLU(), Linear(out_features=2))
-    yield (4,), (Linear(out_features=3), PReLU(num_parameters=3), Linear(out_features=2))
     yield (4,), (Linear(out_features=3), LayerNorm(), Linear(out_features=2))
     yield (4,), (Linear(out_features=3), LayerNorm(elementwise_affine=False), Linear(out_features=2))
     yield (2, 3), (Convolution(axes=1, out_channels=4, kernel_size=2), GroupNorm(num_groups=2), *HEAD)

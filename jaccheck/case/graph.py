@@ -14,6 +14,7 @@ from pydantic import Field
 from jaccheck.case.estimated import Estimated
 from jaccheck.case.layers import (
     ELU,
+    GELU,
     SELU,
     Dropout,
     Embedding,
@@ -22,6 +23,7 @@ from jaccheck.case.layers import (
     LeakyReLU,
     Linear,
     LogSigmoid,
+    PReLU,
     ReLU,
     Sigmoid,
     Slope,
@@ -92,6 +94,8 @@ Leaf = (
     | LogSigmoid
     | ELU
     | SELU
+    | GELU
+    | PReLU
     | Dropout
     | Flatten
     | Embedding

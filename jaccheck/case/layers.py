@@ -83,6 +83,22 @@ class SELU:
 
 
 @plain_data
+class GELU:
+    """`torch.nn.GELU`."""
+
+    kind: Literal["GELU"] = field(default="GELU", repr=False)
+    approximate: Literal["none", "tanh"] = "none"
+
+
+@plain_data
+class PReLU:
+    """`torch.nn.PReLU`: one slope for all features, or one for each of the first axis after the samples."""
+
+    kind: Literal["PReLU"] = field(default="PReLU", repr=False)
+    num_parameters: Annotated[int, Ge(1), Le(MAX_WIDTH)] = 1
+
+
+@plain_data
 class Dropout:
     """`torch.nn.Dropout` in evaluation mode, where it passes its input on."""
 

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from jaccheck.case.case import DTYPES, Case, InputForm
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
-from jaccheck.case.layers import ELU, Flatten, LeakyReLU, Linear, ReLU
+from jaccheck.case.layers import ELU, GELU, Flatten, LeakyReLU, Linear, PReLU, ReLU
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
 
@@ -66,7 +66,7 @@ def complexity(case: Case) -> tuple[int, ...]:
         case.input_requires_grad + FORMS.index(case.input_form),
         DTYPES.index(case.dtype),
         recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
-        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU | Flatten)),
+        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU | GELU | PReLU | Flatten)),
         case.seed,
     )
 
@@ -179,6 +179,8 @@ def _simpler_activation(layer: Layer) -> Iterable[Layer]:
             return [Flatten()]
         case LeakyReLU() | ELU():
             return [ReLU(), type(layer)()]
+        case GELU() | PReLU():
+            return [ReLU(), Linear(out_features=2), type(layer)()]
         case _:
             return [ReLU(), Linear(out_features=2)]
 

@@ -8,7 +8,7 @@ from math import prod
 
 from jaccheck.case.estimated import Estimated, estimated_parameters, estimated_shape
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
-from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten, Linear
+from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten, Linear, PReLU
 from jaccheck.case.spatial import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -117,6 +117,8 @@ def parameter_shapes(layer: Layer, shape: Shape) -> dict[str, Shape]:
             return {"weight": shape[:1], "bias": shape[:1]}
         case Embedding(num_embeddings=rows, embedding_dim=dim):
             return {"weight": (rows, dim)}
+        case PReLU(num_parameters=count):
+            return {"weight": (count,)}
         case _ if isinstance(layer, Estimated):
             return estimated_parameters(layer, shape)
         case _:
@@ -138,6 +140,10 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
         case BatchNorm():
             if len(shape) != layer.axes + 1 and (layer.axes, len(shape)) != (1, 1):
                 raise InvalidCase(f"needs (channels, and {layer.axes} axes), not {shape}")
+            return shape
+        case PReLU(num_parameters=count):
+            if count not in (1, shape[0]):
+                raise InvalidCase(f"num_parameters={count} is neither 1 nor the {shape[0]} of the first axis")
             return shape
         case _ if isinstance(layer, Estimated):
             out = estimated_shape(layer, shape)

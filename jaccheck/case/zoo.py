@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jaccheck.case.case import Case, DType
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale
-from jaccheck.case.layers import Embedding, Flatten, LeakyReLU, Linear, ReLU
+from jaccheck.case.layers import GELU, Embedding, Flatten, LeakyReLU, Linear, PReLU, ReLU
 from jaccheck.case.spatial import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -111,6 +111,23 @@ def branches() -> Iterator[Drawn]:
     yield (3,), (Parallel(branches=((Linear(out_features=1),), (narrow, LEAKY), ()), merge="cat"), narrow)
     yield (2,), (Linear(out_features=4), Scale(factor=-2.0), LEAKY, narrow)
     yield (2, 3), (Residual(layers=(_conv(1, 2, 3, padding=1),)), *HEAD)
+    # Several heads whose outputs are joined; the last time one of them on an earlier layer than the other.
+    yield (3,), (square, LEAKY, Parallel(branches=((narrow,), (Linear(out_features=1, bias=False),)), merge="cat"))
+    yield (3,), (square, Parallel(branches=((narrow, LEAKY), (LEAKY, square, Linear(out_features=1))), merge="cat"))
+    yield (2, 3), (_conv(1, 2, 2), Parallel(branches=(HEAD, (LEAKY, *HEAD)), merge="cat"))
+    yield (4,), (square, LEAKY, Parallel(branches=((narrow,), (square, LEAKY, narrow)), merge="cat"))
+
+
+def activations() -> Iterator[Drawn]:
+    """Activations that BackPACK does not know, on features and on channels; a PReLU has parameters of its own."""
+    wide, narrow = Linear(out_features=3), Linear(out_features=2)
+    yield (4,), (wide, PReLU(), narrow)
+    yield (4,), (wide, PReLU(num_parameters=3), narrow)
+    yield (2, 4), (_conv(1, 3, 2), PReLU(num_parameters=3), *HEAD)
+    yield (3,), (PReLU(), wide, PReLU(num_parameters=3))
+    yield (4,), (wide, GELU(), narrow)
+    yield (4,), (wide, GELU(approximate="tanh"), narrow)
+    yield (2, 4), (_conv(1, 2, 2), GELU(), *HEAD)
 
 
 def shared() -> Iterator[Drawn]:
@@ -128,6 +145,7 @@ ZOO = {
     "embedding": embedding,
     "extra_axes": extra_axes,
     "branches": branches,
+    "activations": activations,
     "shared": shared,
 }
 """Every family beyond multilayer perceptrons, in the order in which a run takes them."""

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from jaccheck.case.case import Case, DType
 from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale
-from jaccheck.case.layers import Dropout, Embedding, Flatten, Identity, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from jaccheck.case.layers import (
+    GELU,
+    Dropout,
+    Embedding,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    Linear,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from jaccheck.case.shapes import Shape, shape_through
 from jaccheck.case.spatial import (
     PADDING_MODES,
@@ -269,7 +281,7 @@ def _branched(draw: st.DrawFn, exact: bool) -> Drawn:
     start = shape = draw(st.one_of(st.tuples(st.integers(1, 4)), st.tuples(st.integers(1, 2), st.integers(3, 5))))
     layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 2))):
-        match draw(st.sampled_from(["residual", "sum", "cat", "scale"])):
+        match draw(st.sampled_from(["residual", "sum", "cat", "scale", "heads"])):
             case "residual":
                 layers.append(Residual(layers=draw(_body(shape, exact))))
             case "sum":
@@ -277,10 +289,28 @@ def _branched(draw: st.DrawFn, exact: bool) -> Drawn:
             case "cat":
                 layers.append(Parallel(branches=(draw(_body(shape, exact)), ()), merge="cat"))
                 shape = (2 * shape[0], *shape[1:])
+            case "heads" if len(shape) == 1:
+                first, second = draw(_body(shape, exact)), draw(_body(shape, exact))
+                heads = (Linear(out_features=draw(st.integers(1, 2))),), (Linear(out_features=draw(st.integers(1, 2))),)
+                layers += [*first, Parallel(branches=(heads[0], (*second, *heads[1])), merge="cat")]
+                shape = (heads[0][0].out_features + heads[1][0].out_features,)
             case _:
                 factors = DYADIC if exact else st.sampled_from([0.1, -3.0, 0.5])
                 layers += [*draw(_body(shape, exact)), Scale(factor=draw(factors))]
     return start, tuple(layers)
+
+
+@st.composite
+def _activated(draw: st.DrawFn, exact: bool) -> Drawn:
+    """Features or channels through one or two of these activations."""
+    shape = draw(st.one_of(st.tuples(st.integers(1, 4)), st.tuples(st.integers(1, 2), st.integers(2, 4))))
+    layers: list[Layer] = []
+    for _ in range(draw(st.integers(1, 2))):
+        layers += draw(_body(shape, exact))
+        slopes = st.builds(PReLU, num_parameters=st.sampled_from(sorted({1, shape[0]})))
+        curves = st.builds(GELU, approximate=st.sampled_from(["none", "tanh"]))
+        layers.append(draw(slopes if exact else st.one_of(slopes, curves)))
+    return shape, tuple(layers)
 
 
 @st.composite
@@ -297,5 +327,6 @@ _BODIES = {
     "embedding": _embedded,
     "extra_axes": _with_axes,
     "branches": _branched,
+    "activations": _activated,
     "shared": _repeated,
 }

@@ -1,10 +1,10 @@
-"""Faults of torch in layers for which jaccheck has no bound rule."""
+"""Faults of torch in layers that BackPACK does not know."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from jaccheck.case import Case, Flatten, Linear, Normal, PReLU, Recurrent, SelfAttention
+from jaccheck.case import Case, Flatten, Integers, Linear, Normal, PReLU, Recurrent, SelfAttention
 from jaccheck.known.case_fault import CRASH, FORWARD_MODE, WRONG, CaseFault, layers_of, small_case
 from jaccheck.verdict import Outcome
 
@@ -35,6 +35,20 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         instead="where as many outputs as samples are mapped over, other numbers without a word; else RuntimeError",
         reason="the batching rule of _prelu_kernel_backward puts the axes of two levels of vmap in another order",
         case=_smooth(small_case((2,), Linear(out_features=2), PReLU(), Linear(out_features=2))),
+    ),
+    CaseFault(
+        id="torch-forward-mode-prelu-at-zero",
+        title="jacfwd of PReLU: the slope at exactly 0 is one, where reverse mode takes the weight",
+        package="torch",
+        versions=">=2.0",
+        methods=FORWARD_MODE,
+        condition="a PReLU among integers, where exactly 0 may go into it",
+        meets=lambda case: isinstance(case.recipe, Integers) and any(layers_of(case, PReLU)),
+        outcomes=(WRONG,),
+        instead="jacfwd(PReLU)(0) is 1, jacrev(PReLU)(0) the weight, 0.25 as PReLU is made",
+        reason="the jvp formula of _prelu_kernel asks for self >= 0, its backward kernel for self > 0",
+        # With this seed the Linear gives 1 − 1.
+        case=replace(small_case((1,), Linear(out_features=1), PReLU()), batch_size=1, seed=2),
     ),
     CaseFault(
         id="torch-vmap-recurrent",

@@ -3,9 +3,9 @@
 Assumed of every method: each elementary operation in the case's dtype rounds with relative error at most u, or with
 absolute error at most η where it underflows (so flushing a subnormal result to zero is allowed, reading a subnormal
 weight or input as zero is not); sums and products may come in any order, with or without fused multiply-add, and may
-accumulate in a wider format; library functions (exp, expm1, log1p, tanh) are within `LIBRARY_ULPS`, and a sigmoid is
-one exp and two roundings. Not covered: TF32 and other formats coarser than the dtype says, Winograd convolutions,
-compilers that reassociate with division or take approximate functions (fast-math).
+accumulate in a wider format; library functions (exp, expm1, log1p, tanh) are within `LIBRARY_ULPS`, erf within as
+many of one, and a sigmoid is one exp and two roundings. Not covered: TF32 and other formats coarser than the dtype
+says, Winograd convolutions, compilers that reassociate with division or take approximate functions (fast-math).
 
 With n roundings in a row an error is at most γ_n = nu/(1 − nu) (Higham, Accuracy and Stability of Numerical
 Algorithms, section 3.1). Bounds are proven around the float64 reference, not around the truth: both are off, the

@@ -19,7 +19,7 @@ import numpy as np
 
 from jaccheck.case import LeakyReLU, ReLU
 from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.network import Affine, Branches, NegativePart, Network, Selection, Step, Structured
 
 SPARE_BITS = 1
 """Room at the lower end of the exponent range, for a seed that is scaled down by a power of two and back."""
@@ -45,7 +45,7 @@ def _is_piecewise_linear(steps: tuple[Step, ...]) -> bool:
     return all(
         all(map(_is_piecewise_linear, step.branches))
         if isinstance(step, Branches)
-        else isinstance(step, Affine | Selection | ReLU | LeakyReLU)
+        else isinstance(step, Affine | Selection | ReLU | LeakyReLU | NegativePart)
         and not (isinstance(step, Structured) and not step.is_dyadic)
         for step in steps
     )
@@ -90,9 +90,9 @@ def _check_forward(steps: tuple[Step, ...], x: _Exact, ledger: _Ledger) -> tuple
             entry = _Entry(step, x, inside=runs)
             x = _merged([end for _, end in runs], is_sum=step.is_sum)
         else:
-            slope = _slope_below(step)
+            above, slope = _slopes(step)
             ledger.check(np.array([max(1.0, abs(slope))]), min(0, _grain(np.array([slope]))))
-            a = np.where(x.a > 0, x.a, slope * x.a)
+            a = np.where(x.a > 0, above, slope) * x.a
             x = _Exact(a, np.abs(a), x.tangent * max(1.0, abs(slope)), x.grain + min(0, _grain(np.array([slope]))))
         ledger.check(x.size, x.grain)
         ledger.check_range(x.tangent)
@@ -155,15 +155,18 @@ def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _
             ]
             m, grain = np.sum([total for total, _ in runs], axis=0), min(each for _, each in runs)
         else:
-            slope = _slope_below(step)
-            m = m * np.abs(np.where(x.a > 0, 1.0, slope))[:, None]
+            above, slope = _slopes(step)
+            m = m * np.abs(np.where(x.a > 0, above, slope))[:, None]
             grain += min(0, _grain(np.array([slope])))
         ledger.check(m, grain)
     return m, grain
 
 
-def _slope_below(layer: object) -> float:
-    return layer.negative_slope if isinstance(layer, LeakyReLU) else 0.0
+def _slopes(step: object) -> tuple[float, float]:
+    """The slope above zero, and that at zero and below."""
+    if isinstance(step, NegativePart):
+        return 0.0, 1.0
+    return 1.0, step.negative_slope if isinstance(step, LeakyReLU) else 0.0
 
 
 class _Ledger:

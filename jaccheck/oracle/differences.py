@@ -23,11 +23,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaccheck.case import ELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
-from jaccheck.oracle.activations import SELU_ALPHA, SELU_SCALE, activation, bell
+from jaccheck.case import ELU, GELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
+from jaccheck.oracle.activations import SELU_ALPHA, SELU_SCALE, activation, bell, gelu_curvature
 from jaccheck.oracle.arithmetic import Arithmetic, Array
 from jaccheck.oracle.bounds import Forward, backward, forward, rounded_up
-from jaccheck.oracle.network import Affine, Network
+from jaccheck.oracle.network import Affine, NegativePart, Network
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -162,7 +162,7 @@ def _change_of_output(
     return change
 
 
-def _curvature(layer: Layer, z: Array, radius: Array) -> Array:
+def _curvature(layer: Layer | NegativePart, z: Array, radius: Array) -> Array:
     """A bound for both the second and the third derivative on z ± radius; infinite where a kink may lie there."""
     nearest = np.maximum(np.abs(z) - radius, 0)
     match layer:
@@ -176,6 +176,8 @@ def _curvature(layer: Layer, z: Array, radius: Array) -> Array:
             full = abs(layer.alpha) if isinstance(layer, ELU) else SELU_SCALE * SELU_ALPHA
             curved = np.where(z + radius <= 0, full * np.exp(np.minimum(z + radius, 0)), np.inf)
             return np.where(z - radius > 0, 0, curved)
+        case GELU():
+            return gelu_curvature(layer, nearest)
         case _:
             return np.where(np.abs(z) > radius, 0, np.inf)
 

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.oracle.tables import Indices, Table
 
@@ -163,7 +163,12 @@ class Branches:
     is_sum: bool
 
 
-Activation = ReLU | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU
+@dataclass(frozen=True, slots=True)
+class NegativePart:
+    """min(z, 0), with slope one at 0, where the slope of a ReLU is 0: what a PReLU multiplies with its weight."""
+
+
+Activation = ReLU | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU | GELU | NegativePart
 Step = Affine | Selection | Branches | Activation
 
 

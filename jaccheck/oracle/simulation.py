@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.oracle.network import Activation
+from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.oracle.network import Activation, NegativePart
 
 Wide = npt.NDArray[np.floating[Any]]
 
@@ -154,6 +154,10 @@ def value(m: Machine, layer: Activation, z: Wide) -> Wide:
     match layer:
         case ReLU():
             return np.maximum(z, 0)
+        case NegativePart():
+            return below
+        case GELU():
+            return m.round(m.wide(0.5) * z * m.round(one + _bend(m, layer, z)))
         case LeakyReLU(negative_slope=slope):
             return np.where(z > 0, z, _times(m, m.constant(slope), z))
         case Sigmoid():
@@ -166,6 +170,25 @@ def value(m: Machine, layer: Activation, z: Wide) -> Wide:
             upper, lower = _constants(m, layer)
             return np.where(z > 0, _times(m, upper, z), _times(m, lower, m.call(np.expm1, below)))
     raise ValueError(layer)
+
+
+def _bend(m: Machine, layer: GELU, z: Wide) -> Wide:
+    """erf(z/√2), or the tanh that stands for it."""
+    if layer.approximate == "none":
+        return m.call(_erf, m.round(z * m.constant(float(np.sqrt(0.5)))))
+    cube = m.round(m.round(m.round(z * z) * z) * m.constant(0.044715))
+    return m.call(np.tanh, m.round(m.constant(float(np.sqrt(2 / np.pi))) * m.round(z + cube)))
+
+
+def _erf(t: Wide) -> Wide:
+    """2/√π·e^(−t²)·Σ 2ⁿt²ⁿ⁺¹/(2n + 1)!!, whose terms are all of one sign; from 6.6 on it is ±1."""
+    small = np.clip(t, -6.6, 6.6)
+    term = total = small
+    for n in range(1, 200):
+        term = term * 2 * np.square(small) / (2 * n + 1)
+        total = total + term
+    root = np.sqrt(np.arctan(np.ones_like(t)) * 4)
+    return np.where(np.abs(t) > 6.5, np.sign(t), 2 / root * np.exp(-np.square(small)) * total)
 
 
 def _constants(m: Machine, layer: Activation) -> tuple[Wide, Wide]:
@@ -194,6 +217,10 @@ def slope(m: Machine, layer: Activation, z: Wide) -> Wide:
     match layer:
         case ReLU():
             return np.where(z > 0, one, 0)
+        case NegativePart():
+            return np.where(z > 0, 0, one)
+        case GELU():
+            return _gelu_slope(m, layer, z)
         case LeakyReLU(negative_slope=below):
             return np.where(z > 0, one, m.constant(below))
         case Sigmoid():
@@ -209,6 +236,18 @@ def slope(m: Machine, layer: Activation, z: Wide) -> Wide:
             upper, lower = _constants(m, layer)
             return np.where(z > 0, upper, _times(m, lower, m.call(np.exp, np.minimum(z, 0))))
     raise ValueError(layer)
+
+
+def _gelu_slope(m: Machine, layer: GELU, z: Wide) -> Wide:
+    half, bend = m.wide(0.5), _bend(m, layer, z)
+    c = half * m.round(1 + bend)
+    if layer.approximate == "none":
+        bell = m.round(m.call(np.exp, m.round(-half * m.round(z * z))) * m.constant(float(1 / np.sqrt(2 * np.pi))))
+        return m.round(c + m.round(z * bell))
+    cubes = m.round(m.round(3 * m.constant(0.044715)) * m.round(z * z))
+    inner = m.round(m.constant(float(np.sqrt(2 / np.pi))) * m.round(1 + cubes))
+    bent = m.round(m.round(half * z * m.round(1 - m.round(bend * bend))) * inner)
+    return m.round(c + bent)
 
 
 def slope_by_other_formula(m: Machine, layer: Activation, z: Wide) -> Wide:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaccheck.case import (
     ELU,
+    GELU,
     SELU,
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -27,6 +28,7 @@ from jaccheck.case import (
     MaxPool,
     Parallel,
     Placed,
+    PReLU,
     ReLU,
     Repeat,
     Residual,
@@ -39,7 +41,7 @@ from jaccheck.case import (
 )
 from jaccheck.errors import InvalidCase
 from jaccheck.oracle.arithmetic import Array
-from jaccheck.oracle.network import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.network import Affine, Branches, NegativePart, Network, Selection, Step, Structured
 from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
 
 NORM_ROUNDINGS = 8
@@ -123,10 +125,21 @@ def _leaf(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
         case Scale(factor=factor):
             each = np.arange(sizes[0])
             yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
-        case ReLU() | LeakyReLU() | Tanh() | Sigmoid() | LogSigmoid() | ELU() | SELU() as layer:
+        case ReLU() | LeakyReLU() | Tanh() | Sigmoid() | LogSigmoid() | ELU() | SELU() | GELU() as layer:
             yield layer
+        case PReLU():
+            assert weight is not None
+            yield prelu(place.path, weight, place.in_shape)
         case layer:
             raise NoRule(f"{layer.kind}, as layer {place.path}, has no bound rule")
+
+
+def prelu(path: str, weight: Array, shape: tuple[int, ...]) -> Step:
+    """max(z, 0) + w·min(z, 0): the sum of a ReLU and of a linear map of the negative part, whose weights are w."""
+    each = np.arange(prod(shape))
+    channel = _channel(shape, last=False) if len(weight) > 1 else np.zeros_like(each)
+    sloped = Structured(path, Table(each, each, channel), weight, (len(each), len(each)), None, channel)
+    return Branches(((ReLU(),), (NegativePart(), sloped)), is_sum=True)
 
 
 def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:

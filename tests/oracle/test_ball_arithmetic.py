@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from jaccheck.case import (
     ELU,
+    GELU,
     SELU,
     Case,
+    Integers,
     Layer,
     LeakyReLU,
     Linear,
     LogSigmoid,
     Normal,
+    PReLU,
     ReLU,
     Sequential,
     Sigmoid,
@@ -29,7 +32,7 @@ from jaccheck.case.strategies import cases
 from jaccheck.oracle import activations, arithmetic, backward, difference_bound, differences, forward, is_exact, network
 from jaccheck.oracle.activations import activation
 from jaccheck.oracle.arithmetic import Arithmetic
-from jaccheck.oracle.network import Affine, Network
+from jaccheck.oracle.network import Affine, NegativePart, Network
 from jaccheck.problem import round_sample
 
 flint = pytest.importorskip("flint")
@@ -53,6 +56,16 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
     match layer:
         case ReLU():
             return (z, one) if z > 0 else (arb(0), arb(0))
+        case NegativePart():
+            return (arb(0), arb(0)) if z > 0 else (z, one)
+        case GELU(approximate="none"):
+            half, bell = (-z / arb(2).sqrt()).erfc() / 2, (-z * z / 2).exp() / (2 * arb.pi()).sqrt()
+            return z * half, half + z * bell
+        case GELU():
+            v, steep = gelu_inner(z)
+            t = (-2 * abs(v)).exp()
+            half = (one if v > 0 else t) / (1 + t)
+            return z * half, half + z * 2 * t / ((1 + t) * (1 + t)) * steep
         case LeakyReLU(negative_slope=below):
             return (z, one) if z > 0 else (arb(below) * z, arb(below))
         case Sigmoid():
@@ -67,6 +80,12 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
             scale, alpha = arb(1.0507009873554804934193349852946), arb(1.6732632423543772848170429916717)
             return (scale * z, scale) if z > 0 else (scale * alpha * z.expm1(), scale * alpha * z.exp())
     raise ValueError(layer)
+
+
+def gelu_inner(z: arb) -> tuple[arb, arb]:
+    """√(2/π)(z + 0.044715z³) and its derivative."""
+    root, cube = (2 / arb.pi()).sqrt(), arb("0.044715")
+    return root * (z + cube * z**3), root * (1 + 3 * cube * z**2)
 
 
 def true_jacobian(net: Network) -> list[arb]:
@@ -164,7 +183,9 @@ def test_a_certified_closed_form_is_the_truth(case: Case) -> None:
 SLOPES = st.sampled_from([0.01, 0.0, -0.0, 1.0, -1.0, 0.5, -0.3, 2.5, 1e6, -1e6, 1e-6, 1e-300])
 ALPHAS = st.sampled_from([1.0, 0.0, -1.0, 0.7, -0.7, 100.0, 1e6, 1e-6, 1e-300])
 LAYERS = st.one_of(
-    st.sampled_from([ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU()]),
+    st.sampled_from(
+        [ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU(), GELU(), GELU(approximate="tanh"), NegativePart()]
+    ),
     st.builds(LeakyReLU, negative_slope=SLOPES),
     st.builds(ELU, alpha=ALPHAS),
 )
@@ -292,7 +313,14 @@ SMALL_SMOOTH = st.builds(
         recipe=Normal(),
         seed=seed,
     ),
-    st.lists(st.one_of(LAYERS.filter(lambda layer: "e+" not in repr(layer)), st.just(SELU())), min_size=1, max_size=2),
+    st.lists(
+        st.one_of(
+            LAYERS.filter(lambda layer: "e+" not in repr(layer) and not isinstance(layer, NegativePart)),
+            st.just(SELU()),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.integers(1, 3),
     st.integers(0, 10_000),
@@ -306,7 +334,7 @@ def test_central_differences_without_rounding_are_within_their_bound(case: Case,
     assert quotients_outside(network_of(case), step) == 0
 
 
-@pytest.mark.parametrize("between", [Tanh(), Sigmoid(), LogSigmoid(), ELU(), SELU(), ReLU(), LeakyReLU()])
+@pytest.mark.parametrize("between", [Tanh(), Sigmoid(), LogSigmoid(), ELU(), SELU(), GELU(), ReLU(), LeakyReLU()])
 def test_differences_bounded_as_if_nothing_were_curved_are_caught(
     between: Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,3 +344,120 @@ def test_differences_bounded_as_if_nothing_were_curved_are_caught(
     assert quotients_outside(net, 0.5) == 0
     monkeypatch.setattr(differences, "_curvature", lambda layer, z, radius: np.zeros_like(z))
     assert quotients_outside(net, 0.5) > 0
+
+
+def spans(start: float, stop: float, count: int) -> Iterator[arb]:
+    """Balls that cover everything from `start` to `stop`."""
+    width = (stop - start) / count
+    return (arb(start + (i + 0.5) * width, width / 2 * (1 + 1e-9)) for i in range(count))
+
+
+def test_the_constants_of_gelu_are_bounds() -> None:
+    """|f′|, |f″| and |c′| are nowhere above what the rules take them to be; beyond 8 all three are those of 0 and z."""
+    flint.ctx.prec = 100
+    root = 1 / (2 * arb.pi()).sqrt()
+    for z in spans(0, 8, 4000):
+        bell = (-z * z / 2).exp() * root
+        v, first = gelu_inner(z)
+        second = 6 * (2 / arb.pi()).sqrt() * arb("0.044715") * z
+        tanh, sech = v.tanh(), 1 / v.cosh() ** 2
+        turned = sech * first / 2
+        curved = sech * second / 2 - sech * tanh * first**2
+        for slope, bent, turn, curve in (
+            ((-z / arb(2).sqrt()).erfc() / 2 + z * bell, z * bell, bell, bell * (2 - z * z)),
+            ((1 + tanh) / 2 + z * turned, z * turned, turned, 2 * turned + z * curved),
+        ):
+            assert abs(slope) < activations.GELU_STEEPEST
+            assert abs(1 - slope) < activations.GELU_STEEPEST
+            assert abs(bent) < 0.3
+            assert abs(turn) < activations.GELU_TURNED
+            assert abs(curve) < activations.GELU_CURVED
+    for z in spans(0, 8, 8000):
+        bell = (-z * z / 2).exp() * root
+        assert abs(z * bell) < 0.25
+        assert abs((1 - z * z) * bell) < 0.4
+        assert abs(z**3 / 2 * bell) < 0.24
+        assert abs(bell * (z**3 - 4 * z)) < 1.28
+        assert abs(z * (-z * z).exp() * 2 / arb.pi().sqrt()) < 0.49
+        assert abs(z / z.cosh() ** 2) < 0.45
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(0, 12), st.floats(0, 3), st.sampled_from(["none", "tanh"]))
+def test_the_curvature_of_gelu_is_bounded(distance: float, further: float, approximate: str) -> None:
+    """At any |z| from that distance on, |f″| is within its bound, and |f‴| of the exact one within its own."""
+    layer = GELU(approximate=approximate)  # type: ignore[arg-type]
+    z = arb(distance) + arb(further)
+    second, both = (
+        arb(float(activations.gelu_curvature(layer, np.array([distance]), order)[0]) * (1 + 2.0**-40) + 5e-324)
+        for order in (2, 3)
+    )
+    bell = (-z * z / 2).exp() / (2 * arb.pi()).sqrt()
+    if approximate == "none":
+        assert abs(bell * (2 - z * z)) <= second
+        assert abs(bell * (2 - z * z)) <= both
+        assert abs(bell * (z**3 - 4 * z)) <= both
+        return
+    v, first = gelu_inner(z)
+    sech, bent = 1 / v.cosh() ** 2, 6 * (2 / arb.pi()).sqrt() * arb("0.044715") * z
+    assert abs(sech * first + z * (sech * bent / 2 - sech * v.tanh() * first**2)) <= second
+
+
+PRELU = Case(
+    layers=(Linear(out_features=3), PReLU(num_parameters=3), Linear(out_features=2)),
+    in_shape=(2,),
+    batch_size=3,
+    recipe=Normal(),
+)
+
+
+def prelu_jacobians(net: Network) -> list[arb]:
+    """Of Linear, PReLU, Linear from the definition of a PReLU: z where it is above 0, else w·z."""
+    below, middle, above = net.steps
+    w = middle.branches[1][1].factor  # one for each feature
+    parts: dict[str, list[arb]] = {name: [] for name in net.trainable}
+    for x in net.X:
+        a = [arb(float(number)) for number in x]
+        z = [dot(row, a) + arb(float(b)) for row, b in zip(below.W, below.b, strict=True)]
+        h = [each if each > 0 else arb(float(s)) * each for each, s in zip(z, w, strict=True)]
+        for c in range(net.C):
+            by_h = [arb(float(number)) for number in above.W[c]]
+            by_z = [d * (1 if each > 0 else arb(float(s))) for d, each, s in zip(by_h, z, w, strict=True)]
+            parts["0.weight"] += [d * each for d in by_z for each in a]
+            parts["0.bias"] += by_z
+            own = [d * (arb(0) if each > 0 else each) for d, each in zip(by_h, z, strict=True)]
+            parts["1.weight"] += own if net.trainable["1.weight"] == (3,) else [sum(own, arb(0))]
+            parts["2.weight"] += [arb(int(i == c)) * each for i in range(net.C) for each in h]
+            parts["2.bias"] += [arb(int(i == c)) for i in range(net.C)]
+    return [entry for part in parts.values() for entry in part]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from([Normal(), Integers(magnitude=3)]))
+def test_a_prelu_is_within_its_own_share_of_the_bound(seed: int, count: int, recipe: Normal | Integers) -> None:
+    """The sum of a ReLU and a multiple of the negative part is a PReLU, its own parameter included, kink included."""
+    layers = (PRELU.layers[0], PReLU(num_parameters=count), PRELU.layers[2])
+    net = network_of(replace(PRELU, seed=seed, layers=layers, recipe=recipe))
+    form = backward(net, forward(net, REFERENCE), REFERENCE)
+    triples = list(zip(form.jacobian, form.bound, prelu_jacobians(net), strict=True))
+    assert all(abs(arb(float(entry)) - truth) <= arb(float(bound)) for entry, bound, truth in triples)
+    if isinstance(recipe, Integers):
+        assert is_exact(net, arithmetic("float32"))
+        assert all(truth == arb(float(entry)) for entry, _, truth in triples)
+
+
+def test_a_prelu_with_a_wrong_side_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its kink the slope is the weight, as autograd has it; with the negative part's slope zero there, it is not."""
+    net = network_of(replace(PRELU, recipe=Integers(magnitude=1)))
+    net.steps[0].W[...] = 0
+    net.steps[0].b[...] = 0
+
+    def entries() -> list[bool]:
+        form = backward(net, forward(net, REFERENCE, exact=True), REFERENCE, exact=True)
+        return [truth == arb(float(entry)) for entry, truth in zip(form.jacobian, prelu_jacobians(net), strict=True)]
+
+    assert all(entries())
+    rule = activations._negative_part
+    at_zero = lambda *args: rule(*args)._replace(slope=np.where(args[1] < 0, 1.0, 0.0))  # noqa: E731
+    monkeypatch.setitem(activations._RULES, NegativePart, at_zero)
+    assert not all(entries())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jaccheck.case import (
     DTYPES,
     ELU,
+    GELU,
     SELU,
     Case,
     Integers,
@@ -112,7 +113,9 @@ def adversarial(draw: st.DrawFn, dtype: DType) -> Case:
     between: list[Layer] = draw(
         st.lists(
             st.one_of(
-                st.sampled_from([ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU(), ELU()]),
+                st.sampled_from(
+                    [ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU(), ELU(), GELU(), GELU(approximate="tanh")]
+                ),
                 st.builds(LeakyReLU, negative_slope=slopes),
                 st.builds(ELU, alpha=slopes),
             ),
@@ -175,7 +178,7 @@ ADVERSE = Machine("float32", rounding=Rounding.AWAY, ulps=ULPS)
 
 
 ACTIVATIONS = (
-    *(ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU()),
+    *(ReLU(), Sigmoid(), Tanh(), LogSigmoid(), SELU(), GELU(), GELU(approximate="tanh")),
     *(LeakyReLU(negative_slope=slope) for slope in (0.01, -0.3, 1000.0)),
     *(ELU(alpha=alpha) for alpha in (1.0, 0.7, -30.0)),
 )
