@@ -64,6 +64,12 @@ def _output(problem: Problem) -> Tensor:
         raise InvalidModel(
             f"the model does not run on X of shape {tuple(problem.X.shape)}: {_reason(error)}"
         ) from error
+    if isinstance(f, tuple | list) and f and all(isinstance(head, Tensor) for head in f):
+        shapes = " and ".join(str(tuple(head.shape)) for head in f)
+        raise InvalidModel(
+            f"the model returns {len(f)} heads, of shapes {shapes}, expected one tensor [N, ...]: wrap it in a module "
+            "that returns torch.cat([head.flatten(1) for head in heads], dim=1), or just the head to be checked"
+        )
     if not isinstance(f, Tensor):
         raise InvalidModel(f"the model returns {type(f).__name__}, expected a tensor [N, ...]")
     if f.dim() == 0 or len(f) != problem.N:

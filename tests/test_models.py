@@ -35,6 +35,25 @@ class Pair(nn.Linear):
         return super().forward(X), X
 
 
+class Named(nn.Linear):
+    def forward(self, X: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"logits": super().forward(X)}
+
+
+class Joined(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.cat([head.flatten(1) for head in self.model(X)], dim=1)
+
+
+def test_heads_that_are_joined_as_advised_are_a_problem() -> None:
+    """What the message about several heads says to do gives one output for each number of each head."""
+    assert problem_of(Joined(Pair(3, 4)), torch.randn(5, 3)).C == 7
+
+
 @pytest.mark.parametrize(
     ("model", "X", "message"),
     [
@@ -44,7 +63,8 @@ class Pair(nn.Linear):
         (nn.Linear(3, 4), torch.ones(5, 2), r"does not run on X of shape \(5, 2\)"),
         (nn.ReLU(), torch.ones(5, 2), "no trainable parameter"),
         (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2).double()), torch.ones(5, 3), "dtypes float32, float64"),
-        (Pair(3, 4), torch.ones(5, 3), "returns tuple"),
+        (Pair(3, 4), torch.ones(5, 3), r"returns 2 heads, of shapes \(5, 4\) and \(5, 3\), .*torch\.cat"),
+        (Named(3, 4), torch.ones(5, 3), "returns dict"),
         (nn.Sequential(nn.Linear(3, 4), nn.Flatten(0)), torch.ones(5, 3), r"returns shape \(20,\)"),
     ],
 )
