@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
     "no_bias, extremes, kinks, inputs, frozen, nested, convolution, transposed_convolution, pooling, normalization, "
-    "embedding, extra_axes, branches, shared, recurrent, boundary"
+    "embedding, extra_axes, branches, activations, shared, recurrent, boundary"
 )
 """Written out, since importing them takes longer than printing the help; a test holds them equal."""
 
