@@ -264,7 +264,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         condition="Linear, LayerNorm or BatchNorm1d on samples of more than one axis, Embedding of several indices",
         meets=_has_leading_axes,
         outcomes=(WRONG, CRASH),
-        message="Sizes of tensors must match|is invalid for input of size|match the size of tensor",
+        message="Sizes of tensors must match|is invalid for input of size|match the size of tensor|split_sizes",
         instead="as many rows as there are positions in all samples; with other layers a RuntimeError about sizes",
         reason="AsdlInterface passes batch_size=None for tensors, «use ASDL default behavior», which is that",
         case=small_case((2, 3), Linear(out_features=2), Flatten()),
