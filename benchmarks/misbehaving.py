@@ -1,4 +1,4 @@
-"""Methods that misbehave, one of each kind, each right but on batches of more than one sample in float32.
+"""Methods that misbehave, one of each kind, each right but on batches of more than two samples in float32.
 
 Registered as anybody's methods are: `jaccheck verify --method misbehaving:segmentation_fault`, with this folder on
 PYTHONPATH. `misbehaviour.py` runs them all.
@@ -32,7 +32,7 @@ def misbehaving(expected: str) -> Callable[[Act], Act]:
 
     def register(act: Act) -> Act:
         def compute(problem: jaccheck.Problem) -> jaccheck.Jacobians:
-            if problem.dtype == "float32" and problem.N > 1:
+            if problem.dtype == "float32" and problem.N > 2:
                 act()
             return autograd_batched(problem)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.bits import Bits
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello
+from jaccheck.measurement.own_clock import OwnClock
 from jaccheck.plain import from_json, to_json
 
 START_SECONDS = 120.0
@@ -55,10 +57,14 @@ class SideProcess:
         return from_json(Hello, line, where=str(self.prepared.side))
 
     def _next(self, seconds: float) -> str:
-        try:
-            return self._lines.get(timeout=seconds)
-        except queue.Empty:
-            return f"no answer within {seconds:.0f} s"
+        """What the process says next, or that it has said nothing for so many seconds of its own clock."""
+        assert self._process is not None
+        clock = OwnClock(self._process.pid)
+        until = clock.seconds() + seconds
+        while (left := until - clock.seconds()) > 0:
+            with suppress(queue.Empty):
+                return self._lines.get(timeout=left)
+        return f"no answer within {seconds:.0f} s"
 
     def ask(self, ask: Ask) -> Answer | Crash:
         """The answer, or how the process ended on the way to it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from jaccheck.measurement.own_clock import OwnClock
 from jaccheck.plain import plain_data
 from jaccheck.verdict import Outcome
 
@@ -23,7 +24,7 @@ OUTPUT_BYTES = 2**26
 
 @plain_data
 class Limits:
-    """What one method may take on one case: wall time, and bytes of memory beyond what the process had before."""
+    """What one method may take on one case: seconds of its process, and bytes of memory beyond what that had before."""
 
     seconds: float = 60.0
     memory: int = 2**32
@@ -34,6 +35,7 @@ class Watch:
 
     def __init__(self, pid: int, journal: Path, limits: Limits) -> None:
         self._process = psutil.Process(pid)
+        self._clock = OwnClock(pid)
         self._journal = journal
         self._limits = limits
         self.printed = 0
@@ -58,7 +60,7 @@ class Watch:
         if stamp != self._stamp:
             self._stamp = stamp
             self._begin(min(before, self._last))
-        if now - self._since > self._seconds:
+        if self._clock.seconds() - self._since > self._seconds:
             return Outcome.HUNG, f"not done after {self._seconds:.3g} s"
         if self._last - self._held > self._limits.memory:
             return Outcome.CRASHED, f"out of memory: it took more than {self._limits.memory / 2**30:.3g} GiB"
@@ -67,7 +69,7 @@ class Watch:
         return None
 
     def _begin(self, held: int) -> None:
-        self._since, self._held, self._last, self.printed = time.monotonic(), held, held, 0
+        self._since, self._held, self._last, self.printed = self._clock.seconds(), held, held, 0
 
     def _resident(self) -> int:
         with contextlib.suppress(psutil.Error):

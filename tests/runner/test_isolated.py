@@ -146,7 +146,10 @@ HANGING = {"stop_itself": (Outcome.HUNG, "not done after")}
 def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
     kinds: dict[str, tuple[Outcome, str]], seconds: float, tmp_path: Path
 ) -> None:
-    """Each kind is found, shrunk to two samples, and said what it is; the method beside them misses no case."""
+    """Each kind is found, shrunk, and said what it is; the method beside them misses no case.
+
+    On one sample no method misbehaves, nor in the law of batches, which takes one of them twice.
+    """
     names = tuple(f"misbehaving:{kind}" for kind in kinds)
     asked = settings(max_examples=2)
     report, _ = run(tmp_path, (*names, "closed_form"), asked, limits=replace(LIMITS, seconds=seconds))
