@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from jaccheck.case import DTYPES
@@ -37,6 +38,6 @@ def list_methods(*, as_json: bool) -> int:
     for m in methods:
         devices = "all" if "*" in m.devices else ", ".join(m.devices)
         dtypes = "all" if m.dtypes == DTYPES else ", ".join(m.dtypes)
-        table.add_row(m.name, m.family, m.missing or "yes", devices, dtypes, m.summary)
+        table.add_row(m.name, m.family, escape(m.missing or "yes"), devices, dtypes, escape(m.summary))
     make_console().print(table)
     return 0

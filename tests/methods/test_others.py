@@ -20,6 +20,7 @@ from jaccheck.case import AdaptiveAvgPool, AdaptiveMaxPool, Case, Convolution, F
 from jaccheck.case.constructors import torch_name
 from jaccheck.case.families import boundary_cases
 from jaccheck.case.probes import probes
+from jaccheck.commands.listing import list_methods
 from jaccheck.commands.matrix import measure
 from jaccheck.environment import calm_torch
 from jaccheck.errors import BrokenEnvironment
@@ -67,6 +68,24 @@ def test_their_packages_are_imported_only_when_asked_for() -> None:
 def test_a_missing_package_says_how_to_install_it() -> None:
     """As `jaccheck methods` shows it."""
     assert import_failure("no_such_module", "no-such") == "no-such is not installed (pip install 'jaccheck[others]')"
+
+
+def test_the_list_of_methods_shows_the_whole_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what stands in brackets, which rich takes for its own marks."""
+
+    @method(family="test", package="no-such", imports="no_such_module")
+    def of_no_package(problem: Problem) -> Jacobians:
+        raise AssertionError("is never called")
+
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr("jaccheck.commands.listing.registered", lambda: {"of_no_package": find("of_no_package")})
+    try:
+        list_methods(as_json=False)
+    finally:
+        forget("of_no_package")
+    assert "pip install 'jaccheck[others]'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
