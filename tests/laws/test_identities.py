@@ -18,6 +18,7 @@ from jaccheck.case import (
     Linear,
     MaxPool,
     Normal,
+    ScaleLayer,
     Tanh,
 )
 from jaccheck.case.families import boundary_cases
@@ -66,6 +67,14 @@ def test_right_methods_keep_them(name: str) -> None:
             assert broken_by(name, case) == set()
 
 
+def test_where_nothing_is_known_nothing_is_claimed() -> None:
+    """A step of differences is lost in a weight of 2⁵⁵: NaN within an infinite bound breaks no identity."""
+    layers = (Linear(out_features=1, bias=False), Linear(out_features=1, bias=False))
+    huge = (ScaleLayer(layer=1, exponent=55),)
+    case = Case(layers=layers, in_shape=(1,), batch_size=1, recipe=Integers(fan_in=1), modifications=huge)
+    assert broken_by("central_differences", case) == set()
+
+
 @pytest.mark.parametrize(
     ("name", "law"),
     [
@@ -76,6 +85,8 @@ def test_right_methods_keep_them(name: str) -> None:
         ("class_swap", "homogeneity"),
         ("first_layer_forgotten", "homogeneity"),
         ("one_wrong_entry", "homogeneity"),
+        ("nan_in_last_parameter", "sum over samples"),
+        ("nan_in_last_parameter", "homogeneity"),
     ],
 )
 def test_they_see_what_all_references_have_in_common(name: str, law: str) -> None:
