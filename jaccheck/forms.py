@@ -9,6 +9,7 @@ import numpy as np
 from jaccheck.methods import Method
 from jaccheck.oracle import (
     Layout,
+    Loss,
     Network,
     Order,
     arithmetic,
@@ -16,6 +17,7 @@ from jaccheck.oracle import (
     difference_bound,
     forward,
     is_exact,
+    loss_bound,
     scaled,
 )
 from jaccheck.oracle.arithmetic import Array
@@ -54,10 +56,11 @@ class ClosedFormWitness:
 
     def __init__(self, net: Network, dtype: str) -> None:
         self.network = net
+        self._dtype = dtype
         self._ar = arithmetic(dtype, smallest_seed=smallest_seed(net))
         self.exact = is_exact(net, self._ar)
         self._form = backward(net, forward(net, self._ar, exact=self.exact), self._ar, exact=self.exact)
-        self._expectations: dict[tuple[Order, int, float], Expectation] = {}
+        self._expectations: dict[tuple[Order, int, float, Loss | None], Expectation] = {}
         self.nonzero = int(np.count_nonzero(self._form.jacobian))
 
     @property
@@ -81,15 +84,17 @@ class ClosedFormWitness:
         With `rows` it is asked as many samples and outputs, by which some methods scale, but the same rows.
         """
         N, C = rows or (self.network.N, self.network.C)
-        key = (method.order, method.roundings(N, C), method.step)
+        key = (method.order, method.roundings(N, C), method.step, method.loss)
         if key not in self._expectations:
             self._expectations[key] = self._expect(*key)
         return self._expectations[key]
 
-    def _expect(self, order: Order, roundings: int, step: float) -> Expectation:
-        if self.exact and not roundings and not step:
+    def _expect(self, order: Order, roundings: int, step: float, loss: Loss | None) -> Expectation:
+        if self.exact and not roundings and not step and not loss:
             return Expectation("exact", self._form.bound, 0)
-        if step:
+        if loss:
+            bound = loss_bound(self.network, self._dtype, loss, exact=self.exact)
+        elif step:
             # Differences are taken in float64, whatever the dtype, and rounded to it at the end.
             bound = difference_bound(self.network, arithmetic("float64"), step)
             size = np.abs(self.jacobian) + bound

@@ -65,7 +65,7 @@ class Judge:
         net = self._network
         if fault := structural_fault(Layout(net.N, net.C, net.trainable), self._dtype, self._device, found):
             return fault
-        if method.order is Order.ANY or method.step:
+        if method.order is Order.ANY or method.step or method.loss:
             return self._fault_by_sample(method, found)
         for expected in self._expected(method):
             if fault := first_outside(found[expected.name], expected):

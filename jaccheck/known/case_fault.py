@@ -18,7 +18,10 @@ from jaccheck.case import Case, Integers, Layer
 from jaccheck.verdict import Breach, Outcome
 
 BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
-SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean")
+SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean", "sqrt_ggn_cross_entropy")
+ALIKE = {"sqrt_ggn_bce": "sqrt_ggn_sum"}
+"""A method that fails as another does, but not on the listed cases: it takes one output only."""
+
 FORWARD_MODE = ("vmap_jacfwd", "vmap_jacfwd_chunked")
 BACKPACK = "backpack-for-pytorch"
 
@@ -50,7 +53,7 @@ class CaseFault:
     def explains(self, case: Case, method: str, breach: Breach) -> bool:
         """Whether this is why a method breaks a law on a case."""
         return (
-            method in self.methods
+            ALIKE.get(method, method) in self.methods
             and breach.outcome in self.outcomes
             and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
             and self.is_in_installed

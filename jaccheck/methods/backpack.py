@@ -257,6 +257,68 @@ def sqrt_ggn_mean(problem: Problem) -> Jacobians:
     return {name: p.sqrt_ggn_exact.transpose(0, 1) / scale for name, p in problem.parameters.items()}
 
 
+def _beyond_loss(problem: Problem) -> str | None:
+    if problem.dtype not in ("float64", "float32"):
+        return TooCostly(
+            f"in {problem.dtype} the roundings of a loss's root are of its own order: nothing could be said"
+        )
+    return _beyond_second_order(problem)
+
+
+def _beyond_bce(problem: Problem) -> str | None:
+    if reason := _beyond_loss(problem):
+        return reason
+    if problem.C != 1:
+        return f"BackPACK's BCEWithLogitsLoss takes one output, not {problem.C}"
+    return None
+
+
+@backpack_method(missing_ggn, leaves=(*LEFT, "sqrt_ggn_exact"), loss="bce", unsupported=_beyond_bce)
+def sqrt_ggn_bce(problem: Problem) -> Jacobians:
+    """SqrtGGNExact through BCEWithLogitsLoss(reduction="sum"), divided by √(p(1 − p))."""
+    f = extend(problem.model)(problem.X).reshape(problem.N, 1)
+    loss = extend(torch.nn.BCEWithLogitsLoss(reduction="sum"))(f, torch.zeros_like(f))
+    with backpack(SqrtGGNExact()):
+        loss.backward()
+    root = 1 / (2 * torch.cosh(f.detach().double() / 2))
+    θ = problem.parameters
+    G = {name: p.sqrt_ggn_exact.transpose(0, 1).double() for name, p in θ.items()}
+    return {name: (g / root.reshape(-1, *[1] * (g.dim() - 1))).to(θ[name].dtype) for name, g in G.items()}
+
+
+@backpack_method(
+    missing_ggn,
+    leaves=(*LEFT, "sqrt_ggn_exact"),
+    loss="cross_entropy",
+    unsupported=_beyond_loss,
+)
+def sqrt_ggn_cross_entropy(problem: Problem) -> Jacobians:
+    """SqrtGGNExact through CrossEntropyLoss(reduction="sum") of the outputs and a logit that is always 0.
+
+    S = diag(√p) − p √pᵀ is singular, since all logits together may move; one that does not move makes J known. With
+    G = S·J and o for that logit, J_v = G_v/√p_v − (1 − p_o)·G_o/√p_o + Σ √p_u·G_u: another p in S's second term than in
+    the first would cancel from G_v/√p_v − G_o/√p_o alone.
+    """
+    N, C, θ = problem.N, problem.C, problem.parameters
+    one_more = torch.nn.Linear(C, C + 1, bias=False, device="meta")
+    some = next(iter(θ.values()))
+    eye = torch.eye(C + 1, C, dtype=some.dtype, device=some.device)
+    one_more.weight = torch.nn.Parameter(eye, requires_grad=False)
+    f = extend(torch.nn.Sequential(problem.model, one_more))(problem.X)
+    loss = extend(torch.nn.CrossEntropyLoss(reduction="sum"))(f, torch.zeros(N, dtype=torch.long, device=f.device))
+    with backpack(SqrtGGNExact()):
+        loss.backward()
+    τ = f.detach().double().softmax(dim=1).sqrt()
+    G = {name: p.sqrt_ggn_exact.transpose(0, 1).double() for name, p in θ.items()}
+    J = {}
+    for name, g in G.items():
+        root = τ.reshape(N, C + 1, *[1] * (g.dim() - 2))
+        real, moved = root[:, :C], (root[:, :C] ** 2).sum(1, keepdim=True)
+        own, still = g[:, :C], g[:, C:] / root[:, C:]
+        J[name] = (own / real - moved * still + (real * own).sum(1, keepdim=True)).to(θ[name].dtype)
+    return J
+
+
 @backpack_method(
     missing_ggn,
     roundings=lambda N, C: SCALING_ROUNDINGS,

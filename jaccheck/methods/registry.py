@@ -14,7 +14,7 @@ from jaccheck.case import DTYPES
 from jaccheck.errors import BrokenEnvironment, UnknownName
 from jaccheck.methods.given import check_given
 from jaccheck.methods.optional import import_failure
-from jaccheck.oracle import Order
+from jaccheck.oracle import Loss, Order
 from jaccheck.problem import Jacobians, Problem
 
 Compute = Callable[..., Jacobians]
@@ -46,9 +46,9 @@ class Method:
     `unsupported(problem)` is the reason why a problem is refused, or None; it only looks, nothing is run. `leaves`
     names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
     modules or parameters. `takes_out` says that it can write into given memory: `compute(problem, out=given)`.
-    `order`, `roundings(N, C)` (extra roundings of each entry by a scaling) and `step` (of a difference quotient) say
-    how exact it can be. `imports` is the module that the function imports of `package` once it is called, `broken` why
-    it cannot run here as far as known without it.
+    `order`, `roundings(N, C)` (extra roundings of each entry by a scaling), `loss` (by the root of whose Hessian a
+    result is divided) and `step` (of a difference quotient) say how exact it can be. `imports` is the module that the
+    function imports of `package` once it is called, `broken` why it cannot run here as far as known without it.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Method:
     takes_out: bool = False
     order: Order = Order.REVERSE
     roundings: Callable[[int, int], int] = unscaled
+    loss: Loss | None = None
     step: float = 0.0
     package: str | None = None
     imports: str | None = None
@@ -103,6 +104,7 @@ def method(
     unsupported: Refusal = never,
     order: Order = Order.REVERSE,
     roundings: Callable[[int, int], int] = unscaled,
+    loss: Loss | None = None,
     step: float = 0.0,
     package: str | None = None,
     imports: str | None = None,
@@ -131,6 +133,7 @@ def method(
             takes_out=takes_out,
             order=order,
             roundings=roundings,
+            loss=loss,
             step=step,
             package=package,
             imports=imports,

@@ -4,6 +4,7 @@ from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
 from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
 from jaccheck.oracle.differences import difference_bound
+from jaccheck.oracle.losses import Loss, loss_bound
 from jaccheck.oracle.network import Affine, Layout, Network
 from jaccheck.oracle.steps import NoRule, network
 
@@ -12,6 +13,7 @@ __all__ = [
     "Arithmetic",
     "ClosedForm",
     "Layout",
+    "Loss",
     "Network",
     "NoRule",
     "Order",
@@ -20,6 +22,7 @@ __all__ = [
     "difference_bound",
     "forward",
     "is_exact",
+    "loss_bound",
     "network",
     "scaled",
 ]

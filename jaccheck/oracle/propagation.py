@@ -46,6 +46,8 @@ class Forward:
     """The largest magnitude that any partial sum can reach."""
     peak_tangent: float
     """The same for the tangents of forward mode, or more."""
+    output: tuple[Array, Array]
+    """f, `(N, width)`, and how far it can be off."""
 
     @property
     def inputs(self) -> tuple[tuple[Array, Array], ...]:
@@ -63,8 +65,8 @@ def forward(net: Network, ar: Arithmetic, *, exact: bool = False) -> Forward:
     """All activations of `net` with their bounds; `exact` where a certificate says that nothing is rounded."""
     walk = _Walk(ar, exact, largest(net.X))
     zero = np.zeros_like(net.X)
-    records, _ = walk.through(net.steps, _Signal(net.X, zero, zero))
-    return Forward(records, float(walk.peak), float(walk.peak_tangent))
+    records, end = walk.through(net.steps, _Signal(net.X, zero, zero))
+    return Forward(records, float(walk.peak), float(walk.peak_tangent), (end.a, end.E))
 
 
 def largest(values: Array) -> float:

@@ -23,7 +23,7 @@ def exact_methods() -> tuple[Method, ...]:
     laplace-torch takes BackPACK's hooks off every network of the process, and nothing would be told of BackPACK then.
     """
     found = [each for each in registered().values() if not each.imports]
-    return tuple(each for each in found if not (each.missing or each.step or each.roundings(2, 4)))
+    return tuple(each for each in found if not (each.missing or each.step or each.loss or each.roundings(2, 4)))
 
 
 def compute(sequence: Sequence, net: Net, method: Method, N: int, seed: int) -> None:
