@@ -7,7 +7,6 @@ and for its recurrent ones.
 from __future__ import annotations
 
 from dataclasses import field
-from math import prod
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
@@ -121,8 +120,6 @@ def estimated_shape(layer: Estimated, shape: tuple[int, ...]) -> tuple[int, ...]
             return f"dim={dim} is no axis of (N, {', '.join(map(str, shape))}) but the samples'"
         case GroupNorm(num_groups=groups) if shape[0] % groups:
             return f"num_groups={groups} does not divide {shape[0]} channels"
-        case GroupNorm(num_groups=groups) if prod(shape) == groups:
-            return f"num_groups={groups} leaves one value of {shape} in each group, which torch refuses for one sample"
         case SelfAttention(num_heads=heads) if len(shape) != 2 or shape[1] % heads:
             return f"needs (steps, features), a multiple of {heads} of them, not {shape}"
         case Recurrent():
