@@ -91,7 +91,7 @@ class Case:
     @property
     def last_weight(self) -> str:
         """Name of the weight of the last layer that has one."""
-        return [name for name in self.parameter_shapes() if name.endswith("weight")][-1]
+        return [name for name in self.parameter_shapes() if "weight" in name.rpartition(".")[2]][-1]
 
     @property
     def has_indices(self) -> bool:

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 
 import jaccheck.case
 from jaccheck.case import Case, Flatten, Linear, ReLU, Sequential
+from jaccheck.case.estimated import Recurrent
 from jaccheck.case.strategies import cases
 from jaccheck.errors import InvalidCase, UnreadableFile
+from jaccheck.judgement import judge
+from jaccheck.methods import find
 from jaccheck.plain import from_json, to_json
 from jaccheck.problem import build
 
@@ -78,3 +81,11 @@ def test_a_wrong_file_names_the_place(case: Case, old: str, new: str, complaint:
         from_json(Case, text.replace(old, new), where="cases.json")
     assert str(caught.value).startswith("cases.json: ")
     assert "\n" not in str(caught.value)
+
+
+def test_every_network_with_weights_has_a_last_one() -> None:
+    """Also one of recurrent layers alone, whose weights have longer names."""
+    layers = (Recurrent(cell="LSTM", hidden_size=2), Flatten())
+    case = Case(layers=layers, in_shape=(1, 1), batch_size=1, family="recurrent")
+    assert case.last_weight == "0.cell.weight_hh_l0"
+    assert judge(case, find("autograd_loop")).breaches == ()
