@@ -27,8 +27,6 @@ def sum_over_samples(trial: Trial) -> None:
     if plain is None or trial.is_contradicted:
         return
     bounds = trial.witness.expectation(trial.method).bound
-    if not np.isfinite(bounds).all():
-        return
     layout = trial.witness.layout
     for name, part in layout.offsets().items():
         J, E = (flat[part].reshape(layout.N * layout.C, prod(layout.shapes[name])) for flat in (trial.flat, bounds))
@@ -46,8 +44,6 @@ def homogeneity(trial: Trial) -> None:
     if plain is None or trial.is_contradicted or witness.network is None:
         return
     bounds, layout = witness.expectation(trial.method).bound, witness.layout
-    if not np.isfinite(bounds).all():
-        return
     parts, θ = layout.offsets(), witness.numbers
     shape = (layout.N, layout.C)
     total, within, terms = np.zeros(shape), np.zeros(shape), 1

@@ -298,6 +298,24 @@ def test_networks_of_every_form(form: str, requires_grad: bool) -> None:
     check(FORMS[form](), integers(5, 4).requires_grad_(requires_grad))
 
 
+class Pairs(nn.Module):
+    """Two features, normalised: what comes back through them cancels, and only rounding is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.norm = nn.Linear(4, 2), nn.LayerNorm(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.a(x))
+
+
+def test_what_cancels_is_not_taken_for_samples_that_mix() -> None:
+    """A single sample cannot mix with others, and derivatives of some samples are exactly zero in the others' rows."""
+    for seed in range(40):
+        torch.manual_seed(seed)
+        HOOKS.compute(Problem(Pairs(), torch.randn(1 + seed % 6, 4), 2))
+
+
 def test_rows_within_a_sample() -> None:
     """May be moved at will, as long as axis 0 stays that of the samples."""
     check(Rowwise(), integers(4, 12))
