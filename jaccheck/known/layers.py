@@ -75,6 +75,15 @@ def repeats(case: Case) -> bool:
     return any(isinstance(layer, Repeat) and layer.times > 1 for layer in layers_of(case, Repeat))
 
 
+def _adds_biases(case: Case) -> bool:
+    ends = (
+        [run[-1] for run in layer.branches if run]
+        for layer in layers_of(case, Parallel)
+        if isinstance(layer, Parallel) and layer.merge == "sum"
+    )
+    return any(sum(isinstance(end, Linear) and end.bias for end in each) > 1 for each in ends)
+
+
 HEAD = (Flatten(), Linear(out_features=2))
 
 RULED_FAULTS: tuple[CaseFault, ...] = (
@@ -243,6 +252,20 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         instead="AttributeError: 'Linear' object has no attribute 'output'",
         reason="a module keeps one input and output, and frees them at the first of its two backward calls",
         case=small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
+    ),
+    CaseFault(
+        id="batch-grad-bias-shared-memory",
+        title="grad_batch of the biases of layers whose outputs are added up is one tensor in memory",
+        package=BACKPACK,
+        versions=">=1.7",
+        methods=("batch_grad_repeated",),
+        condition="branches that are added up, two of which end in a Linear with a bias",
+        meets=_adds_biases,
+        outcomes=(Outcome.SIDE_EFFECT,),
+        message="shares memory",
+        instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
+        reason="BatchGrad stores the gradient by the output itself, which autograd hands to both",
+        case=small_case((2,), Parallel(branches=((Linear(out_features=2),), (Linear(out_features=2),)))),
     ),
     CaseFault(
         id="torch-embedding-padding-forward-mode",
