@@ -13,8 +13,9 @@ from jaccheck_testing import Run
 from jaccheck.case import Case, Linear, ReLU
 
 SLOW = (
-    *("bench/test_command.py", "cluster/test_cluster.py", "gate/test_gate.py", "gate/test_releases.py"),
-    *("runner/test_isolated.py", "store/test_store.py", "suite/test_example.py", "suite/test_red.py"),
+    *("bench/test_command.py", "cluster/test_cluster.py", "cluster/test_merging.py", "gate/test_gate.py"),
+    *("gate/test_releases.py", "runner/test_isolated.py", "store/test_store.py"),
+    *("suite/test_example.py", "suite/test_plugin.py", "suite/test_red.py"),
     *("sequences/test_run.py", "test_planted_faults.py"),
 )
 """What takes longest, each by starting processes, environments or servers of its own."""

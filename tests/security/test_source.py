@@ -35,6 +35,8 @@ REASONS = {
     ("faults/registry.py", "importlib.import_module"): "modules of jaccheck, by names that stand beside the call",
     ("runner/worker.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
     ("runner/process.py", "multiprocessing"): "starts workers; what comes back from them is JSON, received as bytes",
+    ("methods/optional.py", "importlib.import_module"): "packages of the extra `others`, by names in methods/",
+    ("runner/fork_server.py", "multiprocessing"): "the process that workers are forked from",
     ("__init__.py", "importlib.import_module"): "modules of jaccheck, by names that stand beside the call",
 }
 """Every place that runs what it is given, and why no file of data can reach it."""
