@@ -12,9 +12,17 @@ VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chun
 HEAD = (Flatten(), Linear(out_features=2))
 
 
-def _has_lstm(case: Case) -> bool:
+def _lstms(case: Case) -> list[Recurrent]:
     cells = [layer for layer in layers_of(case, Recurrent) if isinstance(layer, Recurrent)]
-    return case.dtype != "float64" and any(layer.cell == "LSTM" and layer.bias for layer in cells)
+    return [layer for layer in cells if layer.cell == "LSTM"]
+
+
+def _has_lstm(case: Case) -> bool:
+    return case.dtype != "float64" and any(layer.bias for layer in _lstms(case))
+
+
+def _has_lstm_for_onednn(case: Case) -> bool:
+    return case.dtype in ("float32", "bfloat16") and bool(_lstms(case))
 
 
 def _smooth(case: Case) -> Case:
@@ -77,6 +85,20 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         message="shares memory",
         instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
         reason="mkldnn_rnn_layer_backward returns one tensor as the gradient of both",
+        case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
+    ),
+    CaseFault(
+        id="torch-expanded-weights-lstm",
+        title="ExpandedWeights: an LSTM that oneDNN computes raises RuntimeError",
+        package="torch",
+        versions=">=2.0",
+        methods=("expanded_weights",),
+        condition="an LSTM in float32 or bfloat16 whose input needs no gradient, as that of the first layer",
+        meets=_has_lstm_for_onednn,
+        outcomes=(CRASH,),
+        message="mkldnn_rnn_layer|cannot handle function size",
+        instead="RuntimeError: Expanded Weights encountered but cannot handle function mkldnn_rnn_layer.default",
+        reason="the decomposition of lstm leaves such an input to oneDNN, for which there is no rule",
         case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
     ),
     CaseFault(
