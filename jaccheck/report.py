@@ -123,6 +123,11 @@ class Finding:
     script: str
     worst: WorstEntry | None = None
 
+    @property
+    def what_shows_it(self) -> str:
+        """What heads the script; that of a planted fault asks jaccheck for it."""
+        return "This script shows it" + ("" if "from jaccheck" in self.script else " without jaccheck")
+
 
 @plain_data
 class Part:

@@ -56,7 +56,7 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line(finding.outcome.sentence)
     line("\nThe smallest case found:", "bold")
     line(repr(finding.case))
-    line("\nThis script shows it without jaccheck:", "bold")
+    line(f"\n{finding.what_shows_it}:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
     # No file says what is imported, so a method of one's own is named again.
     own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith("fault:") else ""

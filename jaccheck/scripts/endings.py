@@ -17,13 +17,13 @@ from jaccheck.verdict import Breach, Outcome
 
 def ending(case: Case, method: Method, breach: Breach) -> Ending:
     """How a script that has the method, `problem` and `make_model` shows this breach."""
-    call = f"J = {_called(method)}(problem)"
+    call = f"J = {name_of(method)}(problem)"
     if breach.law == "repeatability":
         return Ending(_second_call(case, method, breach))
     if breach.law == "given memory":
         return Ending(_given_memory(case, method, breach))
     if breach.law in RELATED:
-        return RELATED[breach.law](case, _called(method), breach)
+        return RELATED[breach.law](case, name_of(method), breach)
     if breach.outcome is Outcome.CRASHED:
         return Ending([f"{call}  # {breach.message}"])
     if breach.law == "purity":
@@ -35,7 +35,7 @@ def ending(case: Case, method: Method, breach: Breach) -> Ending:
     return Ending([*expected_of(breach.worst, "make_model()", "X"), call, *entry("J", breach.worst)])
 
 
-def _called(method: Method) -> str:
+def name_of(method: Method) -> str:
     """What the function is called in its source: a method of another package goes by "package.module:function"."""
     return method.name.rpartition(":")[2]
 
@@ -50,8 +50,8 @@ def _second_call(case: Case, method: Method, breach: Breach) -> list[str]:
         "",
         "reversed_X = X.detach().flip(0).requires_grad_(X.requires_grad)",
     ]
-    first, second = f"J = {_called(method)}(problem)", ["change(model)", "problem.X = reversed_X"]
-    call = f"again = {_called(method)}(problem)"
+    first, second = f"J = {name_of(method)}(problem)", ["change(model)", "problem.X = reversed_X"]
+    call = f"again = {name_of(method)}(problem)"
     if breach.outcome is Outcome.CRASHED:
         return [*prepared, first, *second, f"{call}  # {breach.message}"]
     if breach.worst is None:
@@ -77,7 +77,7 @@ def _given_memory(case: Case, method: Method, breach: Breach) -> list[str]:
             "shapes = {name: (len(X), problem.C, *p.shape) for name, p in parameters.items()}",
             "out = {name: X.new_full(shape, torch.nan, requires_grad=False) for name, shape in shapes.items()}",
         ]
-    call = f"J = {_called(method)}(problem, out=dict(out))"
+    call = f"J = {name_of(method)}(problem, out=dict(out))"
     if breach.outcome is Outcome.CRASHED:
         return [*given, f"{call}  # {breach.message}"]
     if breach.worst is not None:
@@ -121,7 +121,7 @@ print('expected', {{name: before[name] for name in changed}})"""
 def _state_around(call: str, method: Method) -> Ending:
     """Everything that is no longer as it was, beside what it was."""
     leaves = "{" + ", ".join(map(repr, sorted(method.leaves))) + "}" if method.leaves else "set()"
-    text = _STATE.format(leaves=leaves, name=_called(method), call=call)
+    text = _STATE.format(leaves=leaves, name=name_of(method), call=call)
     return Ending(text.split("\n"), ("import random",))
 
 

@@ -10,20 +10,30 @@ from jaccheck.case.constructors import constructor, torch_name
 from jaccheck.case.graph import children
 from jaccheck.methods import Method
 from jaccheck.problem import round_sample
-from jaccheck.scripts.endings import ending
+from jaccheck.scripts.endings import ending, name_of
 from jaccheck.scripts.sources import standalone_source
 from jaccheck.verdict import Breach
 
 
 def write_script(case: Case, method: Method, device: str, breach: Breach) -> str:
     """A script that shows the breach: it raises, or prints `actual` beside `expected`, which then differ."""
-    source = standalone_source(method.compute)
-    imports, body = source or ([], f"# The source of {method.name} is not at hand: import it from where it is defined.")
+    imports, body = standalone_source(method.compute) or _named(method)
     last = ending(case, method, breach)
     header = [f"# {method.name} on {device}: {breach.law}, {breach.outcome}", f"# {breach.message}"]
     always = ["import torch", "from types import SimpleNamespace", *last.imports]
     lines = sorted({*imports, *always}, key=lambda line: (line.startswith("from"), line))
     return "\n".join([*header, *_merged(lines), "", *_problem(case, device), "", body, "", *last.lines]) + "\n"
+
+
+def _named(method: Method) -> tuple[list[str], str]:
+    """A method whose source cannot be cut out: a planted fault is asked for by its name, of jaccheck."""
+    if not method.name.startswith("fault:"):
+        return [], f"# The source of {method.name} is not at hand: import it from where it is defined."
+    return ["from jaccheck import faults", "from jaccheck.problem import Problem"], (
+        f"def {name_of(method)}(problem):\n"
+        f"    (planted,) = faults.choose(({method.name!r},))\n"
+        "    return planted.compute(Problem(problem.model, problem.X, problem.C))"
+    )
 
 
 def _merged(imports: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear
+from jaccheck.faults import catalogue
 from jaccheck.judgement import judge
 from jaccheck.laws.identities import homogeneity, sum_over_samples
 from jaccheck.laws.laws import Law
@@ -257,3 +258,12 @@ def test_the_source_of_every_method_stands_alone(name: str) -> None:
     assert "import jaccheck" not in script
     assert "not at hand" not in script
     assert not shows(script)
+
+
+@pytest.mark.parametrize("name", ["sample_roll", "class_swap", "one_wrong_entry"])
+def test_a_planted_fault_is_asked_of_jaccheck(name: str) -> None:
+    """Its source is not that of one function; the script runs all the same, and shows it."""
+    method = catalogue()[name].method()
+    script = write_script(CASE, method, "cpu", judge(CASE, method).breaches[0])
+    assert "from jaccheck import faults" in script
+    assert shows(script)
