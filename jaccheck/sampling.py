@@ -118,7 +118,7 @@ def _indices(generator: np.random.Generator, shape: tuple[int, ...], rows: int) 
 
 def _modify(drawn: Sample, modification: Modification) -> None:
     samples = len(drawn.X)
-    weights = [name for name in drawn.parameters if name.endswith("weight")]
+    weights = [name for name in drawn.parameters if "weight" in name.rpartition(".")[2]]
     match modification:
         case ScaleLayer(layer=layer, exponent=exponent):
             drawn.parameters[weights[layer % len(weights)]][...] *= 2.0**exponent

@@ -64,11 +64,12 @@ def test_a_boundary_case_is_decided(family: str, dtype: str) -> None:
 @given(cases(), st.data())
 @settings(max_examples=50, deadline=None)
 def test_samples_are_distinct_unless_asked_for(case: Case, data: st.DataObject) -> None:
-    """No sample is another one's copy, or swapping them could not show."""
+    """No sample is another one's copy, or swapping them could not show; of indices as many differ as there are rows."""
     if case.modifications or case.input_form == "expanded":
         return
     X = round_sample(case).X.flatten(1)
-    assert len(X.unique(dim=0)) == len(X)
+    most = case.layers[0].num_embeddings if isinstance(case.layers[0], Embedding) else len(X)
+    assert len(X.unique(dim=0)) >= min(len(X), most)
 
 
 def test_the_same_seed_draws_the_same_cases() -> None:
