@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.case import DTYPES, AvgPool, Case, Flatten, Integers
+from jaccheck.case import DTYPES, AvgPool, Case, Embedding, Flatten, Integers
 from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.strategies import cases, draw_cases
