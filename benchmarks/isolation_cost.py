@@ -1,7 +1,8 @@
 """What worker processes cost and gain: `python benchmarks/isolation_cost.py` runs the same cases in each way.
 
 CPU seconds of all processes of a run, which other people's load on the machine hardly changes, tell the overhead of
-isolation; wall seconds tell what a second worker gains, and only on a quiet machine. Linux only.
+isolation; wall seconds tell what a second worker gains, and only on a quiet machine: loops of plain Python say what the
+machine itself gives for a second process. Linux only.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ def run(workers: int, cases: int) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def loops_at_once(count: int) -> float:
+    """Wall seconds until so many processes, started together, have each counted to the same number."""
+    started = time.perf_counter()
+    loops = [subprocess.Popen([sys.executable, "-c", "for _ in range(10**8): pass"]) for _ in range(count)]
+    for loop in loops:
+        loop.wait()
+    return time.perf_counter() - started
+
+
 @click.command()
 @click.option("--cases", default=882, show_default=True, help="As many as the quick profile has.")
 @click.option("--runs", default=1, show_default=True, help="Of each kind, in turns.")
@@ -53,6 +63,7 @@ def main(cases: int, runs: int) -> None:
             click.echo(f"{workers:7} {seconds:7.1f} {used:6.1f} {os.getloadavg()[0]:5.1f}")
     click.echo(f"isolation: {min(cpu[1]) / min(cpu[0]) - 1:+.1%} CPU seconds over no workers at all")
     click.echo(f"two workers: {min(wall[1]) / min(wall[2]):.2f} times as fast as one")
+    click.echo(f"two loops that share nothing: {2 * loops_at_once(1) / loops_at_once(2):.2f} times as fast as one")
 
 
 if __name__ == "__main__":

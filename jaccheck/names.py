@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from jaccheck.errors import UnknownName
 
+PLANTED = "fault:"
+"""What the names of methods that are wrong on purpose begin with."""
+
 MOST = 30
 """Names that are listed where none comes close."""
 

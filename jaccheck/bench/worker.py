@@ -23,13 +23,13 @@ from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench_report import Cell, MethodTiming, Regime, Standing
 from jaccheck.errors import JaccheckError
 from jaccheck.faults import catalogue
-from jaccheck.faults.registry import PREFIX
 from jaccheck.laws import first_line
 from jaccheck.measurement.budget import DoesNotFit, call_within
 from jaccheck.measurement.memory import peak_bytes
 from jaccheck.measurement.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
 from jaccheck.methods import Method, find
 from jaccheck.models import copy_of
+from jaccheck.names import PLANTED
 from jaccheck.plain import from_json, to_json
 from jaccheck.problem import Jacobians, Problem
 
@@ -114,7 +114,7 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
 
 def method_of(name: str) -> Method:
     """The method of that name, or the planted fault of the name `fault:NAME`."""
-    return catalogue()[name.removeprefix(PREFIX)].method() if name.startswith(PREFIX) else find(name)
+    return catalogue()[name.removeprefix(PLANTED)].method() if name.startswith(PLANTED) else find(name)
 
 
 def describe(task: Task, problem: Problem) -> Cell:

@@ -19,10 +19,10 @@ from jaccheck.commands.live import PLAIN_LINE_SECONDS
 from jaccheck.commands.writing import BENCH, writer
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 from jaccheck.faults import catalogue
-from jaccheck.faults.registry import PREFIX
 from jaccheck.files import check_writable
 from jaccheck.measurement.budget import default_memory, resident_bytes
 from jaccheck.models import load_problem
+from jaccheck.names import PLANTED
 from jaccheck.plain import plain_data
 from jaccheck.render.bench import growth_table, print_cell, summary
 from jaccheck.render.text import make_console
@@ -107,9 +107,9 @@ def plan_of(request: Request) -> Plan:
 
 def _methods(names: tuple[str, ...]) -> tuple[str, ...]:
     """The names as workers find them; planted faults go by `fault:NAME`."""
-    faults = [name for name in names if name.startswith(PREFIX)]
+    faults = [name for name in names if name.startswith(PLANTED)]
     for name in faults:
-        if name.removeprefix(PREFIX) not in catalogue():
+        if name.removeprefix(PLANTED) not in catalogue():
             raise UnknownName(f"fault {name!r} is not known; `jaccheck selftest` lists all")
     rest = tuple(name for name in names if name not in faults)
     if rest or not faults:

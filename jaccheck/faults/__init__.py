@@ -5,6 +5,6 @@ loop instead of the fast path returns the right result and leaves nothing behind
 in timings only, and belongs to the benchmark.
 """
 
-from jaccheck.faults.registry import PREFIX, Fault, catalogue, choose, choose_stored, fault, stateful_fault
+from jaccheck.faults.registry import Fault, catalogue, choose, choose_stored, fault, stateful_fault
 
-__all__ = ["PREFIX", "Fault", "catalogue", "choose", "choose_stored", "fault", "stateful_fault"]
+__all__ = ["Fault", "catalogue", "choose", "choose_stored", "fault", "stateful_fault"]

@@ -13,7 +13,7 @@ from jaccheck.case.case import DTYPES, DType
 from jaccheck.errors import UnknownName
 from jaccheck.methods import Method, find
 from jaccheck.methods.registry import Compute
-from jaccheck.names import unknown
+from jaccheck.names import PLANTED, unknown
 from jaccheck.problem import Jacobians, Problem
 
 Spoil = Callable[[Compute], Compute]
@@ -27,8 +27,6 @@ LAW_NAMES = frozenset(
     }
 )
 """What a breach can name as its law, but for the two identities, which no fault of a method breaks alone."""
-
-PREFIX = "fault:"
 
 
 def always(problem: Problem) -> bool:
@@ -63,7 +61,7 @@ class Fault:
 
         return replace(
             base,
-            name=f"{PREFIX}{self.name}",
+            name=f"{PLANTED}{self.name}",
             summary=self.summary,
             dtypes=self.dtypes,
             compute=compute,
@@ -126,7 +124,7 @@ def fault(
 def choose(names: Iterable[str]) -> tuple[Method, ...]:
     """The methods of these names, as `methods.choose` has them; a planted fault goes by `fault:NAME`."""
     names = tuple(names)
-    faulty = {name: _faulty(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)}
+    faulty = {name: _faulty(name.removeprefix(PLANTED)) for name in names if name.startswith(PLANTED)}
     right = [name for name in names if name not in faulty]
     chosen = {method.name: method for method in methods.choose(right)} if right or not names else {}
     return tuple({**faulty, **chosen}.values())
@@ -137,7 +135,7 @@ def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
 
     Importing a module runs it: which one is for the user to say, not for whoever wrote the file.
     """
-    if ":" in name and not name.startswith(PREFIX) and name not in imported:
+    if ":" in name and not name.startswith(PLANTED) and name not in imported:
         raise UnknownName(
             f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
         )

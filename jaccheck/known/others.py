@@ -36,6 +36,7 @@ TAKEN_OVER = {
         "torch-expanded-weights-embedding-padding",
         "torch-expanded-weights-conv3d-dilation",
         "torch-expanded-weights-conv-view",
+        "torch-expanded-weights-lstm",
     ),
     ("curvlinops_columns", CURVLINOPS): ("torch-embedding-padding-forward-mode", "torch-forward-mode-attention"),
     ("laplace_backpack", LAPLACE): (

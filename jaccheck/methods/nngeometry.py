@@ -11,18 +11,9 @@ from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "nngeometry"
 
-_RULED = tuple(
-    getattr(nn, name)
-    for name in (
-        "Linear",
-        "Conv1d",
-        "Conv2d",
-        "ConvTranspose2d",
-        "BatchNorm1d",
-        "BatchNorm2d",
-        "GroupNorm",
-        "LayerNorm",
-    )
+_RULED = (
+    *(nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
 )
 """Modules of torch that its LayerCollection knows."""
 

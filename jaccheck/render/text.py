@@ -12,6 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from jaccheck.names import PLANTED
 from jaccheck.printable import printable
 from jaccheck.report import Cell, Environment, Finding, Report
 from jaccheck.verdict import Outcome
@@ -59,7 +60,7 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line(f"\n{finding.what_shows_it}:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
     # No file says what is imported, so a method of one's own is named again.
-    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith("fault:") else ""
+    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(PLANTED) else ""
     line(f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
 
 

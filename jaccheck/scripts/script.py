@@ -9,6 +9,7 @@ from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Seque
 from jaccheck.case.constructors import constructor, torch_name
 from jaccheck.case.graph import children
 from jaccheck.methods import Method
+from jaccheck.names import PLANTED
 from jaccheck.problem import round_sample
 from jaccheck.scripts.endings import ending, name_of
 from jaccheck.scripts.sources import standalone_source
@@ -27,7 +28,7 @@ def write_script(case: Case, method: Method, device: str, breach: Breach) -> str
 
 def _named(method: Method) -> tuple[list[str], str]:
     """A method whose source cannot be cut out: a planted fault is asked for by its name, of jaccheck."""
-    if not method.name.startswith("fault:"):
+    if not method.name.startswith(PLANTED):
         return [], f"# The source of {method.name} is not at hand: import it from where it is defined."
     return ["from jaccheck import faults", "from jaccheck.problem import Problem"], (
         f"def {name_of(method)}(problem):\n"
