@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,13 +16,13 @@ import psutil
 import pytest
 import torch
 
-from jaccheck.case import DTYPES
+from jaccheck.case import DTYPES, Case, Convolution, Flatten, Linear, MaxPool
 from jaccheck.methods import choose
 from jaccheck.profiles import PROFILES
 from jaccheck.report import Finding, Report, Settings, Spent
 from jaccheck.runner.isolated import GIVEN_UP_AFTER, Pool
 from jaccheck.runner.judging import judge_shard
-from jaccheck.runner.plan import shards
+from jaccheck.runner.plan import given_shards, shards
 from jaccheck.runner.process import LAW
 from jaccheck.runner.protocol import Assignment
 from jaccheck.runner.results import ShardResult, Sums
@@ -60,7 +61,7 @@ def _misbehaving() -> Iterator[None]:
     sys.path.remove(BENCHMARKS)
     from jaccheck.methods.registry import forget
 
-    for name in sys.modules["misbehaving"].KINDS:
+    for name in getattr(sys.modules.get("misbehaving"), "KINDS", ()):
         forget(name)
 
 
@@ -208,3 +209,45 @@ def interrupt_when_hanging(folder: Path) -> None:
         time.sleep(0.05)
     time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+FATAL = """
+import torch
+pool = torch.nn.MaxPool2d(2, padding=1, dilation=2)
+for _ in range(1000):
+    x = torch.ones(1, 3, 1, 1, dtype=torch.float64, requires_grad=True)
+    pool(x).sum().backward()
+"""
+
+
+def test_a_case_that_torch_does_not_survive_is_a_finding_about_the_reference(tmp_path: Path) -> None:
+    """A fault of torch's own: of a window that holds nothing but padding it writes beside the gradient.
+
+    The cases before and after are judged as ever.
+    """
+    if subprocess.run([sys.executable, "-c", FATAL], capture_output=True, check=False).returncode == 0:
+        pytest.skip(f"torch {torch.__version__} survives a MaxPool2d whose window lies in the padding")
+    fatal = Case(
+        layers=(
+            Convolution(axes=2, out_channels=3, kernel_size=1),
+            MaxPool(axes=2, kernel_size=2, padding=1, dilation=2),
+            Flatten(),
+            Linear(out_features=2),
+        ),
+        in_shape=(2, 1, 1),
+        batch_size=8,
+    )
+    right = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=4)
+    listener, asked = Quiet(), settings(families=("custom",))
+    with Pool(1, Assignment(methods=("closed_form", "func_jacrev"), profile="quick"), LIMITS, tmp_path) as pool:
+        judges = Judges(pool.results, pool.probe)
+        some = given_shards([right, fatal, replace(right, seed=1)], ["cpu"])
+        methods = choose(("closed_form", "func_jacrev"))
+        profile = replace(QUICK, shrink_seconds=5.0)
+        report = verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener)
+    (finding,) = report.findings
+    assert (finding.method, finding.law, finding.outcome) == ("reference", LAW, Outcome.CRASHED)
+    assert "SIG" in finding.message
+    assert any(isinstance(layer, MaxPool) for layer in finding.case.layers)
+    assert report.totals.cases == 3
+    assert {(cell.method, cell.compared) for cell in report.coverage} == {("closed_form", 2), ("func_jacrev", 2)}
