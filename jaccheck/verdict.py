@@ -11,6 +11,7 @@ from pydantic import AllowInfNan, BeforeValidator, WithJsonSchema
 
 from jaccheck.markup import html_table
 from jaccheck.plain import plain_data
+from jaccheck.unwritten import PATTERNS
 
 
 class Outcome(StrEnum):
@@ -98,6 +99,8 @@ class WorstEntry:
         # A bound that only allows for underflow says that the entry must be zero.
         must_be_equal = self.bound < TINY * max(1.0, abs(self.actual))
         by = "must be equal" if must_be_equal else f"{excess / self.bound:.1e} × bound {self.bound:.1e}"
+        if {self.actual, self.expected} & PATTERNS:
+            by = f"{by}; read from memory that nobody has written"
         place = f"{self.parameter}{list(self.index)}"
         return (
             f"{place}: {_short(self.actual, self.expected)} instead of {_short(self.expected, self.actual)} ({by}); "

@@ -19,6 +19,7 @@ ORDER = (
     "names",
     "plain",
     "markup",
+    "unwritten",
     "case",
     "profiles",
     "verdict",

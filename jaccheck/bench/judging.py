@@ -7,20 +7,21 @@ for a few rows at a time, small enough for the processor's cache. Two gigabytes 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from jaccheck.checking.expected import Estimate
-from jaccheck.checking.live import NoRule, network_of
-from jaccheck.checking.parts import parts_of
+from jaccheck.checking.expected import ClosedForm, Estimate, Expected
+from jaccheck.checking.live import network_of
+from jaccheck.checking.parts import Part, parts_of
 from jaccheck.forms import ClosedFormWitness, smallest_seed
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method
-from jaccheck.oracle import Affine, Layout, Network, Order, arithmetic, backward, forward
+from jaccheck.oracle import Affine, Layout, Network, NoRule, Order, arithmetic, backward, forward
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
@@ -28,11 +29,14 @@ from jaccheck.reference import flattened
 ROWS_BYTES = 2**20
 """Of float64 that are compared at a time, several arrays of them: about what a processor keeps close to it."""
 
-ESTIMATE_BYTES = 2**32
-"""For the estimates of all parts, which are kept from method to method."""
+PARTS_BYTES = 2**32
+"""For what all parts must be, which is kept from method to method."""
 
 SLACK = 1 + 2.0**-30
 """More than the bounds' own evaluation in float64 can round."""
+
+
+PROVEN = "each entry within its proven bound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class OuterProducts:
 class Judge:
     """What the Jacobians of one network must be, in one dtype."""
 
-    how = "each entry within its proven bound"
+    how = PROVEN
 
     def __init__(self, network: Network, dtype: str, device: str) -> None:
         self._network = network
@@ -160,35 +164,37 @@ def _describe(expected: OuterProducts, actual: Tensor, off: Tensor, bound: Tenso
     )
 
 
-class EstimateJudge:
-    """What the Jacobians of a network are that has layers without a rule: float64 autograd, part by part."""
+class PartsJudge:
+    """What the Jacobians of any other network are, part by part: the closed form or, without rule, float64 autograd."""
 
-    how = "no entry differs by more than rounding is estimated to explain"
-
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, network: Network | None) -> None:
         self._problem = problem
-        θ = problem.parameters
-        self._layout = Layout(problem.N, problem.C, {name: tuple(p.shape) for name, p in θ.items()})
-        self._parts = [(part, Estimate(problem, part)) for part in parts_of(problem, ESTIMATE_BYTES) if part.samples]
+        self.how = PROVEN if network else "no entry differs by more than rounding is estimated to explain"
+        self._layout = Layout(problem.N, problem.C, {name: tuple(p.shape) for name, p in problem.parameters.items()})
+        self._parts: list[tuple[Part, Expected]] = [
+            (part, ClosedForm(problem, part, network) if network else Estimate(problem, part))
+            for part in parts_of(problem, PARTS_BYTES, network)
+            if part.samples
+        ]
 
     def fault(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
-        problem = self._problem
-        if fault := structural_fault(self._layout, problem.dtype, problem.device, found):
+        if fault := structural_fault(self._layout, self._problem.dtype, self._problem.device, found):
             return fault
         for part, expected in self._parts:
-            rows, columns = (slice(r.start, r.stop) for r in (part.samples, part.outputs))
-            actual = flattened({name: jacobian[rows, columns] for name, jacobian in found.items()})
+            actual = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})
             target = next(target for target in expected.targets(method) if target.is_own_dtype)
             if outside(actual, target.expected, target.bound):
                 worst = worst_entry(expected.layout, actual, target.expected, target.bound)
-                return f"{worst}, says autograd; counted from sample {rows.start}, output {columns.start}"
+                return f"{part.in_whole(worst)}, says {expected.witness}"
         return ""
 
 
-def judge_of(problem: Problem) -> Judge | EstimateJudge:
+def judge_of(problem: Problem) -> Judge | PartsJudge:
     """What judges the results of methods on a problem: with proven bounds where every layer has a rule."""
-    try:
-        return Judge(network_of(problem), problem.dtype, problem.device)
-    except NoRule:
-        return EstimateJudge(problem)
+    network: Network | None = None
+    with suppress(NoRule):
+        network = network_of(problem)
+    if network is None or not network.is_chain:
+        return PartsJudge(problem, network)
+    return Judge(network, problem.dtype, problem.device)

@@ -17,7 +17,7 @@ from types import FrameType
 import torch
 
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.judging import EstimateJudge, Judge, judge_of
+from jaccheck.bench.judging import Judge, PartsJudge, judge_of
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench_report import Cell, MethodTiming, Regime, Standing
@@ -135,7 +135,7 @@ def describe(task: Task, problem: Problem) -> Cell:
     )
 
 
-def examine(method: Method, problem: Problem, judge: Judge | EstimateJudge, task: Task) -> Message:
+def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
         return _standing(method, Standing.REFUSES, refusal)

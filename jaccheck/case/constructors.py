@@ -18,7 +18,7 @@ from jaccheck.case.spatial import (
     TransposedConvolution,
 )
 
-_WITH_AXES = {
+WITH_AXES = {
     Convolution: "Conv",
     TransposedConvolution: "ConvTranspose",
     MaxPool: "MaxPool",
@@ -27,6 +27,7 @@ _WITH_AXES = {
     AdaptiveMaxPool: "AdaptiveMaxPool",
     BatchNorm: "BatchNorm",
 }
+"""What stands before the number of axes in the name of torch's class."""
 
 _FIRST: tuple[str, ...] = (
     *("in_features", "in_channels", "num_features", "num_embeddings"),
@@ -51,7 +52,7 @@ class Constructor:
 
 def torch_name(layer: Layer) -> str:
     """The name of the module's class in `torch.nn`, or in `jaccheck.networks`."""
-    stem = _WITH_AXES.get(type(layer))
+    stem = WITH_AXES.get(type(layer))
     return f"{stem}{layer.axes}d" if stem else layer.kind  # type: ignore[union-attr]
 
 

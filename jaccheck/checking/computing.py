@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from jaccheck.checking.expected import ClosedForm, Estimate, Expected
-from jaccheck.checking.live import NoRule, network_of
-from jaccheck.checking.parts import Part
+from jaccheck.checking.live import network_of
+from jaccheck.checking.parts import parts_of
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.structure import structural_fault
+from jaccheck.measurement.budget import default_memory
 from jaccheck.methods import Method, find
 from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered
 from jaccheck.models import copy_of, problem_of
-from jaccheck.oracle import Order
+from jaccheck.oracle import Layout, Network, NoRule, Order
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
 
@@ -77,19 +78,21 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     test. Raises InvalidModel like `check`.
     """
     problem = problem_of(model, X)
-    whole = Part(range(problem.N), range(problem.C))
-    expected: Expected
+    network: Network | None = None
+    reason = ""
     try:
-        expected = ClosedForm(problem, whole, network_of(problem))
-        says = "the closed form"
-    except NoRule as reason:
-        expected = Estimate(problem, whole)
-        says = f"{expected.witness}; estimated, since no bound is proven for {reason}"
+        network = network_of(problem)
+    except NoRule as without:
+        reason = str(without)
+    shapes = {name: tuple(p.shape) for name, p in problem.parameters.items()}
     found = dict(actual) if isinstance(actual, Mapping) else actual
-    if fault := structural_fault(expected.layout, problem.dtype, problem.device, found):
+    if fault := structural_fault(Layout(problem.N, problem.C, shapes), problem.dtype, problem.device, found):
         raise AssertionError(f"jacobians: {fault}")
-    target = list(expected.targets(_ANY_METHOD))[-1]
-    vector = flattened(dict(actual))
-    if outside(vector, target.expected, target.bound):
-        worst = worst_entry(expected.layout, vector, target.expected, target.bound)
-        raise AssertionError(f"{worst}, says {says}")
+    for part in parts_of(problem, default_memory(), network):
+        expected: Expected = ClosedForm(problem, part, network) if network else Estimate(problem, part)
+        target = list(expected.targets(_ANY_METHOD))[-1]
+        vector = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})
+        if outside(vector, target.expected, target.bound):
+            worst = worst_entry(expected.layout, vector, target.expected, target.bound)
+            estimated = f"{expected.witness}; estimated, since no bound is proven for {reason}"
+            raise AssertionError(f"{part.in_whole(worst)}, says {'the closed form' if network else estimated}")

@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import platform
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import isfinite
+from math import prod
 
+import numpy as np
 import torch
 from torch import nn
 
-from jaccheck.case import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import (
+    BatchNorm,
+    Convolution,
+    Embedding,
+    Flatten,
+    Layer,
+    Linear,
+    Placed,
+    PReLU,
+    TransposedConvolution,
+)
+from jaccheck.case.shapes import Shape, output_shape
+from jaccheck.case.spatial import Spatial
 from jaccheck.checking.parts import Part
-from jaccheck.oracle import Affine, Network
+from jaccheck.checking.reading import READ, layer_of
+from jaccheck.errors import InvalidCase
+from jaccheck.oracle import Affine, Network, NoRule, Selection, Step, steps_of
 from jaccheck.oracle.arithmetic import Array
-from jaccheck.oracle.network import Activation
 from jaccheck.problem import Problem
 
+MOST_PRODUCTS = 2**26
+"""Most products of inputs and outputs that all layers but plain Linears have together: the reference keeps two matrices
+of them, which then take 1 GiB."""
+
 _HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks") and "state_dict" not in name)
-_PLAIN = {nn.ReLU: ReLU, nn.SELU: SELU, nn.LogSigmoid: LogSigmoid, nn.Sigmoid: Sigmoid, nn.Tanh: Tanh}
-
-
-class NoRule(Exception):
-    """Something in the model has no bound rule; the message names it."""
 
 
 def network_of(problem: Problem) -> Network:
     """The network of a live model; modules of exactly the types with a rule, called by `nn.Sequential` and no other.
 
-    Raises NoRule for anything else: a subclass, a hook, a shared parameter, arithmetic coarser than the dtype says.
+    Raises NoRule for anything else: a subclass, a hook, a shared parameter, arithmetic coarser than the dtype says, too
+    large a map.
     """
     model = problem.model
     if problem.dtype == "float32" and torch.get_float32_matmul_precision() != "highest":
         raise NoRule(f"matrix products in float32 of {torch.get_float32_matmul_precision()!r} precision")
-    if problem.X.dtype != next(iter(problem.parameters.values())).dtype:
-        raise NoRule(f"input of dtype {problem.X.dtype}")
     if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
         raise NoRule("a parameter that two modules share")
+    leaves = list(_leaves(model, ""))
+    X = _input(problem, leaves[0][1])
+    steps: list[Step] = []
+    shape, products = tuple(problem.X.shape[1:]), 0
+    for path, module in leaves:
+        try:
+            place = _placed(path, module, shape)
+            if isinstance(place.layer, Embedding) and steps:
+                raise NoRule("takes what is computed")
+            _check_arithmetic(place.layer, problem)
+            products += _products(place)
+            if products > MOST_PRODUCTS:
+                raise NoRule(f"from {place.in_shape} to {place.out_shape} is too large a map")
+            steps += _checked(steps_of(place, _numbers_of(path, module)))
+        except (NoRule, InvalidCase) as reason:
+            raise NoRule(f"{path or 'the model'} ({type(module).__name__}) {reason}") from None
+        shape = place.out_shape
     trainable = {name: tuple(p.shape) for name, p in problem.parameters.items()}
-    steps = tuple(_steps(model, problem))
-    ruled = {name for step in steps if isinstance(step, Affine) for name in (step.weight, step.bias)}
-    if not trainable.keys() <= ruled:
-        raise NoRule(f"parameter {next(name for name in trainable if name not in ruled)}")
-    return Network(_numbers(problem.X).reshape(problem.N, -1), steps, trainable, problem.C, problem.C)
+    return Network(X, tuple(steps), trainable, problem.C, problem.C)
 
 
 def part_of(network: Network, part: Part) -> Network:
@@ -50,51 +76,89 @@ def part_of(network: Network, part: Part) -> Network:
     return replace(network, X=X, C=len(part.outputs), first=part.outputs.start)
 
 
-def _steps(model: nn.Module, problem: Problem) -> Iterator[Affine | Activation]:
-    axes = problem.X.dim()
-    for path, module in _leaves(model, ""):
-        name = f"{path or 'the model'} ({type(module).__name__})"
-        if isinstance(module, nn.Linear):
-            if axes != 2:
-                raise NoRule(f"{name} on an input of {axes} axes")
-            yield Affine(path, _numbers(module.weight), None if module.bias is None else _numbers(module.bias))
-        elif isinstance(module, nn.Flatten):
-            if module.end_dim != -1 or module.start_dim not in ((0, 1) if problem.C == 1 else (1,)):
-                raise NoRule(f"{name} from {module.start_dim} to {module.end_dim}")
-            axes = module.start_dim + 1
-        elif isinstance(module, nn.LeakyReLU | nn.ELU):
-            yield _with_slope(module, name)
-        elif type(module) in _PLAIN:
-            yield _PLAIN[type(module)]()
-
-
-def _with_slope(module: nn.LeakyReLU | nn.ELU, name: str) -> Activation:
-    slope = float(module.negative_slope if isinstance(module, nn.LeakyReLU) else module.alpha)
-    if not isfinite(slope):
-        raise NoRule(f"{name} with slope {slope}")
-    return LeakyReLU(negative_slope=slope) if isinstance(module, nn.LeakyReLU) else ELU(alpha=slope)
-
-
-_COVERED = (nn.Linear, nn.Flatten, nn.Identity, nn.Dropout, nn.LeakyReLU, nn.ELU, *_PLAIN)
-
-
 def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
     """Every module that computes, in order; refuses what does not do exactly what its type says."""
     place = f"{path or 'the model'} ({type(module).__name__})"
-    if type(module) is not nn.Sequential and type(module) not in _COVERED:
+    if type(module) not in (nn.Sequential, nn.Unflatten, *READ):
         raise NoRule(place)
     if "forward" in vars(module) or any(getattr(module, kind) for kind in _HOOKS):
         raise NoRule(f"{place} with hooks")
     if any(p._backward_hooks for p in module.parameters(recurse=False)):
         raise NoRule(f"{place} with hooks on its parameters")
-    if isinstance(module, nn.Dropout) and module.training and module.p:
-        raise NoRule(f"{place} in training mode")
+    if more := module._parameters.keys() - {"weight", "bias"}:
+        raise NoRule(f"{place} with a parameter {min(more)}")
     if isinstance(module, nn.Sequential):
         for name, child in module._modules.items():
             if child is not None:
                 yield from _leaves(child, f"{path}.{name}" if path else name)
     else:
         yield path, module
+
+
+def _input(problem: Problem, first: nn.Module) -> Array:
+    """A row of features for each sample; the indices that an Embedding takes as ones among zeros."""
+    rows = _numbers(problem.X).reshape(problem.N, -1)
+    expected = next(iter(problem.parameters.values())).dtype
+    if isinstance(first, nn.Embedding):
+        if problem.X.dtype.is_floating_point or rows.shape[1] * first.num_embeddings * len(rows) > MOST_PRODUCTS:
+            raise NoRule(f"input of {problem.X.dtype} for {first.num_embeddings} rows of an Embedding")
+        return np.eye(first.num_embeddings)[rows.astype(np.int64)].reshape(len(rows), -1)
+    if problem.X.dtype != expected:
+        raise NoRule(f"input of dtype {problem.X.dtype}")
+    return rows
+
+
+def _placed(path: str, module: nn.Module, shape: Shape) -> Placed:
+    """The layer where it stands; an Unflatten, which moves no number either, passes for a Flatten."""
+    if isinstance(module, nn.Unflatten):
+        out = module(torch.empty((1, *shape), device="meta")).shape[1:]
+        return Placed(path, Flatten(), shape, tuple(out))
+    layer = layer_of(module, shape)
+    # The width of a Linear is limited in a case, and not here.
+    out = (*shape[:-1], layer.out_features) if isinstance(layer, Linear) else output_shape(layer, shape)
+    return Placed(path, layer, shape, tuple(out))
+
+
+def _products(place: Placed) -> int:
+    """How many products of inputs and outputs the reference keeps for a layer."""
+    inputs, outputs = prod(place.in_shape), prod(place.out_shape)
+    match place.layer:
+        case Linear() if len(place.in_shape) == 1:
+            return 0
+        case BatchNorm():
+            return 2 * inputs * outputs
+        case Embedding(num_embeddings=rows):
+            return rows * inputs * outputs
+        case Linear() | PReLU():
+            return inputs * outputs
+        case layer:
+            return inputs * outputs if isinstance(layer, Spatial) else 0
+
+
+def _check_arithmetic(layer: Layer, problem: Problem) -> None:
+    """Refuses convolutions where torch may take an algorithm that is no sum of the products, as Winograd's."""
+    if not isinstance(layer, Convolution | TransposedConvolution):
+        return
+    if problem.X.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
+        raise NoRule(f"on {problem.X.device.type} of {platform.machine()}, where its algorithm is not known")
+    if not torch._C._get_mkldnn_enabled():
+        raise NoRule("without oneDNN, where its algorithm is not known")
+
+
+def _checked(steps: Iterator[Step]) -> Iterator[Step]:
+    for step in steps:
+        if isinstance(step, Selection) and (step.windows < 0).all(axis=1).any():
+            raise NoRule("with a window of nothing but padding")
+        if isinstance(step, Affine) and not (
+            np.isfinite(step.W).all() and (step.b is None or np.isfinite(step.b).all())
+        ):
+            raise NoRule("with numbers that are not finite")
+        yield step
+
+
+def _numbers_of(path: str, module: nn.Module) -> Mapping[str, Array]:
+    own = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+    return {f"{path}.{name}": _numbers(tensor) for name, tensor in own.items()}
 
 
 def _numbers(tensor: torch.Tensor) -> Array:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from jaccheck.checking.advice import advice, judged_by
 from jaccheck.checking.expected import ClosedForm, Estimate, Expected, Target
-from jaccheck.checking.live import NoRule, network_of
+from jaccheck.checking.live import network_of
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.checking.timed import measure
 from jaccheck.environment import describe_environment
@@ -29,9 +29,10 @@ from jaccheck.measurement.budget import DoesNotFit, call_within, default_memory,
 from jaccheck.methods import Method, choose
 from jaccheck.model_report import MethodAnswer, ModelReport, Standing
 from jaccheck.models import problem_of
-from jaccheck.oracle import Network
+from jaccheck.oracle import Network, NoRule
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
+from jaccheck.unwritten import filled
 from jaccheck.verdict import WorstEntry
 
 SECONDS = 60.0
@@ -177,7 +178,7 @@ class _Check:
             self.network = network_of(problem)
         except NoRule as reason:
             self.reason = str(reason)
-        self.parts = parts_of(problem, free)
+        self.parts = parts_of(problem, memory - resident_bytes(), self.network)
         self.runs = [_Run(method) for method in methods]
         self.witness: str = "closed form" if self.network else "float64 autograd"
 
@@ -210,13 +211,13 @@ class _Check:
             self.listener.on_method(done, len(self.parts), run.method.name)
             began = time.perf_counter()
             with _silence():
-                self._judge(run, expected)
+                self._judge(run, part, expected)
             run.spent += time.perf_counter() - began
 
     def _expected(self, part: Part) -> Expected:
         return ClosedForm(self.problem, part, self.network) if self.network else Estimate(self.problem, part)
 
-    def _judge(self, run: _Run, expected: Expected) -> None:
+    def _judge(self, run: _Run, part: Part, expected: Expected) -> None:
         """One method on one part; its crash becomes its standing here and nowhere else."""
         undecided = 0
         for target in expected.targets(run.method):
@@ -244,7 +245,7 @@ class _Check:
             if target.comparison == "none":
                 continue
             if outside(actual, target.expected, target.bound):
-                run.worst = worst_entry(expected.layout, actual, target.expected, target.bound)
+                run.worst = part.in_whole(worst_entry(expected.layout, actual, target.expected, target.bound))
                 run.excess = excess(actual, target.expected, target.bound)
                 return run.ends(Standing.DISAGREES, _disagreement(run.worst, target))
             run.excess = max(run.excess, excess(actual, target.expected, target.bound))
@@ -260,7 +261,8 @@ class _Check:
             warnings.simplefilter("always")
             try:
                 began = time.perf_counter()
-                found = call_within(lambda: jacobians_of_part(run.method, problem), self._left())
+                with filled():
+                    found = call_within(lambda: jacobians_of_part(run.method, problem), self._left())
                 if target.is_own_dtype:
                     run.calls_s.append(time.perf_counter() - began)
             finally:

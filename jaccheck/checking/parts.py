@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from jaccheck.errors import InvalidModel
 from jaccheck.methods import Method
 from jaccheck.models import copy_of
+from jaccheck.oracle import Network
 from jaccheck.problem import Jacobians, Problem
+from jaccheck.verdict import WorstEntry
 
 BYTES_PER_ENTRY = 128
 """What a part may need for each entry: a method's result and its waste, the witness in float64, bounds, differences."""
@@ -40,6 +42,15 @@ class Part:
         X = problem.X.detach()[self.samples.start : self.samples.stop]
         return Problem(problem.model, X.requires_grad_(problem.X.requires_grad), problem.C)
 
+    def rows(self, jacobian: Tensor) -> Tensor:
+        """What it has of a Jacobian of all samples and outputs, a view."""
+        return jacobian[self.samples.start : self.samples.stop, self.outputs.start : self.outputs.stop]
+
+    def in_whole(self, worst: WorstEntry) -> WorstEntry:
+        """The same entry, counted from the first sample and output of all."""
+        n, c, *rest = worst.index
+        return replace(worst, index=(n + self.samples.start, c + self.outputs.start, *rest))
+
 
 class _Outputs(nn.Module):
     """A model with some of its outputs only."""
@@ -64,16 +75,18 @@ def jacobians_of_part(method: Method, problem: Problem) -> Jacobians:
     return found
 
 
-def parts_of(problem: Problem, memory: int) -> tuple[Part, ...]:
+def parts_of(problem: Problem, memory: int, network: Network | None = None) -> tuple[Part, ...]:
     """The parts, all samples and outputs in order, that can each be verified within so many bytes.
 
-    As many samples as fit, with all outputs; where not even one does, one sample and as many outputs as fit. Raises
-    InvalidModel where a single row of the Jacobian is too large.
+    As many samples as fit, with all outputs; where not even one does, one sample and as many outputs as fit. What the
+    closed form of `network` takes, if there is one, is counted. Raises InvalidModel where a single row of the Jacobian
+    is too large.
     """
     numbers = sum(p.numel() for p in problem.parameters.values())
-    rows = memory // (BYTES_PER_ENTRY * numbers)
+    bytes_per_row = BYTES_PER_ENTRY * numbers + (8 * network.numbers_per_row if network else 0)
+    rows = memory // bytes_per_row
     if rows < 1:
-        needed = BYTES_PER_ENTRY * numbers / 2**30
+        needed = bytes_per_row / 2**30
         raise InvalidModel(
             f"one row of the Jacobian, {numbers:,} entries, needs {needed:.1f} GiB more; give more memory"
         )

@@ -34,13 +34,16 @@ class _Entry:
 
     @property
     def methods(self) -> str:
-        return ", ".join(self.fault.methods) if isinstance(self.fault, CaseFault) else self.fault.method
+        if isinstance(self.fault, KnownFault):
+            return self.fault.method
+        return ", ".join(self.fault.methods) + (", and others" if self.fault.shows_in_others else "")
 
     @property
     def versions(self) -> str:
-        return (
-            f"{self.fault.package} {self.fault.versions}" if isinstance(self.fault, CaseFault) else self.fault.versions
-        )
+        if isinstance(self.fault, KnownFault):
+            return self.fault.versions
+        processor = f", {self.fault.processor.name}" if self.fault.processor else ""
+        return f"{self.fault.package} {self.fault.versions}{processor}"
 
     def breaches(self) -> dict[str, Breach | None]:
         """For each method of a fault of layers how it shows on the listed case; None where it no longer does."""
@@ -105,7 +108,7 @@ def run(ids: tuple[str, ...]) -> int:
     mended = 0
     for entry in track(_entries(ids), description="known faults", console=console, disable=not console.is_terminal):
         if isinstance(entry.fault, CaseFault) and not entry.fault.is_in_installed:
-            print(f"NOT INSTALLED: {entry.fault.id}: {entry.versions}")
+            print(f"NOT HERE: {entry.fault.id}: {entry.versions}")
             continue
         gone = entry.still_shows()
         mended += bool(gone)

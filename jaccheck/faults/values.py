@@ -125,3 +125,12 @@ def first_layer_forgotten(problem: Problem, J: Jacobians) -> Jacobians:
     """The first parameter has the Jacobian zero, as if backpropagation had stopped before it."""
     next(iter(J.values())).zero_()
     return J
+
+
+@fault(expected=agreement)
+def zeros_never_written(problem: Problem, J: Jacobians) -> Jacobians:
+    """Where a derivative is zero nothing is written, and whatever was in memory stays."""
+    unwritten = {name: torch.empty_like(j, memory_format=torch.contiguous_format) for name, j in J.items()}
+    for name, j in J.items():
+        unwritten[name][j != 0] = j[j != 0]
+    return unwritten

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
@@ -29,6 +30,31 @@ WRONG = Outcome.DISAGREES
 CRASH = Outcome.CRASHED
 
 
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Those with a flag, and without another, as /proc/cpuinfo names them; known on Linux only."""
+
+    name: str
+    flag: str
+    but: str
+
+    def is_here(self) -> bool:
+        """Whether this is one."""
+        return self.flag in _flags() and self.but not in _flags()
+
+
+CPU_WITHOUT_BFLOAT16 = Processor("a processor with AVX-512 and no bfloat16 of its own", "avx512bw", "avx512_bf16")
+
+
+@cache
+def _flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFault:
     """A fault of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
@@ -40,7 +66,11 @@ class CaseFault:
     title: str
     package: str
     versions: str
+    processor: Processor | None = None
+    """On which processors, where it hangs on that."""
     methods: tuple[str, ...]
+    shows_in_others: bool = False
+    """Whether any other method may show it as well, since it lies below all of them."""
     condition: str
     meets: Callable[[Case], bool]
     outcomes: tuple[Outcome, ...]
@@ -53,7 +83,7 @@ class CaseFault:
     def explains(self, case: Case, method: str, breach: Breach) -> bool:
         """Whether this is why a method breaks a law on a case."""
         return (
-            ALIKE.get(method, method) in self.methods
+            (self.shows_in_others or ALIKE.get(method, method) in self.methods)
             and breach.outcome in self.outcomes
             and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
             and self.is_in_installed
@@ -62,8 +92,8 @@ class CaseFault:
 
     @property
     def is_in_installed(self) -> bool:
-        """Whether the installed version is one of those that have it."""
-        return _installed(self.package, self.versions)
+        """Whether the installed version is one of those that have it, and the processor."""
+        return _installed(self.package, self.versions) and (self.processor is None or self.processor.is_here())
 
 
 @cache

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from jaccheck.case import (
     AvgPool,
     Case,
     Convolution,
+    Dropout,
     Embedding,
     Flatten,
+    Identity,
+    Layer,
     Linear,
     Parallel,
     Repeat,
+    Sequential,
     TransposedConvolution,
     ZeroPad2d,
 )
@@ -75,13 +81,25 @@ def repeats(case: Case) -> bool:
     return any(isinstance(layer, Repeat) and layer.times > 1 for layer in layers_of(case, Repeat))
 
 
+def _ends(run: tuple[Layer, ...]) -> Iterator[Layer]:
+    """What the derivative by the output of a run of layers reaches first; it goes through some layers as it is."""
+    for layer in reversed(run):
+        match layer:
+            case Identity() | Dropout() | Flatten():
+                continue
+            case Sequential(layers=inside):
+                yield from _ends(inside)
+            case Parallel(branches=branches, merge="sum"):
+                for branch in branches:
+                    yield from _ends(branch)
+            case _:
+                yield layer
+        return
+
+
 def _adds_biases(case: Case) -> bool:
-    ends = (
-        [run[-1] for run in layer.branches if run]
-        for layer in layers_of(case, Parallel)
-        if isinstance(layer, Parallel) and layer.merge == "sum"
-    )
-    return any(sum(isinstance(end, Linear) and end.bias for end in each) > 1 for each in ends)
+    sums = (layer for layer in layers_of(case, Parallel) if isinstance(layer, Parallel) and layer.merge == "sum")
+    return any(sum(isinstance(end, Linear) and end.bias for end in _ends((each,))) > 1 for each in sums)
 
 
 HEAD = (Flatten(), Linear(out_features=2))
@@ -259,7 +277,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         package=BACKPACK,
         versions=">=1.7",
         methods=("batch_grad_repeated",),
-        condition="branches that are added up, two of which end in a Linear with a bias",
+        condition="branches that are added up, two of which end in a Linear with a bias, or in one and an Identity",
         meets=_adds_biases,
         outcomes=(Outcome.SIDE_EFFECT,),
         message="shares memory",

@@ -5,8 +5,8 @@ from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
 from jaccheck.oracle.certificate import is_exact
 from jaccheck.oracle.differences import difference_bound
 from jaccheck.oracle.losses import Loss, loss_bound
-from jaccheck.oracle.network import Affine, Layout, Network
-from jaccheck.oracle.steps import NoRule, network
+from jaccheck.oracle.network import Affine, Layout, Network, Selection, Step
+from jaccheck.oracle.steps import NoRule, network, steps_of
 
 __all__ = [
     "Affine",
@@ -17,6 +17,8 @@ __all__ = [
     "Network",
     "NoRule",
     "Order",
+    "Selection",
+    "Step",
     "arithmetic",
     "backward",
     "difference_bound",
@@ -25,4 +27,5 @@ __all__ = [
     "loss_bound",
     "network",
     "scaled",
+    "steps_of",
 ]

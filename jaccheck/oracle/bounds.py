@@ -8,14 +8,13 @@ matrices A + Δ, in whatever order it is formed, is within ∏(|A| + |Δ|) − �
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Branches, Network, Step, Structured
+from jaccheck.oracle.network import Affine, Branches, Network, Structured, all_steps
 from jaccheck.oracle.propagation import Chosen, Forward, Record, forward, largest
 
 __all__ = ["ClosedForm", "Forward", "Order", "backward", "forward", "rounded_up", "scaled"]
@@ -213,18 +212,10 @@ def _width(run: tuple[Record, ...], a: Array) -> int:
 def _uses(net: Network) -> int:
     """How often the parameter that is used most often is used."""
     counts: dict[int, int] = {}
-    for step in _all_steps(net.steps):
+    for step in all_steps(net.steps):
         if isinstance(step, Affine):
             counts[id(step)] = counts.get(id(step), 0) + 1
     return max(counts.values(), default=1)
-
-
-def _all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        if isinstance(step, Branches):
-            for branch in step.branches:
-                yield from _all_steps(branch)
 
 
 def rounded_up(bound: Array) -> Array:

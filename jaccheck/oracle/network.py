@@ -5,6 +5,7 @@ All features of a sample stand in one row, in torch's order, whatever their shap
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -172,6 +173,15 @@ Activation = ReLU | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU | GELU 
 Step = Affine | Selection | Branches | Activation
 
 
+def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step, those of branches after the Branches that they belong to."""
+    for step in steps:
+        yield step
+        if isinstance(step, Branches):
+            for branch in step.branches:
+                yield from all_steps(branch)
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the Jacobians `(N, C, *θ.shape)` of all trainable parameters lie in one flat vector, one after another."""
@@ -242,6 +252,19 @@ class Network:
         if not self.is_chain:
             raise TypeError("the network is no chain of Affines and activations")
         return self.steps  # type: ignore[return-value]
+
+    @property
+    def numbers_per_row(self) -> int:
+        """About how many numbers closed form and bounds hold for a sample and an output, beside the Jacobian itself."""
+        products = most = chosen = 0
+        for step in all_steps(self.steps):
+            if isinstance(step, Affine):
+                most = max(most, *step.W.shape)
+                products = max(products, len(step.table.key) if isinstance(step, Structured) else 0)
+            elif isinstance(step, Selection):
+                # One matrix of inputs and outputs says for each sample what was chosen, another what is in doubt.
+                chosen += 3 * len(step.windows) * (int(step.windows.max()) + 1)
+        return 8 * most + 4 * products + chosen // (self.width or self.C)
 
     def offsets(self) -> dict[str, slice]:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""

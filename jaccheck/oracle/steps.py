@@ -87,10 +87,11 @@ def _steps(
                 runs = (tuple(_steps(run, f"{path}.{i}.", places, numbers)) for i, run in enumerate(branches))
                 yield Branches(tuple(runs), is_sum=merge == "sum")
             case _:
-                yield from _leaf(places[path], numbers)
+                yield from steps_of(places[path], numbers)
 
 
-def _leaf(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
+def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
+    """What a layer that is no nested one does, with these parameters and buffers. Raises NoRule."""
     weight, bias = numbers.get(f"{place.path}.weight"), numbers.get(f"{place.path}.bias")
     sizes = (prod(place.out_shape), prod(place.in_shape))
     match place.layer:

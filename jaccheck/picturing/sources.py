@@ -15,7 +15,7 @@ import numpy as np
 
 from jaccheck.case import Case
 from jaccheck.checking.expected import autograd, float64_of
-from jaccheck.checking.live import NoRule, network_of, part_of
+from jaccheck.checking.live import network_of, part_of
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import InvalidRequest
@@ -25,7 +25,7 @@ from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
 from jaccheck.methods import Method
-from jaccheck.oracle import Layout, Network
+from jaccheck.oracle import Layout, Network, NoRule
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.picture import Picture, Size
 from jaccheck.picturing.slices import Slice, Unit, assemble
@@ -89,7 +89,7 @@ def picture_of_model(
         without_rule = str(reason)
 
     def slices() -> Iterator[Slice]:
-        for part in parts_of(problem, (memory or default_memory()) - resident_bytes()):
+        for part in parts_of(problem, (memory or default_memory()) - resident_bytes(), network):
             layout = _layout(problem, part)
             flat = tuple(_flat(method, problem, part.of(problem), layout) for method in methods)
             form = None if network is None else ClosedFormWitness(part_of(network, part), problem.dtype)

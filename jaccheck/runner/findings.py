@@ -9,6 +9,7 @@ from typing import Protocol
 
 from jaccheck.case import Case, Integers
 from jaccheck.case.reductions import complexity, shrink
+from jaccheck.environment import calm_torch
 from jaccheck.errors import InvalidCase
 from jaccheck.judgement import judge, try_claim
 from jaccheck.known import explanation
@@ -68,14 +69,15 @@ def breach_of(ask: Try, method: Method, *, is_trial: bool = False, announce: Ann
     """How the method breaks the law in this way (and with this symptom) on the case, or None if it does not."""
     fault, case = ask.fault, ask.case
     announce(case, 0, "")
-    try:
-        witness = Witness(case, fault.device)
-    except InvalidCase:
-        return None
-    announce(case, 0, method.name)
-    verdict = judge(case, method, device=fault.device, witness=witness)
-    if verdict.outcome is Outcome.UNSUPPORTED:
-        verdict = try_claim(case, method, verdict, witness)
+    with calm_torch():
+        try:
+            witness = Witness(case, fault.device)
+        except InvalidCase:
+            return None
+        announce(case, 0, method.name)
+        verdict = judge(case, method, device=fault.device, witness=witness)
+        if verdict.outcome is Outcome.UNSUPPORTED:
+            verdict = try_claim(case, method, verdict, witness)
     for breach in verdict.breaches:
         if (breach.law, breach.outcome) == (fault.law, fault.outcome) and ask.symptom in (None, breach.symptom):
             return breach

@@ -20,12 +20,12 @@ def mlp():
 
 def cnn():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2)), torch.randn(3, 1, 4, 4)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.SiLU(), nn.Flatten(), nn.Linear(8, 2)), torch.randn(3, 1, 4, 4)
 
 def circular():
     model, X = cnn()
     model[0] = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
-    model[2] = nn.Linear(32, 2)
+    model[3] = nn.Linear(32, 2)
     return model, X
 
 def training():

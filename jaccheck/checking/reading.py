@@ -1,0 +1,84 @@
+"""From a live module to the layer that a case would call it: the inverse of `case.constructors`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from torch import nn
+
+from jaccheck.case import (
+    ELU,
+    GELU,
+    SELU,
+    Dropout,
+    Embedding,
+    Flatten,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    ZeroPad2d,
+)
+from jaccheck.case.constructors import WITH_AXES
+from jaccheck.case.shapes import Shape
+from jaccheck.oracle import NoRule
+
+_PLAIN = (
+    *(Linear, Embedding, Flatten, Identity, ZeroPad2d, PReLU),
+    *(ReLU, LeakyReLU, ELU, SELU, GELU, Tanh, Sigmoid, LogSigmoid),
+)
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+READ: dict[type[nn.Module], type[Layer]] = {
+    **{getattr(nn, kind.__name__): kind for kind in _PLAIN},
+    **{getattr(nn, f"{stem}{axes}d"): kind for kind, stem in WITH_AXES.items() for axes in (1, 2, 3)},
+    **dict.fromkeys(DROPOUTS, Dropout),
+}
+"""The layer that stands for each module of torch, where one with a bound rule does."""
+
+USUAL = {"return_indices": False, "max_norm": None, "scale_grad_by_freq": False, "sparse": False}
+"""Options that no layer of a case has, with the values that they must have."""
+
+
+def layer_of(module: nn.Module, shape: Shape) -> Layer:
+    """The layer that a module of a type in `READ` is, for samples of `shape`.
+
+    Raises NoRule for an option that no layer has, and for one that changes what is computed.
+    """
+    kind = READ[type(module)]
+    values: dict[str, Any] = {}
+    for name, usual in USUAL.items():
+        if getattr(module, name, usual) != usual:
+            raise NoRule(f"with {name}={getattr(module, name)!r}")
+    if kind is Dropout:
+        if module.training and module.p:
+            raise NoRule("in training mode")
+        return Dropout()
+    if isinstance(module, nn.modules.batchnorm._BatchNorm) and (module.training or module.running_var is None):
+        raise NoRule("that takes its statistics from the batch")
+    for field in fields(kind):
+        match field.name:
+            case "kind":
+                continue
+            case "axes":
+                values["axes"] = int(type(module).__name__[-2])
+            case "bias":
+                values["bias"] = module.bias is not None
+            case "output_size":
+                values["output_size"] = _output_size(module, shape)
+            case name if hasattr(module, name):
+                values[name] = getattr(module, name)
+    return kind(**values)
+
+
+def _output_size(module: nn.Module, shape: Shape) -> tuple[int, ...]:
+    """Of an adaptive pooling; torch leaves an axis as long as it is where it says None."""
+    asked, lengths = module.output_size, shape[1:]
+    each = asked if isinstance(asked, tuple) else (asked,) * len(lengths)
+    return tuple(length if size is None else int(size) for size, length in zip(each, lengths, strict=True))
