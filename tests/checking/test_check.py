@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,6 +203,20 @@ class Interrupting:
     def on_part(self, done: int, parts: int, entries: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
+
+
+def test_what_is_loaded_in_the_first_call_is_not_its_time() -> None:
+    """Torch imports parts of itself when they are first used, which can take seconds."""
+    waits = [2.2]
+
+    def change(problem: Problem, J: Jacobians) -> Jacobians:
+        time.sleep(waits.pop() if waits else 0)
+        return J
+
+    (answer,) = checked(*mlp(), planted(change), seconds=60.0).answers
+    assert answer.standing is Standing.AGREES
+    assert answer.median_s is not None
+    assert answer.median_s < 2.2
 
 
 def test_an_interrupted_check_answers_for_what_was_done() -> None:
