@@ -13,6 +13,7 @@ from jaccheck.case import Case
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.markup import html_table
 from jaccheck.plain import check_amount, from_json, plain_data, read_text, to_json, write_text
+from jaccheck.printable import plural
 from jaccheck.verdict import EXCESS_LIMITS, Outcome, WorstEntry
 
 T = TypeVar("T")
@@ -185,7 +186,7 @@ class Report:
         t, e = self.totals, self.environment
         count = len(self.findings)
         headline = (
-            f"{count or 'no'} finding{'s' if count > 1 else ''}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
+            f"{plural(count, 'finding') if count else 'no finding'}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
             f"{t.entries:,} entries; seed {self.settings.seed}"
         )
         rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaccheck.commands.live import Live
 from jaccheck.files import CaseFile, finding_path, save_cases
+from jaccheck.printable import plural
 from jaccheck.render.text import print_finding
 from jaccheck.report import Finding
 from jaccheck.runner.results import ShardResult
@@ -26,7 +27,7 @@ class Progress:
         elapsed = max(self._live.seconds, 1e-9)
         done = tally.totals.cases if self._seconds is None else round(min(elapsed, self._seconds))
         of = f" of {self._total}" if self._total else ""
-        findings = f"{len(tally.suspects)} findings"
+        findings = plural(len(tally.suspects), "finding")
         self._live.show(
             done,
             self._total if self._seconds is None else self._seconds,

@@ -15,6 +15,7 @@ from jaccheck.case.families import PERCEPTRONS
 from jaccheck.commands.writing import SELFTEST, writer
 from jaccheck.faults import catalogue
 from jaccheck.methods import choose
+from jaccheck.printable import plural
 from jaccheck.profiles import PROFILES
 from jaccheck.render.text import make_console
 from jaccheck.report import Settings
@@ -73,7 +74,7 @@ def _print(found: SelftestReport, console: Console) -> None:
         f"mutation score {own.killed} of {own.faults} (95 % confidence: at least {100 * own.lower_limit:.1f} %); "
         f"of the {len(found.visible)} that change a result: torch.allclose {scores['allclose'].killed}, "
         f"torch.testing.assert_close {scores['assert_close'].killed}; "
-        f"half of the faults were seen within {median} cases; {found.cases} cases, {found.seconds:.0f} s",
+        f"half of the faults were seen within {plural(median, 'case')}; {found.cases} cases, {found.seconds:.0f} s",
         highlight=False,
         soft_wrap=True,
         style="green" if found.is_clean else "red",

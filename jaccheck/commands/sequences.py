@@ -14,6 +14,7 @@ from rich.table import Table
 from jaccheck import methods
 from jaccheck.commands.writing import SEQUENCES, writer
 from jaccheck.plain import plain_data
+from jaccheck.printable import plural
 from jaccheck.profiles import profile
 from jaccheck.render.text import make_console
 from jaccheck.sequences.report import SequenceReport, SequenceSettings
@@ -94,7 +95,7 @@ def _print(report: SequenceReport, console: Console, *, quiet: bool) -> None:
     console.print(
         f"{report.examples} sequences, {report.steps} steps, {report.passes} backward passes, "
         f"{report.compared:,} comparisons ({report.undecided} undecided), {sum(report.refused.values())} refusals; "
-        f"{len(report.findings)} findings; seed {report.settings.seed}; {report.seconds:.0f} s"
+        f"{plural(len(report.findings), 'finding')}; seed {report.settings.seed}; {report.seconds:.0f} s"
         + ("; interrupted" if report.interrupted else ""),
         style="red" if report.found_something else "green",
         highlight=False,

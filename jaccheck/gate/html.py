@@ -10,10 +10,11 @@ from jaccheck.gate.changes import Cell
 from jaccheck.gate.report import GateReport, SideRecord
 from jaccheck.gate.text import answer, apart
 from jaccheck.matrix_report import Mark
+from jaccheck.printable import plural
 from jaccheck.render.html.diagram import diagram
 from jaccheck.render.html.matrix import COLOURS
 from jaccheck.render.html.page import Head, render
-from jaccheck.render.html.tables import Marked, Row, Table, bars, count, plural, share
+from jaccheck.render.html.tables import Marked, Row, Table, bars, count, share
 
 COUNTS = ("cases", "same", "within", "different", "refused")
 _NAMES = ("cases", "same bits", "within bound", "different", "refused")

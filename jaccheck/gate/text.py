@@ -13,6 +13,7 @@ from rich.table import Table
 from jaccheck.gate.bits import LABELS
 from jaccheck.gate.changes import Cell, Change
 from jaccheck.gate.report import GateReport, SideRecord
+from jaccheck.printable import plural
 
 SHOWN_CELLS = 12
 """Of the cells of the support matrix that changed, how many are printed."""
@@ -27,18 +28,18 @@ def answer(report: GateReport) -> str:
     others = len(report.changes) - regressions - accepted
     verdict = "nothing that matters changed"
     if regressions:
-        verdict = f"{regressions} regression{'s' if regressions > 1 else ''}"
+        verdict = plural(regressions, "regression")
     elif not report.cases or report.uncompared:
         verdict = f"nothing was compared of {', '.join(report.uncompared) or 'any method'}"
     if accepted:
         verdict += f", {accepted} accepted"
     if others:
-        verdict += f", {others} other change{'s' if others > 1 else ''}"
+        verdict += f", {plural(others, 'other change')}"
     entries = sum(sum(cell.ulps) for cell in report.cells)
     same = sum(cell.ulps[0] for cell in report.cells)
     text = (
         f"{verdict}: {report.settings.base} → {report.settings.candidate}, "
-        f"{report.cases:,} cases, {len(report.settings.methods)} methods, {entries:,} entries, "
+        f"{plural(report.cases, 'case')}, {plural(len(report.settings.methods), 'method')}, {entries:,} entries, "
         f"{entries - same:,} of them with other bits; {report.seconds:.0f} s, seed {report.settings.seed}"
     )
     if report.resumed:

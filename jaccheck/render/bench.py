@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaccheck.bench_report import REGIMES, BenchReport, Cell, Growth, MethodTiming, Regime, Standing
+from jaccheck.printable import plural
 from jaccheck.timings import Spread
 
 BASELINE = "autograd_loop"
@@ -147,7 +148,7 @@ def summary(report: BenchReport) -> str:
         if best:
             shown = ", ".join(f"{cell.shape} {cell.dtype} {name}" for cell, name in best)
             lines.append(f"fastest in {regime} memory: {shown}")
-    threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
+    threads = plural(report.threads, "thread")
     text = f"{len(report.cells)} problems, {len(report.wrong)} wrong results, {report.seconds:.0f} s, {threads}"
     if report.not_reached:
         text += f"; no time was left for {'; '.join(report.not_reached)}: give more with --time"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jaccheck.printable import printable
+from jaccheck.printable import plural, printable
 from jaccheck.render.text import environment_line, summary
 from jaccheck.report import Finding, Report
 
@@ -13,7 +13,7 @@ from jaccheck.report import Finding, Report
 def verify_markdown(report: Report) -> str:
     """The answer first, a table of findings, then each with its case and script, folded."""
     found = len(report.findings)
-    title = f"{found or 'no'} finding{'s' if found > 1 else ''}"
+    title = plural(found, "finding") if found else "no finding"
     if report.found_something and not found:
         title = "nothing wrong was found, but not all was compared"
     said = (f"### jaccheck verify: {title}", escaped(summary(report)), escaped(environment_line(report.environment)))

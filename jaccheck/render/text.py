@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaccheck.names import PLANTED
-from jaccheck.printable import printable
+from jaccheck.printable import plural, printable
 from jaccheck.report import Cell, Environment, Finding, Report
 from jaccheck.verdict import Outcome
 
@@ -111,9 +111,10 @@ def summary(report: Report) -> str:
     methods = len({cell.method for cell in report.coverage})
     families = len({cell.family for cell in report.coverage})
     findings = len(report.findings)
-    answer = "no finding" if not findings else f"{findings} finding{'s' if findings > 1 else ''}"
+    answer = plural(findings, "finding") if findings else "no finding"
     text = (
-        f"{answer}: {t.cases:,} cases, {methods} methods, {families} families, {t.comparisons:,} comparisons "
+        f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
+        f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
         f"{t.entries:,} entries, "
         f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
@@ -122,7 +123,7 @@ def summary(report: Report) -> str:
     if known := t.outcomes.get(Outcome.KNOWN, 0):
         text += f"; {known} wrong in a way that is listed (`jaccheck known`)"
     if t.overflowing:
-        text += f"; {t.overflowing} cases left out, since their numbers overflow their dtype"
+        text += f"; {plural(t.overflowing, 'case')} left out, since their numbers overflow their dtype"
     if t.not_computed:
         text += f"; {t.not_computed} left out, since torch has no kernel for a layer of theirs in their dtype"
     if report.interrupted:

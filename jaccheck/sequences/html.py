@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from jaccheck.printable import plural
 from jaccheck.render.html.page import Head, environment_facts, render
-from jaccheck.render.html.tables import Row, Table, count, listed, plural
+from jaccheck.render.html.tables import Row, Table, count, listed
 from jaccheck.sequences.report import SequenceReport
 
 

@@ -246,4 +246,4 @@ def test_a_case_that_overflows_is_counted(case: Case) -> None:
     report, _ = run_over(given_shards([large], ["cpu"]), settings(), find("closed_form"))
     assert report.totals.overflowing == 1
     assert report.totals.comparisons == 0
-    assert "1 cases left out" in summary(report)
+    assert "1 case left out" in summary(report)

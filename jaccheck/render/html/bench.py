@@ -7,9 +7,10 @@ import importlib.util
 from collections import Counter
 
 from jaccheck.bench_report import REGIMES, BenchReport, Cell, Standing
+from jaccheck.printable import plural
 from jaccheck.render.bench import COLUMNS, LEGEND, bytes_text, floor_row, headline, method_row, summary
 from jaccheck.render.html.page import Head, environment_facts, render
-from jaccheck.render.html.tables import Row, Table, count, plural
+from jaccheck.render.html.tables import Row, Table, count
 
 Plot = tuple[str, str, str]
 """A title, what it shows in words, and the picture as the address of an image."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from jaccheck.matrix_report import Mark, MatrixCell, MatrixReport
+from jaccheck.printable import plural
 from jaccheck.render.html.page import Head, environment_facts, render
 from jaccheck.render.html.tables import Mark as Colour
-from jaccheck.render.html.tables import Marked, Row, Table, count, listed, plural
+from jaccheck.render.html.tables import Marked, Row, Table, count, listed
 from jaccheck.render.matrix import columns_alike
 
 COLOURS: dict[Mark, Colour] = {

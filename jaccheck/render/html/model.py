@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from jaccheck.model_report import MethodAnswer, ModelReport, Standing
+from jaccheck.printable import plural
 from jaccheck.render.html.heatmap import heatmap
 from jaccheck.render.html.page import Head, environment_facts, render
-from jaccheck.render.html.tables import Mark, Marked, Row, Table, count, plural, share
+from jaccheck.render.html.tables import Mark, Marked, Row, Table, count, share
 from jaccheck.render.model_text import bytes_text, compared, seconds_text
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from jaccheck.printable import plural
 from jaccheck.render.html.page import Head, render
-from jaccheck.render.html.tables import Cell, Marked, Row, Table, count, plural, share
+from jaccheck.render.html.tables import Cell, Marked, Row, Table, count, share
 from jaccheck.scores import JUDGES, FaultScore, Kill, SelftestReport
 
 NAMES = {"jaccheck": "jaccheck", "allclose": "torch.allclose", "assert_close": "torch.testing.assert_close"}

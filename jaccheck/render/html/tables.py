@@ -84,11 +84,6 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
-def plural(number: int, word: str, words: str = "") -> str:
-    """A number and what it counts."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"
-
-
 def listed(names: Iterable[str], most: int = 4) -> str:
     """The first names, and how many more there are."""
     found = list(names)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 
+from jaccheck.printable import plural
 from jaccheck.render.html.diagram import diagram
 from jaccheck.render.html.heatmap import heatmap
 from jaccheck.render.html.page import Head, environment_facts, render
-from jaccheck.render.html.tables import Row, Table, bars, count, listed, plural, share
+from jaccheck.render.html.tables import Row, Table, bars, count, listed, share
 from jaccheck.render.text import summary
 from jaccheck.report import Cell, Report
 from jaccheck.verdict import EXCESS_LIMITS, Outcome
