@@ -12,7 +12,7 @@ the colours' `limit`, `Picture.parameters` and `samples` for names and borders, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -126,9 +126,10 @@ class Entry:
     cell: tuple[int, int]
     """Row and column of the cell that stands for it."""
 
-    def __str__(self) -> str:
-        left, right = (value + 0.0 for value in self.values)  # no −0
-        return f"{self.parameter}{list(self.index)}: {left:.9g} and {right:.9g}"
+    def told(self, names: Sequence[str]) -> str:
+        """The entry, and what each of the two has there."""
+        one, other = (f"{value + 0.0:.9g} by {name}" for value, name in zip(self.values, names, strict=True))  # no −0
+        return f"{self.parameter}{list(self.index)}: {one}, {other}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

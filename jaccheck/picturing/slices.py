@@ -88,15 +88,15 @@ class _Differences:
         match self.unit, self.worst:
             case "exact", None:
                 return "no operation rounds here, so both must be equal: they are"
-            case "exact", worst:
-                return f"no operation rounds here, so both must be equal: {beyond} differ, most at {worst}"
+            case "exact", Entry() as worst:
+                return f"no operation rounds here, so both must be equal: {beyond} differ, most at {worst.told(names)}"
             case _, None:
                 return "equal in every entry"
             case "bounds", worst:
                 verdict = f"{beyond} beyond" if self.wrong else "all within"
-                return f"{_how_far(worst, self._largest)}, at {worst}; {verdict}"
+                return f"{_how_far(worst, self._largest)}, at {worst.told(names)}; {verdict}"
             case _, worst:
-                return f"largest difference {self._largest:.2g}, at {worst}"
+                return f"largest difference {self._largest:.2g}, at {worst.told(names)}"
 
     def panel(self) -> Panel:
         """The map of it."""
