@@ -12,13 +12,14 @@ from jaccheck.checking.parts import parts_of
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import outside, worst_entry
+from jaccheck.laws.pattern import pattern
 from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import default_memory
 from jaccheck.methods import Method, find
 from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered
 from jaccheck.models import copy_of, problem_of
-from jaccheck.oracle import Layout, Network, NoRule, Order
+from jaccheck.oracle import Layout, Network, NoRule, Order, arithmetic
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
 
@@ -95,4 +96,6 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
         if outside(vector, target.expected, target.bound):
             worst = worst_entry(expected.layout, vector, target.expected, target.bound)
             estimated = f"{expected.witness}; estimated, since no bound is proven for {reason}"
-            raise AssertionError(f"{part.in_whole(worst)}, says {'the closed form' if network else estimated}")
+            hint = pattern(expected.layout, vector, target.expected, target.bound, arithmetic(problem.dtype).u)
+            says = "the closed form" if network else estimated
+            raise AssertionError(f"{part.in_whole(worst)}, says {says}{hint and f'; {hint}'}")

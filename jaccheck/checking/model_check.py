@@ -24,13 +24,14 @@ from jaccheck.environment import describe_environment
 from jaccheck.errors import InvalidModel
 from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import excess, outside, worst_entry
+from jaccheck.laws.pattern import pattern
 from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import DoesNotFit, call_within, default_memory, resident_bytes, warm_up
 from jaccheck.methods import Method, choose
 from jaccheck.model_report import MethodAnswer, ModelReport, Standing
 from jaccheck.models import problem_of
 from jaccheck.oracle import Network, NoRule
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.arithmetic import Array, arithmetic
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.unwritten import filled
 from jaccheck.verdict import WorstEntry
@@ -247,7 +248,8 @@ class _Check:
             if outside(actual, target.expected, target.bound):
                 run.worst = part.in_whole(worst_entry(expected.layout, actual, target.expected, target.bound))
                 run.excess = excess(actual, target.expected, target.bound)
-                return run.ends(Standing.DISAGREES, _disagreement(run.worst, target))
+                hint = pattern(expected.layout, actual, target.expected, target.bound, arithmetic(dtype).u)
+                return run.ends(Standing.DISAGREES, _disagreement(run.worst, target) + (hint and f"; {hint}"))
             run.excess = max(run.excess, excess(actual, target.expected, target.bound))
         run.parts += 1
         run.entries += expected.layout.entries

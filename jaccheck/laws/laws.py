@@ -17,11 +17,12 @@ from jaccheck.laws.aliasing import first_overlap
 from jaccheck.laws.comparing import excess, outside, worst_entry
 from jaccheck.laws.globals import observe_globals, restore_globals
 from jaccheck.laws.identities import homogeneity, sum_over_samples
+from jaccheck.laws.pattern import pattern
 from jaccheck.laws.related import batch, freed_memory, outputs
 from jaccheck.laws.state import undeclared_changes
 from jaccheck.laws.structure import fault_of, first_line
 from jaccheck.laws.trial import LawBroken, Trial
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.arithmetic import Array, arithmetic
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
 from jaccheck.verdict import Breach, Comparison, Outcome, Source, WorstEntry
@@ -36,6 +37,7 @@ def agreement(trial: Trial) -> None:
     if expectation.mode != "estimate":
         sources.append(("autograd", witness.autograd, expectation.bound + witness.reference_bound))
     contradicted: dict[Source, WorstEntry] = {}
+    hint = ""
     for source, expected, bound in sources:
         trial.comparisons.append(
             Comparison(
@@ -49,11 +51,12 @@ def agreement(trial: Trial) -> None:
         )
         if outside(trial.flat, expected, bound):
             contradicted[source] = worst_entry(witness.layout, trial.flat, expected, bound)
+            hint = hint or pattern(witness.layout, trial.flat, expected, bound, arithmetic(witness.case.dtype).u)
     if contradicted:
         trial.is_contradicted = True
         worst = next(iter(contradicted.values()))
         by = " and ".join(contradicted) if len(contradicted) == len(sources) else f"{next(iter(contradicted))} alone"
-        message = f"{worst}, says {by}"
+        message = f"{worst}, says {by}{hint and f'; {hint}'}"
         raise LawBroken(Breach(law="agreement", outcome=Outcome.DISAGREES, message=message, worst=worst))
 
 
