@@ -41,9 +41,16 @@ def filled() -> Iterator[None]:
     finally:
         _depth -= 1
         if not _depth:
-            _fill_with(int(os.environ.get("MALLOC_PERTURB_") or 0))
+            _fill_with(_from_outside())
 
 
 def _fill_with(byte: int) -> None:
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_M_PERTURB, byte)
+
+
+def _from_outside() -> int:
+    try:
+        return int(os.environ.get("MALLOC_PERTURB_", "0"), 0)
+    except ValueError:
+        return 0

@@ -7,7 +7,6 @@ for a few rows at a time, small enough for the processor's cache. Two gigabytes 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,13 +14,13 @@ import torch
 from torch import Tensor
 
 from jaccheck.checking.expected import ClosedForm, Estimate, Expected
-from jaccheck.checking.live import network_of
+from jaccheck.checking.live import read
 from jaccheck.checking.parts import Part, parts_of
 from jaccheck.forms import ClosedFormWitness, smallest_seed
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.structure import structural_fault
 from jaccheck.methods import Method
-from jaccheck.oracle import Affine, Layout, Network, NoRule, Order, arithmetic, backward, forward
+from jaccheck.oracle import Affine, Layout, Network, Order, arithmetic, backward, forward
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
@@ -30,13 +29,14 @@ ROWS_BYTES = 2**20
 """Of float64 that are compared at a time, several arrays of them: about what a processor keeps close to it."""
 
 PARTS_BYTES = 2**32
-"""For what all parts must be, which is kept from method to method."""
+"""For what a part must be; that of all parts is kept from method to method."""
 
 SLACK = 1 + 2.0**-30
 """More than the bounds' own evaluation in float64 can round."""
 
 
 PROVEN = "each entry within its proven bound"
+"""How results are judged where every layer has a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,14 @@ class Judge:
         """Parameter by parameter what the oracle says; it is asked for δ only, as if there were nothing but biases."""
         net, ar = self._network, arithmetic(self._dtype, smallest_seed=self._seed)
         affine = [(step, i) for i, step in enumerate(net.steps) if isinstance(step, Affine)]
-        biases: dict[str, tuple[int, ...]] = {f"{step.path}.bias": (len(step.W),) for step, _ in affine}
+        biases: dict[str, tuple[int, ...]] = {step.bias: (len(step.W),) for step, _ in affine}
         ahead = forward(net, ar)
         form = backward(replace(net, trainable=biases), ahead, ar, order=method.order)
         parts = Layout(net.N, net.C, biases).offsets()
         extra = method.roundings(net.N, net.C)
         scaling, γ = 1 + ar.gamma(extra), ar.gamma(1)
         for step, i in affine:
-            part = parts[f"{step.path}.bias"]
+            part = parts[step.bias]
             shape = (net.N, net.C, len(step.W))
             δ, E = form.jacobian[part].reshape(shape), form.bound[part].reshape(shape)
             m = np.abs(δ)
@@ -192,9 +192,7 @@ class PartsJudge:
 
 def judge_of(problem: Problem) -> Judge | PartsJudge:
     """What judges the results of methods on a problem: with proven bounds where every layer has a rule."""
-    network: Network | None = None
-    with suppress(NoRule):
-        network = network_of(problem)
+    network, _ = read(problem, PARTS_BYTES)
     if network is None or not network.is_chain:
         return PartsJudge(problem, network)
     return Judge(network, problem.dtype, problem.device)

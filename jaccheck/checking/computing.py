@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from jaccheck.checking.expected import ClosedForm, Estimate, Expected
-from jaccheck.checking.live import network_of
+from jaccheck.checking.live import read
 from jaccheck.checking.parts import parts_of
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.laws import first_line, observe_globals, restore_globals
@@ -19,7 +19,7 @@ from jaccheck.methods import Method, find
 from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered
 from jaccheck.models import copy_of, problem_of
-from jaccheck.oracle import Layout, Network, NoRule, Order, arithmetic
+from jaccheck.oracle import Layout, Order, arithmetic
 from jaccheck.problem import Jacobians, Problem
 from jaccheck.reference import flattened
 
@@ -79,17 +79,13 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     test. Raises InvalidModel like `check`.
     """
     problem = problem_of(model, X)
-    network: Network | None = None
-    reason = ""
-    try:
-        network = network_of(problem)
-    except NoRule as without:
-        reason = str(without)
+    memory = default_memory()
+    network, reason = read(problem, memory)
     shapes = {name: tuple(p.shape) for name, p in problem.parameters.items()}
     found = dict(actual) if isinstance(actual, Mapping) else actual
     if fault := structural_fault(Layout(problem.N, problem.C, shapes), problem.dtype, problem.device, found):
         raise AssertionError(f"jacobians: {fault}")
-    for part in parts_of(problem, default_memory(), network):
+    for part in parts_of(problem, memory, network):
         expected: Expected = ClosedForm(problem, part, network) if network else Estimate(problem, part)
         target = list(expected.targets(_ANY_METHOD))[-1]
         vector = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})

@@ -24,7 +24,7 @@ from jaccheck.case import (
 )
 from jaccheck.case.shapes import Shape, output_shape
 from jaccheck.case.spatial import Spatial
-from jaccheck.checking.parts import Part
+from jaccheck.checking.parts import Part, bytes_of_one_row
 from jaccheck.checking.reading import READ, layer_of
 from jaccheck.errors import InvalidCase
 from jaccheck.oracle import Affine, Network, NoRule, Selection, Step, steps_of
@@ -33,40 +33,56 @@ from jaccheck.problem import Problem
 
 MOST_PRODUCTS = 2**26
 """Most products of inputs and outputs that all layers but plain Linears have together: the reference keeps two matrices
-of them, which then take 1 GiB."""
+of them, which then take 1 GiB; those of a maximum pooling it makes anew for each sample."""
 
+_GLOBAL_HOOKS = tuple(
+    name for name in vars(nn.modules.module) if name.startswith("_global_") and name.endswith("_hooks")
+)
 _HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks") and "state_dict" not in name)
+
+
+def read(problem: Problem, memory: int) -> tuple[Network | None, str]:
+    """The network of a live model or, where it cannot be judged by a closed form within so many bytes, None and why."""
+    try:
+        network = network_of(problem)
+    except NoRule as reason:
+        return None, str(reason)
+    if (needed := bytes_of_one_row(problem, network)) > memory:
+        return None, f"the closed form of a single sample, which takes {needed / 2**30:.1f} GiB"
+    return network, ""
 
 
 def network_of(problem: Problem) -> Network:
     """The network of a live model; modules of exactly the types with a rule, called by `nn.Sequential` and no other.
 
     Raises NoRule for anything else: a subclass, a hook, a shared parameter, arithmetic coarser than the dtype says, too
-    large a map.
+    large a map, a module that is not as its attributes say.
     """
     model = problem.model
-    if problem.dtype == "float32" and torch.get_float32_matmul_precision() != "highest":
-        raise NoRule(f"matrix products in float32 of {torch.get_float32_matmul_precision()!r} precision")
-    if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
-        raise NoRule("a parameter that two modules share")
+    _check_numbers(problem)
     leaves = list(_leaves(model, ""))
-    X = _input(problem, leaves[0][1])
     steps: list[Step] = []
     shape, products = tuple(problem.X.shape[1:]), 0
+    X = _input(problem, leaves[0][1] if leaves else None)
     for path, module in leaves:
         try:
             place = _placed(path, module, shape)
-            if isinstance(place.layer, Embedding) and steps:
-                raise NoRule("takes what is computed")
             _check_arithmetic(place.layer, problem)
             products += _products(place)
             if products > MOST_PRODUCTS:
                 raise NoRule(f"from {place.in_shape} to {place.out_shape} is too large a map")
+            if isinstance(place.layer, Embedding) and steps:
+                raise NoRule("takes what is computed")
             steps += _checked(steps_of(place, _numbers_of(path, module)))
         except (NoRule, InvalidCase) as reason:
             raise NoRule(f"{path or 'the model'} ({type(module).__name__}) {reason}") from None
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            # Attributes can be anything by now; what torch makes of them is its own.
+            raise NoRule(f"{path or 'the model'} ({type(module).__name__}) as it stands: {error}") from None
         shape = place.out_shape
     trainable = {name: tuple(p.shape) for name, p in problem.parameters.items()}
+    if not trainable or prod(shape) != problem.C:
+        raise NoRule(f"output of shape {shape}")
     return Network(X, tuple(steps), trainable, problem.C, problem.C)
 
 
@@ -95,16 +111,51 @@ def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
         yield path, module
 
 
-def _input(problem: Problem, first: nn.Module) -> Array:
+def _check_numbers(problem: Problem) -> None:
+    """Refuses arithmetic that is coarser than the dtype says, and more than one dtype."""
+    model, device = problem.model, problem.X.device.type
+    if problem.dtype == "float32" and (coarse := _coarse_float32()):
+        raise NoRule(f"arithmetic in float32 of {coarse} precision")
+    if _is_autocast(device):
+        raise NoRule("autocast, which computes in another dtype")
+    if any(vars(torch.nn.modules.module)[kind] for kind in _GLOBAL_HOOKS):
+        raise NoRule("hooks on all modules")
+    if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
+        raise NoRule("a parameter that two modules share")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_floating_point() and str(tensor.dtype) != f"torch.{problem.dtype}":
+            raise NoRule(f"{name}, which is of {tensor.dtype}")
+
+
+def _coarse_float32() -> str:
+    try:
+        if (precision := torch.get_float32_matmul_precision()) != "highest":
+            return precision
+    except RuntimeError:  # set by the newer names below, in a way that this name has no word for
+        return "another"
+    backends = (torch.backends, *(vars(torch.backends.mkldnn).get(name) for name in ("matmul", "conv")))
+    found = (getattr(backend, "fp32_precision", "none") for backend in (*backends, torch.backends.mkldnn))
+    return next((str(each) for each in found if each not in ("none", "ieee")), "")
+
+
+def _is_autocast(device: str) -> bool:
+    try:
+        return torch.is_autocast_enabled(device)
+    except TypeError:  # before torch 2.4
+        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
+
+
+def _input(problem: Problem, first: nn.Module | None) -> Array:
     """A row of features for each sample; the indices that an Embedding takes as ones among zeros."""
     rows = _numbers(problem.X).reshape(problem.N, -1)
-    expected = next(iter(problem.parameters.values())).dtype
     if isinstance(first, nn.Embedding):
-        if problem.X.dtype.is_floating_point or rows.shape[1] * first.num_embeddings * len(rows) > MOST_PRODUCTS:
+        if problem.X.dtype.is_floating_point or rows.size * first.num_embeddings > MOST_PRODUCTS:
             raise NoRule(f"input of {problem.X.dtype} for {first.num_embeddings} rows of an Embedding")
-        return np.eye(first.num_embeddings)[rows.astype(np.int64)].reshape(len(rows), -1)
-    if problem.X.dtype != expected:
-        raise NoRule(f"input of dtype {problem.X.dtype}")
+        hot = np.zeros((rows.size, first.num_embeddings))
+        hot[np.arange(rows.size), rows.ravel().astype(np.int64)] = 1
+        return hot.reshape(problem.N, -1)
+    if str(problem.X.dtype) != f"torch.{problem.dtype}":
+        raise NoRule(f"input of {problem.X.dtype}")
     return rows
 
 
@@ -116,7 +167,11 @@ def _placed(path: str, module: nn.Module, shape: Shape) -> Placed:
     layer = layer_of(module, shape)
     # The width of a Linear is limited in a case, and not here.
     out = (*shape[:-1], layer.out_features) if isinstance(layer, Linear) else output_shape(layer, shape)
-    return Placed(path, layer, shape, tuple(out))
+    place = Placed(path, layer, shape, tuple(out))
+    own = {name: tuple(p.shape) for name, p in module.named_parameters(recurse=False)}
+    if own != place.parameters:
+        raise NoRule(f"with parameters {own}, expected {place.parameters}")
+    return place
 
 
 def _products(place: Placed) -> int:
@@ -141,7 +196,7 @@ def _check_arithmetic(layer: Layer, problem: Problem) -> None:
         return
     if problem.X.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         raise NoRule(f"on {problem.X.device.type} of {platform.machine()}, where its algorithm is not known")
-    if not torch._C._get_mkldnn_enabled():
+    if not (torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()):
         raise NoRule("without oneDNN, where its algorithm is not known")
 
 
@@ -162,4 +217,4 @@ def _numbers_of(path: str, module: nn.Module) -> Mapping[str, Array]:
 
 
 def _numbers(tensor: torch.Tensor) -> Array:
-    return tensor.detach().to("cpu", torch.float64).numpy()
+    return tensor.detach().to("cpu", torch.float64).resolve_neg().numpy()

@@ -82,11 +82,14 @@ def parts_of(problem: Problem, memory: int, network: Network | None = None) -> t
     closed form of `network` takes, if there is one, is counted. Raises InvalidModel where a single row of the Jacobian
     is too large.
     """
-    numbers = sum(p.numel() for p in problem.parameters.values())
-    bytes_per_row = BYTES_PER_ENTRY * numbers + (8 * network.numbers_per_row if network else 0)
-    rows = memory // bytes_per_row
+    row = _bytes_per_row(problem, network)
+    sample = 8 * network.numbers_per_sample if network else 0
+    rows = memory // (row + sample // problem.C)
+    if rows < problem.C:
+        rows = (memory - sample) // row
     if rows < 1:
-        needed = bytes_per_row / 2**30
+        numbers = sum(p.numel() for p in problem.parameters.values())
+        needed = (row + sample) / 2**30
         raise InvalidModel(
             f"one row of the Jacobian, {numbers:,} entries, needs {needed:.1f} GiB more; give more memory"
         )
@@ -96,6 +99,16 @@ def parts_of(problem: Problem, memory: int, network: Network | None = None) -> t
     else:
         samples, outputs = _evenly(problem.N, 1), list(_evenly(problem.C, rows))
     return tuple(Part(some, these) for some in samples for these in outputs)
+
+
+def bytes_of_one_row(problem: Problem, network: Network) -> int:
+    """What the least part takes, one sample and one output."""
+    return _bytes_per_row(problem, network) + 8 * network.numbers_per_sample
+
+
+def _bytes_per_row(problem: Problem, network: Network | None) -> int:
+    numbers = sum(p.numel() for p in problem.parameters.values())
+    return BYTES_PER_ENTRY * numbers + (8 * network.numbers_per_row if network else 0)
 
 
 def _evenly(count: int, most: int) -> Iterator[range]:

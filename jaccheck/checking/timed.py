@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,7 +12,7 @@ import torch
 from jaccheck.checking.parts import jacobians_of_part
 from jaccheck.measurement.budget import DoesNotFit, call_within
 from jaccheck.measurement.memory import peak_bytes
-from jaccheck.measurement.timing import Call, Effort, still_process, time_calls
+from jaccheck.measurement.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
 from jaccheck.methods import Method
 from jaccheck.problem import Problem
 
@@ -51,13 +50,13 @@ def measure(
 
 
 def _once(method: Method, make: Callable[[], Problem], memory: int) -> float:
-    problem = make()
-    began = time.perf_counter()
     try:
-        call_within(lambda: jacobians_of_part(method, problem), memory)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call = Call(method.name, partial(jacobians_of_part, method), make)
+            return call_within(lambda: time_once(call, synchronizer(make().device)).wall_s, memory)
     except (DoesNotFit, RuntimeError):
         return inf
-    return time.perf_counter() - began
 
 
 def _peak(method: Method, make: Callable[[], Problem], memory: int, device: str) -> float | None:

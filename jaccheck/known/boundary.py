@@ -39,7 +39,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         condition="a PReLU, in reverse mode under vmap over samples and outputs",
         meets=lambda case: any(layers_of(case, PReLU)),
         outcomes=(WRONG, CRASH),
-        message="must match the size|split_with_sizes|PreluKernelBackward0",
+        message="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
         instead="where as many outputs as samples are mapped over, other numbers without a word; else RuntimeError",
         reason="the batching rule of _prelu_kernel_backward puts the axes of two levels of vmap in another order",
         case=_smooth(small_case((2,), Linear(out_features=2), PReLU(), Linear(out_features=2))),

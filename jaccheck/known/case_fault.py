@@ -73,6 +73,8 @@ class CaseFault:
     """Whether any other method may show it as well, since it lies below all of them."""
     condition: str
     meets: Callable[[Case], bool]
+    parameters: Callable[[Case], frozenset[str]] | None = None
+    """In whose Jacobians it shows, where not in all."""
     outcomes: tuple[Outcome, ...]
     message: str = ""
     instead: str
@@ -88,6 +90,7 @@ class CaseFault:
             and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
             and self.is_in_installed
             and self.meets(case)
+            and (self.parameters is None or (breach.worst and breach.worst.parameter) in self.parameters(case))
         )
 
     @property

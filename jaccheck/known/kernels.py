@@ -14,29 +14,37 @@ def _convolutions(case: Case) -> list[Placed]:
     return [place for place in case.places() if isinstance(place.layer, Convolution | TransposedConvolution)]
 
 
-def _leaves_a_tap(place: Placed) -> bool:
-    """Whether it has a stride, and some place of its kernel meets nothing but padding, wherever the kernel stands."""
+def _may_stay_unwritten(place: Placed) -> bool:
+    """Whether a place of its kernel meets nothing but zeros around the input, or the kernel is deeper than that."""
     layer = place.layer
     assert isinstance(layer, Convolution | TransposedConvolution)
     kernel, stride, dilation = (on_each_axis(n, layer.axes) for n in (layer.kernel_size, layer.stride, layer.dilation))
     if isinstance(layer, Convolution):
         before = [margin for margin, _ in margins_of(layer)]
         lengths, places = place.in_shape[1:], place.out_shape[1:]
+        if layer.padding_mode != "zeros":
+            return False
     else:
         before = list(on_each_axis(layer.padding, layer.axes))
         lengths, places = place.out_shape[1:], place.in_shape[1:]
+    if layer.axes == 3 and kernel[0] > lengths[0]:
+        return True
     return max(stride) > 1 and any(
         any(all(not 0 <= o * s - p + t * d < n for o in range(count)) for t in range(k))
         for k, s, d, p, n, count in zip(kernel, stride, dilation, before, lengths, places, strict=True)
     )
 
 
+def _unwritten_weights(case: Case) -> frozenset[str]:
+    return frozenset(f"{place.path}.weight" for place in _convolutions(case) if _may_stay_unwritten(place))
+
+
 def _is_pointwise_on_five(place: Placed) -> bool:
-    """Whether it has a kernel of one pixel, and five pixels to go over."""
+    """Whether it has a kernel of one pixel, and five pixels to go over or to make."""
     layer = place.layer
     assert isinstance(layer, Convolution | TransposedConvolution)
-    kernel = on_each_axis(layer.kernel_size, layer.axes)
-    return set(kernel) == {1} and place.in_shape[1:] == place.out_shape[1:] and prod(place.in_shape[1:]) == 5
+    is_pointwise = set(on_each_axis(layer.kernel_size, layer.axes)) == {1}
+    return is_pointwise and 5 in (prod(place.in_shape[1:]), prod(place.out_shape[1:]))
 
 
 KERNEL_FAULTS: tuple[CaseFault, ...] = (
@@ -48,9 +56,11 @@ KERNEL_FAULTS: tuple[CaseFault, ...] = (
         processor=CPU_WITHOUT_BFLOAT16,
         methods=("func_jacrev", "func_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked"),
         shows_in_others=True,
-        condition="a convolution in bfloat16 with a stride, a place of whose kernel meets nothing but padding, and 16 "
-        "channels or more; vmap makes channels of samples and outputs, so that fewer are enough",
-        meets=lambda case: case.dtype == "bfloat16" and any(map(_leaves_a_tap, _convolutions(case))),
+        condition="the weight of a convolution in bfloat16 with a stride, a place of whose kernel meets nothing but "
+        "zeros around the input, or with three axes and a kernel deeper than the input; and 16 channels or more: vmap "
+        "makes channels of samples and outputs, so that fewer are enough",
+        meets=lambda case: case.dtype == "bfloat16" and bool(_unwritten_weights(case)),
+        parameters=_unwritten_weights,
         outcomes=(WRONG,),
         instead="whatever was in memory, where the derivative is zero: NaN, 1e38, or by chance 0 "
         "(MALLOC_PERTURB_=1 python script.py shows it each time)",

@@ -256,15 +256,16 @@ class Network:
     @property
     def numbers_per_row(self) -> int:
         """About how many numbers closed form and bounds hold for a sample and an output, beside the Jacobian itself."""
-        products = most = chosen = 0
-        for step in all_steps(self.steps):
-            if isinstance(step, Affine):
-                most = max(most, *step.W.shape)
-                products = max(products, len(step.table.key) if isinstance(step, Structured) else 0)
-            elif isinstance(step, Selection):
-                # One matrix of inputs and outputs says for each sample what was chosen, another what is in doubt.
-                chosen += 3 * len(step.windows) * (int(step.windows.max()) + 1)
-        return 8 * most + 4 * products + chosen // (self.width or self.C)
+        affine = [step for step in all_steps(self.steps) if isinstance(step, Affine)]
+        products = max((len(step.table.key) for step in affine if isinstance(step, Structured)), default=0)
+        return 8 * max((max(step.W.shape) for step in affine), default=0) + 4 * products
+
+    @property
+    def numbers_per_sample(self) -> int:
+        """About how many they hold for a sample, whatever the number of outputs: what each pooling has chosen."""
+        chosen = (step.windows for step in all_steps(self.steps) if isinstance(step, Selection))
+        # One matrix of inputs and outputs says what was chosen, another what is in doubt.
+        return sum(3 * len(windows) * (int(windows.max()) + 1) for windows in chosen)
 
     def offsets(self) -> dict[str, slice]:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""

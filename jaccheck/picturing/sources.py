@@ -15,7 +15,7 @@ import numpy as np
 
 from jaccheck.case import Case
 from jaccheck.checking.expected import autograd, float64_of
-from jaccheck.checking.live import network_of, part_of
+from jaccheck.checking.live import part_of, read
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.devices import choose as choose_devices
 from jaccheck.errors import InvalidRequest
@@ -25,7 +25,7 @@ from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.structure import structural_fault
 from jaccheck.measurement.budget import default_memory, resident_bytes
 from jaccheck.methods import Method
-from jaccheck.oracle import Layout, Network, NoRule
+from jaccheck.oracle import Layout
 from jaccheck.oracle.arithmetic import Array
 from jaccheck.picture import Picture, Size
 from jaccheck.picturing.slices import Slice, Unit, assemble
@@ -81,15 +81,11 @@ def picture_of_model(
     problem: Problem, methods: Sequence[Method] = (), *, size: Size | None = None, memory: int | None = None
 ) -> Picture:
     """The Jacobians of a user's model and batch, part by part within so many bytes, by default half of what is free."""
-    network: Network | None = None
-    without_rule = ""
-    try:
-        network = network_of(problem)
-    except NoRule as reason:
-        without_rule = str(reason)
+    free = (memory or default_memory()) - resident_bytes()
+    network, without_rule = read(problem, free)
 
     def slices() -> Iterator[Slice]:
-        for part in parts_of(problem, (memory or default_memory()) - resident_bytes(), network):
+        for part in parts_of(problem, free, network):
             layout = _layout(problem, part)
             flat = tuple(_flat(method, problem, part.of(problem), layout) for method in methods)
             form = None if network is None else ClosedFormWitness(part_of(network, part), problem.dtype)

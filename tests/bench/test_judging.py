@@ -94,3 +94,12 @@ def test_networks_that_are_no_perceptrons_are_judged_part_by_part(between: torch
     fault = judge.fault(method, J)
     assert fault.startswith("0.weight[1, 0, 1, 0, 1, 1]: ")
     assert fault.endswith(f"says {says}")
+
+
+def test_a_bare_layer_is_judged() -> None:
+    """Its parameters have no path before their names."""
+    problem = Problem(torch.nn.Linear(3, 2), torch.ones(4, 3), 2)
+    J = find("autograd_loop").compute(copy_of(problem))
+    assert judge_of(problem).fault(find("autograd_loop"), J) == ""
+    J["bias"][1, 0, 1] = 1
+    assert judge_of(problem).fault(find("autograd_loop"), J).startswith("bias[1, 0, 1]: 1 instead of 0")

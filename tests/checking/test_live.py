@@ -17,7 +17,8 @@ from jaccheck.case import Case, Embedding
 from jaccheck.case.families import FAMILIES, boundary_cases
 from jaccheck.case.graph import children
 from jaccheck.case.strategies import cases
-from jaccheck.checking.live import network_of
+from jaccheck.checking.live import network_of, read
+from jaccheck.checking.parts import parts_of
 from jaccheck.checking.reading import READ, USUAL
 from jaccheck.model_report import Standing
 from jaccheck.models import copy_of
@@ -125,7 +126,24 @@ def test_an_entry_is_counted_from_the_first_sample(monkeypatch: pytest.MonkeyPat
         jaccheck.assert_jacobians_right(J, model, X)
 
 
+def changed(module: nn.Module, **attributes: object) -> nn.Module:
+    for name, value in attributes.items():
+        setattr(module, name, value)
+    return module
+
+
+CIRCULAR = nn.Conv1d(1, 1, 2, padding=1, padding_mode="circular")
 REFUSED = {
+    "another kernel": (
+        nn.Sequential(changed(nn.Conv1d(1, 1, 2), weight=nn.Parameter(torch.ones(1, 1, 3)))),
+        "expected",
+    ),
+    "other margins": (nn.Sequential(changed(CIRCULAR, padding=(0,))), "other margins"),
+    "padded with ones": (nn.Sequential(nn.Conv2d(1, 1, 1), changed(nn.ZeroPad2d(1), value=1.0)), "value=1.0"),
+    "norm without weight": (nn.Sequential(changed(nn.BatchNorm1d(2), weight=None).eval()), "with parameters"),
+    "tiny eps": (nn.Sequential(nn.BatchNorm1d(2, eps=1e-42).eval()), "eps=1e-42"),
+    "two dtypes": (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).bfloat16()), "1.weight, which is of torch.bfloat16"),
+    "unbatched pooling": (nn.Sequential(nn.Linear(2, 2), nn.AdaptiveAvgPool2d((2, 2))), "1 (AdaptiveAvgPool2d)"),
     "indices returned": (nn.Sequential(nn.Conv1d(1, 1, 1), nn.MaxPool1d(2, return_indices=True)), "return_indices"),
     "max_norm": (nn.Sequential(nn.Embedding(4, 2, max_norm=1.0), nn.Flatten()), "max_norm=1.0"),
     "training": (nn.Sequential(nn.Conv1d(1, 2, 1), nn.BatchNorm1d(2)).train(), "statistics from the batch"),
@@ -140,6 +158,9 @@ REFUSED = {
     "LayerNorm": (nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2)), "1 (LayerNorm)"),
 }
 INPUTS = {
+    **dict.fromkeys(("another kernel", "other margins"), (1, 4)),
+    "padded with ones": (1, 3, 3),
+    "unbatched pooling": (3, 2),
     "indices returned": (1, 4),
     "training": (1, 3),
     "no statistics": (1, 3),
@@ -170,3 +191,39 @@ def test_an_embedding_takes_indices() -> None:
     assert not any(isinstance(layer, Embedding) for layer in found.steps)
     report = jaccheck.check(copy_of(problem).model, problem.X, methods=("vmap_vjp",), seconds=5.0)
     assert report.answers[0].standing is Standing.AGREES
+
+
+def test_coarser_arithmetic_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autocast, matrix products in other formats, hooks on all modules."""
+    problem = Problem(numbers_in(nn.Sequential(nn.Linear(2, 2))), torch.ones(3, 2), 2)
+    assert network_of(problem)
+    with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(NoRule, match="autocast"):
+        network_of(problem)
+    handle = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+    with pytest.raises(NoRule, match="hooks on all modules"):
+        network_of(problem)
+    handle.remove()
+    torch.set_float32_matmul_precision("high")
+    with pytest.raises(NoRule, match="float32 of high precision"):
+        network_of(problem)
+    torch.set_float32_matmul_precision("highest")
+    assert network_of(problem)
+
+
+def test_lists_do_for_tuples() -> None:
+    """As torch takes them."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.MaxPool2d([2, 2]), nn.AdaptiveAvgPool2d([1, 1]), nn.Flatten())
+    assert network_of(Problem(numbers_in(model), torch.ones(2, 1, 4, 4), 2))
+
+
+def test_what_the_closed_form_takes_decides_whether_it_is_made() -> None:
+    """Where a sample of it does not fit, the estimate is made, which takes less."""
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1024, 2))
+    problem = Problem(numbers_in(model), torch.ones(4, 1, 64, 64), 2)
+    assert read(problem, 2**27)[0] is not None
+    network, reason = read(problem, 2**26)
+    assert network is None
+    assert "a single sample, which takes 0.1 GiB" in reason
+    # Pooling is made anew for each sample: two outputs of one take hardly more than one.
+    parts = parts_of(problem, 2**28, read(problem, 2**28)[0])
+    assert [(len(part.samples), len(part.outputs)) for part in parts] == [(2, 2), (2, 2)]

@@ -17,7 +17,7 @@ from jaccheck.judgement import judge
 from jaccheck.known import LAYER_FAULTS, CaseFault, explained, explanation
 from jaccheck.methods import find
 from jaccheck.scripts import write_script
-from jaccheck.verdict import Breach, Outcome, Verdict
+from jaccheck.verdict import Breach, Outcome, Verdict, WorstEntry
 
 PLAIN = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=2)
 
@@ -81,6 +81,18 @@ def test_outside_its_condition_nothing_is_excused() -> None:
     for fault in LAYER_FAULTS:
         for name in fault.methods:
             assert explanation(PLAIN, name, breach) is None, fault.id
+
+
+def test_only_the_parameters_that_it_shows_in_are_excused() -> None:
+    """Memory that stays unwritten is in the weight of that convolution, and a wrong Linear behind it is a finding."""
+    fault = next(fault for fault in LAYER_FAULTS if fault.id == "torch-bfloat16-conv-unwritten")
+    if not fault.is_in_installed:
+        pytest.skip("another torch or processor")
+    values = {"index": (0, 0, 0), "actual": 1.0, "expected": 0.0, "bound": 0.0, "wrong": 1, "entries": 9}
+    for parameter, excused in (("0.weight", fault), ("0.bias", None), ("2.weight", None)):
+        worst = WorstEntry(parameter=parameter, **values)  # type: ignore[arg-type]
+        breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="wrong", worst=worst)
+        assert explanation(fault.case, "hooks", breach) is excused
 
 
 def test_another_breach_on_the_same_case_stays() -> None:
