@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
@@ -13,17 +12,15 @@ from torch import nn
 
 from jaccheck.case import (
     BatchNorm,
-    Convolution,
     Embedding,
     Flatten,
-    Layer,
     Linear,
     Placed,
     PReLU,
-    TransposedConvolution,
 )
 from jaccheck.case.shapes import Shape, output_shape
 from jaccheck.case.spatial import Spatial
+from jaccheck.checking.arithmetic import check_algorithm, check_dtype, check_torch
 from jaccheck.checking.parts import Part, bytes_of_one_row
 from jaccheck.checking.reading import READ, layer_of
 from jaccheck.errors import InvalidCase
@@ -35,9 +32,6 @@ MOST_PRODUCTS = 2**26
 """Most products of inputs and outputs that all layers but plain Linears have together: the reference keeps two matrices
 of them, which then take 1 GiB; those of a maximum pooling it makes anew for each sample."""
 
-_GLOBAL_HOOKS = tuple(
-    name for name in vars(nn.modules.module) if name.startswith("_global_") and name.endswith("_hooks")
-)
 _HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks") and "state_dict" not in name)
 
 
@@ -59,7 +53,10 @@ def network_of(problem: Problem) -> Network:
     large a map, a module that is not as its attributes say.
     """
     model = problem.model
-    _check_numbers(problem)
+    if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
+        raise NoRule("a parameter that two modules share")
+    check_dtype(problem)
+    check_torch(problem)
     leaves = list(_leaves(model, ""))
     steps: list[Step] = []
     shape, products = tuple(problem.X.shape[1:]), 0
@@ -67,7 +64,7 @@ def network_of(problem: Problem) -> Network:
     for path, module in leaves:
         try:
             place = _placed(path, module, shape)
-            _check_arithmetic(place.layer, problem)
+            check_algorithm(place.layer, problem)
             products += _products(place)
             if products > MOST_PRODUCTS:
                 raise NoRule(f"from {place.in_shape} to {place.out_shape} is too large a map")
@@ -109,40 +106,6 @@ def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
                 yield from _leaves(child, f"{path}.{name}" if path else name)
     else:
         yield path, module
-
-
-def _check_numbers(problem: Problem) -> None:
-    """Refuses arithmetic that is coarser than the dtype says, and more than one dtype."""
-    model, device = problem.model, problem.X.device.type
-    if problem.dtype == "float32" and (coarse := _coarse_float32()):
-        raise NoRule(f"arithmetic in float32 of {coarse} precision")
-    if _is_autocast(device):
-        raise NoRule("autocast, which computes in another dtype")
-    if any(vars(torch.nn.modules.module)[kind] for kind in _GLOBAL_HOOKS):
-        raise NoRule("hooks on all modules")
-    if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
-        raise NoRule("a parameter that two modules share")
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_floating_point() and str(tensor.dtype) != f"torch.{problem.dtype}":
-            raise NoRule(f"{name}, which is of {tensor.dtype}")
-
-
-def _coarse_float32() -> str:
-    try:
-        if (precision := torch.get_float32_matmul_precision()) != "highest":
-            return precision
-    except RuntimeError:  # set by the newer names below, in a way that this name has no word for
-        return "another"
-    backends = (torch.backends, *(vars(torch.backends.mkldnn).get(name) for name in ("matmul", "conv")))
-    found = (getattr(backend, "fp32_precision", "none") for backend in (*backends, torch.backends.mkldnn))
-    return next((str(each) for each in found if each not in ("none", "ieee")), "")
-
-
-def _is_autocast(device: str) -> bool:
-    try:
-        return torch.is_autocast_enabled(device)
-    except TypeError:  # before torch 2.4
-        return torch.is_autocast_enabled() or torch.is_autocast_cpu_enabled()
 
 
 def _input(problem: Problem, first: nn.Module | None) -> Array:
@@ -188,16 +151,6 @@ def _products(place: Placed) -> int:
             return inputs * outputs
         case layer:
             return inputs * outputs if isinstance(layer, Spatial) else 0
-
-
-def _check_arithmetic(layer: Layer, problem: Problem) -> None:
-    """Refuses convolutions where torch may take an algorithm that is no sum of the products, as Winograd's."""
-    if not isinstance(layer, Convolution | TransposedConvolution):
-        return
-    if problem.X.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
-        raise NoRule(f"on {problem.X.device.type} of {platform.machine()}, where its algorithm is not known")
-    if not (torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()):
-        raise NoRule("without oneDNN, where its algorithm is not known")
 
 
 def _checked(steps: Iterator[Step]) -> Iterator[Step]:
