@@ -13,6 +13,7 @@ from jaccheck.names import PLANTED
 from jaccheck.problem import round_sample
 from jaccheck.scripts.endings import ending, name_of
 from jaccheck.scripts.sources import standalone_source
+from jaccheck.unwritten import PATTERNS
 from jaccheck.verdict import Breach
 
 
@@ -21,9 +22,13 @@ def write_script(case: Case, method: Method, device: str, breach: Breach) -> str
     imports, body = standalone_source(method.compute) or _named(method)
     last = ending(case, method, breach)
     header = [f"# {method.name} on {device}: {breach.law}, {breach.outcome}", f"# {breach.message}"]
+    if breach.worst and {breach.worst.actual, breach.worst.expected} & PATTERNS:
+        header.append("# Memory that nobody has written can hold anything: run this with MALLOC_PERTURB_=1.")
     always = ["import torch", "from types import SimpleNamespace", *last.imports]
     lines = sorted({*imports, *always}, key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*header, *_merged(lines), "", *_problem(case, device), "", body, "", *last.lines]) + "\n"
+    # With more threads torch takes other kernels in these dtypes.
+    alone = ["torch.set_num_threads(1)"] if case.dtype in ("bfloat16", "float16") else []
+    return "\n".join([*header, *_merged(lines), *alone, "", *_problem(case, device), "", body, "", *last.lines]) + "\n"
 
 
 def _named(method: Method) -> tuple[list[str], str]:
