@@ -10,7 +10,7 @@ from math import log2, sqrt
 from typing import Any
 
 import torch
-import torch.fx
+from torch.fx import GraphModule
 
 from jaccheck.methods.registry import Compute, TooCostly, method
 from jaccheck.problem import Jacobians, Problem
@@ -175,7 +175,7 @@ def _beyond_the_mean(problem: Problem) -> str | None:
     return "the mean over an empty batch is not defined" if problem.N == 0 else _beyond_second_order(problem)
 
 
-def _converted(problem: Problem) -> torch.fx.GraphModule:
+def _converted(problem: Problem) -> GraphModule:
     """What BackPACK's converter makes of a copy of the network; its parameters are those of the copy."""
     return convert_module_to_backpack(copy.deepcopy(problem.model), False)
 
