@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jaccheck.checking.expected import ClosedForm, Estimate, Expected
+from jaccheck.checking.expected import Expected, expected_of
 from jaccheck.checking.live import read
 from jaccheck.checking.parts import Part, parts_of
 from jaccheck.forms import ClosedFormWitness, smallest_seed
@@ -172,7 +172,7 @@ class PartsJudge:
         self.how = PROVEN if network else "no entry differs by more than rounding is estimated to explain"
         self._layout = Layout(problem.N, problem.C, {name: tuple(p.shape) for name, p in problem.parameters.items()})
         self._parts: list[tuple[Part, Expected]] = [
-            (part, ClosedForm(problem, part, network) if network else Estimate(problem, part))
+            (part, expected_of(problem, part, network))
             for part in parts_of(problem, PARTS_BYTES, network)
             if part.samples
         ]

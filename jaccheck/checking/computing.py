@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from jaccheck.checking.expected import ClosedForm, Estimate, Expected
+from jaccheck.checking.expected import expected_of
 from jaccheck.checking.live import read
 from jaccheck.checking.parts import parts_of
 from jaccheck.errors import InvalidModel, InvalidOut
@@ -14,7 +14,7 @@ from jaccheck.laws import first_line, observe_globals, restore_globals
 from jaccheck.laws.comparing import outside, worst_entry
 from jaccheck.laws.pattern import pattern
 from jaccheck.laws.structure import structural_fault
-from jaccheck.measurement.budget import default_memory
+from jaccheck.measurement.budget import default_memory, resident_bytes
 from jaccheck.methods import Method, find
 from jaccheck.methods.given import check_given
 from jaccheck.methods.registry import registered
@@ -79,14 +79,14 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     test. Raises InvalidModel like `check`.
     """
     problem = problem_of(model, X)
-    memory = default_memory()
+    memory = default_memory() - resident_bytes()
     network, reason = read(problem, memory)
     shapes = {name: tuple(p.shape) for name, p in problem.parameters.items()}
     found = dict(actual) if isinstance(actual, Mapping) else actual
     if fault := structural_fault(Layout(problem.N, problem.C, shapes), problem.dtype, problem.device, found):
         raise AssertionError(f"jacobians: {fault}")
     for part in parts_of(problem, memory, network):
-        expected: Expected = ClosedForm(problem, part, network) if network else Estimate(problem, part)
+        expected = expected_of(problem, part, network)
         target = list(expected.targets(_ANY_METHOD))[-1]
         vector = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})
         if outside(vector, target.expected, target.bound):

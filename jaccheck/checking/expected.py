@@ -100,6 +100,11 @@ class Estimate:
 Expected = ClosedForm | Estimate
 
 
+def expected_of(problem: Problem, part: Part, network: Network | None) -> Expected:
+    """What a part must be: by the closed form of `network` or, where there is none, by estimate."""
+    return ClosedForm(problem, part, network) if network else Estimate(problem, part)
+
+
 def roundoff(problem: Problem) -> float:
     """Unit roundoff of the problem's arithmetic; that of TF32 where torch may use it on an NVIDIA device."""
     kind = getattr(torch, problem.dtype)

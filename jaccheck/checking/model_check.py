@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.checking.advice import advice, judged_by
-from jaccheck.checking.expected import ClosedForm, Estimate, Expected, Target
+from jaccheck.checking.expected import Expected, Target, expected_of
 from jaccheck.checking.live import read
 from jaccheck.checking.parts import Part, jacobians_of_part, parts_of
 from jaccheck.checking.timed import measure
@@ -202,7 +202,7 @@ class _Check:
 
     def _compare(self, done: int, part: Part, going: list[_Run]) -> None:
         with _silence():
-            expected = self._expected(part)
+            expected = expected_of(self.problem, part, self.network)
         self.witness = expected.witness
         for run in going:
             self.listener.on_method(done, len(self.parts), run.method.name)
@@ -210,9 +210,6 @@ class _Check:
             with _silence():
                 self._judge(run, part, expected)
             run.spent += time.perf_counter() - began
-
-    def _expected(self, part: Part) -> Expected:
-        return ClosedForm(self.problem, part, self.network) if self.network else Estimate(self.problem, part)
 
     def _judge(self, run: _Run, part: Part, expected: Expected) -> None:
         """One method on one part; its crash becomes its standing here and nowhere else."""

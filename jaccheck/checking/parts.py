@@ -84,7 +84,7 @@ def parts_of(problem: Problem, memory: int, network: Network | None = None) -> t
     """
     row = _bytes_per_row(problem, network)
     sample = 8 * network.numbers_per_sample if network else 0
-    rows = memory // (row + sample // problem.C)
+    rows = memory // (row + sample // max(problem.C, 1))
     if rows < problem.C:
         rows = (memory - sample) // row
     if rows < 1:

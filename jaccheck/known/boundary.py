@@ -13,8 +13,7 @@ HEAD = (Flatten(), Linear(out_features=2))
 
 
 def _lstms(case: Case) -> list[Recurrent]:
-    cells = [layer for layer in layers_of(case, Recurrent) if isinstance(layer, Recurrent)]
-    return [layer for layer in cells if layer.cell == "LSTM"]
+    return [layer for layer in layers_of(case, Recurrent) if layer.cell == "LSTM"]
 
 
 def _has_lstm(case: Case) -> bool:

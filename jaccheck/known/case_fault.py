@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.specifiers import SpecifierSet
 
@@ -107,7 +108,10 @@ def _installed(package: str, versions: str) -> bool:
         return False
 
 
-def layers_of(case: Case, kind: type) -> Iterator[Layer]:
+L = TypeVar("L")
+
+
+def layers_of(case: Case, kind: type[L]) -> Iterator[L]:
     """Every layer of that kind."""
     return (place.layer for place in case.places() if isinstance(place.layer, kind))
 

@@ -64,7 +64,7 @@ def _has_inner_axes(case: Case, kind: type, axes: int = 1) -> bool:
 
 
 def _has_other_eps(case: Case) -> bool:
-    norms = (layer for layer in layers_of(case, BatchNorm) if isinstance(layer, BatchNorm))
+    norms = layers_of(case, BatchNorm)
     return any(layer.affine and layer.eps != 1e-5 for layer in norms)
 
 
@@ -82,7 +82,7 @@ def _has_unexpected_axes(case: Case) -> bool:
 
 
 def _has_groups(case: Case) -> bool:
-    return any(layer.groups > 1 for layer in layers_of(case, Convolution) if isinstance(layer, Convolution))
+    return any(layer.groups > 1 for layer in layers_of(case, Convolution))
 
 
 def _has_leading_axes(case: Case) -> bool:
@@ -134,8 +134,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         methods=("curvlinops_rows", "curvlinops_columns"),
         condition="an LSTM in another dtype than float64",
         meets=lambda case: (
-            case.dtype != "float64"
-            and any(isinstance(layer, Recurrent) and layer.cell == "LSTM" for layer in layers_of(case, Recurrent))
+            case.dtype != "float64" and any(layer.cell == "LSTM" for layer in layers_of(case, Recurrent))
         ),
         outcomes=(CRASH,),
         message="argument #22 'workspace'|forward AD with mkldnn_rnn_layer",
