@@ -40,6 +40,8 @@ class Witness:
         self.case = case
         self.device = device
         self.seconds = Seconds()
+        self.held: set[str] = set()
+        """Names of the identities that its Jacobian has been found to fulfil."""
         self._tensors = tensors or round_sample(case)
         self._changed: Witness | None = None
         self._autograd: Array | None = None

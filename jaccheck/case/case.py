@@ -10,7 +10,7 @@ from annotated_types import Ge, Le, Len
 
 from jaccheck.case.graph import Layer, children
 from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten
-from jaccheck.case.shapes import Placed, placed, shape_through
+from jaccheck.case.shapes import Placed, Shapes, shapes_of
 from jaccheck.case.size import layers_run, numbers_held
 from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.errors import InvalidCase
@@ -33,8 +33,14 @@ InputForm = Literal["contiguous", "strided", "transposed", "expanded"]
 """How the input lies in memory; every sample of an expanded one is the same."""
 
 
+class _Once:
+    """Room for the shapes of a case, which are asked for dozens of times and worked out once; no field of it."""
+
+    __slots__ = ("_shapes",)
+
+
 @plain_data
-class Case:
+class Case(_Once):
     """A network of `layers` for input `[N, *in_shape]` with N = `batch_size`, and the recipe for its numbers.
 
     `frozen` are indices of parameters that require no gradient, taken modulo their number. `family` says what the
@@ -56,7 +62,7 @@ class Case:
     def __post_init__(self) -> None:
         if (run := layers_run(self.layers)) > MAX_LAYERS:
             raise InvalidCase(f"layers: {run} are run, at most {MAX_LAYERS} are allowed")
-        places = list(self.places())
+        places, out = self.places(), self._all_shapes.out
         leaves = [place for place in places if not children(place.layer)]
         for place in leaves:
             joins_samples = isinstance(place.layer, Flatten) and place.layer.start_dim % (len(place.in_shape) + 1) == 0
@@ -64,7 +70,6 @@ class Case:
                 raise InvalidCase(f"layers.{place.path}: Flatten(start_dim=0) must be the last layer")
             if isinstance(place.layer, Embedding) and place is not places[0]:
                 raise InvalidCase(f"layers.{place.path}: Embedding must be the first layer: only input is integer")
-        out = shape_through(self.layers, self.in_shape)
         if len(out) != 1 or not self.parameter_shapes():
             raise InvalidCase(f"layers: the output is {out}; flat output and at least one parameter are needed")
         if not self.trainable():
@@ -76,9 +81,18 @@ class Case:
         if (numbers := numbers_held(places, self.batch_size, out[0])) > MAX_ENTRIES:
             raise InvalidCase(f"the reference would hold {numbers:.3g} numbers, at most {MAX_ENTRIES} are allowed")
 
-    def places(self) -> Iterator[Placed]:
+    @property
+    def _all_shapes(self) -> Shapes:
+        """Kept, but not where the case is copied or pickled: there it is worked out anew."""
+        kept: Shapes | None = getattr(self, "_shapes", None)
+        if kept is None:
+            kept = shapes_of(self.layers, self.in_shape)
+            object.__setattr__(self, "_shapes", kept)
+        return kept
+
+    def places(self) -> tuple[Placed, ...]:
         """Every layer with its path and the shapes before and after it, a nested one before those inside it."""
-        return placed(self.layers, self.in_shape)
+        return self._all_shapes.places
 
     def leaves(self) -> Iterator[tuple[str, Layer]]:
         """Every layer that is no nested one, with its path in the module, as in `"1.0"`."""
@@ -100,7 +114,7 @@ class Case:
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, frozen ones included, in the order of `Module.named_parameters`."""
-        return {f"{place.path}.{name}": shape for place in self.weighted() for name, shape in place.parameters.items()}
+        return dict(self._all_shapes.parameters)
 
     def trainable(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of the parameters that require a gradient, in order."""
@@ -111,7 +125,7 @@ class Case:
     @property
     def outputs(self) -> int:
         """C, the number of outputs of the network."""
-        return shape_through(self.layers, self.in_shape)[0]
+        return self._all_shapes.out[0]
 
     def entries(self) -> int:
         """Number of entries of all Jacobians together."""

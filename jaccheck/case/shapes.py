@@ -50,6 +50,23 @@ class Placed:
         return {"running_mean": channels, "running_var": channels} if isinstance(self.layer, BatchNorm) else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """Every layer in its place, the shape of every parameter by name, and the shape that comes out."""
+
+    places: tuple[Placed, ...]
+    parameters: dict[str, Shape]
+    out: Shape
+
+
+def shapes_of(layers: tuple[Layer, ...], shape: Shape) -> Shapes:
+    """All shapes of a network for input of this shape. Raises InvalidCase."""
+    places = tuple(placed(layers, shape))
+    parameters = {f"{place.path}.{name}": own for place in places for name, own in place.parameters.items()}
+    on_top = [place.out_shape for place in places if "." not in place.path]
+    return Shapes(places, parameters, on_top[-1] if on_top else shape)
+
+
 def placed(layers: tuple[Layer, ...], shape: Shape, prefix: str = "") -> Iterator[Placed]:
     """Every layer in the order of calling, a nested one before those inside it. Raises InvalidCase."""
     for index, layer in enumerate(layers):

@@ -199,7 +199,7 @@ REPEATED: tuple[Law, ...] = (*CALLED_ONCE, repeatability, given_memory, sum_over
 RELATED: tuple[Law, ...] = (batch, outputs, freed_memory)
 """Those that call it on a new network; what they see, any case shows."""
 
-SELDOM = 4
+SELDOM = 16
 """Each of RELATED is asked on one case for so many on which a call is repeated."""
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 
@@ -28,6 +32,18 @@ def test_json_both_ways(case: Case) -> None:
 def test_repr_can_be_pasted(case: Case) -> None:
     """The repr, evaluated with the names of `jaccheck.case`, is the case."""
     assert eval(repr(case), vars(jaccheck.case).copy()) == case
+
+
+@given(cases())
+@settings(max_examples=50, deadline=None)
+def test_shapes_are_those_of_the_copy(case: Case) -> None:
+    """What a case has worked out of itself goes into no copy of it, least of all into one with other layers."""
+    for same in (copy.copy(case), copy.deepcopy(case), pickle.loads(pickle.dumps(case))):
+        assert same == case
+        assert same.places() == case.places()
+    deeper = replace(case, layers=(Sequential(layers=case.layers),))
+    assert [place.path for place in deeper.places()] == ["0", *(f"0.{place.path}" for place in case.places())]
+    assert deeper.outputs == case.outputs
 
 
 @given(cases())

@@ -139,3 +139,19 @@ def test_where_output_and_gradient_may_round_nothing_is_claimed() -> None:
     assert Witness(replace(NET, recipe=Normal()), "cpu").plain is None
     assert Witness(replace(NET, layers=(Tanh(), *NET.layers)), "cpu").plain is None
     assert set(IDENTITIES) < set(LAWS)
+
+
+def test_equal_results_are_asked_once() -> None:
+    """And one that is not equal is asked all the same, after those that are."""
+    case = boundary_cases("generic", "float32")[2]
+    right, faulty = find("autograd_loop"), catalogue()["sign"].method()
+    with calm_torch():
+        witness = Witness(case, "cpu")
+        assert witness.exact
+        assert not witness.held
+        assert not judge(case, right, witness=witness, laws=IDENTITIES).breaches
+        assert witness.held == {law.__name__ for law in IDENTITIES}
+        witness.plain = None  # whoever asks again learns nothing
+        assert not judge(case, right, witness=witness, laws=IDENTITIES).breaches
+        del witness.plain
+        assert len(judge(case, faulty, witness=witness, laws=IDENTITIES).breaches) == 2
