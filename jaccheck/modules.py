@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck import networks
-from jaccheck.case import Case, Layer, Linear, Parallel, Placed, Repeat, Residual, Sequential
+from jaccheck.case import Case, Layer, Linear, Parallel, Placed, Repeat, Residual, Sequential, Tied
 from jaccheck.case.constructors import constructor
 
 
@@ -38,6 +38,8 @@ class _Maker:
                 return networks.Residual(*self.modules(inside, f"{path}."))
             case Repeat(layers=inside, times=times):
                 return networks.Repeat(*self.modules(inside, f"{path}."), times=times)
+            case Tied(layers=inside, times=times):
+                return networks.tied(*self.modules(inside, f"{path}.0."), times=times)
             case Parallel(branches=branches, merge=merge):
                 runs = (self.modules(run, f"{path}.{index}.") for index, run in enumerate(branches))
                 return networks.Parallel(*(nn.Sequential(*run) for run in runs), merge=merge)

@@ -5,6 +5,7 @@ Each names its submodules as `torch.nn.Sequential` does.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -32,6 +33,13 @@ class Repeat(nn.Sequential):
         for _ in range(self.times):
             x = super().forward(x)  # type: ignore[no-untyped-call]
         return x
+
+
+def tied(*layers: nn.Module, times: int = 2) -> nn.Sequential:
+    """The same layers several times in a row, each time other modules that hold the same parameters."""
+    first = nn.Sequential(*layers)
+    parameters = {id(p): p for p in first.parameters()}
+    return nn.Sequential(first, *(copy.deepcopy(first, {**parameters}) for _ in range(times - 1)))
 
 
 class Parallel(nn.Module):

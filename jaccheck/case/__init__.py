@@ -9,7 +9,7 @@ from jaccheck.case.estimated import (
     SelfAttention,
     Softmax,
 )
-from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Sequential
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Sequential, Tied
 from jaccheck.case.layers import (
     ELU,
     GELU,
@@ -92,6 +92,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Tied",
     "TransposedConvolution",
     "ZeroPad2d",
     "ZeroSample",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jaccheck.case.estimated import GroupNorm, LayerNorm, LogSoftmax, Recurrent, SelfAttention, Softmax
-from jaccheck.case.graph import Layer, plain_options
+from jaccheck.case.graph import Layer, Tied, plain_options
 from jaccheck.case.layers import Linear
 from jaccheck.case.shapes import Shape
 from jaccheck.case.spatial import (
@@ -51,7 +51,9 @@ class Constructor:
 
 
 def torch_name(layer: Layer) -> str:
-    """The name of the module's class in `torch.nn`, or in `jaccheck.networks`."""
+    """The name of what makes the module, in `torch.nn` or in `jaccheck.networks`."""
+    if isinstance(layer, Tied):
+        return "tied"
     stem = WITH_AXES.get(type(layer))
     return f"{stem}{layer.axes}d" if stem else layer.kind  # type: ignore[union-attr]
 

@@ -77,6 +77,15 @@ class Repeat:
 
 
 @plain_data
+class Tied:
+    """The same layers `times` in a row, each time other modules that hold the same parameters; they keep the shape."""
+
+    kind: Literal["Tied"] = field(default="Tied", repr=False)
+    layers: tuple[Layer, ...]
+    times: Annotated[int, Ge(1), Le(8)] = 2
+
+
+@plain_data
 class Scale:
     """`factor * x`."""
 
@@ -110,7 +119,7 @@ Leaf = (
     | Scale
     | Estimated
 )
-Nested = Sequential | Residual | Parallel | Repeat
+Nested = Sequential | Residual | Parallel | Repeat | Tied
 Layer = Annotated[Leaf | Nested, Field(discriminator="kind")]
 """Any layer; told apart in JSON by `kind`."""
 
@@ -120,6 +129,8 @@ def children(layer: Layer) -> list[tuple[str, tuple[Layer, ...]]]:
     match layer:
         case Sequential(layers=layers) | Residual(layers=layers) | Repeat(layers=layers):
             return [("", layers)]
+        case Tied(layers=layers):
+            return [("0.", layers)]
         case Parallel(branches=branches):
             return [(f"{index}.", layers) for index, layers in enumerate(branches)]
         case _:

@@ -14,7 +14,7 @@ from math import prod
 from typing import Any, get_args
 
 from jaccheck.case.case import DTYPES, Case, InputForm
-from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, Tied, children
 from jaccheck.case.layers import ELU, GELU, Flatten, LeakyReLU, Linear, PReLU, ReLU
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
@@ -156,7 +156,7 @@ def _each(layers: tuple[Layer, ...], simpler: Callable[[Layer], Iterable[Layer]]
 def _inside(layer: Layer, changes: Callable[[tuple[Layer, ...]], Iterable[tuple[Layer, ...]]]) -> Iterator[Layer]:
     """A nested layer with one of its runs of layers changed."""
     match layer:
-        case Sequential(layers=run) | Residual(layers=run) | Repeat(layers=run):
+        case Sequential(layers=run) | Residual(layers=run) | Repeat(layers=run) | Tied(layers=run):
             yield from (replace(layer, layers=changed) for changed in changes(run))
         case Parallel(branches=branches):
             for i, run in enumerate(branches):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from jaccheck.case.estimated import Estimated, estimated_parameters, estimated_shape
-from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, children
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Sequential, Tied, children
 from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten, Linear, PReLU
 from jaccheck.case.spatial import (
     AdaptiveAvgPool,
@@ -92,7 +92,7 @@ def _nested_shape(path: str, layer: Layer, shape: Shape) -> Shape:
     match layer:
         case Sequential():
             return out[0]
-        case Residual() | Repeat():
+        case Residual() | Repeat() | Tied():
             _need(out[0] == shape, path, layer, f"keeps the shape {shape}, but its layers lead to {out[0]}")
             return shape
         case Parallel(merge="sum"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from jaccheck.case.graph import Layer, Nested, Repeat, Scale, children
+from jaccheck.case.graph import Layer, Nested, Repeat, Scale, Tied, children
 from jaccheck.case.layers import Embedding, Linear
 from jaccheck.case.shapes import Placed
 from jaccheck.case.spatial import (
@@ -20,18 +20,21 @@ from jaccheck.case.spatial import (
     on_each_axis,
 )
 
+AGAIN = (Repeat, Tied)
+"""What runs its layers `times` in a row."""
+
 
 def layers_run(layers: tuple[Layer, ...]) -> int:
     """How many layers a sample goes through, nested ones among them, each counted as often as it is run."""
     return sum(
-        1 + (layer.times if isinstance(layer, Repeat) else 1) * sum(layers_run(run) for _, run in children(layer))
+        1 + (layer.times if isinstance(layer, AGAIN) else 1) * sum(layers_run(run) for _, run in children(layer))
         for layer in layers
     )
 
 
 def numbers_held(places: Sequence[Placed], N: int, C: int) -> int:
     """How many numbers the reference holds at least once, or more than that, for N samples and C outputs."""
-    repeats = {place.path: place.layer.times for place in places if isinstance(place.layer, Repeat)}
+    repeats = {place.path: place.layer.times for place in places if isinstance(place.layer, AGAIN)}
     inputs = N * prod(places[0].in_shape)
     return inputs + sum(
         _held(place, N, C) * prod(times for path, times in repeats.items() if place.path.startswith(f"{path}."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jaccheck.case.case import Case, DType
-from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Tied
 from jaccheck.case.layers import GELU, Embedding, Flatten, LeakyReLU, Linear, PReLU, ReLU
 from jaccheck.case.spatial import (
     AdaptiveAvgPool,
@@ -131,10 +131,13 @@ def activations() -> Iterator[Drawn]:
 
 
 def shared() -> Iterator[Drawn]:
-    """The same layers twice in a row: one parameter, used in two places."""
+    """One parameter, used in two places: by the same module twice in a row, or by two modules that hold it."""
     yield (3,), (Repeat(layers=(Linear(out_features=3), LEAKY)), Linear(out_features=2))
     yield (2, 3), (Repeat(layers=(_conv(1, 2, 3, padding=1), LEAKY)), *HEAD)
     yield (3,), (Linear(out_features=3), Repeat(layers=(ReLU(),), times=2), Linear(out_features=2))
+    yield (3,), (Tied(layers=(Linear(out_features=3), LEAKY)), Linear(out_features=2))
+    yield (2,), (Tied(layers=(Linear(out_features=2, bias=False),), times=3),)
+    yield (2, 3), (Tied(layers=(_conv(1, 2, 3, padding=1), LEAKY)), *HEAD)
 
 
 ZOO = {

@@ -10,7 +10,7 @@ from math import prod
 from hypothesis import strategies as st
 
 from jaccheck.case.case import Case, DType
-from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale
+from jaccheck.case.graph import Layer, Parallel, Repeat, Residual, Scale, Tied
 from jaccheck.case.layers import (
     GELU,
     Dropout,
@@ -316,7 +316,8 @@ def _activated(draw: st.DrawFn, exact: bool) -> Drawn:
 @st.composite
 def _repeated(draw: st.DrawFn, exact: bool) -> Drawn:
     shape = draw(st.one_of(st.tuples(st.integers(1, 4)), st.tuples(st.integers(1, 2), st.integers(3, 5))))
-    return shape, (Repeat(layers=draw(_body(shape, exact)), times=draw(st.integers(2, 3))),)
+    again = draw(st.sampled_from([Repeat, Tied]))
+    return shape, (again(layers=draw(_body(shape, exact)), times=draw(st.integers(2, 3))),)
 
 
 _BODIES = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from jaccheck.case import Case
 from jaccheck.known.boundary import BOUNDARY_FAULTS
 from jaccheck.known.case_fault import CaseFault
+from jaccheck.known.graphs import GRAPH_FAULTS
 from jaccheck.known.kernels import KERNEL_FAULTS
 from jaccheck.known.layers import RULED_FAULTS
 from jaccheck.known.others import OTHERS_FAULTS
@@ -15,7 +16,7 @@ from jaccheck.verdict import Breach, Outcome, Verdict
 __all__ = ["LAYER_FAULTS", "CaseFault", "explained", "explanation"]
 
 
-LAYER_FAULTS = (*RULED_FAULTS, *BOUNDARY_FAULTS, *KERNEL_FAULTS, *OTHERS_FAULTS)
+LAYER_FAULTS = (*RULED_FAULTS, *GRAPH_FAULTS, *BOUNDARY_FAULTS, *KERNEL_FAULTS, *OTHERS_FAULTS)
 """All that show on single cases."""
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from jaccheck.case import (
     AvgPool,
     Case,
     Convolution,
-    Dropout,
     Embedding,
     Flatten,
-    Identity,
-    Layer,
     Linear,
     Parallel,
-    Repeat,
-    Sequential,
     TransposedConvolution,
     ZeroPad2d,
 )
@@ -66,32 +59,6 @@ def _looks_up(case: Case) -> bool:
 def has_padding_row(case: Case) -> bool:
     """Whether an Embedding has a row whose derivative is zero by convention."""
     return any(layer.padding_idx is not None for layer in layers_of(case, Embedding))
-
-
-def repeats(case: Case) -> bool:
-    """Whether layers are used more than once."""
-    return any(layer.times > 1 for layer in layers_of(case, Repeat))
-
-
-def _ends(run: tuple[Layer, ...]) -> Iterator[Layer]:
-    """What the derivative by the output of a run of layers reaches first; it goes through some layers as it is."""
-    for layer in reversed(run):
-        match layer:
-            case Identity() | Dropout() | Flatten():
-                continue
-            case Sequential(layers=inside):
-                yield from _ends(inside)
-            case Parallel(branches=branches, merge="sum"):
-                for branch in branches:
-                    yield from _ends(branch)
-            case _:
-                yield layer
-        return
-
-
-def _adds_biases(case: Case) -> bool:
-    sums = (layer for layer in layers_of(case, Parallel) if layer.merge == "sum")
-    return any(sum(isinstance(end, Linear) and end.bias for end in _ends((each,))) > 1 for each in sums)
 
 
 HEAD = (Flatten(), Linear(out_features=2))
@@ -246,34 +213,6 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         instead="a float32 tensor for a weight of another dtype, or RuntimeError: expected scalar type …",
         reason="the mask of indices is made by torch.zeros without a dtype",
         case=small_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
-    ),
-    CaseFault(
-        id="module-used-twice",
-        title="A module that is called twice in a forward pass: an exception about an attribute",
-        package=BACKPACK,
-        versions=">=1.5",
-        methods=BATCH_GRAD,
-        condition="the same module with parameters twice in a row; BackPACK documents shared parameters as unsupported",
-        meets=repeats,
-        outcomes=(CRASH, WRONG),
-        message="has no attribute 'output'|has no attribute 'input0'",
-        instead="AttributeError: 'Linear' object has no attribute 'output'",
-        reason="a module keeps one input and output, and frees them at the first of its two backward calls",
-        case=small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
-    ),
-    CaseFault(
-        id="batch-grad-bias-shared-memory",
-        title="grad_batch of the biases of layers whose outputs are added up is one tensor in memory",
-        package=BACKPACK,
-        versions=">=1.7",
-        methods=("batch_grad_repeated",),
-        condition="branches that are added up, two of which end in a Linear with a bias, or in one and an Identity",
-        meets=_adds_biases,
-        outcomes=(Outcome.SIDE_EFFECT,),
-        message="shares memory",
-        instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
-        reason="BatchGrad stores the gradient by the output itself, which autograd hands to both",
-        case=small_case((2,), Parallel(branches=((Linear(out_features=2),), (Linear(out_features=2),)))),
     ),
     CaseFault(
         id="torch-embedding-padding-forward-mode",

@@ -17,11 +17,13 @@ from jaccheck.case import (
     Normal,
     Recurrent,
     Repeat,
+    Tied,
     TransposedConvolution,
 )
 from jaccheck.known.boundary import BOUNDARY_FAULTS
 from jaccheck.known.case_fault import CRASH, WRONG, CaseFault, layers_of, small_case
-from jaccheck.known.layers import HEAD, RULED_FAULTS, has_padding_row, pads_otherwise, repeats
+from jaccheck.known.graphs import GRAPH_FAULTS, repeats, ties
+from jaccheck.known.layers import HEAD, RULED_FAULTS, has_padding_row, pads_otherwise
 from jaccheck.verdict import Outcome
 
 ASDL = "asdfghjkl"
@@ -45,13 +47,14 @@ TAKEN_OVER = {
         "conv-transpose-output-padding",
         "embedding-dtype",
         "module-used-twice",
+        "parameter-of-two-modules",
     ),
 }
 """For a method of a package the faults of what it calls, which are then its own, under the same conditions."""
 
 
 def _taken_over() -> Iterator[CaseFault]:
-    listed = {fault.id: fault for fault in (*RULED_FAULTS, *BOUNDARY_FAULTS)}
+    listed = {fault.id: fault for fault in (*RULED_FAULTS, *GRAPH_FAULTS, *BOUNDARY_FAULTS)}
     for (method, package), ids in TAKEN_OVER.items():
         for each in ids:
             own = f"{method.replace('_', '-')}-{each.removeprefix('torch-')}"
@@ -98,6 +101,7 @@ def _batch_norm_of_sequences(case: Case) -> bool:
 
 CIRCULAR = Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding_mode="circular")
 TWICE = small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3))
+TIED = small_case((2,), Tied(layers=(Linear(out_features=2),)), Linear(out_features=3))
 
 OWN_FAULTS: tuple[CaseFault, ...] = (
     CaseFault(
@@ -183,6 +187,20 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         instead="Σ δ ⊗ a with the a of the last call in each term, without a word",
         reason="self.xs keeps one input for each module",
         case=TWICE,
+    ),
+    CaseFault(
+        id="nngeometry-parameter-of-two-modules",
+        title="NNGeometry: a parameter that two modules hold has columns of its own for each",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="modules that hold the same parameters (tied weights)",
+        meets=ties,
+        outcomes=(CRASH,),
+        message="split_with_sizes",
+        instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
+        reason="parameters are counted module by module",
+        case=TIED,
     ),
     CaseFault(
         id="nngeometry-linear-axes",
@@ -302,6 +320,20 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         instead="Σ δ ⊗ a with the a of one call in each term, without a word",
         reason="an operation keeps one input for each module",
         case=TWICE,
+    ),
+    CaseFault(
+        id="laplace-asdl-parameter-of-two-modules",
+        title="laplace-torch, ASDL: a parameter that two modules hold has columns of its own for each",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="modules that hold the same parameters (tied weights)",
+        meets=ties,
+        outcomes=(CRASH,),
+        message="split_with_sizes",
+        instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
+        reason="parameters are counted module by module",
+        case=TIED,
     ),
 )
 

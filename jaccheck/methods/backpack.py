@@ -121,16 +121,8 @@ def _beyond_second_order_options(module: torch.nn.Module) -> str | None:
     return _beyond_options(module)
 
 
-def _shares_parameters(problem: Problem) -> str | None:
-    names = [name for name, p in problem.model.named_parameters(remove_duplicate=False) if p.requires_grad]
-    shared = [name for name in names if name not in problem.parameters]
-    return f"{shared[0]} is shared by two modules, which BackPACK documents as unsupported" if shared else None
-
-
 def beyond_batch_grad(problem: Problem) -> str | None:
     """Parameters that BatchGrad, which only warns of them, would leave out."""
-    if reason := _shares_parameters(problem):
-        return reason
     ruled = _ruled(BatchGrad)
     for path, module in problem.model.named_modules():
         if type(module) not in ruled and any(p.requires_grad for p in module.parameters(recurse=False)):
@@ -145,8 +137,6 @@ def _beyond_second_order(problem: Problem) -> str | None:
     lacking = _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device)
     if lacking:
         return lacking
-    if reason := _shares_parameters(problem):
-        return reason
     ruled = _ruled(SqrtGGNExact)
     nested = [(path, module) for path, module in problem.model.named_modules() if list(module.children())]
     for path, module in nested:
@@ -186,8 +176,6 @@ def _beyond_the_converter(problem: Problem) -> str | None:
         return TooCostly("a Sequential is converted to itself: sqrt_ggn_sum is the same")
     if lacking := _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device):
         return lacking
-    if reason := _shares_parameters(problem):
-        return reason
     try:
         converted = _converted(problem)
     except Exception as error:  # the converter raises what its parts do: NotImplementedError, KeyError, fx's own errors

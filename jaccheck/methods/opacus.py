@@ -16,9 +16,6 @@ PACKAGE = "opacus"
 
 def _beyond_hooks(problem: Problem) -> str | None:
     """What Opacus says it does not do; for other layers without a sampler of its own it takes torch.func."""
-    names = [name for name, p in problem.model.named_parameters(remove_duplicate=False) if p.requires_grad]
-    if len(names) > len(problem.parameters):
-        return "a parameter is shared by two modules"
     for path, module in problem.model.named_modules():
         name = f"{path or 'the model'} ({type(module).__name__})"
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and any(p.requires_grad for p in module.parameters()):

@@ -36,6 +36,7 @@ from jaccheck.case import (
     Sequential,
     Sigmoid,
     Tanh,
+    Tied,
     TransposedConvolution,
     ZeroPad2d,
 )
@@ -81,6 +82,8 @@ def _steps(
                 yield from _steps(inside, f"{path}.", places, numbers)
             case Repeat(layers=inside, times=times):
                 yield from tuple(_steps(inside, f"{path}.", places, numbers)) * times
+            case Tied(layers=inside, times=times):
+                yield from tuple(_steps(inside, f"{path}.0.", places, numbers)) * times
             case Residual(layers=inside):
                 yield Branches(((), tuple(_steps(inside, f"{path}.", places, numbers))), is_sum=True)
             case Parallel(branches=branches, merge=merge):

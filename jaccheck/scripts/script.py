@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from jaccheck import networks
-from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Sequential
+from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Sequential, Tied
 from jaccheck.case.constructors import constructor, torch_name
 from jaccheck.case.graph import children
 from jaccheck.methods import Method
@@ -56,9 +56,10 @@ def _merged(imports: list[str]) -> list[str]:
 def _problem(case: Case, device: str) -> list[str]:
     tensors = round_sample(case)
     dtype = f"torch.{case.dtype}"
-    # A norm also counts batches, which is none of the numbers.
-    strict = ", strict=False" if tensors.buffers else ""
     places = {place.path: place for place in case.places()}
+    # A norm also counts batches, which is none of the numbers; tied parameters have a second name.
+    loose = tensors.buffers or any(isinstance(place.layer, Tied) for place in places.values())
+    strict = ", strict=False" if loose else ""
     lines = [
         *_own_modules(case),
         "def make_model():",
@@ -103,6 +104,8 @@ def _constructor(layers: tuple[Layer, ...], prefix: str, places: dict[str, Place
                 calls.append(f"Residual({runs[0]})")
             case Repeat(times=times):
                 calls.append(f"Repeat({runs[0]}, times={times})")
+            case Tied(times=times):
+                calls.append(f"tied({runs[0]}, times={times})")
             case Parallel(merge=merge):
                 calls.append(f"Parallel({', '.join(f'torch.nn.Sequential({run})' for run in runs)}, merge={merge!r})")
             case _:

@@ -283,18 +283,26 @@ def frozen() -> nn.Module:
         (nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Unflatten(1, (2, 3))), torch.randn(4, 6)),
         (nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(6, 2)), torch.randint(0, 9, (4, 2))),
         (frozen(), torch.randn(4, 6)),
-        (Tied(), torch.randn(3, 4)),
         (nn.Linear(3, 3), torch.randn(1, 3)),
         (nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)), torch.randn(4, 3)),
         (nn.Linear(3, 2), torch.randn(4, 3, requires_grad=True)),
         (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2)).eval(), torch.randn(4, 3)),
     ],
-    ids=["N×A×D", "embedding", "frozen", "shared", "one_sample", "scalar", "requires_grad", "batch_norm"],
+    ids=["N×A×D", "embedding", "frozen", "one_sample", "scalar", "requires_grad", "batch_norm"],
 )
 def test_models_of_many_kinds(model: nn.Module, X: Tensor) -> None:
     """No false alarm, and something is compared."""
     report = jaccheck.check(model, X, seconds=1.0)
     assert not report.found_something, [a for a in report.answers if a.standing.is_fault]
+    assert report.recommended
+
+
+def test_what_backpack_makes_of_tied_weights_is_told() -> None:
+    """A parameter of two modules has the derivative of one use, without a word; everybody else adds them up."""
+    report = jaccheck.check(Tied(), torch.randn(3, 4), seconds=1.0)
+    wrong = [answer.method for answer in report.answers if answer.standing.is_fault]
+    assert wrong == ["batch_grad_loop", "batch_grad_repeated"]
+    assert all("first.weight[" in answer.message for answer in report.answers if answer.standing.is_fault)
     assert report.recommended
 
 

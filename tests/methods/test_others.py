@@ -115,7 +115,6 @@ def test_a_package_that_does_not_import_says_why(
         forget("of_a_broken_package")
 
 
-SHARED = nn.Linear(2, 2)
 REFUSED = [
     ("torchjd_jac", nn.Sequential(nn.Linear(2, 2)), (0, 2), "empty batch"),
     ("nngeometry_hooks", nn.Sequential(nn.Linear(2, 2), nn.PReLU()), (3, 2), r"no rule for 1 \(PReLU\)"),
@@ -127,7 +126,6 @@ REFUSED = [
     ("laplace_backpack", nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1).requires_grad_(False)), (3, 2), "frozen"),
     ("laplace_backpack", nn.Sequential(nn.Linear(2, 2)), (0, 2), "empty batch"),
     ("laplace_backpack", nn.Sequential(nn.LayerNorm(2)), (3, 2), r"no rule for 0 \(LayerNorm\)"),
-    ("opacus_hooks", nn.Sequential(SHARED, nn.Sequential(SHARED)), (3, 2), "shared"),
     ("opacus_functorch", nn.Sequential(nn.BatchNorm1d(2).eval()), (3, 2), r"refuses 0 \(BatchNorm1d\)"),
     ("opacus_ew", nn.Sequential(nn.Linear(2, 2), nn.PReLU()), (3, 2), r"no rule for 1 \(PReLU\)"),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual
+from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Tied
 from jaccheck.case.constructors import constructor, torch_name
 from jaccheck.case.graph import children
 
@@ -98,6 +98,8 @@ def _label(place: Placed) -> str:
             return "x + …"
         case Repeat(times=times):
             return f"the same layers {times} times"
+        case Tied(times=times):
+            return f"{times} times, with the same parameters"
         case Parallel(merge=merge):
             return "branches, added up" if merge == "sum" else "branches, joined"
         case layer if children(layer):
