@@ -22,6 +22,8 @@ BOUNDED = (
 )
 """For chains of these it is known how far a difference quotient is from the derivative."""
 
+AT_MANY_PLACES = "no bound is known for the error of its quotients by a weight that is used at many places"
+
 
 def _beyond(problem: Problem) -> str | None:
     """Costly, or nothing that could be said of the result."""
@@ -30,7 +32,9 @@ def _beyond(problem: Problem) -> str | None:
             kind = f"{path or 'the model'} ({type(module).__name__})"
             return TooCostly(f"no bound is known for the error of its quotients through {kind}")
         if isinstance(module, nn.Linear) and problem.X.dim() != 2 and not _is_flat(problem.model):
-            return TooCostly("no bound is known for the error of its quotients by a weight that is used at many places")
+            return TooCostly(AT_MANY_PLACES)
+    if len(list(problem.model.named_parameters(remove_duplicate=False))) > len(list(problem.model.parameters())):
+        return TooCostly(AT_MANY_PLACES)
     return _few_parameters(problem)
 
 
