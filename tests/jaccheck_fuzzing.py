@@ -160,7 +160,7 @@ HOSTILE: tuple[Any, ...] = (
     *(float("nan"), float("inf"), "NaN", "Infinity", "", "cpu", "x" * 9000, "\x00\x1b[2J", "\ud800", "\u2028", "‮"),
     *("../../../etc/passwd", "os:abort", "__import__('os').abort()", "{0.__class__}", "%s%n", "[red]", "]]>"),
     *([], {}, [[]] * 40, {"kind": "Linear"}, {"kind": "Linear", "out_features": 10**12}, [1] * 300),
-    *("Sequential", "Repeat", "float64", "Embedding", 4096, 4097, 65536, 64, [64, 64, 64], [4096] * 4),
+    *("Sequential", "Repeat", "Tied", "float64", "Embedding", 4096, 4097, 65536, 64, [64, 64, 64], [4096] * 4),
 )
 
 

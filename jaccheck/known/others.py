@@ -40,7 +40,11 @@ TAKEN_OVER = {
         "torch-expanded-weights-conv-view",
         "torch-expanded-weights-lstm",
     ),
-    ("curvlinops_columns", CURVLINOPS): ("torch-embedding-padding-forward-mode", "torch-forward-mode-attention"),
+    ("curvlinops_columns", CURVLINOPS): (
+        "torch-embedding-padding-forward-mode",
+        "torch-forward-mode-attention",
+        "torch-forward-mode-prelu-at-zero",
+    ),
     ("laplace_backpack", LAPLACE): (
         "conv-padding-mode",
         "conv-string-padding",

@@ -31,11 +31,11 @@ FLATTEN = {"kind": "Flatten"}
 ONE_CHANNEL = {"kind": "Convolution", "axes": 1, "out_channels": 1, "kernel_size": 1}
 
 
-def repeated(depth: int) -> list[Any]:
-    """A Linear in so many nested Repeats of eight."""
+def repeated(depth: int, kind: str) -> list[Any]:
+    """A Linear in so many nested layers of this kind, each eight times in a row."""
     layers: list[Any] = [linear(4)]
     for _ in range(depth):
-        layers = [{"kind": "Repeat", "layers": layers, "times": 8}]
+        layers = [{"kind": kind, "layers": layers, "times": 8}]
     return layers
 
 
@@ -46,7 +46,8 @@ TOO_LARGE: dict[str, tuple[list[Any], list[int], int, dict[str, Any]]] = {
     "frozen weights": ([linear(4096, bias=False)] * 100 + [linear(1)], [4096], 1, {"frozen": list(range(101))}),
     "the input": ([FLATTEN, linear(1)], [4096, 4096], 65536, {"frozen": [0]}),
     "what lies between the layers": ([FLATTEN, linear(1), linear(1)], [4096, 1024], 65536, {"frozen": [0, 2]}),
-    "repeats in repeats": (repeated(12), [4], 1, {}),
+    "repeats in repeats": (repeated(12, "Repeat"), [4], 1, {}),
+    "modules that hold the same in such modules": (repeated(12, "Tied"), [4], 1, {}),
     "maps, each of a size allowed": ([ONE_CHANNEL] * 200 + [FLATTEN, linear(1)], [1, 4096], 1, {}),
     "a Linear on many rows": ([linear(64), FLATTEN, linear(1)], [4096, 64], 1, {}),
     "the rows of an Embedding": (
