@@ -71,6 +71,10 @@ class Totals:
     seconds: Spent
 
 
+TELLING = 4
+"""So many cases have to be given before it means something that none could be compared: one may well be undecided."""
+
+
 @plain_data
 class Cell:
     """Coverage of one method × device × dtype × family."""
@@ -89,9 +93,9 @@ class Cell:
     """Cases on which a listed fault showed, and nothing else."""
 
     @property
-    def is_vacuous(self) -> bool:
-        """Whether cases were given to the method that are neither refused nor a listed fault, and none was compared."""
-        return self.cases > self.refused + self.known and self.compared == 0
+    def given(self) -> int:
+        """Cases that are neither refused nor a listed fault."""
+        return self.cases - self.refused - self.known
 
 
 @plain_data
@@ -175,7 +179,8 @@ class Report:
     @property
     def vacuous(self) -> tuple[Cell, ...]:
         """Cells that compared nothing although they should have."""
-        return tuple(cell for cell in self.coverage if cell.is_vacuous)
+        enough = TELLING if any(cell.compared for cell in self.coverage) else 1
+        return tuple(cell for cell in self.coverage if cell.given >= enough and not cell.compared)
 
     @property
     def found_something(self) -> bool:

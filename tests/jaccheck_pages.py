@@ -85,7 +85,7 @@ def verify_report() -> Report:
     )
     cells = (
         Cell(method="sqrt_ggn_sum", device="cpu", dtype="float64", family="square", cases=9, compared=9, entries=90),
-        Cell(method="sqrt_ggn_sum", device="cpu", dtype="float32", family="frozen", cases=2),
+        Cell(method="sqrt_ggn_sum", device="cpu", dtype="float32", family="frozen", cases=4),
         Cell(
             method="hooks", device="cpu", dtype="float64", family="square", cases=9, compared=8, entries=90, refused=1
         ),

@@ -62,7 +62,7 @@ def report() -> Report:
         ),
         coverage=(
             Cell(method="<evil>", device="cpu", dtype="float64", family="custom", cases=1, compared=1),
-            Cell(method="<evil>", device="cpu", dtype="float64", family="square", cases=1),
+            Cell(method="<evil>", device="cpu", dtype="float64", family="square", cases=4),
             Cell(method="<evil>", device="cpu", dtype="float64", family="frozen", cases=1, refused=1),
         ),
         findings=(finding,),
@@ -144,3 +144,14 @@ def test_a_vacuous_cell_fails_the_run(report: Report) -> None:
     assert [cell.family for cell in clean.vacuous] == ["square"]
     assert clean.found_something
     assert not replace(clean, coverage=report.coverage[:1]).found_something
+
+
+def test_few_cases_may_all_be_undecided(report: Report) -> None:
+    """As long as the run compared something; one that compared nothing at all fails with a single case."""
+    from dataclasses import replace
+
+    compared, none, refused = report.coverage
+    few = replace(none, cases=5, refused=1, known=1)
+    assert replace(report, coverage=(compared, few, refused)).vacuous == ()
+    assert replace(report, coverage=(compared, replace(few, cases=6), refused)).vacuous == (replace(few, cases=6),)
+    assert replace(report, coverage=(few, refused)).vacuous == (few,)

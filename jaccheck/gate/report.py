@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
+from jaccheck.case.families import FAMILIES
 from jaccheck.gate.changes import Cell, Change
 from jaccheck.matrix_report import CellChange
 from jaccheck.plain import plain_data
@@ -89,10 +90,23 @@ class GateReport:
 
     @property
     def uncompared(self) -> tuple[str, ...]:
-        """Methods of which not one result was compared, although a side has them: a change could hide there."""
-        compared = {cell.method for cell in self.cells if cell.cases > cell.refused}
+        """Methods of which not one result was compared, although a side has them: a change could hide there.
+
+        Of some families only, a method may well do no case, as both sides then say; but one at least must do some.
+        """
+        excused = set(self.refusing) if self._compared and self.settings.families != FAMILIES else set()
         ended = () if self.interrupted else self.settings.methods
-        return tuple(name for name in ended if name not in compared and name not in self._absent)
+        return tuple(name for name in ended if name not in self._compared | self._absent | excused)
+
+    @property
+    def refusing(self) -> tuple[str, ...]:
+        """Methods that refuse every case on both sides."""
+        given = {cell.method for cell in self.cells if cell.cases} - self._compared - self._absent
+        return tuple(name for name in self.settings.methods if name in given)
+
+    @property
+    def _compared(self) -> set[str]:
+        return {cell.method for cell in self.cells if cell.cases > cell.refused}
 
     @property
     def _absent(self) -> set[str]:

@@ -98,8 +98,8 @@ def compare(
             interrupted = True
     return GateReport(
         settings=settings,
-        base=_record(base, sides.base),
-        candidate=_record(candidate, sides.candidate),
+        base=_record(base, sides.base, settings.methods),
+        candidate=_record(candidate, sides.candidate, settings.methods),
         cases=ledger.cases,
         resumed=resumed,
         cells=ledger.cells(),
@@ -190,7 +190,7 @@ def _ordered(settings: GateSettings, profile: Profile, stored: tuple[Case, ...])
         yield from shard.cases()
 
 
-def _record(prepared: Prepared, process: SideProcess) -> SideRecord:
+def _record(prepared: Prepared, process: SideProcess, methods: tuple[str, ...]) -> SideRecord:
     hello = process.hello
     # The metadata that are found are those of the release in the environment around it.
     checkouts = {part.name: "as checked out" for part in prepared.side.parts if Path(part.path or "-").is_dir()}
@@ -199,6 +199,6 @@ def _record(prepared: Prepared, process: SideProcess) -> SideRecord:
         python=prepared.python,
         versions={**hello.versions, **checkouts},
         files=hello.files,
-        missing={name: reason for name, reason in hello.methods.items() if reason},
+        missing={name: reason for name in methods if (reason := hello.methods.get(name))},
         command=prepared.command("script.py"),
     )

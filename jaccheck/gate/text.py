@@ -42,6 +42,8 @@ def answer(report: GateReport) -> str:
         f"{plural(report.cases, 'case')}, {plural(len(report.settings.methods), 'method')}, {entries:,} entries, "
         f"{entries - same:,} of them with other bits; {report.seconds:.0f} s, seed {report.settings.seed}"
     )
+    if report.refusing and not report.uncompared:
+        text += f"; {', '.join(report.refusing)} refuse{'s' * (len(report.refusing) == 1)} all of them on both sides"
     if report.resumed:
         text += f"; {report.resumed:,} cases were compared by an earlier run"
     return f"interrupted; {text}" if report.interrupted else text

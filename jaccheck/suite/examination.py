@@ -9,7 +9,7 @@ from functools import cache
 
 from jaccheck.case import Case
 from jaccheck.case.families import FAMILIES, boundary_cases
-from jaccheck.report import Cell, Finding
+from jaccheck.report import TELLING, Cell, Finding
 from jaccheck.runner.findings import finding_of, investigate
 from jaccheck.runner.tally import Tally
 from jaccheck.suite.checks import Check
@@ -90,13 +90,9 @@ class Examination:
         Where another law was broken first, as by a crash, its own test says so; but one case at least must have told.
         """
         if not self._asked.total():
-            return [cell.family for cell in self.cells if cell.cases > cell.refused + cell.known]
+            return [cell.family for cell in self.cells if cell.given]
         excused = self._broken_before
-        return [
-            c.family
-            for c in self.cells
-            if c.cases > c.refused + c.known + excused[c.family] and not self._asked[c.family]
-        ]
+        return [c.family for c in self.cells if c.given - excused[c.family] >= TELLING and not self._asked[c.family]]
 
     def _breach(self, case: Case) -> Breach | None:
         check = self.check

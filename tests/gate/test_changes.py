@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaccheck.case import ELU
+from jaccheck.case.families import FAMILIES
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate.acceptances import accept, load_acceptances
 from jaccheck.gate.changes import Cell, Change, Kind, kinds_of_change
@@ -17,6 +18,7 @@ from jaccheck.gate.markdown import escaped
 from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
 from jaccheck.gate.report import GateReport, GateSettings, SideRecord
+from jaccheck.gate.text import answer
 from jaccheck.matrix_report import Mark
 from jaccheck.verdict import Outcome
 
@@ -118,13 +120,32 @@ def test_only_a_whole_comparison_opens_the_gate() -> None:
     """One that compared nothing, left a method out or was interrupted says nothing."""
     side = SideRecord(asked="", python="", versions={}, files={}, missing={}, command="")
     asked = GateSettings(
-        base="", candidate="", profile="quick", seed=0, methods=("m",), devices=(), dtypes=(), families=()
+        base="", candidate="", profile="quick", seed=0, methods=("m",), devices=(), dtypes=(), families=FAMILIES
     )
     cell = Cell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
     whole = GateReport(settings=asked, base=side, candidate=side, cases=1, cells=(cell,), changes=())
     assert whole.is_open
     for partial in ({"cases": 0}, {"cells": ()}, {"interrupted": True}):
         assert not replace(whole, **partial).is_open
+
+
+def test_a_method_may_refuse_the_families_that_were_asked_for() -> None:
+    """It is told and leaves the gate open, if another one was compared; of all families each must do some case."""
+    side = SideRecord(asked="", python="", versions={}, files={}, missing={}, command="")
+    some = GateSettings(
+        base="", candidate="", profile="quick", seed=0, methods=("m", "n"), devices=(), dtypes=(), families=("smooth",)
+    )
+    compared = Cell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    refused = Cell(method="n", device="cpu", dtype="float64", family="smooth", cases=1, refused=1)
+    report = GateReport(settings=some, base=side, candidate=side, cases=1, cells=(compared, refused), changes=())
+    assert report.is_open
+    assert "; n refuses all of them on both sides" in answer(report)
+    every = replace(report, settings=replace(some, families=FAMILIES))
+    nothing = replace(report, cells=(replace(compared, same=0, refused=1), refused))
+    unasked = replace(report, cells=(compared,))
+    for shut, of in ((every, "n"), (nothing, "m, n"), (unasked, "n")):
+        assert not shut.is_open
+        assert f"nothing was compared of {of}:" in answer(shut)
 
 
 def test_a_row_of_the_matrix_that_is_marked_otherwise_is_told() -> None:

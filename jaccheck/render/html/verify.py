@@ -93,12 +93,13 @@ def _methods(report: Report) -> Table:
 
 
 def _cells(report: Report) -> Table:
+    vacuous = frozenset(report.vacuous)
     return Table(
         id="cells",
         caption="The same for each dtype and family",
         columns=("method ", "device ", "dtype ", "family ", *COUNTS, "nonzero", "undecided"),
         rows=tuple(
-            Row((cell.method, cell.device, cell.dtype, cell.family, *_sums([cell])), "bad" if cell.is_vacuous else "")
+            Row((cell.method, cell.device, cell.dtype, cell.family, *_sums([cell])), "bad" if cell in vacuous else "")
             for cell in report.coverage
         ),
     )
