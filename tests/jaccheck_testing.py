@@ -16,7 +16,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def heeding_ctrl_c() -> None:
-    """For `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children."""
+    """Also for `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

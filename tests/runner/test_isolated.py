@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from jaccheck_testing import heeding_ctrl_c
 
 from jaccheck.case import DTYPES, Case, Convolution, Flatten, Linear, MaxPool
 from jaccheck.methods import choose
@@ -191,6 +192,7 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The results of what is done come out, whole shards or parts of them, and then the run ends."""
+    heeding_ctrl_c()
     names = ("closed_form", "misbehaving:endless_loop")
     with Pool(1, Assignment(methods=names, profile="quick"), replace(LIMITS, seconds=600.0), tmp_path) as pool:
         float64_first = [*shards(QUICK, settings(dtypes=("float64",))), *shards(QUICK, settings())]
