@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from jaccheck_testing import Run
+from jaccheck_testing import Run, heeding_ctrl_c
 
 from jaccheck import faults
 from jaccheck.cluster import client as cluster_client
@@ -228,7 +228,9 @@ def test_a_run_that_is_ended_goes_on(cluster: Any, jaccheck: Run, tmp_path: Path
     few = ("--family", "generic", "--dtype", "float32", "--max-examples", "400", "--seed", "3", "--method", "hooks")
     command = (sys.executable, "-m", "jaccheck", "verify", *few, "--scheduler", cluster.address, "--report", "cut.json")
     store = tmp_path / "runs.db"
-    with subprocess.Popen([*command, "--store", store], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [*command, "--store", store], cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
+    ) as run:
         deadline = time.monotonic() + 120
         while cases_in(store) < 20:
             assert time.monotonic() < deadline
