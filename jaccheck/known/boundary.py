@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jaccheck.case import Case, Flatten, Integers, Linear, Normal, PReLU, Recurrent, SelfAttention
+from jaccheck.case import Case, Flatten, GroupNorm, Integers, Linear, Normal, PReLU, Recurrent, SelfAttention
 from jaccheck.known.case_fault import CRASH, FORWARD_MODE, WRONG, CaseFault, layers_of, small_case
 from jaccheck.verdict import Outcome
 
 VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked")
+FUNC_JACREV = ("func_jacrev", "func_jacrev_chunked")
 HEAD = (Flatten(), Linear(out_features=2))
 
 
@@ -24,11 +25,41 @@ def _has_lstm_for_onednn(case: Case) -> bool:
     return case.dtype in ("float32", "bfloat16") and bool(_lstms(case))
 
 
+def _norms_groups_in_half(case: Case) -> bool:
+    return case.dtype == "float16" and any(layers_of(case, GroupNorm))
+
+
 def _smooth(case: Case) -> Case:
     return replace(case, recipe=Normal())
 
 
 BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
+    CaseFault(
+        id="torch-vmap-group-norm-float16",
+        title="GroupNorm in float16 under vmap: NaN where the values of a group are nearly equal",
+        package="torch",
+        versions=">=2.13",
+        methods=(*FUNC_JACREV, *VMAP_REVERSE, *FORWARD_MODE),
+        condition="a GroupNorm in float16",
+        meets=_norms_groups_in_half,
+        outcomes=(WRONG,),
+        message="nan instead of|inf instead of",
+        instead="NaN, where plain autograd in float16 has a number",
+        reason="infinitely_differentiable_native_group_norm_backward, as forward mode, cubes the reciprocal standard "
+        "deviation in float16, and 316³ (eps is 1e-5) is more than 65504; autograd's own kernel computes in float32",
+        reference="https://github.com/pytorch/pytorch/pull/190245",
+        case=replace(
+            small_case(
+                (1,),
+                Linear(out_features=4, bias=False),
+                GroupNorm(num_groups=2),
+                Linear(out_features=1, bias=False),
+                dtype="float16",
+            ),
+            batch_size=1,
+            recipe=Integers(magnitude=1, fan_in=1),
+        ),
+    ),
     CaseFault(
         id="torch-vmap-prelu",
         title="vmap(jacrev): the derivative by a PReLU's weight mixes samples and outputs, or an error about sizes",
