@@ -44,7 +44,9 @@ TAKEN_OVER = {
         "torch-embedding-padding-forward-mode",
         "torch-forward-mode-attention",
         "torch-forward-mode-prelu-at-zero",
+        "torch-vmap-group-norm-float16",
     ),
+    ("laplace_curvlinops", LAPLACE): ("torch-vmap-group-norm-float16",),
     ("laplace_backpack", LAPLACE): (
         "conv-padding-mode",
         "conv-string-padding",
