@@ -17,9 +17,8 @@ from planting import FAULTS, MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
 from rich.console import Console
 
 from jaccheck.case.families import FAMILIES
-from jaccheck.gate.changes import Kind
 from jaccheck.gate.environments import prepare
-from jaccheck.gate.report import GateReport, GateSettings
+from jaccheck.gate.report import GateReport, GateSettings, Kind
 from jaccheck.gate.run import compare
 from jaccheck.gate.sides import parse_side
 from jaccheck.profiles import profile

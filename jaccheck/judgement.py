@@ -30,7 +30,7 @@ def judge(
     started = time.perf_counter()
     try:
         jacobians = method.compute(problem)
-    except (Exception, SystemExit) as error:  # the one place where a method's crash becomes a verdict
+    except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
         seconds = time.perf_counter() - started
         message = f"{type(error).__name__}: {first_line(error)}"
         breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)

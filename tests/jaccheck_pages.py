@@ -15,9 +15,8 @@ from jaccheck.bench_report import Cell as BenchCell
 from jaccheck.bench_report import Standing as Timed
 from jaccheck.case import Case, LeakyReLU, Linear, Parallel, Residual
 from jaccheck.commands import writing
-from jaccheck.gate.changes import Cell as GateCell
-from jaccheck.gate.changes import Change, Kind
-from jaccheck.gate.report import Acceptance, GateReport, GateSettings, SideRecord, Speed
+from jaccheck.gate.report import Acceptance, Change, GateReport, GateSettings, Kind, SideRecord, Speed
+from jaccheck.gate.report import Cell as GateCell
 from jaccheck.matrix_report import CellChange, Mark, MatrixCell, MatrixReport
 from jaccheck.model_report import MethodAnswer, ModelReport
 from jaccheck.model_report import Standing as Model

@@ -1,4 +1,4 @@
-"""`cases()`: Hypothesis draws random cases. Only this file and `zoo_strategies.py` import hypothesis.
+"""`cases()`: Hypothesis draws random cases. Hypothesis is imported by strategies, the pytest suite and sequences only.
 
 Alternatives stand simplest first (ReLU, integers, one layer), since that is where Hypothesis shrinks to. Nothing is
 filtered: every draw is a legal case by construction. Numbers come by recipe and seed, so live tensors never are drawn.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaccheck.case import Case
 from jaccheck.commands.live import Live
-from jaccheck.gate.changes import Change
+from jaccheck.gate.report import Change
 
 
 class GateProgress:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jaccheck.errors import UnreadableFile
-from jaccheck.gate.changes import Change, Kind
-from jaccheck.gate.report import Acceptance
+from jaccheck.gate.report import Acceptance, Change, Kind
 from jaccheck.plain import from_json, plain_data, read_text
 
 MAX_BYTES = 2**20

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from jaccheck.gate.report import LABELS
+
 Bits = npt.NDArray[np.uint8]
 
 _INTEGERS = {"float64": np.int64, "float32": np.int32, "bfloat16": np.int16, "float16": np.int16}
@@ -14,8 +16,6 @@ _INFINITY = {"float64": 0x7FF << 52, "float32": 0xFF << 23, "bfloat16": 0xFF << 
 
 BEGINNINGS = (0, 1, 2, 4, 8, 16, 64, 1024)
 """Where each bin of the histogram begins, in ulps; the last one has no end."""
-
-LABELS = ("same", "1", "2-3", "4-7", "8-15", "16-63", "64-1023", "1024-", "NaN, inf")
 
 
 def histogram(one: Bits, other: Bits, dtype: str) -> npt.NDArray[np.int64]:

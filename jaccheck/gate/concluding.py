@@ -11,12 +11,12 @@ from typing import Protocol
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import shrink
-from jaccheck.gate.changes import Change, told
+from jaccheck.gate.changes import told
 from jaccheck.gate.costs import SHAPES, memory_changes, speed, speed_changes
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Ledger, Suspect, Suspicion, suspicions
 from jaccheck.gate.pairing import Pairing
-from jaccheck.gate.report import GateSettings, Speed
+from jaccheck.gate.report import Change, GateSettings, Speed
 from jaccheck.plain import plain_data, to_json
 
 

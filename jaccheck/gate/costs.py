@@ -8,11 +8,10 @@ from functools import partial
 
 from jaccheck.case import Case, Linear, Normal, ReLU, Tanh
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.gate.changes import Change, Kind
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask, Crash, Task
-from jaccheck.gate.report import Speed
+from jaccheck.gate.report import Change, Kind, Speed
 from jaccheck.measurement.paired import Budget, compare
 from jaccheck.timings import Answer
 

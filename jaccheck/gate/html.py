@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from operator import add
 
-from jaccheck.gate.bits import LABELS
-from jaccheck.gate.changes import Cell
-from jaccheck.gate.report import GateReport, SideRecord
+from jaccheck.gate.report import LABELS, Cell, GateReport, SideRecord
 from jaccheck.gate.text import answer, apart
 from jaccheck.matrix_report import Mark
 from jaccheck.printable import plural

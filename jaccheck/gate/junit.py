@@ -7,8 +7,7 @@ from collections import defaultdict
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
-from jaccheck.gate.changes import Cell, Change
-from jaccheck.gate.report import GateReport
+from jaccheck.gate.report import Cell, Change, GateReport
 from jaccheck.printable import printable
 
 

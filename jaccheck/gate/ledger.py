@@ -13,9 +13,10 @@ import numpy as np
 
 from jaccheck.case import Case
 from jaccheck.case.reductions import complexity
-from jaccheck.gate.bits import LABELS, Bits, histogram
-from jaccheck.gate.changes import RIGHT, Cell, Kind, kinds_of_change, state
+from jaccheck.gate.bits import Bits, histogram
+from jaccheck.gate.changes import RIGHT, kinds_of_change, state
 from jaccheck.gate.protocol import Array, Call, Observation
+from jaccheck.gate.report import LABELS, Cell, Kind
 from jaccheck.plain import plain_data
 from jaccheck.verdict import Outcome
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jaccheck.gate.changes import Change
-from jaccheck.gate.report import GateReport, Speed
+from jaccheck.gate.report import Change, GateReport, Speed
 from jaccheck.gate.text import answer, side_line
 from jaccheck.matrix_report import CellChange
 from jaccheck.render.markdown import escaped, folded

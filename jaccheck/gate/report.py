@@ -2,17 +2,90 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
+from jaccheck.case import Case
 from jaccheck.case.families import FAMILIES
-from jaccheck.gate.changes import Cell, Change
 from jaccheck.matrix_report import CellChange
 from jaccheck.plain import plain_data
 from jaccheck.timings import PairedTiming
 
 Count = Annotated[int, Ge(0)]
+
+LABELS = ("same", "1", "2-3", "4-7", "8-15", "16-63", "64-1023", "1024-", "NaN, inf")
+"""How many ulps two results are apart: the bins of a histogram."""
+
+
+class Kind(StrEnum):
+    """What kind of change it is; a closed list."""
+
+    BROKEN = "broken"
+    OTHERWISE_WRONG = "otherwise wrong"
+    NO_LONGER_SUPPORTED = "no longer supported"
+    LEAVES = "leaves something else behind"
+    SLOWER = "slower"
+    MORE_MEMORY = "more memory"
+    WARNS = "warns otherwise"
+    OTHERWISE_REFUSED = "otherwise refused"
+    NEWLY_SUPPORTED = "newly supported"
+    FIXED = "fixed"
+    FASTER = "faster"
+    LESS_MEMORY = "less memory"
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the gate stays shut for it: what touches correctness or leaves traces, and speed where asked for."""
+        return self in _REGRESSIONS
+
+
+_REGRESSIONS = (Kind.BROKEN, Kind.OTHERWISE_WRONG, Kind.NO_LONGER_SUPPORTED, Kind.LEAVES, Kind.SLOWER)
+
+
+@plain_data
+class Change:
+    """One change of one method: in how many cases, on the smallest one, with what each side did there."""
+
+    id: str
+    kind: Kind
+    method: str
+    device: str
+    base: str
+    candidate: str
+    seen: Count
+    case: Case | None = None
+    script: str = ""
+    accepted: str = ""
+    """The reason for which it is accepted."""
+
+    @property
+    def matters(self) -> bool:
+        """Whether it keeps the gate shut."""
+        return self.kind.is_regression and not self.accepted
+
+
+@plain_data
+class Cell:
+    """Results of one method × device × dtype × family on both sides, compared."""
+
+    method: str
+    device: str
+    dtype: str
+    family: str
+    cases: Count = 0
+    same: Count = 0
+    """The same bits."""
+    within: Count = 0
+    """Other bits, both sides within the bound."""
+    different: Count = 0
+    """At least one side is wrong, or the sides refuse differently."""
+    refused: Count = 0
+    ulps: tuple[Count, ...] = (0,) * len(LABELS)
+    """Entries by how far they are apart."""
+    factor_ulps: tuple[Count, ...] = (0,) * len(LABELS)
+    """The same for BackPACK's own factor, compared entry by entry."""
 
 
 @plain_data

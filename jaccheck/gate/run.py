@@ -19,7 +19,6 @@ from jaccheck.case.families import FAMILIES
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.files import CaseFile, load_cases, save_cases
 from jaccheck.gate import concluding
-from jaccheck.gate.changes import Change
 from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.journal import Journal
@@ -28,7 +27,7 @@ from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask
-from jaccheck.gate.report import GateReport, GateSettings, SideRecord
+from jaccheck.gate.report import Change, GateReport, GateSettings, SideRecord
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.matrix_report import CellChange
 from jaccheck.names import unknown

@@ -10,9 +10,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from jaccheck.gate.bits import LABELS
-from jaccheck.gate.changes import Cell, Change
-from jaccheck.gate.report import GateReport, SideRecord
+from jaccheck.gate.report import LABELS, Cell, Change, GateReport, SideRecord
 from jaccheck.printable import plural
 
 SHOWN_CELLS = 12

@@ -1,8 +1,8 @@
 """One side of the gate, in the environment of that side: `python -m jaccheck.gate.worker FILE DISTRIBUTION…`.
 
 Reads one `Ask` a line, answers each with one line, and writes the tensors of judged results to FILE, anew for each
-case. Whatever the libraries print goes to standard error, so that standard output carries nothing but answers. The
-only file of the gate that needs torch.
+case. Whatever the libraries print goes to standard error, so that standard output carries nothing but answers. This
+file and `observing.py` are the only ones of the gate that need torch.
 """
 
 from __future__ import annotations

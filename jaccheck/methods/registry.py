@@ -1,4 +1,4 @@
-"""`Method` and the registry: what can be asked for by name. The only state that jaccheck keeps in a module."""
+"""`Method` and the registry: what can be asked for by name."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from jaccheck.gate.bits import LABELS, histogram
+from jaccheck.gate.bits import histogram
+from jaccheck.gate.report import LABELS
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

@@ -11,13 +11,13 @@ from jaccheck.case import ELU
 from jaccheck.case.families import FAMILIES
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate.acceptances import accept, load_acceptances
-from jaccheck.gate.changes import Cell, Change, Kind, kinds_of_change
+from jaccheck.gate.changes import kinds_of_change
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.ledger import Entry, Pair
 from jaccheck.gate.markdown import escaped
 from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
-from jaccheck.gate.report import GateReport, GateSettings, SideRecord
+from jaccheck.gate.report import Cell, Change, GateReport, GateSettings, Kind, SideRecord
 from jaccheck.gate.text import answer
 from jaccheck.matrix_report import Mark
 from jaccheck.verdict import Outcome

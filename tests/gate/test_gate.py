@@ -19,10 +19,9 @@ from jaccheck_testing import Run
 from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.files import CaseFile, save_cases
-from jaccheck.gate.changes import Kind
 from jaccheck.gate.environments import prepare
 from jaccheck.gate.process import SideProcess
-from jaccheck.gate.report import GateReport
+from jaccheck.gate.report import GateReport, Kind
 from jaccheck.gate.sides import parse_side
 from jaccheck.methods import find, registered
 from jaccheck.plain import from_json
