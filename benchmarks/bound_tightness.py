@@ -1,7 +1,7 @@
 """How close evaluations come to their bounds, and how wide the bounds are: `python benchmarks/bound_tightness.py`.
 
 Random cases of all families that have a bound, in every dtype, evaluated by the simulated machines of
-`jaccheck.oracle.simulation`: rounded to nearest as hardware does, and with all the error that the assumptions leave.
+`jaccheck_support.simulation`: rounded to nearest as hardware does, and with all the error that the assumptions leave.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaccheck_support.evaluation import Evaluation, jacobians
+from jaccheck_support.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 
-from jaccheck.case import DTYPES, Case
-from jaccheck.case.case import DType
-from jaccheck.case.families import FAMILIES, boundary_cases
-from jaccheck.case.strategies import draw_cases
-from jaccheck.methods import find
+from jaccheck.case import DTYPES, FAMILIES, Case, DType, boundary_cases, draw_cases
+from jaccheck.judging import Witness, flattened
+from jaccheck.methods import build, find_method, round_sample
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
-from jaccheck.oracle.evaluation import Evaluation, jacobians
-from jaccheck.oracle.simulation import SLOPES, VALUES, Machine, Rounding, Summation
-from jaccheck.problem import build, round_sample
-from jaccheck.reference import flattened
-from jaccheck.witness import Witness
 
 
 @dataclass
@@ -97,7 +92,7 @@ def measure(drawn: list[Case], order: Order) -> Row:
 
 def differences(drawn: list[Case]) -> tuple[float, float, float]:
     """Central differences as they run: largest error / bound, median bound / error, median width."""
-    method = find("central_differences")
+    method = find_method("central_differences")
     ratios, factors, widths = [0.0], [], []
     for case in drawn:
         if method.refuses(build(case)) or case.family != "smooth":

@@ -16,8 +16,7 @@ from pathlib import Path
 import click
 import psutil
 
-from jaccheck.store.recording import Recording
-from jaccheck.store.store import Store
+from jaccheck.runs import Recording, Store
 
 CHEAP = ("--method", "closed_form", "--family", "single_sample", "--family", "batched_scalar")
 

@@ -16,9 +16,8 @@ import click
 import torch
 from torch import Tensor, nn
 
-from jaccheck.measurement.timing import Call, Effort, still_process, time_calls
-from jaccheck.methods import Method, find
-from jaccheck.problem import Jacobians, Problem
+from jaccheck.bench import Call, Effort, still_process, time_calls
+from jaccheck.methods import Jacobians, Method, Problem, find_method
 
 OURS = ("closed_form", "hooks")
 PUBLIC = (
@@ -73,7 +72,7 @@ def calls(model: nn.Module, X: Tensor, C: int, public: tuple[str, ...]) -> Itera
     memory = {name: torch.empty(len(X), C, *p.shape, dtype=p.dtype) for name, p in trainable if p.requires_grad}
     yield Call("refill", lambda _: fill(memory))
     yield Call("alloc+fill", lambda _: alloc_and_fill(memory))
-    for method in map(find, (*OURS, *public)):
+    for method in map(find_method, (*OURS, *public)):
         problem = Problem(copy.deepcopy(model), X, C)
         if method.refuses(problem):
             continue

@@ -25,9 +25,9 @@ if IS_GUIDED:
     import atheris
 
     with atheris.instrument_imports(include=["jaccheck"]):
-        from jaccheck_fuzzing import READERS, changed, check
+        from jaccheck_support.fuzzing import READERS, changed, check
 else:
-    from jaccheck_fuzzing import READERS, changed, check
+    from jaccheck_support.fuzzing import READERS, changed, check
 
 NAMES = tuple(READERS)
 EVERY = 50_000

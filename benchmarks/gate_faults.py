@@ -16,12 +16,9 @@ from pathlib import Path
 from planting import FAULTS, MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
 from rich.console import Console
 
-from jaccheck.case.families import FAMILIES
-from jaccheck.gate.environments import prepare
-from jaccheck.gate.report import GateReport, GateSettings, Kind
-from jaccheck.gate.run import compare
-from jaccheck.gate.sides import parse_side
-from jaccheck.profiles import profile
+from jaccheck.case import FAMILIES, profile
+from jaccheck.gate import compare_sides, parse_side, prepare
+from jaccheck.reports import GateReport, GateSettings, Kind
 
 SPIN = (
     "        from time import thread_time\n"
@@ -128,7 +125,7 @@ def put_to_the_gate(fault: PlantedFault, cache: Path) -> GateReport:
         families=tuple(FAMILIES),
         fail_slower=slower,
     )
-    return compare(settings, profile("quick"), *sides, folder=cache / "gates", listener=Silent())
+    return compare_sides(settings, profile("quick"), *sides, folder=cache / "gates", listener=Silent())
 
 
 def is_named_rightly(report: GateReport, fault: PlantedFault) -> bool:

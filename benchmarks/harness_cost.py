@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from jaccheck import report as reports
+from jaccheck.reports import verify as reports
 
 
 @click.command()

@@ -20,19 +20,13 @@ from pathlib import Path
 
 import click
 
-from jaccheck import report as reports
-from jaccheck.environment import describe_environment
-from jaccheck.faults import choose
-from jaccheck.plain import to_json
-from jaccheck.profiles import PROFILES
-from jaccheck.report import Finding, Report, Settings, Spent
-from jaccheck.runner.local import in_this_process
-from jaccheck.runner.plan import shards
-from jaccheck.runner.results import ShardResult
-from jaccheck.runner.run import verify
-from jaccheck.runner.tally import Tally
-from jaccheck.store.recording import Recording
-from jaccheck.store.store import Store
+from jaccheck.case import PROFILES
+from jaccheck.core import to_json
+from jaccheck.methods import describe_environment
+from jaccheck.reports import Finding, Report, Settings, Spent
+from jaccheck.reports import verify as reports
+from jaccheck.runs import Recording, ShardResult, Store, Tally, in_this_process, shards, verify
+from jaccheck.selftest import choose_with_mutants
 
 NAMES = ("closed_form", "fault:class_swap", "fault:sign", "fault:zeroed_last_sample")
 PROFILE = replace(PROFILES["quick"], shrink_seconds=0.3)
@@ -55,7 +49,7 @@ def go_on(path: Path, out: Path, settings: Settings) -> None:
     """Begins the one run of a store, or goes on with it, and writes its report in the end."""
     with Store(path) as store:
         runs = store.runs() or [store.begin(NAMES, settings, describe_environment({"cpu": ""}), ())]
-        record, methods = Recording(store, runs[0]), choose(NAMES)
+        record, methods = Recording(store, runs[0]), choose_with_mutants(NAMES)
         report = verify(
             settings,
             PROFILE,

@@ -16,8 +16,8 @@ import click
 import misbehaving
 import psutil
 
-from jaccheck import report as reports
-from jaccheck.report import Report
+from jaccheck.reports import Report
+from jaccheck.reports import verify as reports
 
 METHODS = (*(f"misbehaving:{name}" for name in misbehaving.KINDS), "closed_form")
 

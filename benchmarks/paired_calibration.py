@@ -22,18 +22,18 @@ import torch
 from rich.progress import track
 from scipy.stats import binomtest
 
+from jaccheck.bench import Budget, Call, compare_timings, still_process
+from jaccheck.bench.paired import TakeTiming
+from jaccheck.bench.timing import timings_of
 from jaccheck.case import Case, Linear, ReLU
-from jaccheck.measurement.paired import Budget, TakeTiming, compare
-from jaccheck.measurement.timing import Call, still_process, timings_of
-from jaccheck.methods import find
-from jaccheck.problem import Problem, build, round_sample
-from jaccheck.timings import Answer, PairedTiming
+from jaccheck.methods import Problem, build, find_method, round_sample
+from jaccheck.reports import Answer, PairedTiming
 
 
 def work(method: str, units: int, clock: str) -> TakeTiming:
     """Timings of `units` calls of a method on the tutorial's shape, which must leave nothing on the model."""
     case = Case(layers=(Linear(out_features=7), ReLU(), Linear(out_features=5)), in_shape=(10,), batch_size=15)
-    compute, numbers = find(method).compute, round_sample(case)
+    compute, numbers = find_method(method).compute, round_sample(case)
 
     def run(problem: Problem) -> None:
         for _ in range(units):
@@ -152,7 +152,7 @@ def main(
             results = []
             for seed in track(range(comparisons), description=name, transient=True):
                 with side(method, units, clock) as base, side(method, round(units * factor), clock) as candidate:
-                    results.append(compare(base, candidate, budget, seed=seed))
+                    results.append(compare_timings(base, candidate, budget, seed=seed))
             tell(name, truth, results)
     print(f"{time.perf_counter() - started:.0f} s, load average {os.getloadavg()[0]:.1f}")
 

@@ -132,7 +132,7 @@ def _result(
 
 def _readable(case: dict[str, Any]) -> str:
     from jaccheck.case import Case
-    from jaccheck.plain import from_json
+    from jaccheck.core import from_json
 
     return repr(from_json(Case, json.dumps(case), where="finding"))
 

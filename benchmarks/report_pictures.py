@@ -15,9 +15,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from jaccheck.matrix_report import MatrixReport
-from jaccheck.plain import from_json, read_text
-from jaccheck.render.html.matrix import matrix_page
+from jaccheck.core import from_json, read_text
+from jaccheck.rendering import matrix_page
+from jaccheck.reports import MatrixReport
 
 FAULTS = ("transposed_square_weight", "layers_of_same_shape_swapped", "leaked_hook")
 VERIFY = ("verify", "--method", "hooks", "--family", "square", "--family", "repeated_shapes", "--family", "smooth")

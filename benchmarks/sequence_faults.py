@@ -18,7 +18,7 @@ from pathlib import Path
 
 from planting import Edit, PlantedFault, plant
 
-from jaccheck.profiles import Profile, profile
+from jaccheck.case import Profile, profile
 
 ROOT, SAVE, LOSS = "__init__.py", "extensions/module_extension.py", "core/derivatives/mseloss.py"
 
@@ -116,7 +116,7 @@ import sys
 
 import torch
 
-from jaccheck.environment import calm_torch
+from jaccheck.methods import calm_torch
 from jaccheck.sequences.run import ROUND, machine_of, run_round
 from jaccheck.sequences.sequence import Tally
 

@@ -12,14 +12,11 @@ from functools import cache
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from jaccheck.bench import Call, DoesNotFit, Effort, call_within, still_process, time_calls
 from jaccheck.bench.judging import judge_of
 from jaccheck.bench.shapes import SHAPES, jacobian_bytes, make
 from jaccheck.bench.worker import TooSlow, allocate_and_fill, fill, limited
-from jaccheck.measurement.budget import DoesNotFit, call_within
-from jaccheck.measurement.timing import Call, Effort, still_process, time_calls
-from jaccheck.methods import find, registered
-from jaccheck.models import copy_of
-from jaccheck.problem import Jacobians, Problem
+from jaccheck.methods import Jacobians, Problem, copy_of, find_method, registered
 
 NAMES = [shape.name for shape in SHAPES[:-1]]
 """The largest takes minutes; `jaccheck bench` has it."""
@@ -56,8 +53,8 @@ def given(key: Key) -> Jacobians:
 def start(name: str) -> None:
     """Lets a method load what it loads at its first call, which no limit on time may interrupt."""
     problem = problem_of(("tutorial", "float32"))
-    if not find(name).refuses(problem):
-        find(name).compute(copy_of(problem))
+    if not find_method(name).refuses(problem):
+        find_method(name).compute(copy_of(problem))
 
 
 @cache
@@ -83,7 +80,7 @@ def _still() -> Iterator[None]:
 @pytest.mark.parametrize("shape", NAMES)
 def test_method(benchmark: BenchmarkFixture, shape: str, dtype: str, name: str, regime: str) -> None:
     """The time of one call."""
-    method, key = find(name), (shape, dtype)
+    method, key = find_method(name), (shape, dtype)
     problem = problem_of(key)
     if regime == "given" and not method.takes_out:
         pytest.skip("writes into no given memory")

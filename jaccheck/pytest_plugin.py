@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jaccheck.conformance import DTYPE_NAMES, Conformance
+from jaccheck.core import bound_native_caches
 from jaccheck.errors import JaccheckError
-from jaccheck.native_caches import bound_native_caches
+from jaccheck.runs import DTYPE_NAMES, Conformance
 
 if TYPE_CHECKING:
-    from jaccheck.suite.record import Run
+    from jaccheck.runs import Run
 
 PROFILE_NAMES = ("dev", "ci", "nightly")
 """Written out, since importing them takes time; a test holds them equal to those there are."""
@@ -80,15 +80,15 @@ def pytest_configure(config: pytest.Config) -> None:
     database = config.getoption("--jaccheck-database")
     try:
         if database:
-            from jaccheck.suite.database import shared_database
+            from jaccheck.runs import shared_database
 
             shared_database(database)
         if methods:
-            from jaccheck.methods import choose as choose_methods
+            from jaccheck.methods import choose_methods
 
             choose_methods(methods)
         if devices:
-            from jaccheck.devices import choose as choose_devices
+            from jaccheck.methods import choose_devices
 
             choose_devices(devices)
     except JaccheckError as error:
@@ -118,8 +118,7 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     if type(obj) is not Conformance:
         return None
     bound_native_caches()
-    from jaccheck.suite.checks import Choice
-    from jaccheck.suite.items import collect
+    from jaccheck.runs import Choice, collect
 
     config = collector.config
     choice = Choice(
@@ -131,7 +130,7 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
 
 
 def _run(config: pytest.Config) -> Run:
-    from jaccheck.suite.record import Run
+    from jaccheck.runs import Run
 
     return Run(
         profile=config.getoption("--jaccheck-profile"),
@@ -145,10 +144,9 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     """Versions, devices and seed, where there is a conformance test; under xdist they stand in the summary only."""
     if not any(item.get_closest_marker("jaccheck") for item in items):
         return None
-    from jaccheck.suite.items import environment_here
-    from jaccheck.suite.summary import head
+    from jaccheck.runs import conformance_head, environment_here
 
-    return head(environment_here(), _run(config))
+    return conformance_head(environment_here(), _run(config))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -167,8 +165,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     records = [getattr(report, RECORD) for report in reports if hasattr(report, RECORD)]
     if not records:
         return
-    from jaccheck.suite.summary import summary
+    from jaccheck.runs import conformance_summary
 
     terminalreporter.section("jaccheck")
-    for line in summary(records):
+    for line in conformance_summary(records):
         terminalreporter.write_line(line)

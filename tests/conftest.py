@@ -8,24 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaccheck_testing import Run
+from jaccheck_support.testing import Run
 
 from jaccheck.case import Case, Linear, ReLU
-
-SLOW = (
-    *("bench/test_command.py", "cluster/test_cluster.py", "cluster/test_merging.py", "gate/test_gate.py"),
-    *("gate/test_releases.py", "runner/test_isolated.py", "store/test_store.py"),
-    *("suite/test_example.py", "suite/test_plugin.py", "suite/test_red.py"),
-    *("sequences/test_run.py", "test_planted_faults.py"),
-)
-"""What takes longest, each by starting processes, environments or servers of its own."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow, so that what must pass before a landing ends well inside half an hour."""
-    for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
-            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -136,7 +136,7 @@ plt.show()
 # %%
 # The same with a method that has the samples in another order, one of the faults that jaccheck plants to test itself.
 
-from jaccheck.faults import catalogue
+from jaccheck.selftest import catalogue
 
 wrong = catalogue()["sample_roll"].method()
 jaccheck.plot(make_model(), X, methods=[wrong], figure=plt.figure(**wide))
@@ -160,14 +160,14 @@ from collections import Counter
 
 from hypothesis import given, settings
 
-from jaccheck.known import explanation
-from jaccheck.methods import find
+from jaccheck.judging import explanation
+from jaccheck.methods import find_method
 
 outcomes = Counter()
 
 
 def outcome_of(name, case):
-    verdict = jaccheck.judge(case, find(name))
+    verdict = jaccheck.judge(case, find_method(name))
     listed = [explanation(case, name, breach) for breach in verdict.breaches]
     return f"listed: {listed[0].id}" if any(listed) else str(verdict.outcome)
 

@@ -1,1 +1,8 @@
-"""The methods side by side, and beside the time that memory alone takes."""
+"""The methods side by side, and beside the time that memory alone takes.
+
+Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

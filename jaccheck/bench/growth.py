@@ -8,13 +8,13 @@ from typing import get_args
 import numpy as np
 from scipy.stats import linregress, t
 
-from jaccheck.bench_report import Axis, Cell, Growth
+from jaccheck.reports import Axis, BenchCell, Growth
 
 LEAST_POINTS = 3
 """Two points always lie on a line."""
 
 
-def growth_of(cells: Iterable[Cell]) -> tuple[Growth, ...]:
+def growth_of(cells: Iterable[BenchCell]) -> tuple[Growth, ...]:
     """The growth of every method, and of the floor, along each axis that was swept, in given memory."""
     swept = [cell for cell in cells if cell.axis and cell.size]
     found: list[Growth] = []
@@ -25,7 +25,7 @@ def growth_of(cells: Iterable[Cell]) -> tuple[Growth, ...]:
     return tuple(found)
 
 
-def _fits(name: str, axis: Axis, points: Sequence[Cell]) -> Iterable[Growth]:
+def _fits(name: str, axis: Axis, points: Sequence[BenchCell]) -> Iterable[Growth]:
     """Of time and of memory, where there are enough points."""
     timed = [(cell, seconds) for cell in points if (seconds := cell.median(name, "given"))]
     held = [(cell, m.peak_bytes) for cell in points for m in cell.methods if m.method == name and m.peak_bytes]
@@ -35,7 +35,7 @@ def _fits(name: str, axis: Axis, points: Sequence[Cell]) -> Iterable[Growth]:
         yield fit(name, axis, "memory", held)
 
 
-def fit(name: str, axis: Axis, quantity: str, points: Sequence[tuple[Cell, float]]) -> Growth:
+def fit(name: str, axis: Axis, quantity: str, points: Sequence[tuple[BenchCell, float]]) -> Growth:
     """The exponent by least squares of the logarithms, with the interval of Student's t."""
     sizes = [cell.size or 0 for cell, _ in points]
     x = np.log(sizes)

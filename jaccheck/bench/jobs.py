@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from jaccheck.bench.shapes import Shape
-from jaccheck.bench_report import Cell, MethodTiming, Regime
-from jaccheck.plain import plain_data
-from jaccheck.timings import Spread
+from jaccheck.core import plain_data
+from jaccheck.reports import BenchCell, MethodTiming, Regime, Spread
 
 GIVEN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**62), "MALLOC_TRIM_THRESHOLD_": str(2**62)}
 """With these glibc returns nothing to the system, and a result is written into the pages of an earlier one."""
@@ -43,7 +42,7 @@ class Message:
     regime: Regime | None = None
     times: Spread | None = None
     floor: Spread | None = None
-    problem: Cell | None = None
+    problem: BenchCell | None = None
     """Sizes of the problem, without methods."""
     complaint: str | None = None
     """The problem cannot be made."""

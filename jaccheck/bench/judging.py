@@ -13,17 +13,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jaccheck.checking.expected import Expected, expected_of
-from jaccheck.checking.live import read
-from jaccheck.checking.parts import Part, parts_of
-from jaccheck.forms import ClosedFormWitness, smallest_seed
-from jaccheck.laws.comparing import outside, worst_entry
-from jaccheck.laws.structure import structural_fault
-from jaccheck.methods import Method
-from jaccheck.oracle import Affine, Layout, Network, Order, arithmetic, backward, forward
-from jaccheck.oracle.arithmetic import Array
-from jaccheck.problem import Jacobians, Problem
-from jaccheck.reference import flattened
+from jaccheck.judging import (
+    ClosedFormWitness,
+    Expected,
+    Part,
+    expected_of,
+    flattened,
+    outside,
+    parts_of,
+    read,
+    smallest_seed,
+    structural_fault,
+    worst_entry,
+)
+from jaccheck.methods import Jacobians, Method, Problem
+from jaccheck.oracle import Affine, Array, Layout, Network, Order, arithmetic, backward, forward
 
 ROWS_BYTES = 2**20
 """Of float64 that are compared at a time, several arrays of them: about what a processor keeps close to it."""

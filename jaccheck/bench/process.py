@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from jaccheck.bench.jobs import GIVEN_MEMORY, Message, Task
-from jaccheck.plain import from_json, to_json
+from jaccheck.core import from_json, to_json
 
 
 class WorkerLost(Exception):

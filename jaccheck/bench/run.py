@@ -12,11 +12,10 @@ from jaccheck.bench.growth import growth_of
 from jaccheck.bench.jobs import Message, Task
 from jaccheck.bench.process import Worker, WorkerLost
 from jaccheck.bench.shapes import SHAPES, Shape
-from jaccheck.bench_report import REGIMES, BenchReport, Cell, MethodTiming, Standing
-from jaccheck.environment import describe_environment
+from jaccheck.core import plain_data
 from jaccheck.errors import InvalidModel
-from jaccheck.plain import plain_data
-from jaccheck.timings import Spread
+from jaccheck.methods import describe_environment
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, BenchStanding, MethodTiming, Spread
 
 LARGE_BYTES = 2**30
 """Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
@@ -49,7 +48,7 @@ class Listener(Protocol):
     def on_step(self, done: float, text: str) -> None:
         """So large a part of the time's plan is done, and this comes next."""
 
-    def on_cell(self, cell: Cell) -> None:
+    def on_cell(self, cell: BenchCell) -> None:
         """One problem is done."""
 
 
@@ -83,7 +82,7 @@ def bench(plan: Plan, listener: Listener) -> BenchReport:
     deadline = started + plan.seconds
     todo = stages(plan)
     weights = sum(stage.weight for stage in todo)
-    cells: list[Cell] = []
+    cells: list[BenchCell] = []
     pair = {"fresh": Worker(keeps_memory=False), "given": Worker(keeps_memory=True)}
     quick_s: dict[str, float] = {}
     interrupted = False
@@ -142,7 +141,7 @@ def start(worker: Worker, plan: Plan, device: str) -> dict[str, float]:
         return {}
 
 
-def _order(methods: tuple[str, ...], cells: list[Cell], quick_s: Mapping[str, float]) -> tuple[str, ...]:
+def _order(methods: tuple[str, ...], cells: list[BenchCell], quick_s: Mapping[str, float]) -> tuple[str, ...]:
     """The methods, those first that were fastest when last timed: when time runs out, the best have had their turn."""
     place: dict[str, int] = {}
     for cell in reversed(cells):
@@ -163,13 +162,13 @@ class _CellRun:
     done: float
     methods: dict[str, MethodTiming] = field(default_factory=dict)
     floors: dict[str, Spread] = field(default_factory=dict)
-    problem: Cell | None = None
+    problem: BenchCell | None = None
 
-    def measure(self, names: tuple[str, ...]) -> Cell:
+    def measure(self, names: tuple[str, ...]) -> BenchCell:
         """The cell, with the methods in the order of the plan."""
         started = time.monotonic()
         self._examine(list(names), (self.deadline - started) / 2)
-        right = [name for name in names if name in self.methods and self.methods[name].standing is Standing.RIGHT]
+        right = [name for name in names if name in self.methods and self.methods[name].standing is BenchStanding.RIGHT]
         for i, regime in enumerate(REGIMES):
             share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
             for message in self._ask(self._task(regime, tuple(right), max(share, 1.0)), share):
@@ -229,8 +228,8 @@ class _CellRun:
                 self._leave_out(name, f"{task.kind}: {lost}")
 
     def _leave_out(self, name: str, why: str) -> None:
-        known = self.methods.get(name, MethodTiming(method=name, standing=Standing.LEFT_OUT))
-        self.methods[name] = replace(known, standing=Standing.LEFT_OUT, message=why)
+        known = self.methods.get(name, MethodTiming(method=name, standing=BenchStanding.LEFT_OUT))
+        self.methods[name] = replace(known, standing=BenchStanding.LEFT_OUT, message=why)
 
     def _note(self, message: Message, kind: str) -> None:
         """What a message says goes where it belongs."""

@@ -8,11 +8,10 @@ from math import prod
 import torch
 from torch import nn
 
-from jaccheck.bench_report import Axis
+from jaccheck.core import plain_data
 from jaccheck.errors import UnknownName
-from jaccheck.models import load_problem
-from jaccheck.plain import plain_data
-from jaccheck.problem import Problem
+from jaccheck.methods import Problem, load_problem
+from jaccheck.reports import Axis
 
 
 @plain_data
@@ -72,7 +71,7 @@ _SIZES: dict[Axis, tuple[int, ...]] = {
 SWEEPS = tuple(_point(axis, size) for axis, sizes in _SIZES.items() for size in sizes)
 
 
-def choose(names: tuple[str, ...]) -> tuple[Shape, ...]:
+def choose_shapes(names: tuple[str, ...]) -> tuple[Shape, ...]:
     """The shapes of these names; "sweeps" stands for all points of the sweeps. Without a name all, sweeps first.
 
     The largest shape comes last, so that whatever ends the run early, most is there. Raises UnknownName.

@@ -16,22 +16,19 @@ from types import FrameType
 
 import torch
 
+from jaccheck.bench.budget import DoesNotFit, call_within
 from jaccheck.bench.jobs import Message, Task
 from jaccheck.bench.judging import Judge, PartsJudge, judge_of
+from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
-from jaccheck.bench_report import Cell, MethodTiming, Regime, Standing
+from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
+from jaccheck.core import PLANTED, from_json, to_json
 from jaccheck.errors import JaccheckError
-from jaccheck.faults import catalogue
-from jaccheck.laws import first_line
-from jaccheck.measurement.budget import DoesNotFit, call_within
-from jaccheck.measurement.memory import peak_bytes
-from jaccheck.measurement.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
-from jaccheck.methods import Method, find
-from jaccheck.models import copy_of
-from jaccheck.names import PLANTED
-from jaccheck.plain import from_json, to_json
-from jaccheck.problem import Jacobians, Problem
+from jaccheck.judging import first_line
+from jaccheck.methods import Jacobians, Method, Problem, copy_of, find_method
+from jaccheck.reports import BenchCell, BenchStanding, MethodTiming, Regime
+from jaccheck.selftest import catalogue
 
 FLOOR = "floor"
 
@@ -109,17 +106,17 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
         if perf_counter() - started < task.seconds:
             yield examine(method_of(name), problem, judge, task)
         else:
-            yield _standing(method_of(name), Standing.LEFT_OUT, "no time was left for it")
+            yield _standing(method_of(name), BenchStanding.LEFT_OUT, "no time was left for it")
 
 
 def method_of(name: str) -> Method:
     """The method of that name, or the planted fault of the name `fault:NAME`."""
-    return catalogue()[name.removeprefix(PLANTED)].method() if name.startswith(PLANTED) else find(name)
+    return catalogue()[name.removeprefix(PLANTED)].method() if name.startswith(PLANTED) else find_method(name)
 
 
-def describe(task: Task, problem: Problem) -> Cell:
+def describe(task: Task, problem: Problem) -> BenchCell:
     """The sizes of the problem."""
-    return Cell(
+    return BenchCell(
         shape=task.shape.name,
         network=task.shape.network,
         axis=task.shape.axis,
@@ -138,7 +135,7 @@ def describe(task: Task, problem: Problem) -> Cell:
 def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
-        return _standing(method, Standing.REFUSES, refusal)
+        return _standing(method, BenchStanding.REFUSES, refusal)
     results: list[Jacobians] = []
     own, most = copy_of(problem), max(1.0, task.seconds / 5, SECONDS_FOR_A_BYTE * jacobian_bytes(problem))
 
@@ -151,15 +148,15 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
                 lambda: peak_bytes(lambda: results.append(method.compute(own)), task.device), task.memory
             )
     except DoesNotFit:
-        return _standing(method, Standing.LEFT_OUT, f"needs more than {task.memory / 2**30:.1f} GiB")
+        return _standing(method, BenchStanding.LEFT_OUT, f"needs more than {task.memory / 2**30:.1f} GiB")
     except TooSlow:
-        return _standing(method, Standing.LEFT_OUT, f"one call takes more than {most:.1f} s")
+        return _standing(method, BenchStanding.LEFT_OUT, f"one call takes more than {most:.1f} s")
     except Exception as error:  # a crash of a method is an answer here
-        return _standing(method, Standing.CRASHED, f"{type(error).__name__}: {first_line(error)}")
+        return _standing(method, BenchStanding.CRASHED, f"{type(error).__name__}: {first_line(error)}")
     fault = judge.fault(method, results[0])
     timing = MethodTiming(
         method=method.name,
-        standing=Standing.WRONG if fault else Standing.RIGHT,
+        standing=BenchStanding.WRONG if fault else BenchStanding.RIGHT,
         message=fault or judge.how,
         forward_passes=passes.forward,
         backward_passes=passes.backward,
@@ -168,7 +165,7 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
     return Message(method=timing)
 
 
-def _standing(method: Method, standing: Standing, message: str) -> Message:
+def _standing(method: Method, standing: BenchStanding, message: str) -> Message:
     return Message(method=MethodTiming(method=method.name, standing=standing, message=message))
 
 
@@ -208,16 +205,16 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
     for call in calls:
         yield Message(starts=call.name)
         if len(warm) > ALWAYS and perf_counter() - started > task.seconds / 2:
-            yield _standing(method_of(call.name), Standing.LEFT_OUT, "no time was left to time it")
+            yield _standing(method_of(call.name), BenchStanding.LEFT_OUT, "no time was left to time it")
             continue
         try:
             warm[call.name] = call_within(lambda call=call: time_once(call, wait), task.memory).wall_s  # type: ignore[misc]
         except (DoesNotFit, RuntimeError) as error:
-            yield _standing(method_of(call.name), Standing.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}")
+            yield _standing(method_of(call.name), BenchStanding.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}")
     left = task.seconds - (perf_counter() - started)
     for name in too_slow(warm, left):
         message = f"one call takes {warm.pop(name):.2g} s, too much for the time that was left"
-        yield _standing(method_of(name), Standing.LEFT_OUT, message)
+        yield _standing(method_of(name), BenchStanding.LEFT_OUT, message)
     effort = Effort(seconds=left, least=LEAST, most=MOST, warm_up=0)
     times = time_calls([call for call in calls if call.name in warm], effort, device=task.device)
     regime: Regime = "given" if task.kind == "given" else "fresh"

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
-from jaccheck.case.graph import Layer, children
-from jaccheck.case.layers import MAX_WIDTH, Embedding, Flatten
-from jaccheck.case.shapes import Placed, Shapes, shapes_of
-from jaccheck.case.size import layers_run, numbers_held
+from jaccheck.case.layers.features import MAX_WIDTH, Embedding, Flatten
+from jaccheck.case.layers.graph import Layer, children
+from jaccheck.case.layers.shapes import Placed, Shapes, shapes_of
+from jaccheck.case.layers.size import layers_run, numbers_held
 from jaccheck.case.values import Integers, Modification, Recipe
+from jaccheck.core import plain_data
 from jaccheck.errors import InvalidCase
-from jaccheck.plain import plain_data
 
 MAX_ENTRIES = 2**28
 """Most entries that all Jacobians of a case may have together, and most other numbers: 2 GiB each in float64."""

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from jaccheck.case.case import Case, DType
-from jaccheck.case.estimated import (
-    GroupNorm,
-    LayerNorm,
-    LogSoftmax,
-    Recurrent,
-    SelfAttention,
-    Softmax,
-)
-from jaccheck.case.graph import Layer
-from jaccheck.case.layers import Flatten, Linear, Tanh
-from jaccheck.case.spatial import Convolution
+from jaccheck.case.layers.estimated import GroupNorm, LayerNorm, LogSoftmax, Recurrent, SelfAttention, Softmax
+from jaccheck.case.layers.features import Flatten, Linear, Tanh
+from jaccheck.case.layers.graph import Layer
+from jaccheck.case.layers.spatial import Convolution
 from jaccheck.case.values import Normal
 
 Drawn = tuple[tuple[int, ...], tuple[Layer, ...]]

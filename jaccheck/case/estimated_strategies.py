@@ -7,17 +7,10 @@ from math import prod
 from hypothesis import strategies as st
 
 from jaccheck.case.case import Case, DType
-from jaccheck.case.estimated import (
-    GroupNorm,
-    LayerNorm,
-    LogSoftmax,
-    Recurrent,
-    SelfAttention,
-    Softmax,
-)
-from jaccheck.case.graph import Layer, Parallel, Residual
-from jaccheck.case.layers import Dropout, Flatten, Identity, Linear, ReLU, Tanh
-from jaccheck.case.shapes import shape_through
+from jaccheck.case.layers.estimated import GroupNorm, LayerNorm, LogSoftmax, Recurrent, SelfAttention, Softmax
+from jaccheck.case.layers.features import Dropout, Flatten, Identity, Linear, ReLU, Tanh
+from jaccheck.case.layers.graph import Layer, Parallel, Residual
+from jaccheck.case.layers.shapes import shape_through
 from jaccheck.case.values import Normal
 
 Drawn = tuple[tuple[int, ...], tuple[Layer, ...]]

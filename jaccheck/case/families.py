@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from jaccheck.case.architectures import ZOO, zoo_cases
 from jaccheck.case.case import DTYPES, Case, DType
 from jaccheck.case.estimated_cases import ESTIMATED, estimated_cases
-from jaccheck.case.graph import Layer, Sequential
-from jaccheck.case.layers import (
+from jaccheck.case.layers.features import (
     ELU,
     SELU,
     Dropout,
@@ -24,17 +24,8 @@ from jaccheck.case.layers import (
     Sigmoid,
     Tanh,
 )
-from jaccheck.case.values import (
-    CopySample,
-    Integers,
-    Modification,
-    Normal,
-    ScaleInput,
-    ScaleLayer,
-    SetUnit,
-    ZeroSample,
-)
-from jaccheck.case.zoo import ZOO, zoo_cases
+from jaccheck.case.layers.graph import Layer, Sequential
+from jaccheck.case.values import CopySample, Integers, Modification, Normal, ScaleInput, ScaleLayer, SetUnit, ZeroSample
 
 Boundary = Callable[[DType], Iterator[Case]]
 

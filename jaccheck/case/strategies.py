@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
+from jaccheck.case.architecture_strategies import zoo_case
+from jaccheck.case.architectures import ZOO
 from jaccheck.case.case import DTYPES, Case, DType, InputForm
 from jaccheck.case.estimated_cases import ESTIMATED
 from jaccheck.case.estimated_strategies import estimated_case
 from jaccheck.case.families import FAMILIES
-from jaccheck.case.graph import Layer, Sequential
-from jaccheck.case.layers import (
+from jaccheck.case.layers.features import (
     ELU,
     MAX_WIDTH,
     SELU,
@@ -33,6 +34,7 @@ from jaccheck.case.layers import (
     Sigmoid,
     Tanh,
 )
+from jaccheck.case.layers.graph import Layer, Sequential
 from jaccheck.case.values import (
     CopySample,
     Integers,
@@ -44,8 +46,6 @@ from jaccheck.case.values import (
     SetUnit,
     ZeroSample,
 )
-from jaccheck.case.zoo import ZOO
-from jaccheck.case.zoo_strategies import zoo_case
 
 SEEDS = st.integers(0, 2**32 - 1)
 INDICES = st.integers(0, 20)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import Field
 
-from jaccheck.plain import plain_data
+from jaccheck.core import plain_data
 
 Index = Annotated[int, Ge(0), Le(4096)]
 Exponent = Annotated[int, Ge(-300), Le(300)]

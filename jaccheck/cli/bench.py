@@ -61,7 +61,7 @@ def bench(
     Each method is judged on the very problem that it is timed on. Times are taken in turns, in memory fresh from the
     system and in memory that is there already. Ctrl-C ends a run with what was done so far.
     """
-    from jaccheck.commands.bench import Request, run
+    from jaccheck.cli.run_bench import Request, run
 
     return run(
         Request(

@@ -8,7 +8,7 @@ import click
 
 from jaccheck.cli import options
 from jaccheck.cli.group import cli
-from jaccheck.native_caches import bound_native_caches
+from jaccheck.core import bound_native_caches
 
 
 @cli.command(short_help="Check every method on a model of your own.")
@@ -48,6 +48,6 @@ def check(place: str, methods: tuple[str, ...], memory: int | None, seconds: flo
     Only values are judged, on copies of the model. Ctrl-C ends a check with the answer for what was done.
     """
     bound_native_caches()
-    from jaccheck.commands.check import run
+    from jaccheck.cli.run_check import run
 
     return run(place, methods=methods, memory=memory, seconds=seconds, reports=reports)

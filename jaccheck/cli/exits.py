@@ -9,8 +9,8 @@ from typing import NoReturn
 import click
 
 from jaccheck.cli.group import cli
+from jaccheck.core import printable
 from jaccheck.errors import JaccheckError
-from jaccheck.printable import printable
 
 NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
 

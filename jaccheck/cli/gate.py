@@ -65,7 +65,7 @@ def gate(
     Exit code 0: nothing that matters changed; 1: a method is wrong where it was right, wrong in another way, refuses
     what it did not, leaves something else behind or, if asked for, is slower.
     """
-    from jaccheck.commands.gate import Request, run
+    from jaccheck.cli.run_gate import Request, run
 
     return run(
         Request(

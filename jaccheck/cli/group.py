@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jaccheck.names import unknown
+from jaccheck.core import unknown
 
 
 class Group(click.Group):

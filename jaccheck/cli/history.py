@@ -24,6 +24,6 @@ def history(run: int | None, store: Path | None, reports: tuple[Path, ...]) -> i
 
     Exit code 1 where the run that is shown found something.
     """
-    from jaccheck.commands.history import list_runs, show_run
+    from jaccheck.cli.run_history import list_runs, show_run
 
     return list_runs(store) if run is None else show_run(run, store, reports)

@@ -17,7 +17,7 @@ def known(ids: tuple[str, ...], is_run: bool, bug_report: bool) -> int:
     A result that is wrong in a listed way counts as KNOWN and is no finding. Outside the listed condition, or in
     another way, it is one.
     """
-    from jaccheck.commands import known as command
+    from jaccheck.cli import run_known as command
 
     if bug_report:
         return command.bug_report(ids)

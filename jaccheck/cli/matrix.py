@@ -32,6 +32,6 @@ def matrix(
 
     Right, wrong, refused beforehand, crashed, undecided, or right but with something left behind.
     """
-    from jaccheck.commands.matrix import Request, run
+    from jaccheck.cli.run_matrix import Request, run
 
     return run(Request(methods=methods, dtypes=dtypes, devices=devices, reports=reports, compare=compare))

@@ -25,6 +25,6 @@ def report(paths: tuple[Path, ...], reports: tuple[Path, ...], directory: Path, 
 
     In place of a file may stand the number of a stored run (`jaccheck history`).
     """
-    from jaccheck.commands.report import run
+    from jaccheck.cli.run_report import run
 
     return run(paths, reports, directory, store)

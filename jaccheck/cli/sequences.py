@@ -8,7 +8,7 @@ import click
 
 from jaccheck.cli import options
 from jaccheck.cli.group import cli
-from jaccheck.native_caches import bound_native_caches
+from jaccheck.core import bound_native_caches
 
 
 @cli.command(short_help="Drive BackPACK through random sequences of calls.")
@@ -53,7 +53,7 @@ def sequences(
     ends in a short script without jaccheck. Known faults of BackPACK are counted, and are no finding.
     """
     bound_native_caches()
-    from jaccheck.commands.sequences import Request, run
+    from jaccheck.cli.run_sequences import Request, run
 
     return run(
         Request(

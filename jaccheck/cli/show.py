@@ -8,7 +8,7 @@ import click
 
 from jaccheck.cli import options
 from jaccheck.cli.group import cli
-from jaccheck.native_caches import bound_native_caches
+from jaccheck.core import bound_native_caches
 
 
 @cli.command(short_help="Draw the Jacobians of a model, a case or a finding.")
@@ -76,7 +76,7 @@ def show(
     reduced to the entry of largest magnitude of each cell, so that nothing that sticks out is lost.
     """
     bound_native_caches()
-    from jaccheck.commands.show import Request, run
+    from jaccheck.cli.run_show import Request, run
 
     return run(
         Request(

@@ -14,7 +14,7 @@ from jaccheck.cli.group import cli
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def methods(as_json: bool) -> int:
     """List the methods: family, whether they can run here and why not, devices, dtypes, and what each does."""
-    from jaccheck.commands.listing import list_methods
+    from jaccheck.cli.run_methods import list_methods
 
     return list_methods(as_json=as_json)
 
@@ -40,7 +40,7 @@ def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
     Exit code 0 where all are FIXED, 1 where one FAILED, 2 where one could not be tried. A finding says which method it
     is about, but never what is imported: a module of your own is given by --method.
     """
-    from jaccheck.commands.replay import replay_all
+    from jaccheck.cli.run_replay import replay_all
 
     return replay_all(paths, methods)
 
@@ -57,6 +57,6 @@ def selftest(seed: int, reports: tuple[Path, ...]) -> int:
     (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a fault survived, or a right
     result was called wrong.
     """
-    from jaccheck.commands.selftest import run
+    from jaccheck.cli.run_selftest import run
 
     return run(seed=seed, reports=reports)

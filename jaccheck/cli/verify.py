@@ -9,9 +9,9 @@ from click.core import ParameterSource
 
 from jaccheck.cli import options
 from jaccheck.cli.group import cli
+from jaccheck.core import bound_native_caches
 from jaccheck.errors import InvalidRequest
-from jaccheck.native_caches import bound_native_caches
-from jaccheck.runner.fork_server import start_fork_server
+from jaccheck.runs import start_fork_server
 
 
 @cli.command(short_help="Draw random networks and judge every method.")
@@ -124,8 +124,8 @@ def verify(
     bound_native_caches()
     if workers != "0":
         start_fork_server()  # before torch is imported here, which takes as long there: both at once
-    from jaccheck.commands.verify import Request, run, worker_count
-    from jaccheck.runner.watch import Limits
+    from jaccheck.cli.run_verify import Request, run, worker_count
+    from jaccheck.runs import Limits
 
     return run(
         Request(

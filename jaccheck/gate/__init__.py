@@ -1,1 +1,8 @@
-"""Two versions of a dependency, each in an environment of its own, on the same cases: what changed?"""
+"""Two versions of a dependency, each in an environment of its own, on the same cases: what changed?
+
+Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

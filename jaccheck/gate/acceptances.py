@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from jaccheck.core import from_json, plain_data, read_text
 from jaccheck.errors import UnreadableFile
-from jaccheck.gate.report import Acceptance, Change, Kind
-from jaccheck.plain import from_json, plain_data, read_text
+from jaccheck.reports import Acceptance, Change, Kind
 
 MAX_BYTES = 2**20
 """Far more than anybody writes by hand."""

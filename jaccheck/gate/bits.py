@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.gate.report import LABELS
+from jaccheck.reports import LABELS
 
 Bits = npt.NDArray[np.uint8]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from jaccheck.gate.protocol import Observation
-from jaccheck.gate.report import Kind
-from jaccheck.verdict import Outcome
+from jaccheck.reports import Kind, Outcome
 
 RIGHT, WRONG, REFUSED = "right", "wrong", "refused"
 

@@ -9,15 +9,14 @@ from functools import partial
 from itertools import product
 from typing import Protocol
 
-from jaccheck.case import Case
-from jaccheck.case.reductions import shrink
+from jaccheck.case import Case, shrink
+from jaccheck.core import plain_data, to_json
 from jaccheck.gate.changes import told
+from jaccheck.gate.comparison import Ledger, Suspect, Suspicion, suspicions
 from jaccheck.gate.costs import SHAPES, memory_changes, speed, speed_changes
 from jaccheck.gate.journal import Journal
-from jaccheck.gate.ledger import Ledger, Suspect, Suspicion, suspicions
 from jaccheck.gate.pairing import Pairing
-from jaccheck.gate.report import Change, GateSettings, Speed
-from jaccheck.plain import plain_data, to_json
+from jaccheck.reports import Change, GateSettings, Speed
 
 
 @plain_data

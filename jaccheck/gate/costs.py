@@ -6,14 +6,13 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
+from jaccheck.bench import Budget, compare_timings
 from jaccheck.case import Case, Linear, Normal, ReLU, Tanh
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask, Crash, Task
-from jaccheck.gate.report import Change, Kind, Speed
-from jaccheck.measurement.paired import Budget, compare
-from jaccheck.timings import Answer
+from jaccheck.reports import Answer, Change, Kind, Speed
 
 SHAPES = {
     "10-7-5, N = 15": Case(
@@ -57,13 +56,13 @@ def speed(sides: Pairing, shape: str, method: str, device: str, margin: float) -
         return None
     budget = Budget(seconds=COMPARISON_SECONDS, error=SURE, margin=margin)
     was, now = (partial(_amount, side, shape, method, device, "time") for side in sides)
-    timing = compare(was, now, budget)
+    timing = compare_timings(was, now, budget)
     for _ in range(CONFIRMATIONS):
         if timing.answer not in _CHANGES:
             break
         for side in sides:
             side.stop()
-        said, timing = timing.answer, compare(was, now, budget)
+        said, timing = timing.answer, compare_timings(was, now, budget)
         if timing.answer is not said:
             timing = replace(timing, answer=Answer.UNDECIDED)
     return Speed(method=method, device=device, shape=shape, timing=timing)

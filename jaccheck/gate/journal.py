@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from jaccheck.plain import from_json, to_json
+from jaccheck.core import from_json, to_json
 
 T = TypeVar("T")
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from jaccheck.case import Case
-from jaccheck.case.case import DTYPES, DType
-from jaccheck.case.families import FAMILIES
-from jaccheck.case.probes import Probe, probes
-from jaccheck.gate.ledger import Entry
-from jaccheck.matrix_report import CellChange
+from jaccheck.case import DTYPES, FAMILIES, Case, DType, MatrixRow, matrix_rows
+from jaccheck.gate.comparison import Entry
+from jaccheck.reports import CellChange
 
 
 def cases_of_rows(dtypes: tuple[str, ...]) -> Iterator[Case]:
@@ -41,5 +38,5 @@ def cells_changed(case: Case, entry: Entry) -> Iterator[CellChange]:
 
 
 @cache
-def _rows(dtype: DType) -> dict[Case, Probe]:
-    return {probe.case: probe for probe in probes(dtype)}
+def _rows(dtype: DType) -> dict[Case, MatrixRow]:
+    return {probe.case: probe for probe in matrix_rows(dtype)}

@@ -10,15 +10,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from jaccheck.bench import Call as TimedCall
+from jaccheck.bench import peak_bytes, synchronizer, time_once
 from jaccheck.case import Case
 from jaccheck.gate.protocol import Ask, Call
-from jaccheck.laws import first_line, observe, observe_globals, restore_globals
-from jaccheck.laws.state import all_changes
-from jaccheck.measurement.memory import peak_bytes
-from jaccheck.measurement.timing import Call as TimedCall
-from jaccheck.measurement.timing import synchronizer, time_once
-from jaccheck.methods import Method
-from jaccheck.problem import Jacobians, Problem, Tensors, build
+from jaccheck.judging import all_changes, first_line, observe, observe_globals, restore_globals
+from jaccheck.methods import Jacobians, Method, Problem, Tensors, build
 
 FACTOR = "sqrt_ggn_exact"
 """The attribute in which BackPACK leaves the factor that Jacobians are read from."""

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.gate.ledger import Pair, pair_up, unchanged
+from jaccheck.gate.comparison import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
-from jaccheck.matrix_report import Mark
-from jaccheck.verdict import Outcome
+from jaccheck.reports import Mark, Outcome
 
 LOOK_AHEAD = 8
 """How many cases a side may be ahead of the other: what takes long on one need not be what takes long on the other."""

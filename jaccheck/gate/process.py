@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from jaccheck.core import OwnClock, from_json, to_json
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.bits import Bits
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello
-from jaccheck.measurement.own_clock import OwnClock
-from jaccheck.plain import from_json, to_json
 
 START_SECONDS = 120.0
 CASE_SECONDS = 60.0

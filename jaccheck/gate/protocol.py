@@ -6,9 +6,8 @@ from math import prod
 from typing import Literal
 
 from jaccheck.case import Case
-from jaccheck.matrix_report import Mark
-from jaccheck.plain import plain_data
-from jaccheck.verdict import Outcome
+from jaccheck.core import plain_data
+from jaccheck.reports import Mark, Outcome
 
 Task = Literal["call", "judge", "time", "weigh"]
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}

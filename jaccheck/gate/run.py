@@ -14,26 +14,31 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 import jaccheck
-from jaccheck.case import Case
-from jaccheck.case.families import FAMILIES
+from jaccheck.case import FAMILIES, Case, Profile
+from jaccheck.core import unknown
 from jaccheck.errors import InvalidRequest, UnknownName
-from jaccheck.files import CaseFile, load_cases, save_cases
 from jaccheck.gate import concluding
+from jaccheck.gate.comparison import Entry, Ledger
 from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.journal import Journal
-from jaccheck.gate.ledger import Entry, Ledger
 from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.pairing import Pairing
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Ask
-from jaccheck.gate.report import Change, GateReport, GateSettings, SideRecord
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.matrix_report import CellChange
-from jaccheck.names import unknown
-from jaccheck.profiles import Profile
-from jaccheck.report import Settings
-from jaccheck.runner.plan import shards
+from jaccheck.reports import (
+    CaseFile,
+    CellChange,
+    Change,
+    GateReport,
+    GateSettings,
+    Settings,
+    SideRecord,
+    load_cases,
+    save_cases,
+)
+from jaccheck.runs import shards
 
 
 class Listener(concluding.Listener, Protocol):
@@ -43,7 +48,7 @@ class Listener(concluding.Listener, Protocol):
         """A case has been compared."""
 
 
-def compare(
+def compare_sides(
     settings: GateSettings,
     profile: Profile,
     base: Prepared,

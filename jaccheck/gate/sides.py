@@ -12,8 +12,8 @@ from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from jaccheck.core import plain_data
 from jaccheck.errors import InvalidRequest
-from jaccheck.plain import plain_data
 
 BACKPACK = "backpack-for-pytorch"
 _WHEEL = "backpack_for_pytorch-1.7.1-py3-none-any.whl"

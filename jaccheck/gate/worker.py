@@ -20,21 +20,14 @@ import torch
 from torch import Tensor
 
 import jaccheck
-from jaccheck import devices
-from jaccheck.environment import calm_torch
+from jaccheck.core import from_json, to_json
 from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Recorder, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.judgement import judge
-from jaccheck.laws import first_line
-from jaccheck.matrix_report import mark_of
-from jaccheck.methods import Method, registered
-from jaccheck.plain import from_json, to_json
-from jaccheck.problem import round_sample
-from jaccheck.scripts import write_script
-from jaccheck.verdict import Outcome
-from jaccheck.witness import Witness
+from jaccheck.judging import Witness, first_line, judge, write_script
+from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
+from jaccheck.reports import Outcome, mark_of
 
 DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
 """Whose versions are stated, beside those that the side was asked for."""
@@ -81,7 +74,7 @@ class Worker:
             files={name: str(Path(package.__file__ or "").parent) for name, package in packages.items() if package},
             methods={name: method.missing for name, method in self._methods.items()},
             packages={name: method.package for name, method in self._methods.items() if method.package},
-            devices=tuple(devices.available()),
+            devices=tuple(available_devices()),
             trouble=_trouble(),
         )
 

@@ -1,5 +1,8 @@
-"""The methods under test: functions `Problem -> Jacobians`, one file for each family."""
+"""Problems, and the methods under test: functions `Problem -> Jacobians`, one file for each family.
 
-from jaccheck.methods.registry import Method, choose, find, method, registered
+Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
+"""
 
-__all__ = ["Method", "choose", "find", "method", "registered"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 
 def needs_samples(problem: Problem) -> str | None:

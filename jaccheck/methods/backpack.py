@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import Compute, TooCostly, method
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "backpack-for-pytorch"
 

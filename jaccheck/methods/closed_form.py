@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jaccheck.methods.calls import is_called_otherwise
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 aten = torch.ops.aten
 

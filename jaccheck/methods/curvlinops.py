@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
 from jaccheck.oracle import Order
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "curvlinops-for-pytorch"
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import TooCostly, method
-from jaccheck.problem import Jacobians, Problem
 
 STEP = 2.0**-17
 """Near the cube root of float64's unit roundoff, where truncation and rounding of a difference balance."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 _RULED = (
     *(nn.Linear, nn.Embedding, nn.LayerNorm, nn.GroupNorm, nn.RNN, nn.LSTM, nn.GRU),

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.func import functional_call, jacfwd, jacrev, vjp, vmap
 
 from jaccheck.methods.autograd import needs_samples
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
 from jaccheck.oracle import Order
-from jaccheck.problem import Jacobians, Problem
 
 
 @method(family="torch.func")

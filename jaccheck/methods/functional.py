@@ -7,8 +7,8 @@ from torch.autograd.functional import jacobian
 from torch.func import functional_call
 
 from jaccheck.methods.autograd import needs_samples
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 
 def _has_rows(problem: Problem) -> str | None:

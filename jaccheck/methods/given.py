@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jaccheck.errors import InvalidOut
-from jaccheck.problem import Jacobians, Problem
+from jaccheck.methods.problem import Jacobians, Problem
 
 
 def check_given(problem: Problem, out: Jacobians) -> None:

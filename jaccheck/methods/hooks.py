@@ -19,9 +19,9 @@ from torch.overrides import TorchFunctionMode
 
 from jaccheck.errors import NotCovered
 from jaccheck.methods.calls import has_backward_hooks
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
 from jaccheck.methods.rules import RULES, Use
-from jaccheck.problem import Jacobians, Problem
 
 LAYERS = (
     nn.Linear,

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jaccheck import networks
-from jaccheck.methods.jax_layers import RULES, Array
+from jaccheck.methods import containers as networks
+from jaccheck.methods.jax_layers import RULES
+from jaccheck.methods.jax_sequences import Array
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "jax"
 

@@ -304,4 +304,4 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys((f"AdaptiveMaxPool{axes}d" for axes in (1, 2, 3)), _adaptive_max_pool),
     **dict.fromkeys((f"AdaptiveAvgPool{axes}d" for axes in (1, 2, 3)), _adaptive_average_pool),
 }
-"""By the name of the module's class, in torch or in `jaccheck.networks`."""
+"""By the name of the module's class, in torch or in `jaccheck.methods.containers`."""

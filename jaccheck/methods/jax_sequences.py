@@ -9,7 +9,7 @@ Array = Any
 
 
 def recurrent(module: Any, θ: dict[str, Array], x: Array) -> Array:
-    """The outputs at every step of `jaccheck.networks.Recurrent`: layer upon layer, directions side by side."""
+    """The outputs at every step of `containers.Recurrent`: layer upon layer, directions side by side."""
     import jax.numpy as jnp
 
     cell = module.cell
@@ -55,7 +55,7 @@ def _step(cell: Any, inward: Array, across: Array, h: Array, c: Array) -> tuple[
 
 
 def self_attention(module: Any, θ: dict[str, Array], x: Array) -> Array:
-    """What `jaccheck.networks.SelfAttention` attends to."""
+    """What `jaccheck.methods.containers.SelfAttention` attends to."""
     import jax
     import jax.numpy as jnp
 

@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from jaccheck.methods.backpack import beyond_batch_grad
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "laplace-torch"
 

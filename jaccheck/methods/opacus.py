@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from jaccheck.methods.expanded_weights import beyond_expanded_weights
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "opacus"
 

@@ -14,8 +14,8 @@ from jaccheck.case import DTYPES
 from jaccheck.errors import BrokenEnvironment, UnknownName
 from jaccheck.methods.given import check_given
 from jaccheck.methods.optional import import_failure
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.oracle import Loss, Order
-from jaccheck.problem import Jacobians, Problem
 
 Compute = Callable[..., Jacobians]
 """`compute(problem)`; where the method `takes_out` also `compute(problem, out=given)`, which returns `given`."""
@@ -179,7 +179,7 @@ def forget(name: str) -> None:
     _REGISTRY.pop(name, None)
 
 
-def find(name: str) -> Method:
+def find_method(name: str) -> Method:
     """The method of that name; `package.module:function` is imported first. Raises UnknownName."""
     if ":" in name:
         module, _, function = name.partition(":")
@@ -197,14 +197,14 @@ def find(name: str) -> Method:
     return known[name]
 
 
-def choose(names: Iterable[str]) -> tuple[Method, ...]:
+def choose_methods(names: Iterable[str]) -> tuple[Method, ...]:
     """The methods of these names, or all that can run where no name is given.
 
     A method that was asked for and cannot run, and BackPACK missing or broken while no name was given, raise
     BrokenEnvironment: a run must not lose its subject quietly.
     """
     names = tuple(names)
-    chosen = tuple(dict.fromkeys(map(find, names))) if names else tuple(registered().values())
+    chosen = tuple(dict.fromkeys(map(find_method, names))) if names else tuple(registered().values())
     required = chosen if names else tuple(m for m in chosen if m.package == "backpack-for-pytorch")
     for candidate in required:
         if candidate.missing:

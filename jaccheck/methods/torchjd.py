@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jaccheck.methods.autograd import needs_samples
+from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
-from jaccheck.problem import Jacobians, Problem
 
 PACKAGE = "torchjd"
 

@@ -1,31 +1,8 @@
-"""The closed-form reference in float64 with its proven bounds; numpy only, so that it shares no kernel with torch."""
+"""The closed-form reference in float64 with its proven bounds; numpy only, so that it shares no kernel with torch.
 
-from jaccheck.oracle.arithmetic import Arithmetic, arithmetic
-from jaccheck.oracle.bounds import ClosedForm, Order, backward, forward, scaled
-from jaccheck.oracle.certificate import is_exact
-from jaccheck.oracle.differences import difference_bound
-from jaccheck.oracle.losses import Loss, loss_bound
-from jaccheck.oracle.network import Affine, Layout, Network, Selection, Step
-from jaccheck.oracle.steps import NoRule, network, steps_of
+Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
+"""
 
-__all__ = [
-    "Affine",
-    "Arithmetic",
-    "ClosedForm",
-    "Layout",
-    "Loss",
-    "Network",
-    "NoRule",
-    "Order",
-    "Selection",
-    "Step",
-    "arithmetic",
-    "backward",
-    "difference_bound",
-    "forward",
-    "is_exact",
-    "loss_bound",
-    "network",
-    "scaled",
-    "steps_of",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

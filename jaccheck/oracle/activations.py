@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaccheck.case import ELU, GELU, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import NegativePart
+from jaccheck.oracle.assumptions import Arithmetic, Array
+from jaccheck.oracle.networks import NegativePart
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

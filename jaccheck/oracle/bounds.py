@@ -13,8 +13,8 @@ from enum import Enum
 
 import numpy as np
 
-from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Branches, Network, Structured, all_steps
+from jaccheck.oracle.assumptions import Arithmetic, Array
+from jaccheck.oracle.networks import Affine, Branches, Network, Structured, all_steps
 from jaccheck.oracle.propagation import Chosen, Forward, Record, forward, largest
 
 __all__ = ["ClosedForm", "Forward", "Order", "backward", "forward", "rounded_up", "scaled"]

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaccheck.case import LeakyReLU, ReLU
-from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Branches, NegativePart, Network, Selection, Step, Structured
+from jaccheck.oracle.assumptions import Arithmetic, Array
+from jaccheck.oracle.networks import Affine, Branches, NegativePart, Network, Selection, Step, Structured
 
 SPARE_BITS = 1
 """Room at the lower end of the exponent range, for a seed that is scaled down by a power of two and back."""

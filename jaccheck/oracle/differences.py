@@ -25,9 +25,10 @@ import numpy as np
 
 from jaccheck.case import ELU, GELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
 from jaccheck.oracle.activations import SELU_ALPHA, SELU_SCALE, activation, bell, gelu_curvature
-from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.bounds import Forward, backward, forward, rounded_up
-from jaccheck.oracle.network import Affine, NegativePart, Network
+from jaccheck.oracle.assumptions import Arithmetic, Array
+from jaccheck.oracle.bounds import backward, rounded_up
+from jaccheck.oracle.networks import Affine, NegativePart, Network
+from jaccheck.oracle.propagation import Forward, forward
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")

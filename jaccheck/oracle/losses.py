@@ -24,9 +24,10 @@ from typing import Literal
 
 import numpy as np
 
-from jaccheck.oracle.arithmetic import Arithmetic, Array, arithmetic
-from jaccheck.oracle.bounds import backward, forward, rounded_up
-from jaccheck.oracle.network import Layout, Network
+from jaccheck.oracle.assumptions import Arithmetic, Array, arithmetic
+from jaccheck.oracle.bounds import backward, rounded_up
+from jaccheck.oracle.networks import Layout, Network
+from jaccheck.oracle.propagation import forward
 
 Loss = Literal["bce", "cross_entropy"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaccheck.oracle.activations import activation
-from jaccheck.oracle.arithmetic import Arithmetic, Array
-from jaccheck.oracle.network import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.assumptions import Arithmetic, Array
+from jaccheck.oracle.networks import Affine, Branches, Network, Selection, Step, Structured
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,8 @@ from jaccheck.case import (
     ZeroPad2d,
 )
 from jaccheck.errors import InvalidCase
-from jaccheck.oracle.arithmetic import Array
-from jaccheck.oracle.network import Affine, Branches, NegativePart, Network, Selection, Step, Structured
+from jaccheck.oracle.assumptions import Array
+from jaccheck.oracle.networks import Affine, Branches, NegativePart, Network, Selection, Step, Structured
 from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
 
 NORM_ROUNDINGS = 8

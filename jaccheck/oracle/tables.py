@@ -25,13 +25,16 @@ from jaccheck.case import (
     Layer,
     Linear,
     MaxPool,
+    Placed,
+    Shape,
     TransposedConvolution,
     ZeroPad2d,
+    margins_of,
+    numbers_held,
+    on_each_axis,
+    output_shape,
 )
-from jaccheck.case.shapes import Placed, Shape, margins_of, output_shape
-from jaccheck.case.size import numbers_held
-from jaccheck.case.spatial import on_each_axis
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle.assumptions import Array
 
 Indices = npt.NDArray[np.int64]
 L = TypeVar("L", bound=Layer)

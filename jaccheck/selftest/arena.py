@@ -8,15 +8,10 @@ from dataclasses import replace
 import torch
 
 from jaccheck.case import Case
-from jaccheck.judgement import judge
-from jaccheck.laws import observe_globals, restore_globals
-from jaccheck.laws.laws import Law
-from jaccheck.methods import Method
-from jaccheck.problem import Jacobians, Problem
-from jaccheck.scores import Judge
+from jaccheck.judging import Law, Witness, judge, observe_globals, restore_globals
+from jaccheck.methods import Jacobians, Method, Problem
+from jaccheck.reports import Judge, Outcome, Verdict
 from jaccheck.selftest.results import TOLERANCES, Result, copied
-from jaccheck.verdict import Outcome, Verdict
-from jaccheck.witness import Witness
 
 DEVICE = "cpu"
 

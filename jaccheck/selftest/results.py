@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jaccheck.laws import first_line
-from jaccheck.problem import Jacobians
-from jaccheck.scores import Judge
+from jaccheck.judging import first_line
+from jaccheck.methods import Jacobians
+from jaccheck.reports import Judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jaccheck.faults import Fault
-from jaccheck.methods import Method, find
-from jaccheck.scores import JUDGES, Alarm, FalseAlarms, FaultScore, Judge, Kill
+from jaccheck.methods import Method, find_method
+from jaccheck.reports import JUDGES, Alarm, FalseAlarms, FaultScore, Judge, Kill, Mode, Outcome
 from jaccheck.selftest.arena import Arena, is_alarm
 from jaccheck.selftest.limits import limits
+from jaccheck.selftest.mutants.registry import Fault
 from jaccheck.selftest.results import TOLERANCES
-from jaccheck.verdict import Mode, Outcome
 
 
 class FaultTrial:
@@ -26,7 +25,7 @@ class FaultTrial:
             expected=tuple(sorted(fault.expected)),
         )
         self._method = fault.method()
-        self._base = find(fault.base)
+        self._base = find_method(fault.base)
         self._is_triggered = fault.when
 
     def meet(self, arena: Arena, position: int) -> None:

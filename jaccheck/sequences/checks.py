@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from jaccheck.laws import observe_globals
+from jaccheck.judging import observe_globals
 from jaccheck.sequences.broken import GlobalState, Leftover, WrongValue
 from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.state import Net, Result, Stored

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from jaccheck.laws import observe_globals
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.judging import observe_globals
+from jaccheck.oracle import Array
 from jaccheck.sequences.broken import Leak, Refused
 from jaccheck.sequences.sequence import Kept, Sequence
 from jaccheck.sequences.shape import LARGEST, Shape, literal, load

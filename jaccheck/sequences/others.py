@@ -6,9 +6,8 @@ from functools import cache
 
 import torch
 
-from jaccheck.methods import Method, registered
-from jaccheck.problem import Problem
-from jaccheck.scripts.sources import standalone_source
+from jaccheck.judging import standalone_source
+from jaccheck.methods import Method, Problem, registered
 from jaccheck.sequences.broken import Refused, WrongValue
 from jaccheck.sequences.checks import differs
 from jaccheck.sequences.sequence import Sequence

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from jaccheck.environment import calm_torch, describe_environment
-from jaccheck.known.sequences import SEQUENCE_FAULTS
+from jaccheck.judging import SEQUENCE_FAULTS
+from jaccheck.methods import calm_torch, describe_environment
+from jaccheck.reports import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
 from jaccheck.sequences.broken import Broken
 from jaccheck.sequences.growth import check_growth
 from jaccheck.sequences.machine import SequenceMachine
 from jaccheck.sequences.others import exact_methods
-from jaccheck.sequences.report import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
 from jaccheck.sequences.sequence import Tally
 from jaccheck.sequences.session import available_extensions
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jaccheck.laws import observe_globals
-from jaccheck.laws.globals import Globals
+from jaccheck.judging import Globals, observe_globals
 from jaccheck.sequences.broken import Broken
 from jaccheck.sequences.session import Session
 from jaccheck.sequences.state import Context, Extension, Graph, Loss, Net, Result

@@ -7,10 +7,8 @@ from typing import Literal
 import numpy as np
 
 from jaccheck.case import LeakyReLU, ReLU
-from jaccheck.oracle import Affine
-from jaccheck.oracle.arithmetic import Array
-from jaccheck.oracle.network import Step
-from jaccheck.plain import plain_data
+from jaccheck.core import plain_data
+from jaccheck.oracle import Affine, Array, Step
 
 Between = Literal["ReLU", "LeakyReLU", "Flatten"]
 

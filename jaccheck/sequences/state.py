@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle import Array
 from jaccheck.sequences.shape import Shape, literal
 from jaccheck.sequences.truth import Quantity, Truth
 

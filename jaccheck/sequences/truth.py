@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaccheck.forms import ClosedFormWitness
-from jaccheck.oracle import Affine, Network, arithmetic, is_exact
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.judging import ClosedFormWitness
+from jaccheck.oracle import Affine, Array, Network, arithmetic, is_exact
 from jaccheck.sequences.shape import Shape
 
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from jaccheck.bench import Shape
 from jaccheck.bench.judging import Judge, PartsJudge, first_outside, judge_of
-from jaccheck.bench.shapes import Shape, make
+from jaccheck.bench.shapes import make
 from jaccheck.bench.worker import method_of
-from jaccheck.checking.live import network_of
-from jaccheck.forms import ClosedFormWitness
-from jaccheck.methods import find
-from jaccheck.models import copy_of
-from jaccheck.problem import Problem
+from jaccheck.judging import ClosedFormWitness
+from jaccheck.judging.live.network import network_of
+from jaccheck.methods import Problem, copy_of, find_method
 
 SHAPE = Shape(name="here", widths=(5, 4, 6, 3), N=3)
 
@@ -26,7 +25,7 @@ def problem(request: pytest.FixtureRequest) -> Problem:
 @pytest.mark.parametrize("name", ["closed_form", "sqrt_ggn_sum", "batch_grad_loop"])
 def test_the_bound_is_that_of_the_witness(problem: Problem, name: str) -> None:
     """Each entry of the sums of outer products is the witness's expectation and bound, scaling included."""
-    net, method = network_of(problem), find(name)
+    net, method = network_of(problem), find_method(name)
     witness = ClosedFormWitness(net, problem.dtype)
     bound = witness.expectation(method).bound
     expected = {e.name: e for e in Judge(net, problem.dtype, "cpu")._expected(method)}
@@ -42,7 +41,7 @@ def test_the_bound_is_that_of_the_witness(problem: Problem, name: str) -> None:
 @pytest.mark.parametrize("name", ["closed_form", "vmap_vjp", "vmap_jacfwd", "sqrt_ggn_mean", "central_differences"])
 def test_right_methods_are_right(problem: Problem, name: str) -> None:
     """Reverse mode, forward mode, scaled results and differences."""
-    method = find(name)
+    method = find_method(name)
     assert judge_of(problem).fault(method, method.compute(copy_of(problem))) == ""
 
 
@@ -59,7 +58,7 @@ def test_planted_faults_are_wrong(name: str) -> None:
 
 def test_every_single_entry_counts(problem: Problem) -> None:
     """Whichever entry is off, or NaN, it is named."""
-    judge, method = judge_of(problem), find("closed_form")
+    judge, method = judge_of(problem), find_method("closed_form")
     right = method.compute(copy_of(problem))
     draw = np.random.default_rng(0)
     for name, jacobian in right.items():
@@ -72,7 +71,7 @@ def test_every_single_entry_counts(problem: Problem) -> None:
 
 def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same entry is found however few rows are compared at a time."""
-    problem, method = make(SHAPE, "float64", "cpu"), find("closed_form")
+    problem, method = make(SHAPE, "float64", "cpu"), find_method("closed_form")
     judge, J = Judge(network_of(problem), "float64", "cpu"), method.compute(copy_of(problem))
     J["2.weight"][2, 1, 3, 2] += 1
     expected = next(e for e in judge._expected(method) if e.name == "2.weight")
@@ -85,7 +84,7 @@ def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_networks_that_are_no_perceptrons_are_judged_part_by_part(between: torch.nn.Module, says: str) -> None:
     """By the closed form or, where a layer has no rule, by estimate; a wrong result is still wrong, and says where."""
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), between, torch.nn.Flatten(), torch.nn.Linear(8, 2))
-    problem, method = Problem(net, torch.ones(2, 1, 3, 3).cumsum(-1), 2), find("vmap_vjp")
+    problem, method = Problem(net, torch.ones(2, 1, 3, 3).cumsum(-1), 2), find_method("vmap_vjp")
     judge = judge_of(problem)
     assert isinstance(judge, PartsJudge)
     J = method.compute(copy_of(problem))
@@ -99,7 +98,7 @@ def test_networks_that_are_no_perceptrons_are_judged_part_by_part(between: torch
 def test_a_bare_layer_is_judged() -> None:
     """Its parameters have no path before their names."""
     problem = Problem(torch.nn.Linear(3, 2), torch.ones(4, 3), 2)
-    J = find("autograd_loop").compute(copy_of(problem))
-    assert judge_of(problem).fault(find("autograd_loop"), J) == ""
+    J = find_method("autograd_loop").compute(copy_of(problem))
+    assert judge_of(problem).fault(find_method("autograd_loop"), J) == ""
     J["bias"][1, 0, 1] = 1
-    assert judge_of(problem).fault(find("autograd_loop"), J).startswith("bias[1, 0, 1]: 1 instead of 0")
+    assert judge_of(problem).fault(find_method("autograd_loop"), J).startswith("bias[1, 0, 1]: 1 instead of 0")

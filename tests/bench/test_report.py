@@ -11,27 +11,30 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from jaccheck.bench import Plan, choose_shapes
 from jaccheck.bench.growth import growth_of
-from jaccheck.bench.run import Plan, stages
-from jaccheck.bench.shapes import SHAPES, SWEEPS, choose
-from jaccheck.bench_report import BenchReport, Cell, MethodTiming, Standing, load, save
-from jaccheck.environment import describe_environment
+from jaccheck.bench.run import stages
+from jaccheck.bench.shapes import SHAPES, SWEEPS
+from jaccheck.bench.timing import spread
 from jaccheck.errors import IncompatibleFile, UnknownName
-from jaccheck.measurement.timing import spread
-from jaccheck.render.bench import growth_table, print_cell, seconds_text, summary
-from jaccheck.render.plots import chosen, plot
+from jaccheck.methods import describe_environment
+from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
+from jaccheck.rendering.bench import seconds_text
+from jaccheck.rendering.plots import chosen
+from jaccheck.reports import BenchCell, BenchReport, BenchStanding, MethodTiming
+from jaccheck.reports.bench import load, save
 
 
-def timing(name: str, seconds: float | None, standing: Standing = Standing.RIGHT) -> MethodTiming:
+def timing(name: str, seconds: float | None, standing: BenchStanding = BenchStanding.RIGHT) -> MethodTiming:
     times = None if seconds is None else spread([seconds * factor for factor in (0.9, 0.95, 1, 1, 1.05, 1.1, 1.2)])
     return MethodTiming(
         method=name, standing=standing, message="because", peak_bytes=4 * 10**6, fresh=times, given=times
     )
 
 
-def cell(n: int, dtype: str = "float32", **changes: object) -> Cell:
+def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
     """Times that grow with the size of the Jacobian, the loop's with its square."""
-    made = Cell(
+    made = BenchCell(
         shape=f"size {n}",
         network="3-4-2",
         dtype=dtype,
@@ -45,15 +48,15 @@ def cell(n: int, dtype: str = "float32", **changes: object) -> Cell:
         methods=(
             timing("quick", 2e-6 * n),
             timing("autograd_loop", 1e-6 * n**2),
-            timing("bad", None, Standing.WRONG),
-            timing("large", None, Standing.LEFT_OUT),
+            timing("bad", None, BenchStanding.WRONG),
+            timing("large", None, BenchStanding.LEFT_OUT),
         ),
         seconds=1.0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def report(*cells: Cell) -> BenchReport:
+def report(*cells: BenchCell) -> BenchReport:
     return BenchReport(
         environment=describe_environment({"cpu": "here"}),
         threads=1,
@@ -78,9 +81,8 @@ def test_json_both_ways(tmp_path: Path) -> None:
 
 def test_reading_a_report_loads_no_torch() -> None:
     """Reports are read and drawn where torch is not installed."""
-    code = (
-        "import jaccheck.bench_report, jaccheck.render.bench, jaccheck.render.plots, sys; print('torch' in sys.modules)"
-    )
+    code = "import jaccheck.reports.bench, jaccheck.rendering.bench, jaccheck.rendering.plots, sys; "
+        "print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
@@ -93,7 +95,7 @@ def test_only_what_is_right_is_ranked() -> None:
     assert "bad: WRONG, not ranked: because" in text
     assert "large: left out: because" in text
     assert text.count("bad") == 1
-    assert "fastest in fresh memory: size 100 float32 quick" in summary(report(cell(100)))
+    assert "fastest in fresh memory: size 100 float32 quick" in bench_summary(report(cell(100)))
     assert report(cell(100)).wrong
 
 
@@ -123,7 +125,7 @@ def test_growth_is_fitted() -> None:
 def test_plots_are_written(tmp_path: Path) -> None:
     """For each dtype one, as PNG and SVG, with the methods that count."""
     cells = (cell(10), cell(100), cell(10, "float64"), cell(20, axis="N", size=20))
-    written = plot(report(*cells), tmp_path / "new")
+    written = plot_bench(report(*cells), tmp_path / "new")
     assert {path.name for path in written} == {
         f"bench-{dtype}-cpu.{ending}" for dtype in ("float32", "float64") for ending in ("png", "svg")
     }
@@ -141,12 +143,12 @@ def test_times_have_three_digits(seconds: float, text: str) -> None:
 
 def test_shapes_are_chosen_by_name() -> None:
     """Sweeps together or point by point; the largest last."""
-    assert choose(("sweeps",)) == SWEEPS
-    assert [shape.name for shape in choose(("N=64", "tutorial"))] == ["N=64", "tutorial"]
-    assert choose(())[-1] == SHAPES[-1]
-    assert set(choose(())) == {*SHAPES, *SWEEPS}
+    assert choose_shapes(("sweeps",)) == SWEEPS
+    assert [shape.name for shape in choose_shapes(("N=64", "tutorial"))] == ["N=64", "tutorial"]
+    assert choose_shapes(())[-1] == SHAPES[-1]
+    assert set(choose_shapes(())) == {*SHAPES, *SWEEPS}
     with pytest.raises(UnknownName, match="choose from tutorial"):
-        choose(("tiny",))
+        choose_shapes(("tiny",))
 
 
 def test_sweeps_are_in_one_dtype() -> None:

@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given, settings
 
 import jaccheck.case
-from jaccheck.case import Case, Flatten, Linear, ReLU, Sequential
-from jaccheck.case.estimated import Recurrent
-from jaccheck.case.strategies import cases
-from jaccheck.checking.parts import in_float64
+from jaccheck.case import Case, Flatten, Linear, Recurrent, ReLU, Sequential, cases
+from jaccheck.core import from_json, to_json
 from jaccheck.errors import InvalidCase, UnreadableFile
-from jaccheck.judgement import judge
-from jaccheck.methods import find
-from jaccheck.plain import from_json, to_json
-from jaccheck.problem import build
+from jaccheck.judging import judge
+from jaccheck.judging.live.parts import in_float64
+from jaccheck.methods import build, find_method
 
 
 @given(cases())
@@ -113,4 +110,4 @@ def test_every_network_with_weights_has_a_last_one() -> None:
     layers = (Recurrent(cell="LSTM", hidden_size=2), Flatten())
     case = Case(layers=layers, in_shape=(1, 1), batch_size=1, family="recurrent")
     assert case.last_weight == "0.cell.weight_hh_l0"
-    assert judge(case, find("autograd_loop")).breaches == ()
+    assert judge(case, find_method("autograd_loop")).breaches == ()

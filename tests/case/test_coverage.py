@@ -6,10 +6,10 @@ import torch
 from backpack import extend
 from backpack.extensions import BatchGrad, SqrtGGNExact
 
-from jaccheck import networks
-from jaccheck.case import constructors
-from jaccheck.case.probes import probes
-from jaccheck.problem import build
+from jaccheck.case import matrix_rows
+from jaccheck.case.layers import constructors
+from jaccheck.methods import build
+from jaccheck.methods import containers as networks
 
 NOT_YET = {
     "MSELoss": "the methods end in it",
@@ -33,7 +33,7 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
         for extension in (BatchGrad, SqrtGGNExact)
         for kind in vars(extension())["_BackpropExtension__module_extensions"]
     }
-    models = [build(probe.case).model for probe in probes("float32")]
+    models = [build(probe.case).model for probe in matrix_rows("float32")]
     converted = [extend(model, use_converter=True) for model in models if _is_branched(model)]
     covered = {type(module).__name__ for model in (*models, *converted) for module in model.modules()}
     assert ruled - covered == NOT_YET.keys() & ruled
@@ -41,8 +41,8 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
 
 
 def test_every_covered_name_is_a_module() -> None:
-    """What a case names exists in torch or in `jaccheck.networks`."""
-    for probe in probes("float32"):
+    """What a case names exists in torch or in `jaccheck.methods.containers`."""
+    for probe in matrix_rows("float32"):
         for place in probe.case.places():
             name = constructors.torch_name(place.layer)
             assert hasattr(torch.nn, name) or hasattr(networks, name)

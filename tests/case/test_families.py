@@ -6,13 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaccheck.case import DTYPES, AvgPool, Case, Embedding, Flatten, Integers
+from jaccheck.case import (
+    DTYPES,
+    FAMILIES,
+    AvgPool,
+    Case,
+    Embedding,
+    Flatten,
+    Integers,
+    boundary_cases,
+    cases,
+    draw_cases,
+)
 from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.case.families import FAMILIES, boundary_cases
-from jaccheck.case.strategies import cases, draw_cases
 from jaccheck.errors import NotComputed
-from jaccheck.problem import round_sample
-from jaccheck.witness import Witness
+from jaccheck.judging import Witness
+from jaccheck.methods import round_sample
 
 CLAIMS = {
     "single_sample": lambda case: case.batch_size == 1,

@@ -22,9 +22,11 @@ from jaccheck.case import (
     Residual,
     Sequential,
     Tanh,
+    cases,
+    complexity,
+    shrink,
 )
-from jaccheck.case.reductions import complexity, reductions, shrink
-from jaccheck.case.strategies import cases
+from jaccheck.case.shrinking import reductions
 
 
 @given(cases())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from jaccheck.gate.bits import histogram
-from jaccheck.gate.report import LABELS
+from jaccheck.reports import LABELS
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

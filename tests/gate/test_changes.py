@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from jaccheck.case import ELU
-from jaccheck.case.families import FAMILIES
+from jaccheck.case import ELU, FAMILIES
 from jaccheck.errors import UnreadableFile
-from jaccheck.gate.acceptances import accept, load_acceptances
+from jaccheck.gate import accept, load_acceptances
 from jaccheck.gate.changes import kinds_of_change
+from jaccheck.gate.comparison import Entry, Pair
 from jaccheck.gate.journal import Journal
-from jaccheck.gate.ledger import Entry, Pair
-from jaccheck.gate.markdown import escaped
 from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
-from jaccheck.gate.report import Cell, Change, GateReport, GateSettings, Kind, SideRecord
-from jaccheck.gate.text import answer
-from jaccheck.matrix_report import Mark
-from jaccheck.verdict import Outcome
+from jaccheck.rendering import gate_answer
+from jaccheck.rendering.markdown import escaped
+from jaccheck.reports import Change, GateCell, GateReport, GateSettings, Kind, Mark, Outcome, SideRecord
 
 RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
 WRONG = Observation(method="m", outcome=Outcome.DISAGREES, message="0.3 instead of 0.4", laws=("agreement",))
@@ -122,7 +119,7 @@ def test_only_a_whole_comparison_opens_the_gate() -> None:
     asked = GateSettings(
         base="", candidate="", profile="quick", seed=0, methods=("m",), devices=(), dtypes=(), families=FAMILIES
     )
-    cell = Cell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    cell = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
     whole = GateReport(settings=asked, base=side, candidate=side, cases=1, cells=(cell,), changes=())
     assert whole.is_open
     for partial in ({"cases": 0}, {"cells": ()}, {"interrupted": True}):
@@ -135,17 +132,17 @@ def test_a_method_may_refuse_the_families_that_were_asked_for() -> None:
     some = GateSettings(
         base="", candidate="", profile="quick", seed=0, methods=("m", "n"), devices=(), dtypes=(), families=("smooth",)
     )
-    compared = Cell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
-    refused = Cell(method="n", device="cpu", dtype="float64", family="smooth", cases=1, refused=1)
+    compared = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    refused = GateCell(method="n", device="cpu", dtype="float64", family="smooth", cases=1, refused=1)
     report = GateReport(settings=some, base=side, candidate=side, cases=1, cells=(compared, refused), changes=())
     assert report.is_open
-    assert "; n refuses all of them on both sides" in answer(report)
+    assert "; n refuses all of them on both sides" in gate_answer(report)
     every = replace(report, settings=replace(some, families=FAMILIES))
     nothing = replace(report, cells=(replace(compared, same=0, refused=1), refused))
     unasked = replace(report, cells=(compared,))
     for shut, of in ((every, "n"), (nothing, "m, n"), (unasked, "n")):
         assert not shut.is_open
-        assert f"nothing was compared of {of}:" in answer(shut)
+        assert f"nothing was compared of {of}:" in gate_answer(shut)
 
 
 def test_a_row_of_the_matrix_that_is_marked_otherwise_is_told() -> None:

@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jaccheck_planting import planting
-from jaccheck_testing import Run
+from jaccheck_support.planting import planting
+from jaccheck_support.testing import Run
 
 from jaccheck.case import Case
+from jaccheck.core import from_json
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.files import CaseFile, save_cases
-from jaccheck.gate.environments import prepare
+from jaccheck.gate import parse_side, prepare
 from jaccheck.gate.process import SideProcess
-from jaccheck.gate.report import GateReport, Kind
-from jaccheck.gate.sides import parse_side
-from jaccheck.methods import find, registered
-from jaccheck.plain import from_json
+from jaccheck.methods import find_method, registered
+from jaccheck.reports import CaseFile, GateReport, Kind, save_cases
+
+pytestmark = pytest.mark.slow
 
 Edit, Fault = planting.Edit, planting.PlantedFault
 SELU, SAVE, MSE = planting.SELU, planting.SAVE, planting.MSE
@@ -71,7 +71,7 @@ def test_equal_code_gives_equal_bits(jaccheck: Run, tmp_path: Path, cache: Path)
     report = gate(jaccheck, copy(tmp_path, "base"), copy(tmp_path, "other", COMMENT), cache)
     assert report.is_open
     assert report.changes == ()
-    assert {cell.method for cell in report.cells} == {n for n in registered() if find(n).family == "backpack"}
+    assert {cell.method for cell in report.cells} == {n for n in registered() if find_method(n).family == "backpack"}
     assert all(cell.same + cell.refused == cell.cases for cell in report.cells)
     assert report.base.files["backpack"] != report.candidate.files["backpack"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jaccheck_testing import Run
+from jaccheck_support.testing import Run
 
 from jaccheck.case import Case
+from jaccheck.core import to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.files import CaseFile, load_cases
-from jaccheck.plain import to_json
+from jaccheck.reports import CaseFile, load_cases
 
 OLD, NEW = "backpack-for-pytorch==1.7.0", "backpack-for-pytorch==1.7.1"
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jaccheck_planting import planting
-from jaccheck_testing import Run
-from jaccheck_wheels import release
+from jaccheck_support.planting import planting
+from jaccheck_support.testing import Run
+from jaccheck_support.wheels import release
 
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.gate.environments import pinned, prepare
+from jaccheck.gate import parse_side, prepare
+from jaccheck.gate.environments import pinned
 from jaccheck.gate.process import SideProcess
-from jaccheck.gate.sides import parse_side
+
+pytestmark = pytest.mark.slow
 
 NAME = "backpack-for-pytorch"
 SIGN = planting.find("bias_sign").edits

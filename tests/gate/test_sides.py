@@ -8,9 +8,9 @@ import pytest
 from filelock import FileLock
 
 from jaccheck.errors import InvalidRequest
-from jaccheck.gate.bisect import first_that_differs, releases_between
+from jaccheck.gate import Side, first_that_differs, parse_side, releases_between
 from jaccheck.gate.environments import sweep
-from jaccheck.gate.sides import BACKPACK, Part, Side, parse_side
+from jaccheck.gate.sides import BACKPACK, Part
 
 
 def test_several_requirements() -> None:

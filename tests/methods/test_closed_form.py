@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from jaccheck.methods import find
-from jaccheck.problem import Problem
-from jaccheck.reference import autograd_by_sample
+from jaccheck.judging import autograd_by_sample
+from jaccheck.methods import Problem, find_method
 
-CLOSED_FORM = find("closed_form")
+CLOSED_FORM = find_method("closed_form")
 
 
 def linear() -> nn.Linear:

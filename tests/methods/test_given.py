@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.errors import InvalidOut
-from jaccheck.methods import find, registered
-from jaccheck.methods.given import check_given
-from jaccheck.problem import Jacobians, Problem
+from jaccheck.methods import Jacobians, Problem, check_given, find_method, registered
 
 TAKING = [name for name, method in registered().items() if method.takes_out]
 
@@ -51,7 +49,7 @@ def every_second(problem: Problem) -> Jacobians:
 @pytest.mark.parametrize("name", TAKING)
 def test_every_layout_is_filled(name: str, layout: Callable[[Problem], Jacobians], problem: Problem) -> None:
     """Given memory of any strides holds afterwards what a call without it returns, and is what comes back."""
-    method = find(name)
+    method = find_method(name)
     expected, out = method.compute(problem), layout(problem)
     for given in out.values():
         given.fill_(torch.nan)
@@ -96,7 +94,7 @@ def test_misuse_is_refused(kind: str, problem: Problem) -> None:
     """With the name of what is wrong and what was expected, before anything is written."""
     make, message = MISUSE[kind]
     with pytest.raises(InvalidOut, match=message):
-        find("closed_form").compute(problem, out=make(problem))
+        find_method("closed_form").compute(problem, out=make(problem))
 
 
 @pytest.mark.parametrize("owner", ["X", "0.weight"])
@@ -121,4 +119,4 @@ def test_an_empty_batch_takes_empty_memory(problem: Problem) -> None:
     """As tensors of no entries overlap with nothing."""
     problem.X = problem.X[:0]
     out = memory_for(problem)
-    assert find("closed_form").compute(problem, out=out)["0.weight"] is out["0.weight"]
+    assert find_method("closed_form").compute(problem, out=out)["0.weight"] is out["0.weight"]

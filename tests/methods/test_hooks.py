@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_hooks import check, integers
+from jaccheck_support.hooks import check, integers
 from torch import Tensor, nn
 
 

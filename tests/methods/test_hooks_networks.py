@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from jaccheck_hooks import HOOKS, Checkpointed, check, integers, problem_of
+from jaccheck_support.hooks import HOOKS, Checkpointed, check, integers, problem_of
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jaccheck.problem import Problem
+from jaccheck.methods import Problem
 
 
 class Skip(nn.Module):

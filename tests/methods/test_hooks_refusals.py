@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from jaccheck_hooks import HOOKS, Checkpointed, integers, problem_of
+from jaccheck_support.hooks import HOOKS, Checkpointed, integers, problem_of
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from jaccheck.errors import NotCovered
-from jaccheck.laws import observe
-from jaccheck.laws.state import undeclared_changes
-from jaccheck.methods import find
-from jaccheck.problem import Problem
+from jaccheck.judging import observe
+from jaccheck.judging.laws.state import undeclared_changes
+from jaccheck.methods import Problem, find_method
 
 
 def _patched(change: Callable[[nn.Sequential], object]) -> nn.Module:
@@ -200,7 +199,7 @@ def test_what_it_cannot_account_for_is_an_error(kind: str) -> None:
 def test_a_change_in_place_of_a_view_is_an_error_or_right() -> None:
     """Autograd goes round what the layer returned before torch 2.15, and through it since."""
     problem = problem_of(Uses(_in_place_on_view), integers(5, 4))
-    expected = find("autograd_loop").compute(problem)
+    expected = find_method("autograd_loop").compute(problem)
     with suppress(NotCovered):
         found = HOOKS.compute(problem)
         assert all(torch.equal(found[name], right) for name, right in expected.items())

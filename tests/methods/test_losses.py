@@ -15,12 +15,10 @@ from backpack.core.derivatives.crossentropyloss import CrossEntropyLossDerivativ
 from torch import Tensor
 
 from jaccheck.case import Case, Integers, Linear, Normal, ReLU, ScaleLayer, Tanh
-from jaccheck.environment import calm_torch
-from jaccheck.judgement import judge
-from jaccheck.laws.laws import agreement
-from jaccheck.methods import find
-from jaccheck.verdict import Outcome
-from jaccheck.witness import Witness
+from jaccheck.judging import Witness, judge
+from jaccheck.judging.laws.laws import agreement
+from jaccheck.methods import calm_torch, find_method
+from jaccheck.reports import Outcome
 
 BCE, CROSS_ENTROPY = "sqrt_ggn_bce", "sqrt_ggn_cross_entropy"
 
@@ -32,7 +30,7 @@ def case_of(outputs: int, dtype: str = "float32", *, recipe: Normal | Integers =
 
 def outcome(case: Case, name: str) -> Outcome:
     with calm_torch():
-        return judge(case, find(name), laws=(agreement,)).outcome
+        return judge(case, find_method(name), laws=(agreement,)).outcome
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -42,7 +40,7 @@ def test_a_right_root_agrees(name: str, outputs: int, dtype: str) -> None:
     case = case_of(outputs, dtype)
     assert outcome(case, name) is Outcome.AGREES
     witness = Witness(case, "cpu")
-    bound = witness.expectation(find(name)).bound
+    bound = witness.expectation(find_method(name)).bound
     assert np.median(bound) < 300 * float(torch.finfo(getattr(torch, dtype)).eps) * np.max(np.abs(witness.jacobian))
 
 
@@ -145,5 +143,5 @@ def test_saturated_probabilities_are_undecided(name: str, outputs: int) -> None:
 
 def test_bce_takes_one_output() -> None:
     """BackPACK's own restriction, said beforehand."""
-    reason = find(BCE).refuses(Witness(case_of(3), "cpu").problem())
+    reason = find_method(BCE).refuses(Witness(case_of(3), "cpu").problem())
     assert reason == "BackPACK's BCEWithLogitsLoss takes one output, not 3"

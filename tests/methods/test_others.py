@@ -16,27 +16,28 @@ import torch
 from packaging.requirements import Requirement
 from torch import nn
 
-from jaccheck.case import AdaptiveAvgPool, AdaptiveMaxPool, Case, Convolution, Flatten, Integers
-from jaccheck.case.constructors import torch_name
-from jaccheck.case.families import boundary_cases
-from jaccheck.case.probes import probes
-from jaccheck.commands.listing import list_methods
-from jaccheck.commands.matrix import measure
-from jaccheck.environment import calm_torch
+from jaccheck.case import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    Case,
+    Convolution,
+    Flatten,
+    Integers,
+    boundary_cases,
+    matrix_rows,
+    torch_name,
+)
+from jaccheck.cli.run_matrix import measure
+from jaccheck.cli.run_methods import list_methods
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.judgement import judge
-from jaccheck.known import explained
-from jaccheck.laws.laws import agreement, no_aliasing, purity
-from jaccheck.matrix_report import load
-from jaccheck.methods import choose, find, registered
+from jaccheck.judging import Witness, explained, judge
+from jaccheck.judging.laws.laws import agreement, no_aliasing, purity
+from jaccheck.methods import Jacobians, Problem, build, calm_torch, choose_methods, find_method, method, registered
 from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
-from jaccheck.methods.registry import forget, method
-from jaccheck.problem import Jacobians, Problem, build
-from jaccheck.render.matrix import markdown
-from jaccheck.render.text import make_console
-from jaccheck.verdict import Outcome
-from jaccheck.witness import Witness
+from jaccheck.methods.registry import forget
+from jaccheck.rendering import make_console, matrix_markdown
+from jaccheck.reports import Outcome, load_matrix
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {name: each for name, each in registered().items() if each.imports}
@@ -45,7 +46,7 @@ PAGE = ROOT / "docs" / "other-packages.md"
 
 
 def skip_unless_installed(name: str) -> None:
-    if why := find(name).missing:
+    if why := find_method(name).missing:
         pytest.skip(why)
 
 
@@ -80,7 +81,7 @@ def test_the_list_of_methods_shows_the_whole_reason(
         raise AssertionError("is never called")
 
     monkeypatch.setenv("COLUMNS", "400")
-    monkeypatch.setattr("jaccheck.commands.listing.registered", lambda: {"of_no_package": find("of_no_package")})
+    monkeypatch.setattr("jaccheck.cli.run_methods.registered", lambda: {"of_no_package": find_method("of_no_package")})
     try:
         list_methods(as_json=False)
     finally:
@@ -109,8 +110,8 @@ def test_a_package_that_does_not_import_says_why(
 
     try:
         with pytest.raises(BrokenEnvironment, match=f"{name} does not import: .*{said}"):
-            choose(["of_a_broken_package"])
-        assert "of_a_broken_package" not in {each.name for each in choose(["hooks"])}
+            choose_methods(["of_a_broken_package"])
+        assert "of_a_broken_package" not in {each.name for each in choose_methods(["hooks"])}
     finally:
         forget("of_a_broken_package")
 
@@ -144,15 +145,15 @@ def test_what_a_package_does_not_do_is_refused(
     name: str, model: nn.Module, shape: tuple[int, ...], reason: str
 ) -> None:
     """Beforehand and in words, whether it is installed or not."""
-    refusal = find(name).refuses(Problem(model, torch.zeros(shape), 2))
+    refusal = find_method(name).refuses(Problem(model, torch.zeros(shape), 2))
     assert refusal
     assert re.search(reason, refusal), refusal
 
 
 def test_everything_that_is_drawn_has_a_translation() -> None:
     """JAX refuses no row of the support matrix."""
-    for probe in probes("float64"):
-        assert find("jax_jacrev").refuses(build(probe.case)) is None, probe.name
+    for probe in matrix_rows("float64"):
+        assert find_method("jax_jacrev").refuses(build(probe.case)) is None, probe.name
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
@@ -189,12 +190,12 @@ def test_a_frozen_parameter_is_no_column() -> None:
 def test_jax_agrees_on_each_layer(rule: str) -> None:
     """Every translated layer with every option of the support matrix, within the bound, equal where nothing rounds."""
     skip_unless_installed("jax_jacrev")
-    cases = (*(probe.case for probe in probes("float64")), *adaptive_poolings())
+    cases = (*(probe.case for probe in matrix_rows("float64")), *adaptive_poolings())
     found = {place.layer: case for case in cases for place in case.places() if torch_name(place.layer) == rule}
     assert found
     with calm_torch():
         for layer, case in found.items():
-            verdict = judge(case, find("jax_jacrev"), laws=(agreement,))
+            verdict = judge(case, find_method("jax_jacrev"), laws=(agreement,))
             assert verdict.outcome in (Outcome.AGREES, Outcome.UNDECIDED), (layer, verdict)
 
 
@@ -223,14 +224,14 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     for package, measured in versions_on_the_page().items():
         if version(package) != measured:
             pytest.skip(f"measured with {package} {measured}")
-    found = load(PAGE.with_suffix(".json"))
+    found = load_matrix(PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
-        again = measure(choose(names), ("float32",), ("cpu",), make_console())
+        again = measure(choose_methods(names), ("float32",), ("cpu",), make_console())
     assert list(again.changes(replace(found, cells=cells))) == []
 
 
 def test_the_page_holds_every_cell() -> None:
     """The Markdown of the checked-in cells stands in docs/other-packages.md."""
-    tables = markdown(load(PAGE.with_suffix(".json"))).split("## float32", 1)[1]
+    tables = matrix_markdown(load_matrix(PAGE.with_suffix(".json"))).split("## float32", 1)[1]
     assert tables.strip() in PAGE.read_text()

@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_balls import LAYERS, REFERENCE, arb, flint, gelu_inner, value_and_slope
+from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, value_and_slope
 
-from jaccheck.case import (
-    GELU,
-    Layer,
-    ReLU,
-    Sigmoid,
-)
-from jaccheck.oracle import activations, arithmetic
+from jaccheck.case import GELU, Layer, ReLU, Sigmoid
+from jaccheck.oracle import Arithmetic, activations, arithmetic
 from jaccheck.oracle.activations import activation
-from jaccheck.oracle.arithmetic import Arithmetic
 
 PLACES = st.one_of(
     st.floats(-50, 50),

@@ -8,23 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_balls import REFERENCE, arb, dot, network_of, value_and_slope
+from jaccheck_support.balls import REFERENCE, arb, dot, network_of, value_and_slope
 
-from jaccheck.case import (
-    Case,
-    Integers,
-    Layer,
-    Linear,
-    Normal,
-    PReLU,
-    Sequential,
-    Tanh,
-)
-from jaccheck.case.families import PERCEPTRONS
-from jaccheck.case.strategies import cases
-from jaccheck.oracle import activations, arithmetic, backward, forward, is_exact
-from jaccheck.oracle.arithmetic import Arithmetic
-from jaccheck.oracle.network import Affine, NegativePart, Network
+from jaccheck.case import PERCEPTRONS, Case, Integers, Layer, Linear, Normal, PReLU, Sequential, Tanh, cases
+from jaccheck.oracle import Affine, Arithmetic, Network, activations, arithmetic, backward, forward, is_exact
+from jaccheck.oracle.networks import NegativePart
 
 pytestmark = pytest.mark.usefixtures("balls_of_600_bits")
 

@@ -6,24 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_balls import LAYERS, arb, dot, network_of, value_and_slope
+from jaccheck_support.balls import LAYERS, arb, dot, network_of, value_and_slope
 
-from jaccheck.case import (
-    ELU,
-    GELU,
-    SELU,
-    Case,
-    Layer,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    Normal,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
-from jaccheck.oracle import arithmetic, backward, difference_bound, differences, forward
-from jaccheck.oracle.network import Affine, NegativePart, Network
+from jaccheck.case import ELU, GELU, SELU, Case, Layer, LeakyReLU, Linear, LogSigmoid, Normal, ReLU, Sigmoid, Tanh
+from jaccheck.oracle import Affine, Network, arithmetic, backward, difference_bound, differences, forward
+from jaccheck.oracle.networks import NegativePart
 
 pytestmark = pytest.mark.usefixtures("balls_of_600_bits")
 

@@ -9,13 +9,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaccheck_support.evaluation import Evaluation, jacobians
+from jaccheck_support.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 
 from jaccheck.case import (
     DTYPES,
     ELU,
+    FAMILIES,
     GELU,
     SELU,
     Case,
+    DType,
     Integers,
     Layer,
     LeakyReLU,
@@ -28,16 +32,23 @@ from jaccheck.case import (
     SetUnit,
     Sigmoid,
     Tanh,
+    boundary_cases,
+    cases,
 )
-from jaccheck.case.case import DType
 from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.case.families import FAMILIES, boundary_cases
-from jaccheck.case.strategies import cases
-from jaccheck.oracle import Network, Order, activations, arithmetic, backward, forward, network, propagation, scaled
-from jaccheck.oracle.arithmetic import Arithmetic
-from jaccheck.oracle.evaluation import Evaluation, jacobians
-from jaccheck.oracle.simulation import SLOPES, VALUES, Machine, Rounding, Summation
-from jaccheck.problem import round_sample
+from jaccheck.methods import round_sample
+from jaccheck.oracle import (
+    Arithmetic,
+    Network,
+    Order,
+    activations,
+    arithmetic,
+    backward,
+    forward,
+    network,
+    propagation,
+    scaled,
+)
 
 ULPS = 3
 """Beside their rounding, so that library functions are off by almost the four that are assumed."""

@@ -8,15 +8,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaccheck_support.evaluation import Evaluation, jacobians
+from jaccheck_support.simulation import Machine, Summation
 
-from jaccheck.case import DTYPES, ELU, SELU, Case, Layer, LeakyReLU, Linear, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.case.case import DType
+from jaccheck.case import (
+    DTYPES,
+    ELU,
+    SELU,
+    Case,
+    DType,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSigmoid,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    cases,
+)
 from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.case.strategies import cases
+from jaccheck.methods import round_sample
 from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact, network
-from jaccheck.oracle.evaluation import Evaluation, jacobians
-from jaccheck.oracle.simulation import Machine, Summation
-from jaccheck.problem import round_sample
 
 PRECISION = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}
 

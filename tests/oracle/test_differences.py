@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh
+from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh, boundary_cases, cases
 from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.case.families import boundary_cases
-from jaccheck.case.strategies import cases
-from jaccheck.methods import find
+from jaccheck.judging import Witness, flattened
+from jaccheck.methods import build, find_method
 from jaccheck.oracle import differences
-from jaccheck.problem import build
-from jaccheck.reference import flattened
-from jaccheck.witness import Witness
 
-CENTRAL = find("central_differences")
+CENTRAL = find_method("central_differences")
 FEW = 60
 """Parameters of a case, so that a run of this file stays short."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 LISTED = frozenset(
     {
         *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from jaccheck_fresh import Outcome, outcomes
+from jaccheck_support.fresh import Outcome, outcomes
 
-from jaccheck.environment import calm_torch
-from jaccheck.sequences import contexts, networks
+from jaccheck.methods import calm_torch
+from jaccheck.sequences import Tally, contexts, networks
 from jaccheck.sequences.broken import Broken, GlobalState, Leak, Leftover, Refused, WrongValue
 from jaccheck.sequences.checks import check_all
 from jaccheck.sequences.passes import Pass, perform
-from jaccheck.sequences.sequence import Sequence, Tally
+from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.session import available_extensions
 from jaccheck.sequences.shape import Shape
 from jaccheck.sequences.state import Extension, Net

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jaccheck.environment import calm_torch
+from jaccheck.methods import calm_torch
 from jaccheck.sequences.broken import Growth
 from jaccheck.sequences.growth import USE, check_growth
 from jaccheck.sequences.session import available_extensions

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from jaccheck_fresh import Outcome, outcomes
+from jaccheck_support.fresh import Outcome, outcomes
 
-from jaccheck.known.fault import KnownFault
-from jaccheck.known.sequences import BY_ID, SEQUENCE_FAULTS
-from jaccheck.plain import from_json, to_json
+from jaccheck.core import from_json, to_json
+from jaccheck.judging import SEQUENCE_FAULTS, KnownFault
+from jaccheck.judging.known.sequences import BY_ID
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 
-from jaccheck.environment import calm_torch
-from jaccheck.sequences import contexts, networks
+from jaccheck.methods import calm_torch
+from jaccheck.sequences import Tally, contexts, networks
 from jaccheck.sequences.checks import check_all
 from jaccheck.sequences.passes import Pass, documented_refusal, known_fault, perform
-from jaccheck.sequences.sequence import Sequence, Tally
+from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.session import available_extensions
 from jaccheck.sequences.shape import Shape
 from jaccheck.sequences.state import Extension, Graph, Net

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_planting import planting
+from jaccheck_support.planting import planting
+
+pytestmark = pytest.mark.slow
 
 
 def run(*options: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from jaccheck.oracle.arithmetic import Array
+from jaccheck.oracle import Array
 from jaccheck.sequences.networks import BATCH_SIZES
 from jaccheck.sequences.shape import Shape
 from jaccheck.sequences.truth import BY_EXTENSION, QUANTITIES, Truth, smallest_part

@@ -1,0 +1,16 @@
+from .case.case import Case as Case
+from .case.strategies import cases as cases
+from .judging.judgement import judge as judge
+from .methods.problem import Jacobians as Jacobians
+from .methods.problem import Problem as Problem
+from .methods.problem import build as build
+from .methods.registry import Method as Method
+from .methods.registry import method as method
+from .models.checking import check as check
+from .models.computing import assert_jacobians_right as assert_jacobians_right
+from .models.computing import jacobians as jacobians
+from .models.plotting import plot as plot
+from .reports.check import ModelReport as ModelReport
+from .reports.verdict import Outcome as Outcome
+from .reports.verdict import Verdict as Verdict
+from .reports.verify import Report as Report

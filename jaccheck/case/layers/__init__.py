@@ -1,0 +1,1 @@
+"""Layers as plain data: their options, shape rules, parameters, sizes and torch calls."""

@@ -1,0 +1,62 @@
+"""Profiles: how much a run does, each field written out, chosen by name."""
+
+from __future__ import annotations
+
+from jaccheck.core import plain_data, unknown
+
+
+@plain_data
+class Profile:
+    """How many random cases each family × dtype gets in a round, how many rounds, how often calls are repeated."""
+
+    name: str
+    summary: str
+    cases_per_round: int
+    rounds: int
+    repeat_every: int
+    """The laws that call a method again, which doubles the time, are asked for on every so manyth case."""
+    shrink_seconds: float
+    sequences: int
+    """How many sequences of calls `jaccheck sequences` runs, and `sequence_steps` how long each is."""
+    sequence_steps: int
+
+
+PROFILES = {
+    "quick": Profile(
+        name="quick",
+        summary="every boundary case, 4 random cases for each family and dtype; a minute or three",
+        cases_per_round=4,
+        rounds=1,
+        repeat_every=4,
+        shrink_seconds=5.0,
+        sequences=150,
+        sequence_steps=40,
+    ),
+    "ci": Profile(
+        name="ci",
+        summary="every boundary case, 32 random cases for each family and dtype; ten minutes or so",
+        cases_per_round=8,
+        rounds=4,
+        repeat_every=4,
+        shrink_seconds=15.0,
+        sequences=600,
+        sequence_steps=40,
+    ),
+    "nightly": Profile(
+        name="nightly",
+        summary="every boundary case, 800 random cases for each family and dtype; hours",
+        cases_per_round=8,
+        rounds=100,
+        repeat_every=1,
+        shrink_seconds=60.0,
+        sequences=20000,
+        sequence_steps=50,
+    ),
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name. Raises UnknownName."""
+    if name not in PROFILES:
+        raise unknown("profile", name, PROFILES)
+    return PROFILES[name]

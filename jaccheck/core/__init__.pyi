@@ -1,0 +1,16 @@
+from .clock import OwnClock as OwnClock
+from .markup import html_table as html_table
+from .names import PLANTED as PLANTED
+from .names import chosen as chosen
+from .names import unknown as unknown
+from .native_caches import bound_native_caches as bound_native_caches
+from .plain import check_amount as check_amount
+from .plain import from_json as from_json
+from .plain import plain_data as plain_data
+from .plain import read_text as read_text
+from .plain import to_json as to_json
+from .plain import write_text as write_text
+from .text import plural as plural
+from .text import printable as printable
+from .uninitialised import PATTERNS as PATTERNS
+from .uninitialised import filled as filled

@@ -1,0 +1,8 @@
+"""Whether a method is right on a case or a model: references, comparison, laws, known issues, scripts.
+
+Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,32 @@
+"""Autograd's Jacobians, one sample after another, and Jacobians as one flat vector."""
+
+from __future__ import annotations
+
+import torch
+
+from jaccheck.methods import Jacobians, Problem
+from jaccheck.oracle import Array
+
+
+def flattened(jacobians: Jacobians) -> Array:
+    """All Jacobians as one flat vector in float64 on the CPU, a copy."""
+    parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
+    return torch.cat(parts).to("cpu", torch.float64).numpy()
+
+
+def autograd_by_sample(problem: Problem) -> Jacobians:
+    """The Jacobians by `torch.autograd.grad`, one entry of `f` at a time, one forward pass for each sample.
+
+    A parameter that `f` does not depend on has the Jacobian zero.
+    """
+    θ = problem.parameters
+    J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
+    for n in range(problem.N):
+        f = problem.model(problem.X[n : n + 1]).reshape(problem.C)
+        for c in range(problem.C):
+            gradients = torch.autograd.grad(
+                f[c], list(θ.values()), retain_graph=c + 1 < problem.C, allow_unused=True, materialize_grads=True
+            )
+            for jacobian, gradient in zip(J.values(), gradients, strict=True):
+                jacobian[n, c] = gradient
+    return J

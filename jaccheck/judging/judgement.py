@@ -1,0 +1,87 @@
+"""`judge`: one method on one case on one device; the whole check on one screen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from jaccheck.case import DTYPES, Case
+from jaccheck.judging.laws.globals import observe_globals, restore_globals
+from jaccheck.judging.laws.laws import LAWS, Law, agreement
+from jaccheck.judging.laws.state import observe
+from jaccheck.judging.laws.structure import first_line, structure
+from jaccheck.judging.laws.trial import LawBroken, Trial
+from jaccheck.judging.witness import Witness
+from jaccheck.methods import Method, TooCostly, never
+from jaccheck.reports import Breach, Outcome, Verdict
+
+TOO_WIDE = "the bound is too wide for every entry"
+NOT_PROVEN = "no bound is proven; consistent by estimate"
+
+
+def judge(
+    case: Case, method: Method, *, device: str = "cpu", witness: Witness | None = None, laws: tuple[Law, ...] = LAWS
+) -> Verdict:
+    """The verdict on `method` for `case`; pass the `witness` of the case to share it among methods."""
+    witness = witness or Witness(case, device)
+    problem = witness.problem()
+    refusal = method.refuses(problem)
+    if refusal:
+        return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
+    before = observe(problem)
+    started = time.perf_counter()
+    try:
+        jacobians = method.compute(problem)
+    except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
+        seconds = time.perf_counter() - started
+        message = f"{type(error).__name__}: {first_line(error)}"
+        breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)
+        restore_globals(before["torch"], observe_globals(device))
+        return _verdict(method, device, [breach], None, seconds)
+    seconds = time.perf_counter() - started
+    after = observe(problem)
+    restore_globals(before["torch"], after["torch"])
+    trial = Trial(case, method, witness, problem, jacobians, before, after)
+    breaches = []
+    for law in (structure, *laws):
+        try:
+            law(trial)
+        except LawBroken as broken:
+            breaches.append(broken.breach)
+            if law is structure:
+                break
+    return _verdict(method, device, breaches, trial, seconds + trial.again_seconds)
+
+
+def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) -> Verdict:
+    """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways."""
+    if isinstance(method.refuses(witness.problem()), TooCostly):
+        return refusal
+    unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
+    tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))
+    is_consistent = tried.outcome is Outcome.UNDECIDED and tried.is_estimated
+    if tried.outcome is not Outcome.AGREES and not is_consistent:
+        return replace(refusal, seconds=tried.seconds)
+    message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
+    breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
+    return replace(refusal, breaches=(breach,), seconds=tried.seconds)
+
+
+def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial | None, seconds: float) -> Verdict:
+    comparisons = tuple(trial.comparisons) if trial else ()
+    if breaches:
+        outcome, message = breaches[0].outcome, breaches[0].message
+    elif all(c.undecided == c.entries > 0 for c in comparisons):
+        outcome = Outcome.UNDECIDED
+        message = NOT_PROVEN if any(c.mode == "estimate" for c in comparisons) else TOO_WIDE
+    else:
+        outcome, message = Outcome.AGREES, ""
+    return Verdict(
+        method=method.name,
+        device=device,
+        outcome=outcome,
+        message=message,
+        comparisons=comparisons,
+        breaches=tuple(breaches),
+        seconds=seconds,
+    )

@@ -1,0 +1,128 @@
+"""`CaseFault`: a fault of a released version that shows on single cases, with its condition.
+
+Strict both ways: what is wrong outside the condition is a finding, and `case`, on which each of the methods fails, is
+run by `jaccheck known --run` and in CI, where a fault that no longer shows is reported as mended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeVar
+
+from packaging.specifiers import SpecifierSet
+
+from jaccheck.case import Case, Integers, Layer
+from jaccheck.reports import Breach, Outcome
+
+BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
+SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean", "sqrt_ggn_cross_entropy")
+ALIKE = {"sqrt_ggn_bce": "sqrt_ggn_sum"}
+"""A method that fails as another does, but not on the listed cases: it takes one output only."""
+
+FORWARD_MODE = ("vmap_jacfwd", "vmap_jacfwd_chunked")
+BACKPACK = "backpack-for-pytorch"
+
+WRONG = Outcome.DISAGREES
+CRASH = Outcome.CRASHED
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Those with a flag, and without another, as /proc/cpuinfo names them; known on Linux only."""
+
+    name: str
+    flag: str
+    but: str
+
+    def is_here(self) -> bool:
+        """Whether this is one."""
+        return self.flag in _flags() and self.but not in _flags()
+
+
+CPU_WITHOUT_BFLOAT16 = Processor("a processor with AVX-512 and no bfloat16 of its own", "avx512bw", "avx512_bf16")
+
+
+@cache
+def _flags() -> frozenset[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":")[1].split() for line in lines if line.startswith("flags")), []))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFault:
+    """A fault of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
+
+    `outcomes` are what may come instead, `message` a pattern that a crash or a side effect must match.
+    """
+
+    id: str
+    title: str
+    package: str
+    versions: str
+    processor: Processor | None = None
+    """On which processors, where it hangs on that."""
+    methods: tuple[str, ...]
+    shows_in_others: bool = False
+    """Whether any other method may show it as well, since it lies below all of them."""
+    condition: str
+    meets: Callable[[Case], bool]
+    parameters: Callable[[Case], frozenset[str]] | None = None
+    """In whose Jacobians it shows, where not in all."""
+    outcomes: tuple[Outcome, ...]
+    message: str = ""
+    instead: str
+    reason: str
+    reference: str = ""
+    case: Case
+
+    def explains(self, case: Case, method: str, breach: Breach) -> bool:
+        """Whether this is why a method breaks a law on a case."""
+        return (
+            (self.shows_in_others or ALIKE.get(method, method) in self.methods)
+            and breach.outcome in self.outcomes
+            and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
+            and self.is_in_installed
+            and self.meets(case)
+            and (self.parameters is None or (breach.worst and breach.worst.parameter) in self.parameters(case))
+        )
+
+    @property
+    def is_in_installed(self) -> bool:
+        """Whether the installed version is one of those that have it, and the processor."""
+        return _installed(self.package, self.versions) and (self.processor is None or self.processor.is_here())
+
+
+@cache
+def _installed(package: str, versions: str) -> bool:
+    try:
+        return SpecifierSet(versions).contains(version(package), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
+L = TypeVar("L")
+
+
+def layers_of(case: Case, kind: type[L]) -> Iterator[L]:
+    """Every layer of that kind."""
+    return (place.layer for place in case.places() if isinstance(place.layer, kind))
+
+
+def small_case(shape: tuple[int, ...], *layers: Layer, dtype: str = "float32") -> Case:
+    """Two samples of small integers through these layers."""
+    return Case(
+        layers=layers,
+        in_shape=shape,
+        batch_size=2,
+        dtype=dtype,  # type: ignore[arg-type]
+        recipe=Integers(magnitude=1, fan_in=2),
+        family="known",
+    )

@@ -1,0 +1,98 @@
+"""Faults of torch's own kernels, which any method that calls them can show, autograd as well."""
+
+from __future__ import annotations
+
+from math import prod
+
+from jaccheck.case import Case, Convolution, Flatten, Linear, Placed, TransposedConvolution, margins_of, on_each_axis
+from jaccheck.judging.known.case_fault import CPU_WITHOUT_BFLOAT16, FORWARD_MODE, WRONG, CaseFault, small_case
+
+
+def _convolutions(case: Case) -> list[Placed]:
+    return [place for place in case.places() if isinstance(place.layer, Convolution | TransposedConvolution)]
+
+
+def _may_stay_unwritten(place: Placed) -> bool:
+    """Whether a place of its kernel meets nothing but zeros around the input, or the kernel is deeper than that."""
+    layer = place.layer
+    assert isinstance(layer, Convolution | TransposedConvolution)
+    kernel, stride, dilation = (on_each_axis(n, layer.axes) for n in (layer.kernel_size, layer.stride, layer.dilation))
+    if isinstance(layer, Convolution):
+        before = [margin for margin, _ in margins_of(layer)]
+        lengths, places = place.in_shape[1:], place.out_shape[1:]
+        if layer.padding_mode != "zeros":
+            return False
+    else:
+        before = list(on_each_axis(layer.padding, layer.axes))
+        lengths, places = place.out_shape[1:], place.in_shape[1:]
+    if layer.axes == 3 and kernel[0] > lengths[0]:
+        return True
+    return max(stride) > 1 and any(
+        any(all(not 0 <= o * s - p + t * d < n for o in range(count)) for t in range(k))
+        for k, s, d, p, n, count in zip(kernel, stride, dilation, before, lengths, places, strict=True)
+    )
+
+
+def _unwritten_weights(case: Case) -> frozenset[str]:
+    return frozenset(f"{place.path}.weight" for place in _convolutions(case) if _may_stay_unwritten(place))
+
+
+def _is_pointwise_on_five(place: Placed) -> bool:
+    """Whether it has a kernel of one pixel, and five pixels to go over or to make."""
+    layer = place.layer
+    assert isinstance(layer, Convolution | TransposedConvolution)
+    is_pointwise = set(on_each_axis(layer.kernel_size, layer.axes)) == {1}
+    return is_pointwise and 5 in (prod(place.in_shape[1:]), prod(place.out_shape[1:]))
+
+
+KERNEL_FAULTS: tuple[CaseFault, ...] = (
+    CaseFault(
+        id="torch-bfloat16-conv-unwritten",
+        title="The gradient by the weight of a convolution in bfloat16 holds memory that nobody has written",
+        package="torch",
+        versions=">=2.13",
+        processor=CPU_WITHOUT_BFLOAT16,
+        methods=("func_jacrev", "func_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked"),
+        shows_in_others=True,
+        condition="the weight of a convolution in bfloat16 with a stride, a place of whose kernel meets nothing but "
+        "zeros around the input, or with three axes and a kernel deeper than the input; and 16 channels or more: vmap "
+        "makes channels of samples and outputs, so that fewer are enough",
+        meets=lambda case: case.dtype == "bfloat16" and bool(_unwritten_weights(case)),
+        parameters=_unwritten_weights,
+        outcomes=(WRONG,),
+        instead="whatever was in memory, where the derivative is zero: NaN, 1e38, or by chance 0 "
+        "(MALLOC_PERTURB_=1 python script.py shows it each time)",
+        reason="oneDNN's gradient by the weight (avx512_core) leaves out places of the kernel without products",
+        case=small_case(
+            (2, 2),
+            TransposedConvolution(axes=1, out_channels=8, kernel_size=3, stride=2, padding=2),
+            Flatten(),
+            Linear(out_features=4),
+            dtype="bfloat16",
+        ),
+    ),
+    CaseFault(
+        id="torch-bfloat16-pointwise-conv",
+        title="A convolution in bfloat16 with a kernel of one pixel is wrong on five pixels",
+        package="torch",
+        versions=">=2.13",
+        processor=CPU_WITHOUT_BFLOAT16,
+        methods=FORWARD_MODE,
+        shows_in_others=True,
+        condition="a convolution in bfloat16 with a kernel of one pixel, on five pixels, and more than 64 channels; "
+        "vmap makes channels of samples, outputs and tangents, so that fewer are enough",
+        meets=lambda case: case.dtype == "bfloat16" and any(map(_is_pointwise_on_five, _convolutions(case))),
+        outcomes=(WRONG,),
+        instead="zeros or other sums in some channels of the output",
+        reason="oneDNN's convolution with a kernel of one (avx512_core): on one thread, in bfloat16, "
+        "torch.conv1d(torch.ones(1, 2, 5), torch.ones(66, 2, 1)) is not 2 everywhere",
+        case=small_case(
+            (2, 5),
+            Convolution(axes=1, out_channels=8, kernel_size=1),
+            Convolution(axes=1, out_channels=8, kernel_size=1),
+            Flatten(),
+            Linear(out_features=4),
+            dtype="bfloat16",
+        ),
+    ),
+)

@@ -1,0 +1,347 @@
+"""Faults of other packages' methods: their own, and those that they take over from what they are built on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from jaccheck.case import (
+    BatchNorm,
+    Case,
+    Convolution,
+    Embedding,
+    Flatten,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    Normal,
+    Recurrent,
+    Repeat,
+    Tied,
+    TransposedConvolution,
+)
+from jaccheck.judging.known.boundary import BOUNDARY_FAULTS
+from jaccheck.judging.known.case_fault import CRASH, WRONG, CaseFault, layers_of, small_case
+from jaccheck.judging.known.graphs import GRAPH_FAULTS, repeats, ties
+from jaccheck.judging.known.layers import HEAD, RULED_FAULTS, has_padding_row, pads_otherwise
+from jaccheck.reports import Outcome
+
+ASDL = "asdfghjkl"
+"""The distribution in which laplace-torch gets its `asdl`."""
+CURVLINOPS = "curvlinops-for-pytorch"
+LAPLACE = "laplace-torch"
+NNGEOMETRY = "nngeometry"
+OPACUS = "opacus"
+
+TAKEN_OVER = {
+    ("opacus_ew", OPACUS): (
+        "torch-expanded-weights-embedding-padding",
+        "torch-expanded-weights-conv3d-dilation",
+        "torch-expanded-weights-conv-view",
+        "torch-expanded-weights-lstm",
+    ),
+    ("curvlinops_columns", CURVLINOPS): (
+        "torch-embedding-padding-forward-mode",
+        "torch-forward-mode-attention",
+        "torch-forward-mode-prelu-at-zero",
+        "torch-vmap-group-norm-float16",
+    ),
+    ("laplace_curvlinops", LAPLACE): ("torch-vmap-group-norm-float16",),
+    ("laplace_backpack", LAPLACE): (
+        "conv-padding-mode",
+        "conv-string-padding",
+        "conv-transpose-output-padding",
+        "embedding-dtype",
+        "module-used-twice",
+        "parameter-of-two-modules",
+    ),
+}
+"""For a method of a package the faults of what it calls, which are then its own, under the same conditions."""
+
+
+def _taken_over() -> Iterator[CaseFault]:
+    listed = {fault.id: fault for fault in (*RULED_FAULTS, *GRAPH_FAULTS, *BOUNDARY_FAULTS)}
+    for (method, package), ids in TAKEN_OVER.items():
+        for each in ids:
+            own = f"{method.replace('_', '-')}-{each.removeprefix('torch-')}"
+            yield replace(listed[each], id=own, package=package, versions=">=0", methods=(method,))
+
+
+def _has_inner_axes(case: Case, kind: type, axes: int = 1) -> bool:
+    """Whether a layer of a kind gets samples of more axes than so many."""
+    return any(isinstance(place.layer, kind) and len(place.in_shape) > axes for place in case.places())
+
+
+def _has_other_eps(case: Case) -> bool:
+    norms = layers_of(case, BatchNorm)
+    return any(layer.affine and layer.eps != 1e-5 for layer in norms)
+
+
+def _has_unexpected_axes(case: Case) -> bool:
+    """Whether NNGeometry's rule of a norm sums over other axes than there are."""
+    for place in case.places():
+        match place.layer:
+            case BatchNorm(axes=1) if len(place.in_shape) > 1:
+                return True
+            case GroupNorm() if len(place.in_shape) != 3:
+                return True
+            case LayerNorm() if len(place.in_shape) > 1:
+                return True
+    return False
+
+
+def _has_groups(case: Case) -> bool:
+    return any(layer.groups > 1 for layer in layers_of(case, Convolution))
+
+
+def _has_leading_axes(case: Case) -> bool:
+    """Whether ASDL takes more than the first axis for the samples'."""
+    if any(isinstance(p.layer, Embedding) and p.in_shape != (1,) for p in case.places()):
+        return True
+    return _has_inner_axes(case, Linear) or _has_inner_axes(case, LayerNorm) or _batch_norm_of_sequences(case)
+
+
+def _batch_norm_of_sequences(case: Case) -> bool:
+    return any(isinstance(p.layer, BatchNorm) and p.layer.axes == 1 and len(p.in_shape) > 1 for p in case.places())
+
+
+CIRCULAR = Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding_mode="circular")
+TWICE = small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3))
+TIED = small_case((2,), Tied(layers=(Linear(out_features=2),)), Linear(out_features=3))
+
+OWN_FAULTS: tuple[CaseFault, ...] = (
+    CaseFault(
+        id="opacus-conv-padding-mode",
+        title="Opacus: a convolution with padding_mode other than zeros has the per-sample gradients of zero padding",
+        package=OPACUS,
+        versions=">=1.5",
+        methods=("opacus_hooks",),
+        condition="a convolution with padding_mode reflect, replicate or circular, and a margin",
+        meets=pads_otherwise,
+        outcomes=(WRONG, CRASH),
+        instead="the Jacobian of the same convolution with zeros for padding, without a word",
+        reason="the sampler unfolds the input with zeros and never reads padding_mode",
+        case=small_case((1, 3), CIRCULAR, *HEAD),
+    ),
+    CaseFault(
+        id="opacus-embedding-padding",
+        title="Opacus: the per-sample gradient of an Embedding's padding row is not zero",
+        package=OPACUS,
+        versions=">=1.5",
+        methods=("opacus_hooks",),
+        condition="an Embedding with padding_idx",
+        meets=has_padding_row,
+        outcomes=(WRONG,),
+        instead="the gradient of the looked-up row, where autograd says zero",
+        reason="the sampler adds every index, padding_idx is not read",
+        case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
+    ),
+    CaseFault(
+        id="curvlinops-lstm",
+        title="curvlinops: the Jacobian of an LSTM that oneDNN computes raises an exception, from either side",
+        package=CURVLINOPS,
+        versions=">=3",
+        methods=("curvlinops_rows", "curvlinops_columns"),
+        condition="an LSTM in another dtype than float64",
+        meets=lambda case: (
+            case.dtype != "float64" and any(layer.cell == "LSTM" for layer in layers_of(case, Recurrent))
+        ),
+        outcomes=(CRASH,),
+        message="argument #22 'workspace'|forward AD with mkldnn_rnn_layer",
+        instead="RuntimeError: Expected a proper Tensor but got None … for argument #22 'workspace'",
+        reason="vjp is called under torch.no_grad, where oneDNN's LSTM keeps nothing for backward; no formula for jvp",
+        case=replace(
+            small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1)),
+            recipe=Normal(),
+        ),
+    ),
+    CaseFault(
+        id="nngeometry-conv-padding-mode",
+        title="NNGeometry: a convolution with padding_mode other than zeros has the Jacobian of zero padding",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="a Conv1d or Conv2d with padding_mode reflect, replicate or circular, and a margin",
+        meets=pads_otherwise,
+        outcomes=(WRONG,),
+        instead="the Jacobian of the same convolution with zeros for padding, without a word",
+        reason="conv2d_backward_using_unfold unfolds the input with zeros and never reads padding_mode",
+        case=small_case((1, 3), CIRCULAR, *HEAD),
+    ),
+    CaseFault(
+        id="nngeometry-batch-norm-eps",
+        title="NNGeometry: the Jacobian by a BatchNorm's weight is that of eps=1e-5, whatever its eps",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="a BatchNorm1d or BatchNorm2d with another eps than the default",
+        meets=_has_other_eps,
+        outcomes=(WRONG,),
+        instead="the input normalised with eps=1e-5, without a word",
+        reason="BatchNorm{1,2}dJacobianFactory.flat_grad calls F.batch_norm without eps; that of LayerNorm passes it",
+        case=small_case((2,), BatchNorm(axes=1, eps=0.25), Linear(out_features=2)),
+    ),
+    CaseFault(
+        id="nngeometry-module-used-twice",
+        title="NNGeometry: the Jacobian by a module that is called twice takes its last input for both calls",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="the same module with parameters twice in a row",
+        meets=repeats,
+        outcomes=(WRONG,),
+        instead="Σ δ ⊗ a with the a of the last call in each term, without a word",
+        reason="self.xs keeps one input for each module",
+        case=TWICE,
+    ),
+    CaseFault(
+        id="nngeometry-parameter-of-two-modules",
+        title="NNGeometry: a parameter that two modules hold has columns of its own for each",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="modules that hold the same parameters (tied weights)",
+        meets=ties,
+        outcomes=(CRASH,),
+        message="split_with_sizes",
+        instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
+        reason="parameters are counted module by module",
+        case=TIED,
+    ),
+    CaseFault(
+        id="nngeometry-linear-axes",
+        title="NNGeometry: Linear on more than one axis raises RuntimeError",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="a Linear on samples of more than one axis",
+        meets=lambda case: _has_inner_axes(case, Linear),
+        outcomes=(CRASH,),
+        message="batch1 must be a 3D tensor",
+        instead="RuntimeError: batch1 must be a 3D tensor",
+        reason="LinearJacobianFactory.flat_grad multiplies [N, outputs, 1] by [N, 1, inputs]",
+        case=small_case((2, 3), Linear(out_features=2), Flatten()),
+    ),
+    CaseFault(
+        id="nngeometry-norm-axes",
+        title="NNGeometry: norms of samples with other axes than it expects raise an exception",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="a BatchNorm1d of [N, C, L], a GroupNorm of other than [N, C, H, W], a LayerNorm of more than [N, C]",
+        meets=_has_unexpected_axes,
+        outcomes=(CRASH,),
+        message="doesn't match the broadcast shape|must match the size|Dimension out of range",
+        instead="RuntimeError: output with shape … doesn't match the broadcast shape …",
+        reason="flat_grad sums over no axes, or over axes 2 and 3, whatever there are",
+        case=small_case((2, 3), BatchNorm(axes=1), *HEAD),
+    ),
+    CaseFault(
+        id="nngeometry-transposed-convolution-held",
+        title="NNGeometry: every ConvTranspose2d it has seen stays in memory for good",
+        package=NNGEOMETRY,
+        versions=">=0.4",
+        methods=("nngeometry_hooks",),
+        condition="a ConvTranspose2d",
+        meets=lambda case: any(layers_of(case, TransposedConvolution)),
+        outcomes=(Outcome.SIDE_EFFECT,),
+        message="is held in memory after the call",
+        instead="the module, and with it its weight, in the global grads_conv._filter_bank",
+        reason="TransposeConv_Unfold_Filter_Bank.filters is a dict with the module itself as a key",
+        case=small_case((1, 1, 2), TransposedConvolution(out_channels=2, kernel_size=1), *HEAD),
+    ),
+    CaseFault(
+        id="laplace-asdl-conv-padding-mode",
+        title="laplace-torch, ASDL: Conv2d with padding_mode other than zeros has the Jacobian of zero padding",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="a Conv2d with padding_mode reflect, replicate or circular, and a margin",
+        meets=pads_otherwise,
+        outcomes=(WRONG,),
+        instead="the Jacobian of the same convolution with zeros for padding, without a word",
+        reason="im2col_2d pads with zeros and never reads padding_mode",
+        case=small_case(
+            (1, 2, 3), Convolution(out_channels=2, kernel_size=2, padding=1, padding_mode="circular"), *HEAD
+        ),
+    ),
+    CaseFault(
+        id="laplace-asdl-conv-groups",
+        title="laplace-torch, ASDL: Conv2d with groups has another Jacobian, or raises RuntimeError",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="a Conv2d with groups",
+        meets=_has_groups,
+        outcomes=(WRONG, CRASH),
+        message="Sizes of tensors must match|is invalid for input of size",
+        instead="as many rows as samples times groups; joined with those of other layers a RuntimeError about sizes",
+        reason="batch_grads_weight is [N, c_out, c_in · kernel] of all groups, then viewed as the weight's shape",
+        case=small_case((2, 2, 2), Convolution(out_channels=2, kernel_size=2, groups=2, bias=False), *HEAD),
+    ),
+    CaseFault(
+        id="laplace-asdl-leading-axes",
+        title="laplace-torch, ASDL: every axis before a layer's features counts as samples",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="Linear, LayerNorm or BatchNorm1d on samples of more than one axis, Embedding of several indices",
+        meets=_has_leading_axes,
+        outcomes=(WRONG, CRASH),
+        message="Sizes of tensors must match|is invalid for input of size|match the size of tensor|split_sizes",
+        instead="as many rows as there are positions in all samples; with other layers a RuntimeError about sizes",
+        reason="AsdlInterface passes batch_size=None for tensors, «use ASDL default behavior», which is that",
+        case=small_case((2, 3), Linear(out_features=2), Flatten()),
+    ),
+    CaseFault(
+        id="laplace-asdl-norm-divides",
+        title="laplace-torch, ASDL: the Jacobian by a norm's weight is NaN where that weight is zero, else imprecise",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="a BatchNorm1d, BatchNorm2d or LayerNorm whose weight is trained",
+        meets=lambda case: any(isinstance(place.layer, BatchNorm | LayerNorm) for place in case.places()),
+        outcomes=(WRONG,),
+        instead="(output - bias) / weight for the normalised input, without a word",
+        reason="preprocess_in_data restores it from the output",
+        case=Case(
+            layers=(BatchNorm(axes=1), Linear(out_features=2)),
+            in_shape=(3,),
+            batch_size=2,
+            dtype="float32",
+            seed=46,
+            recipe=Normal(),
+            family="known",
+        ),
+    ),
+    CaseFault(
+        id="laplace-asdl-module-used-twice",
+        title="laplace-torch, ASDL: the Jacobian by a module that is called twice takes one input for both calls",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="the same module with parameters twice in a row",
+        meets=repeats,
+        outcomes=(WRONG,),
+        instead="Σ δ ⊗ a with the a of one call in each term, without a word",
+        reason="an operation keeps one input for each module",
+        case=TWICE,
+    ),
+    CaseFault(
+        id="laplace-asdl-parameter-of-two-modules",
+        title="laplace-torch, ASDL: a parameter that two modules hold has columns of its own for each",
+        package=ASDL,
+        versions=">=0.1a4",
+        methods=("laplace_asdl",),
+        condition="modules that hold the same parameters (tied weights)",
+        meets=ties,
+        outcomes=(CRASH,),
+        message="split_with_sizes",
+        instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
+        reason="parameters are counted module by module",
+        case=TIED,
+    ),
+)
+
+OTHERS_FAULTS = (*OWN_FAULTS, *_taken_over())
+"""All of optional packages; none counts where its package is not installed."""

@@ -1,0 +1,1 @@
+"""What must hold of every method on every case, one law a function."""

@@ -1,0 +1,109 @@
+"""What a method may have changed: everything observable of the problem and of torch's global state.
+
+Observing is cheap and comparing is one `==` for each object; names are spelled out only where something differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from jaccheck.judging.laws.globals import observe_globals
+from jaccheck.methods import Problem
+
+State = dict[str, dict[str, object]]
+"""For each object by name (a module's path, a parameter, "X", "torch"): its aspects by name."""
+
+# Forward, backward, and those of saving and loading, which differ from version to version.
+_HOOKS = {name: name.strip("_").removesuffix("s") for name in vars(nn.Module()) if name.endswith("_hooks")}
+"""By attribute of a module what it is called in `Method.leaves`: `_forward_hooks` holds each "forward_hook"."""
+
+# Attributes that can be compared by value; of others, which object it is.
+_SIMPLE = (bool, int, float, str, type(None))
+# Containers of nn.Module's own, which are observed piece by piece, and a flag that goes with hooks.
+# Recurrent modules keep two lists of their own parameters, which torch renews in any forward pass that sees a change.
+_OWN = frozenset(
+    {
+        *("_parameters", "_buffers", "_modules", "_is_full_backward_hook", "_flat_weights", "_flat_weight_refs"),
+        *_HOOKS,
+    }
+)
+
+
+def observe(problem: Problem) -> State:
+    """Everything that should be the same after a call as before, but for the numbers in tensors."""
+    state: State = {"torch": observe_globals(problem.X.device.type), "X": _tensor(problem.X)}
+    for path, module in problem.model.named_modules():
+        attributes = vars(module)
+        aspects: dict[str, object] = {
+            name: value if isinstance(value, _SIMPLE) else id(value)
+            for name, value in attributes.items()
+            if name not in _OWN
+        }
+        for kind, aspect in _HOOKS.items():
+            aspects[aspect] = len(attributes[kind])
+        state[f"module {path!r}"] = aspects
+        for name, parameter in attributes["_parameters"].items():
+            if parameter is not None:
+                state[f"{path}.{name}"] = _tensor(parameter)
+        for name, buffer in attributes["_buffers"].items():
+            if buffer is not None:
+                state[f"buffer {path}.{name}"] = _tensor(buffer)
+    return state
+
+
+def _tensor(tensor: torch.Tensor) -> dict[str, object]:
+    hooks = len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ())
+    return {
+        "identity": id(tensor),
+        "requires_grad": tensor.requires_grad,
+        "grad": tensor.grad is not None,
+        "tensor hooks": hooks,
+        **dict.fromkeys(vars(tensor), True),
+    }
+
+
+def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[str]:
+    """One phrase for each change from `before` to `after` that `leaves` does not name."""
+    changes: list[str] = []
+    for owner in before.keys() | after.keys():
+        old, new = before.get(owner), after.get(owner)
+        if old == new:
+            continue
+        if old is None or new is None:
+            changes.append(f"{owner} {'is new' if old is None else 'is gone'}")
+            continue
+        for aspect in _differing(old, new):
+            if aspect not in leaves or (aspect in _HOOKS.values() and new[aspect] != 1):
+                changes.append(_phrase(owner, aspect, old, new))
+    return sorted(changes)
+
+
+def all_changes(before: State, after: State) -> set[str]:
+    """The names of the aspects that differ anywhere, declared or not, as in `Method.leaves`."""
+    changed: set[str] = set()
+    for owner in before.keys() & after.keys():
+        changed.update(_differing(before[owner], after[owner]))
+    return changed
+
+
+def _differing(old: dict[str, object], new: dict[str, object]) -> Iterable[str]:
+    return (name for name in old.keys() | new.keys() if old.get(name, _ABSENT) != new.get(name, _ABSENT))
+
+
+def _phrase(owner: str, aspect: str, old: dict[str, object], new: dict[str, object]) -> str:
+    if aspect not in old:
+        return f"{owner}: attribute {aspect} is left behind"
+    if aspect not in new:
+        return f"{owner}: attribute {aspect} is gone"
+    was, now = old[aspect], new[aspect]
+    if aspect == "grad":
+        return f"{owner}.grad is {'left behind' if now else 'gone'}"
+    if isinstance(was, bytes | tuple) or aspect == "identity":
+        return f"{owner}: {aspect} changed"
+    return f"{owner}: {aspect} was {was}, is {now}"
+
+
+_ABSENT = object()

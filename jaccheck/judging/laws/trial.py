@@ -1,0 +1,47 @@
+"""`Trial`: one call of one method on one case, with all that the laws look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jaccheck.case import Case
+from jaccheck.judging.autograd import flattened
+from jaccheck.judging.laws.state import State
+from jaccheck.judging.witness import Witness
+from jaccheck.methods import Jacobians, Method, Problem
+from jaccheck.oracle import Array
+from jaccheck.reports import Breach, Comparison
+
+
+class LawBroken(Exception):
+    """A law does not hold; carries the breach, and no tensors."""
+
+    def __init__(self, breach: Breach) -> None:
+        super().__init__(breach.message)
+        self.breach = breach
+
+
+@dataclass(slots=True)
+class Trial:
+    """What went into a call and what came out."""
+
+    case: Case
+    method: Method
+    witness: Witness
+    problem: Problem
+    jacobians: Jacobians
+    before: State
+    after: State
+    comparisons: list[Comparison] = field(default_factory=list)
+    is_contradicted: bool = False
+    """Whether the law of agreement has said that it is wrong."""
+    again_seconds: float = 0.0
+    """Time inside the method when a law called it once more."""
+    _flat: Array | None = None
+
+    @property
+    def flat(self) -> Array:
+        """The Jacobians as they were when first looked at, copied into one vector."""
+        if self._flat is None:
+            self._flat = flattened(self.jacobians)
+        return self._flat

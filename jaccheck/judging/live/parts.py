@@ -1,0 +1,123 @@
+"""`Part`: some samples and some outputs of a problem, small enough for the memory that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil
+
+import torch
+from torch import Tensor, nn
+
+from jaccheck.errors import InvalidModel
+from jaccheck.methods import Jacobians, Method, Problem, copy_of
+from jaccheck.oracle import Network
+from jaccheck.reports import WorstEntry
+
+BYTES_PER_ENTRY = 128
+"""What a part may need for each entry: a method's result and its waste, the witness in float64, bounds, differences."""
+
+MOST_ROWS = 4096
+"""Rows of a part, N·C: methods over a whole batch take time that grows with their square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which samples, and which outputs."""
+
+    samples: range
+    outputs: range
+
+    def of(self, problem: Problem) -> Problem:
+        """The problem of this part alone, a copy; its model is wrapped where outputs are left out."""
+        copied = copy_of(self.whole_outputs(problem))
+        if len(self.outputs) == problem.C:
+            return copied
+        return Problem(_Outputs(copied.model, self.outputs), copied.X, len(self.outputs))
+
+    def whole_outputs(self, problem: Problem) -> Problem:
+        """The problem of these samples with all outputs; nothing is copied."""
+        X = problem.X.detach()[self.samples.start : self.samples.stop]
+        return Problem(problem.model, X.requires_grad_(problem.X.requires_grad), problem.C)
+
+    def rows(self, jacobian: Tensor) -> Tensor:
+        """What it has of a Jacobian of all samples and outputs, a view."""
+        return jacobian[self.samples.start : self.samples.stop, self.outputs.start : self.outputs.stop]
+
+    def in_whole(self, worst: WorstEntry) -> WorstEntry:
+        """The same entry, counted from the first sample and output of all."""
+        n, c, *rest = worst.index
+        return replace(worst, index=(n + self.samples.start, c + self.outputs.start, *rest))
+
+
+class _Outputs(nn.Module):
+    """A model with some of its outputs only."""
+
+    def __init__(self, model: nn.Module, outputs: range) -> None:
+        super().__init__()
+        self.model = model
+        self.outputs = outputs
+        self.train(model.training)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Those outputs, `(N, C)`."""
+        f: Tensor = self.model(X).flatten(1)
+        return f[:, self.outputs.start : self.outputs.stop]
+
+
+def jacobians_of_part(method: Method, problem: Problem) -> Jacobians:
+    """The method's result, under the names of the whole model's parameters."""
+    found = method.compute(problem)
+    if isinstance(problem.model, _Outputs) and isinstance(found, dict):
+        return {name.removeprefix("model."): jacobian for name, jacobian in found.items()}
+    return found
+
+
+def parts_of(problem: Problem, memory: int, network: Network | None = None) -> tuple[Part, ...]:
+    """The parts, all samples and outputs in order, that can each be verified within so many bytes.
+
+    As many samples as fit, with all outputs; where not even one does, one sample and as many outputs as fit. What the
+    closed form of `network` takes, if there is one, is counted. Raises InvalidModel where a single row of the Jacobian
+    is too large.
+    """
+    row = _bytes_per_row(problem, network)
+    sample = 8 * network.numbers_per_sample if network else 0
+    rows = memory // (row + sample // max(problem.C, 1))
+    if rows < problem.C:
+        rows = (memory - sample) // row
+    if rows < 1:
+        numbers = sum(p.numel() for p in problem.parameters.values())
+        needed = (row + sample) / 2**30
+        raise InvalidModel(
+            f"one row of the Jacobian, {numbers:,} entries, needs {needed:.1f} GiB more; give more memory"
+        )
+    rows = min(rows, max(MOST_ROWS, problem.C))
+    if rows >= problem.C:
+        samples, outputs = _evenly(problem.N, rows // problem.C), [range(problem.C)]
+    else:
+        samples, outputs = _evenly(problem.N, 1), list(_evenly(problem.C, rows))
+    return tuple(Part(some, these) for some in samples for these in outputs)
+
+
+def bytes_of_one_row(problem: Problem, network: Network) -> int:
+    """What the least part takes, one sample and one output."""
+    return _bytes_per_row(problem, network) + 8 * network.numbers_per_sample
+
+
+def _bytes_per_row(problem: Problem, network: Network | None) -> int:
+    numbers = sum(p.numel() for p in problem.parameters.values())
+    return BYTES_PER_ENTRY * numbers + (8 * network.numbers_per_row if network else 0)
+
+
+def _evenly(count: int, most: int) -> Iterator[range]:
+    """`count` things in runs of nearly equal length, none longer than `most`."""
+    runs = max(1, ceil(count / most))
+    return (range(count * i // runs, count * (i + 1) // runs) for i in range(runs))
+
+
+def in_float64(problem: Problem) -> Problem:
+    """A copy with all floating numbers in float64, on the same device where it has that dtype, else on the CPU."""
+    copied = copy_of(problem)
+    device = torch.device("cpu") if problem.X.device.type == "mps" else problem.X.device
+    X = copied.X.detach().to(device, torch.float64 if copied.X.is_floating_point() else copied.X.dtype)
+    return Problem(copied.model.to(device, torch.float64), X.requires_grad_(copied.X.requires_grad), copied.C)

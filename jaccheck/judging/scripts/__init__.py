@@ -1,0 +1,1 @@
+"""Findings as scripts that need no jaccheck."""

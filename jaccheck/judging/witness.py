@@ -1,0 +1,174 @@
+"""`Witness`: what the Jacobians of one case must be, on one device, computed once and shared by all methods."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil, log2
+
+import torch
+
+from jaccheck.case import Case
+from jaccheck.errors import NotComputed
+from jaccheck.judging.autograd import autograd_by_sample, flattened
+from jaccheck.judging.estimated import EstimatedForm
+from jaccheck.judging.forms import ClosedFormWitness, Expectation, Seconds
+from jaccheck.methods import Method, Problem, Tensors, build, round_sample
+from jaccheck.oracle import Array, Layout, Network, NoRule, arithmetic, is_exact, network
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The output `(N, C)`, and the gradient of the sum of all outputs by each parameter, in float64."""
+
+    output: Array
+    gradient: dict[str, Array]
+
+
+class Witness:
+    """The closed form of a case, and autograd's Jacobians one sample at a time.
+
+    Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
+    backward pass one sample's NaN would spread to all others. Where a layer has no bound rule there is no closed form,
+    and `form` is an estimate around autograd in float64.
+    """
+
+    def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
+        self.case = case
+        self.device = device
+        self.seconds = Seconds()
+        self.held: set[str] = set()
+        """Names of the identities that its Jacobian has been found to fulfil."""
+        self._tensors = tensors or round_sample(case)
+        self._changed: Witness | None = None
+        self._autograd: Array | None = None
+        started = time.perf_counter()
+        self.network = self._network()
+        if self.network is None or not self.network.is_chain:
+            self._try_autograd()
+        self.form: ClosedFormWitness | EstimatedForm
+        if self.network is not None:
+            self.form = ClosedFormWitness(self.network, case.dtype)
+        else:
+            self.form = EstimatedForm(self._in_float64(), self.autograd, case.dtype)
+        self.seconds.oracle += time.perf_counter() - started - self.seconds.reference
+
+    def _network(self) -> Network | None:
+        numbers = {name: value.double().numpy() for name, value in self._tensors.numbers.items()}
+        try:
+            return network(self.case, self._tensors.X.double().numpy(), numbers)
+        except NoRule:
+            return None
+
+    @property
+    def layout(self) -> Layout:
+        """How the Jacobians lie in the flat vectors."""
+        return self.form.layout
+
+    @property
+    def jacobian(self) -> Array:
+        """The closed form, or autograd in float64, flat."""
+        return self.form.jacobian
+
+    @property
+    def reference_bound(self) -> Array:
+        """How far autograd itself may be from that."""
+        return self.form.reference_bound
+
+    @property
+    def exact(self) -> bool:
+        """Whether a certificate says that no evaluation rounds anything."""
+        return self.form.exact
+
+    @property
+    def nonzero(self) -> int:
+        """How many entries are not zero."""
+        return self.form.nonzero
+
+    def expectation(self, method: Method, *, rows: tuple[int, int] | None = None) -> Expectation:
+        """Whether a method must be equal here, or within which bound; see `ClosedFormWitness.expectation`."""
+        started = time.perf_counter()
+        expected = self.form.expectation(method, rows=rows)
+        self.seconds.oracle += time.perf_counter() - started
+        return expected
+
+    def problem(self) -> Problem:
+        """A fresh problem with the numbers of this case."""
+        return build(self.case, device=self.device, tensors=self._tensors)
+
+    @property
+    def changed(self) -> Witness:
+        """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
+
+        What is exact or within range stays so, since no magnitude changes.
+        """
+        if self._changed is None:
+            last = self.case.last_weight
+            parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
+            tensors = Tensors(self._tensors.X.flip(0), parameters, self._tensors.buffers)
+            self._changed = Witness(self.case, self.device, tensors=tensors)
+        return self._changed
+
+    @property
+    def autograd(self) -> Array:
+        """Autograd's Jacobians, flat, one forward pass for each sample."""
+        if self._autograd is None:
+            started = time.perf_counter()
+            self._autograd = flattened(autograd_by_sample(self.problem()))
+            self.seconds.reference += time.perf_counter() - started
+        return self._autograd
+
+    @property
+    def numbers(self) -> dict[str, Array]:
+        """Every parameter as rounded to the case's dtype, in float64, by name."""
+        return {name: value.double().numpy() for name, value in self._tensors.parameters.items()}
+
+    @cached_property
+    def plain(self) -> Plain | None:
+        """Output and gradient from one pass over the batch, or None where they may round in float64."""
+        if self.network is None:
+            return None
+        started = time.perf_counter()
+        wide = arithmetic("float64")
+        # The gradient adds up as many rows as there are.
+        spare = ceil(log2(max(1, self.network.N * self.network.C)))
+        is_known = is_exact(self.network, replace(wide, precision_bits=wide.precision_bits - spare))
+        plain = self._in_one_pass() if is_known else None
+        self.seconds.reference += time.perf_counter() - started
+        return plain
+
+    def _in_float64(self) -> Problem:
+        double = replace(self.case, dtype="float64")
+        own = self._tensors
+        X = own.X.double() if own.X.is_floating_point() else own.X
+        tensors = Tensors(X, *({n: v.double() for n, v in kept.items()} for kept in (own.parameters, own.buffers)))
+        return build(double, tensors=tensors)
+
+    def _in_one_pass(self) -> Plain:
+        problem = self._in_float64()
+        θ = problem.parameters
+        f = problem.model(problem.X).reshape(problem.N, problem.C)
+        gradients = torch.autograd.grad(f.sum(), list(θ.values()), allow_unused=True, materialize_grads=True)
+        return Plain(f.detach().numpy(), {name: g.numpy() for name, g in zip(θ, gradients, strict=True)})
+
+    def _try_autograd(self) -> None:
+        """Torch lacks a kernel of some layers for some dtypes, and refuses a GroupNorm of one number by a ValueError.
+
+        Then there is nothing that a method could be asked.
+        """
+        try:
+            _ = self.autograd
+        except (RuntimeError, NotImplementedError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            raise NotComputed(f"torch does not compute it in {self.case.dtype} on {self.device}: {reason}") from None
+
+    def changed_values(self, problem: Problem) -> list[str]:
+        """One phrase for each parameter, buffer and the input whose numbers are no longer those of the case."""
+        before = {**self._tensors.numbers, "X": self._tensors.X}
+        now = {**dict(problem.model.named_parameters()), **dict(problem.model.named_buffers()), "X": problem.X}
+        return [
+            f"the values of {name} changed"
+            for name, value in before.items()
+            if name not in now or not torch.equal(now[name].detach().to("cpu"), value)
+        ]

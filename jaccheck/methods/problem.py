@@ -1,0 +1,107 @@
+"""`Problem`: a live network and input, made fresh from a `Case` for every call of a method.
+
+Three letters stand for the same thing everywhere: N is the number of samples in the batch, C the number of outputs
+of the network, θ a trainable parameter. The network maps input `[N, *in_shape]` to `f` of shape `[N, C]`, or `[N]`
+where C = 1 and its last layer is `Flatten(start_dim=0)`. The batched Jacobian of θ is a tensor `(N, C, *θ.shape)`
+whose entry `[n, c, *i]` is the derivative of `f[n, c]` by `θ[i]`; it has θ's dtype and device. `Jacobians` is one
+for each trainable parameter, by name, in the order of `Module.named_parameters`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from jaccheck.case import Case, Sample, sample
+from jaccheck.methods.modules import model_of
+
+Jacobians = dict[str, Tensor]
+"""By parameter name: the Jacobian `(N, C, *θ.shape)`, in the order of `Module.named_parameters`."""
+
+
+@dataclass(slots=True)
+class Problem:
+    """A network and a batch. The only value that holds live things, for one call of one method."""
+
+    model: nn.Module
+    X: Tensor
+    C: int
+
+    @property
+    def N(self) -> int:
+        """Number of samples."""
+        return len(self.X)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype of the trainable parameters, of the first one where they differ."""
+        return str(next(iter(self.parameters.values()), self.X).dtype).removeprefix("torch.")
+
+    @property
+    def device(self) -> str:
+        """Name of the device that the input is on."""
+        return str(self.X.device)
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by name, in the order of `Module.named_parameters`."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """The numbers of a case rounded to its dtype, on the CPU; never handed to a method, only copied."""
+
+    X: Tensor
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, Tensor]:
+        """Parameters and buffers together."""
+        return self.parameters | self.buffers
+
+
+def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
+    """The numbers of `case` in its dtype, on the CPU."""
+    drawn = drawn or sample(case)
+    dtype = getattr(torch, case.dtype)
+    parameters, buffers = (
+        {name: torch.from_numpy(value).to(dtype) for name, value in numbers.items()}
+        for numbers in (drawn.parameters, drawn.buffers)
+    )
+    X = torch.from_numpy(drawn.X)
+    return Tensors(X.long() if case.has_indices else X.to(dtype), parameters, buffers)
+
+
+def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
+    """A fresh network in evaluation mode and a fresh input on `device`; equal numbers for equal cases, always.
+
+    No random number generator is touched.
+    """
+    tensors = tensors or round_sample(case)
+    trainable = case.trainable()
+    parameters = {
+        name: nn.Parameter(value.to(device, copy=True), requires_grad=name in trainable)
+        for name, value in tensors.parameters.items()
+    }
+    buffers = {name: value.to(device, copy=True) for name, value in tensors.buffers.items()}
+    X = _in_memory_as(case, tensors.X.to(device, copy=True))
+    X = X.requires_grad_(True) if case.input_requires_grad else X
+    return Problem(model_of(case, parameters, buffers), X, case.outputs)
+
+
+def _in_memory_as(case: Case, X: Tensor) -> Tensor:
+    """The same numbers, laid out as the case asks."""
+    match case.input_form:
+        case "contiguous":
+            return X
+        case "strided":
+            unused = torch.nan if X.is_floating_point() else 0
+            return torch.stack([X, torch.full_like(X, unused)], dim=-1)[..., 0]
+        case "transposed":
+            return X.transpose(0, -1).contiguous().transpose(0, -1)
+        case "expanded":
+            return X[:1].expand(X.shape) if len(X) else X

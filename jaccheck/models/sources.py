@@ -1,0 +1,158 @@
+"""From a case, a finding or a user's model to a `Picture` of its Jacobians: by one method, or by two.
+
+One method is drawn beside the reference: the closed form, or for a model with a layer that has no rule autograd in
+float64, one sample at a time. Without a method, the reference is drawn alone. The difference is in units of the bound:
+of two methods, each of which may be off by its own, of the sum. Where nothing is proven, or where nothing may differ
+since nothing rounds, it is the plain difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from jaccheck.bench import default_memory, resident_bytes
+from jaccheck.case import Case
+from jaccheck.errors import InvalidRequest
+from jaccheck.judging import (
+    ClosedFormWitness,
+    Part,
+    Witness,
+    first_line,
+    flattened,
+    float64_of,
+    jacobians_of_part,
+    live_autograd,
+    observe_globals,
+    part_of,
+    parts_of,
+    read,
+    restore_globals,
+    structural_fault,
+)
+from jaccheck.methods import Method, Problem, choose_devices
+from jaccheck.models.slices import Slice, Unit, assemble
+from jaccheck.oracle import Array, Layout
+from jaccheck.rendering import Picture, Size
+from jaccheck.reports import Finding
+from jaccheck.selftest import choose_stored, choose_with_mutants
+
+CLOSED_FORM = "closed form"
+
+
+def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
+    """The methods of these names, at most two; planted faults go by `fault:NAME`. Raises UnknownName."""
+    names = tuple(names)
+    if len(names) > 2:
+        raise InvalidRequest(f"methods {', '.join(names)}: a picture has one, or two and their difference")
+    return choose_with_mutants(names) if names else ()
+
+
+def picture_of_finding(finding: Finding, *, size: Size | None = None) -> Picture:
+    """The method of a finding on its case, beside the closed form. Raises InvalidRequest where it gives no numbers.
+
+    A finding comes from a file, which may not say what is imported. Raises UnknownName for what is not here.
+    """
+    method = choose_stored(finding.method)
+    choose_devices([finding.device])
+    picture = picture_of_case(finding.case, [method], device=finding.device, size=size)
+    notes = (f"finding {finding.id}: {finding.outcome}, {finding.law}", *picture.notes)
+    if finding.law not in ("agreement", "structure"):
+        notes = (*notes, f"this is the result of a first call; the law {finding.law!r} asks for more")
+    return replace(picture, notes=notes)
+
+
+def picture_of_case(
+    case: Case, methods: Sequence[Method] = (), *, device: str = "cpu", size: Size | None = None
+) -> Picture:
+    """The Jacobians of a case. Raises InvalidRequest where there is nothing to draw."""
+    witness = Witness(case, device)
+    problem = witness.problem()
+    layout = witness.layout
+
+    def slices() -> Iterator[Slice]:
+        flat = tuple(_flat(method, problem, witness.problem(), layout) for method in methods)
+        sides = flat if len(flat) == 2 else (*flat, witness.jacobian)
+        yield Slice((0, 0), layout, sides, *_allowed(witness, methods))
+
+    layers = ", ".join(layer.kind for _, layer in case.leaves())
+    title = f"{layers if len(layers) < 60 else f'{layers[:57]}...'} (family {case.family})"
+    return assemble(_title(title, problem), _shape(problem), _names(methods, witness.form.source), slices(), size)
+
+
+def picture_of_model(
+    problem: Problem, methods: Sequence[Method] = (), *, size: Size | None = None, memory: int | None = None
+) -> Picture:
+    """The Jacobians of a user's model and batch, part by part within so many bytes, by default half of what is free."""
+    free = (memory or default_memory()) - resident_bytes()
+    network, without_rule = read(problem, free)
+
+    def slices() -> Iterator[Slice]:
+        for part in parts_of(problem, free, network):
+            layout = _layout(problem, part)
+            flat = tuple(_flat(method, problem, part.of(problem), layout) for method in methods)
+            form = None if network is None else ClosedFormWitness(part_of(network, part), problem.dtype)
+            if len(flat) < 2:
+                flat = (*flat, form.jacobian if form else _by_autograd(part, problem))
+            yield Slice((part.samples.start, part.outputs.start), layout, flat, *_allowed(form, methods))
+
+    names = _names(methods, CLOSED_FORM if network else _autograd_name(problem))
+    picture = assemble(_title(type(problem.model).__name__, problem), _shape(problem), names, slices(), size)
+    if not without_rule or not methods:
+        return picture
+    return replace(picture, notes=(*picture.notes, f"no bound is proven for {without_rule}: the plain difference"))
+
+
+def _names(methods: Sequence[Method], reference: str) -> tuple[str, ...]:
+    names = tuple(method.name for method in methods)
+    return names if len(names) == 2 else (*names, reference)
+
+
+def _title(what: str, problem: Problem) -> str:
+    return f"{what}: N = {problem.N}, C = {problem.C}, {problem.dtype} on {problem.device}"
+
+
+def _shape(problem: Problem) -> tuple[int, int, dict[str, tuple[int, ...]]]:
+    return problem.N, problem.C, {name: tuple(p.shape) for name, p in problem.parameters.items()}
+
+
+def _layout(problem: Problem, part: Part) -> Layout:
+    return Layout(len(part.samples), len(part.outputs), _shape(problem)[2])
+
+
+def _autograd_name(problem: Problem) -> str:
+    return "autograd" if float64_of(problem) is None else "autograd in float64"
+
+
+def _by_autograd(part: Part, problem: Problem) -> Array:
+    own = part.of(problem)
+    return live_autograd(float64_of(own) or own)
+
+
+def _allowed(form: ClosedFormWitness | Witness | None, methods: Sequence[Method]) -> tuple[Array, Unit]:
+    """The bound on the difference of two methods, or of one and the closed form."""
+    expectations = [form.expectation(method) for method in methods] if form else []
+    if not expectations or any(expectation.mode == "estimate" for expectation in expectations):
+        return np.zeros(0), "none"
+    if all(expectation.mode == "exact" for expectation in expectations):
+        return np.zeros(0), "exact"
+    return sum((expectation.bound for expectation in expectations), start=np.zeros(())), "bounds"
+
+
+def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> Array:
+    """What the method returns for `problem`, which is `whole` or a part of it, as one vector."""
+    if refusal := method.missing or method.refuses(problem):
+        raise InvalidRequest(f"{method.name} does not cover this: {refusal}")
+    before = observe_globals(whole.device)
+    try:
+        found = jacobians_of_part(method, problem)
+    except (Exception, SystemExit) as error:
+        message = f"{method.name} raised {type(error).__name__}: {first_line(error)}; there is nothing to draw"
+        raise InvalidRequest(message) from error
+    finally:
+        restore_globals(before, observe_globals(whole.device))
+    if fault := structural_fault(layout, whole.dtype, whole.device, found):
+        raise InvalidRequest(f"{method.name}: {fault}; this cannot be drawn beside what it should be")
+    return flattened(found)

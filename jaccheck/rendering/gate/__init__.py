@@ -1,0 +1,1 @@
+"""The report of the gate as text, JUnit and Markdown."""

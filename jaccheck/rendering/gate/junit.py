@@ -1,0 +1,46 @@
+"""A gate's report as JUnit XML: one test case for each method × device × family."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser.junitparser import FinalResult
+
+from jaccheck.core import printable
+from jaccheck.reports import Change, GateCell, GateReport
+
+
+def gate_junit(report: GateReport) -> str:
+    """The XML text; a change that matters fails the test case of its method, device and kind."""
+    suite = TestSuite("jaccheck.gate")
+    for name, side in (("base", report.base), ("candidate", report.candidate)):
+        suite.add_property(name, printable(side.asked))
+        for package, version in side.versions.items():
+            suite.add_property(f"{name}.{package}", version)
+    cells: dict[tuple[str, str], list[GateCell]] = defaultdict(list)
+    for cell in report.cells:
+        cells[cell.method, cell.device].append(cell)
+    for (method, device), found in cells.items():
+        changes = [c for c in report.changes if (c.method, c.device) == (method, device) and c.matters]
+        suite.add_testcase(_test_case(method, device, found, changes))
+    document = JUnitXml("jaccheck")
+    document.add_testsuite(suite)
+    document.update_statistics()
+    text: bytes = document.tostring()
+    return text.decode()
+
+
+def _test_case(method: str, device: str, cells: list[GateCell], changes: list[Change]) -> TestCase:
+    case = TestCase(f"unchanged[{device}]", classname=f"jaccheck.gate.{method}")
+    failures: list[FinalResult] = []
+    for change in changes:
+        failure = Failure(printable(change.candidate), str(change.kind))
+        failure.text = printable(
+            f"base: {change.base}\ncandidate: {change.candidate}\n{change.case!r}\n{change.script}"
+        )
+        failures.append(failure)
+    if not failures and all(cell.refused == cell.cases for cell in cells):
+        failures = [Skipped("refused on both sides")]
+    case.result = failures
+    return case

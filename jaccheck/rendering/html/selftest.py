@@ -1,0 +1,108 @@
+"""The page of `jaccheck selftest`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from jaccheck.core import plural
+from jaccheck.rendering.html.page import Head, render
+from jaccheck.rendering.html.tables import Cell, Marked, Row, Table, count, share
+from jaccheck.reports import JUDGES, FaultScore, Kill, SelftestReport
+
+NAMES = {"jaccheck": "jaccheck", "allclose": "torch.allclose", "assert_close": "torch.testing.assert_close"}
+
+
+def selftest_page(report: SelftestReport) -> str:
+    """The report as one HTML file."""
+    return render(
+        "selftest.html",
+        _head(report),
+        report=report,
+        scores=_scores(report),
+        kinds=_kinds(report),
+        alarms=_alarms(report),
+        faults=_faults(report),
+    )
+
+
+def _head(report: SelftestReport) -> Head:
+    own = next(score for score in report.scores if score.judge == "jaccheck")
+    alarms = "no false alarm" if not report.alarms else plural(len(report.alarms), "false alarm")
+    return Head(
+        command="selftest",
+        tone="good" if report.is_clean else "bad",
+        answer=f"jaccheck sees {own.killed} of {own.faults} planted faults, with {alarms}",
+        lead="Every fault of the catalogue is a method that is wrong on purpose; a judge kills it by telling it from "
+        "the method that it spoils. Beside jaccheck stand two tolerances of torch, on the same cases.",
+        figures=(
+            ("faults", count(own.faults)),
+            ("killed", f"{own.killed} (at least {100 * own.lower_limit:.1f} %)"),
+            ("false alarms", count(len(report.alarms))),
+            ("cases", count(report.cases)),
+            ("took", f"{report.seconds:.0f} s"),
+        ),
+        facts=(("overflowing cases left out", count(report.overflowing)), ("confidence of limits", "95 %")),
+    )
+
+
+def _scores(report: SelftestReport) -> Table:
+    rows = [
+        Row(
+            (
+                NAMES[s.judge],
+                count(s.killed),
+                count(s.faults),
+                share(s.killed, s.faults),
+                f"{100 * s.lower_limit:.1f} %",
+            )
+        )
+        for s in report.scores
+    ]
+    columns = ("judge ", "killed", "faults", "score", "at least")
+    return Table(id="scores", caption="Mutation score", columns=columns, rows=tuple(rows))
+
+
+def _kinds(report: SelftestReport) -> Table:
+    rows = []
+    for kind, number in Counter(fault.kind for fault in report.faults).items():
+        of_kind = [fault for fault in report.faults if fault.kind == kind]
+        killed = (count(sum(fault.kill(judge) is not None for fault in of_kind)) for judge in JUDGES)
+        rows.append(Row((kind, count(number), *killed)))
+    columns = ("kind ", "faults", *(NAMES[judge] for judge in JUDGES))
+    return Table(id="kinds", caption="Faults killed, by kind", columns=columns, rows=tuple(rows))
+
+
+def _alarms(report: SelftestReport) -> Table:
+    rows = [
+        Row(
+            (
+                f"{NAMES[each.judge]}, {each.mode}",
+                count(each.results),
+                count(each.alarms),
+                f"{100 * each.alarms / each.results:.3f} %" if each.results else "–",
+                f"{100 * each.upper_limit:.3f} %",
+            )
+        )
+        for each in report.false_alarms
+    ]
+    columns = ("judge and comparison ", "results", "called wrong", "rate", "at most")
+    return Table(id="alarms", caption="Right results that were called wrong", columns=columns, rows=tuple(rows))
+
+
+def _faults(report: SelftestReport) -> Table:
+    columns = ("fault ", "kind ", "spoils ", "what it does ", "changes a result", *(f"{NAMES[j]} " for j in JUDGES))
+    rows = tuple(_fault(fault) for fault in report.faults)
+    return Table(id="faults", caption="Every fault, and after how many cases it was seen", columns=columns, rows=rows)
+
+
+def _fault(fault: FaultScore) -> Row:
+    kills = (_kill(fault.kill(judge)) for judge in JUDGES)
+    differed = f"{fault.differed:,} of {fault.tried:,}"
+    cells: tuple[Cell, ...] = (fault.name, fault.kind, fault.base, fault.summary, differed, *kills)
+    return Row(cells, "" if fault.jaccheck else "bad")
+
+
+def _kill(kill: Kill | None) -> Marked:
+    if kill is None:
+        return Marked("not seen", "warn")
+    return Marked(f"{kill.after:,} ({', '.join(kill.laws)})", "good")

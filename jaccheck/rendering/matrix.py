@@ -1,0 +1,57 @@
+"""The support matrix as Markdown: a row for each layer and option, a column for each group of methods that agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jaccheck.reports import Mark, MatrixCell, MatrixReport
+
+
+def matrix_markdown(report: MatrixReport) -> str:
+    """One table for each group of layers, dtype and device; methods that are alike throughout share a column."""
+    lines = [
+        f"torch {report.environment.torch}, BackPACK {report.environment.backpack or 'not installed'}, "
+        f"Python {report.environment.python}; {len(report.cells):,} cells.",
+        "",
+        "✓ right · ✗ wrong without a word · – refused beforehand · crash: an exception instead of a result · "
+        "✓ but: right, but something is left behind or changed · ? no bound decides · ≈ no bound is proven, consistent "
+        "with float64 autograd by estimate · blank: torch itself does not compute it. "
+        "The names in brackets are those of `jaccheck known`.",
+        "",
+    ]
+    for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
+        cells = [cell for cell in report.cells if (cell.dtype, cell.device) == (dtype, device)]
+        lines += [f"## {dtype} on {device}", "", *_tables(cells)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _tables(cells: list[MatrixCell]) -> Iterator[str]:
+    columns = columns_alike(cells)
+    yield "Columns: " + "; ".join(
+        f"**{names[0]}**" + (f" (as {', '.join(names[1:])})" if len(names) > 1 else "") for names in columns
+    )
+    yield ""
+    marks = {(cell.group, cell.row, cell.method): cell for cell in cells}
+    yield "| layer | " + " | ".join(names[0] for names in columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for group in dict.fromkeys(cell.group for cell in cells):
+        yield f"| **{group}** |" + " |" * len(columns)
+        for row in dict.fromkeys(cell.row for cell in cells if cell.group == group):
+            shown = (_shown(marks[group, row, names[0]]) for names in columns)
+            yield f"| {row.replace('|', '∥')} | " + " | ".join(shown) + " |"
+    yield ""
+
+
+def columns_alike(cells: list[MatrixCell]) -> list[tuple[str, ...]]:
+    """Methods whose marks are the same in every row, together."""
+    by_method: dict[str, list[tuple[Mark, tuple[str, ...]]]] = {}
+    for cell in cells:
+        by_method.setdefault(cell.method, []).append((cell.mark, cell.known))
+    groups: dict[tuple[tuple[Mark, tuple[str, ...]], ...], list[str]] = {}
+    for name, marks in by_method.items():
+        groups.setdefault(tuple(marks), []).append(name)
+    return [tuple(names) for names in groups.values()]
+
+
+def _shown(cell: MatrixCell) -> str:
+    return cell.mark.sign + (f" [{', '.join(cell.known)}]" if cell.known else "")

@@ -1,0 +1,146 @@
+"""A report as text: findings in full, coverage as a table, and one line that says it all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from jaccheck.core import PLANTED, plural, printable
+from jaccheck.reports import CoverageCell, Environment, Finding, Outcome, Report
+
+LOG_WIDTH = 140
+"""Columns where there is no terminal to ask."""
+
+
+class SafeConsole(Console):
+    """A console on which no text can move the cursor, change a colour or ring the bell."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text as it is printed, in tables and titles too."""
+        return super().render_str(printable(text), **options)
+
+
+def make_console() -> Console:
+    """A console as wide as the terminal, or wide enough for the tables in a log."""
+    console = SafeConsole()
+    return console if console.is_terminal else SafeConsole(width=LOG_WIDTH)
+
+
+def finding_text(finding: Finding, *, again: str | None = None) -> str:
+    """A finding as plain text: what differs and where, the case, the script, the command to see it again."""
+    replay = f"\n\nTo see it again: {again}" if again else ""
+    return f"{headline(finding)}\n\n{finding.case!r}\n\n{finding.script}{replay}"
+
+
+def headline(finding: Finding) -> str:
+    """One line: which method broke which law where, and how."""
+    return f"{finding.outcome}: {finding.method} on {finding.device}, {finding.law}: {finding.message}"
+
+
+def print_finding(finding: Finding, stored: str, console: Console) -> None:
+    """A finding for a terminal or a log: message, case, script, replay command; no frame, so it can be copied."""
+
+    def line(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+
+    console.rule(f"{finding.method} on {finding.device}: {finding.law}", align="left", style="red")
+    line(f"{finding.outcome}: {finding.message}", "bold red")
+    line(finding.outcome.sentence)
+    line("\nThe smallest case found:", "bold")
+    line(repr(finding.case))
+    line(f"\n{finding.what_shows_it}:", "bold")
+    console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
+    # No file says what is imported, so a method of one's own is named again.
+    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(PLANTED) else ""
+    line(f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
+
+
+def coverage_table(coverage: Sequence[CoverageCell], findings: Sequence[Finding]) -> Table:
+    """What each method was compared on, a row for each method and device."""
+    rows: dict[tuple[str, str], list[CoverageCell]] = defaultdict(list)
+    for cell in coverage:
+        rows[cell.method, cell.device].append(cell)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("method", "device"):
+        table.add_column(column)
+    for column in ("cases", "compared", "refused", "known", "entries", "nonzero", "undecided", "findings"):
+        table.add_column(column, justify="right")
+    for (method, device), cells in rows.items():
+        found = sum(f.method == method and f.device == device for f in findings)
+        entries = sum(cell.entries for cell in cells)
+        table.add_row(
+            method,
+            device,
+            f"{sum(cell.cases for cell in cells):,}",
+            f"{sum(cell.compared for cell in cells):,}",
+            f"{sum(cell.refused for cell in cells):,}",
+            f"{sum(cell.known for cell in cells):,}",
+            f"{entries:,}",
+            _share(sum(cell.nonzero for cell in cells), entries),
+            _share(sum(cell.undecided for cell in cells), entries),
+            str(found) if found else "",
+            style="red" if found else None,
+        )
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def environment_line(e: Environment) -> str:
+    """Versions and devices, in one line."""
+    devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
+    return f"torch {e.torch} · BackPACK {e.backpack or 'not installed'} · Python {e.python} · {devices}"
+
+
+def verify_summary(report: Report) -> str:
+    """The answer in one sentence, with the numbers that it rests on."""
+    t = report.totals
+    s = t.seconds
+    inside = s.methods + s.reference + s.oracle
+    methods = len({cell.method for cell in report.coverage})
+    families = len({cell.family for cell in report.coverage})
+    findings = len(report.findings)
+    answer = plural(findings, "finding") if findings else "no finding"
+    text = (
+        f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
+        f"{plural(t.comparisons, 'comparison')} "
+        f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
+        f"{t.entries:,} entries, "
+        f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
+        f"inside methods and references; seed {report.settings.seed}"
+    )
+    if known := t.outcomes.get(Outcome.KNOWN, 0):
+        text += f"; {known} wrong in a way that is listed (`jaccheck known`)"
+    if t.overflowing:
+        text += f"; {plural(t.overflowing, 'case')} left out, since their numbers overflow their dtype"
+    if t.not_computed:
+        text += f"; {t.not_computed} left out, since torch has no kernel for a layer of theirs in their dtype"
+    if report.interrupted:
+        text = f"interrupted; {text}"
+    for name in report.given_up:
+        text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
+    for cell in () if report.interrupted else report.vacuous:
+        text += f"\nVACUOUS: {cell.method} on {cell.device} compared nothing in {cell.dtype}, {cell.family}"
+    return text
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Coverage, environment and summary."""
+    console.print(coverage_table(report.coverage, report.findings))
+    console.print(environment_line(report.environment), highlight=False)
+    console.print(verify_summary(report), style="red" if report.found_something else "green", highlight=False)
+
+
+def _by_estimate(modes: Mapping[str, int]) -> str:
+    """How many comparisons could only be made by estimate, where there are some."""
+    count = modes.get("estimate", 0)
+    return f", {count:,} by estimate" if count else ""

@@ -1,0 +1,142 @@
+"""`BenchReport`: what `jaccheck bench` measured; plain data, JSON both ways, read without torch."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from jaccheck.core import plain_data, read_text, to_json, write_text
+from jaccheck.reports.timings import Seconds, Spread
+from jaccheck.reports.verify import Environment, from_versioned_json
+
+Count = Annotated[int, Ge(0)]
+
+Regime = Literal["fresh", "given"]
+"""Memory of the result: fresh from the system for every call, or there already and used again."""
+
+REGIMES: tuple[Regime, ...] = ("fresh", "given")
+
+Axis = Literal["N", "C", "width", "depth"]
+
+
+class BenchStanding(StrEnum):
+    """What became of a method; only one that is right is timed and ranked."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    CRASHED = "crashed"
+    REFUSES = "refuses"
+    LEFT_OUT = "left out"
+
+
+@plain_data
+class MethodTiming:
+    """One method on one problem. `message` says why it is not ranked, or how it was judged."""
+
+    method: str
+    standing: BenchStanding
+    message: str = ""
+    forward_passes: Count | None = None
+    """Calls of the network, by whatever number of samples each."""
+    backward_passes: Count | None = None
+    """Runs of the autograd engine."""
+    peak_bytes: Count | None = None
+    """Most memory that torch held during one call beyond what it held before, the result included."""
+    fresh: Spread | None = None
+    given: Spread | None = None
+
+    def time(self, regime: Regime) -> Spread | None:
+        """Its times in a regime, or None where it was not timed."""
+        return self.fresh if regime == "fresh" else self.given
+
+
+@plain_data
+class BenchCell:
+    """All methods on one problem: a shape in a dtype on a device. `floor` is the time that filling the memory takes.
+
+    In fresh memory the floor is to allocate and fill, in given memory to fill again.
+    """
+
+    shape: str
+    network: str
+    axis: Axis | None = None
+    """What grows in the sweep that the shape belongs to, and its size there."""
+    size: Count | None = None
+    dtype: str
+    device: str
+    N: Count
+    C: Count
+    parameters: Count
+    """Numbers in the trainable parameters."""
+    jacobian_bytes: Count
+    fresh_floor: Spread | None = None
+    given_floor: Spread | None = None
+    methods: tuple[MethodTiming, ...]
+    seconds: Seconds
+
+    def floor(self, regime: Regime) -> Spread | None:
+        """The floor of a regime, or None where nothing was timed."""
+        return self.fresh_floor if regime == "fresh" else self.given_floor
+
+    def median(self, method: str, regime: Regime) -> float | None:
+        """The median time of a method in seconds, or None where it was not timed."""
+        times = next((m.time(regime) for m in self.methods if m.method == method), None)
+        return times.median_s if times else None
+
+    def ranked(self, regime: Regime) -> tuple[MethodTiming, ...]:
+        """The methods that are right and were timed, the fastest first."""
+        timed = [(times.median_s, m) for m in self.methods if (times := m.time(regime))]
+        return tuple(m for _, m in sorted(timed, key=lambda pair: pair[0]))
+
+
+@plain_data
+class Growth:
+    """How a quantity grows with one axis: the exponent of a power law, with its 95 % confidence interval.
+
+    `theory` is that of the number of entries of the Jacobian over the same sizes, which none can beat in the end.
+    """
+
+    method: str
+    axis: Axis
+    quantity: Literal["time", "memory"]
+    sizes: tuple[Count, ...]
+    exponent: float
+    low: float
+    high: float
+    theory: float
+
+
+@plain_data
+class BenchReport:
+    """Everything that a run measured."""
+
+    schema_version: Literal[1] = 1
+    environment: Environment
+    threads: Annotated[int, Ge(1)]
+    memory: Count
+    """Bytes that a call may take beyond what its process has."""
+    cells: tuple[BenchCell, ...]
+    growth: tuple[Growth, ...] = ()
+    seconds: Seconds
+    not_reached: tuple[str, ...] = ()
+    """Problems for which no time was left."""
+    interrupted: bool = False
+
+    @property
+    def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:
+        """Methods that returned something wrong, or raised what they did not announce."""
+        bad = (BenchStanding.WRONG, BenchStanding.CRASHED)
+        return tuple((cell, m) for cell in self.cells for m in cell.methods if m.standing in bad)
+
+
+def save(report: BenchReport, path: Path) -> None:
+    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
+    write_text(to_json(report, indent=1) + "\n", path)
+
+
+def load(path: Path) -> BenchReport:
+    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    return from_versioned_json(BenchReport, read_text(path), where=str(path))

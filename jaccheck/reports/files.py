@@ -1,0 +1,56 @@
+"""Case files: a list of cases, or a stored finding with what is needed to see it again."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+from jaccheck.case import Case
+from jaccheck.core import plain_data, read_text, to_json, write_text
+from jaccheck.errors import UnreadableFile
+from jaccheck.reports.verify import Finding, from_versioned_json
+
+
+@plain_data
+class CaseFile:
+    """Cases to run, with the finding they belong to, if any."""
+
+    schema_version: Literal[1] = 1
+    cases: tuple[Case, ...]
+    finding: Finding | None = None
+
+
+def load_cases(path: Path) -> CaseFile:
+    """The case file at `path`. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    return from_versioned_json(CaseFile, read_text(path), where=str(path))
+
+
+def save_cases(file: CaseFile, path: Path) -> None:
+    """Writes a case file. Raises UnreadableFile where the path cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    write_text(to_json(file, indent=1) + "\n", path)
+
+
+def check_writable(path: Path) -> None:
+    """Raises UnreadableFile where a file at `path` could not be written; leaves nothing behind."""
+    existed = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}; choose another path") from None
+    if not existed:
+        os.unlink(path)
+
+
+def finding_path(directory: Path, finding: Finding) -> Path:
+    """Where a finding is stored: in `directory` itself, whatever its method is called and wherever it was read."""
+    name = "-".join(
+        re.sub(r"[^\w.]+", "-", part, flags=re.ASCII)[:80] for part in (finding.method, finding.law, finding.id)
+    )
+    return directory / f"{name.lstrip('.')}.json"

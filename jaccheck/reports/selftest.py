@@ -1,0 +1,120 @@
+"""`SelftestReport`: how well the checks tell wrong methods from right ones, beside two tolerances. Plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from jaccheck.core import plain_data
+from jaccheck.reports.verdict import Mode, Outcome
+
+Judge = Literal["jaccheck", "allclose", "assert_close"]
+JUDGES: tuple[Judge, ...] = ("jaccheck", "allclose", "assert_close")
+"""jaccheck, `torch.allclose` and `torch.testing.assert_close`, the latter two with torch's default tolerances."""
+
+Count = Annotated[int, Ge(0)]
+Rate = Annotated[float, Ge(0), Le(1)]
+
+
+@plain_data
+class Kill:
+    """How a judge first told a fault from the method that it spoils."""
+
+    after: Annotated[int, Ge(1)]
+    """Number of cases up to it, counted from 1, those included that the method refuses."""
+    family: str
+    dtype: str
+    laws: tuple[str, ...]
+    """The laws that were broken; for a tolerance what differed: "values", "structure" or "no exception"."""
+    outcome: Outcome
+    message: str
+
+
+@plain_data
+class FaultScore:
+    """What became of one fault."""
+
+    name: str
+    kind: str
+    summary: str
+    base: str
+    expected: tuple[str, ...]
+    tried: Count = 0
+    """Cases that it does not refuse, up to the last judge's kill."""
+    triggered: Count = 0
+    """Cases among them that have what triggers it; on all others it does what its base does."""
+    differed: Count = 0
+    """Cases among those in which it raised, or returned something else than its base, bit by bit."""
+    jaccheck: Kill | None = None
+    allclose: Kill | None = None
+    assert_close: Kill | None = None
+
+    def kill(self, judge: Judge) -> Kill | None:
+        """How this judge killed it, or None if it survived."""
+        kill: Kill | None = getattr(self, judge)
+        return kill
+
+
+@plain_data
+class MutationScore:
+    """How many of the faults a judge killed, and the 95 % confidence limit from below of that share."""
+
+    judge: Judge
+    killed: Count
+    faults: Count
+    lower_limit: Rate
+
+
+@plain_data
+class FalseAlarms:
+    """How often a judge called the result of an unmodified method wrong, among the results compared in one mode.
+
+    `upper_limit` is the 95 % confidence limit of the rate (Clopper and Pearson), as if the results were independent.
+    Results of which nothing can be decided are not counted for any judge.
+    """
+
+    judge: Judge
+    mode: Mode
+    results: Count
+    alarms: Count
+    upper_limit: Rate
+
+
+@plain_data
+class Alarm:
+    """One result of an unmodified method that jaccheck called wrong."""
+
+    method: str
+    case: str
+    """Its repr, which can be pasted."""
+    message: str
+
+
+@plain_data
+class SelftestReport:
+    """The score of the checks on a catalogue of faults, and on the methods that are right."""
+
+    cases: Count
+    overflowing: Count
+    """Cases among them that were left out, since their numbers overflow their dtype."""
+    faults: tuple[FaultScore, ...]
+    scores: tuple[MutationScore, ...]
+    false_alarms: tuple[FalseAlarms, ...]
+    alarms: tuple[Alarm, ...] = ()
+    seconds: Annotated[float, Ge(0)] = 0.0
+
+    @property
+    def survivors(self) -> tuple[FaultScore, ...]:
+        """The faults that jaccheck did not see."""
+        return tuple(fault for fault in self.faults if fault.jaccheck is None)
+
+    @property
+    def visible(self) -> tuple[FaultScore, ...]:
+        """The faults that change what is returned: the only ones that a comparison of results could ever see."""
+        return tuple(fault for fault in self.faults if fault.differed)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether jaccheck killed every fault and raised no false alarm."""
+        return not self.survivors and not self.alarms

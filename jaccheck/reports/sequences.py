@@ -1,0 +1,69 @@
+"""What a run over sequences found, as plain data."""
+
+from __future__ import annotations
+
+from jaccheck.core import plain_data
+from jaccheck.reports.verify import Environment
+
+
+@plain_data
+class SequenceFinding:
+    """Something that is wrong and not known: its kind, what it is, and the shortest script found that shows it."""
+
+    kind: str
+    message: str
+    script: str
+
+
+@plain_data
+class KnownCount:
+    """How often the condition of a known fault was met, and how often it showed."""
+
+    id: str
+    met: int
+    wrong: int
+
+
+@plain_data
+class SequenceSettings:
+    """How much was run. `seconds` is a limit of time, `seed` makes the run repeatable."""
+
+    profile: str
+    examples: int | None
+    steps: int
+    seconds: float | None
+    seed: int
+
+
+@plain_data
+class SequenceReport:
+    """The whole run. `examples` counts sequences, those tried while a failure was shortened left out."""
+
+    settings: SequenceSettings
+    environment: Environment
+    examples: int
+    steps: int
+    compared: int
+    undecided: int
+    passes: int
+    refused: dict[str, int]
+    known: tuple[KnownCount, ...]
+    findings: tuple[SequenceFinding, ...]
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """Known faults that were met often and never showed."""
+        return tuple(each.id for each in self.known if each.met >= OFTEN and not each.wrong and each.id not in SELDOM)
+
+    @property
+    def found_something(self) -> bool:
+        """Whether anything is wrong that is not known, or known and no longer wrong."""
+        return bool(self.findings or self.mended)
+
+
+OFTEN = 20
+
+SELDOM = ("reused-extension",)
+"""Shows only where two tensors have the same address: right results under its condition say nothing."""

@@ -1,0 +1,241 @@
+"""`Report`: what a run did and found. The contract between processes and versions, as JSON of a fixed schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from annotated_types import Ge, Len
+from pydantic import TypeAdapter
+
+from jaccheck.case import Case
+from jaccheck.core import check_amount, from_json, html_table, plain_data, plural, read_text, to_json, write_text
+from jaccheck.errors import IncompatibleFile, UnreadableFile
+from jaccheck.reports.verdict import EXCESS_LIMITS, Outcome, WorstEntry
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+MAX_NAMES = 4096
+"""Most names in one object of a file."""
+
+Count = Annotated[int, Ge(0)]
+Seconds = Annotated[float, Ge(0)]
+
+
+@plain_data
+class Environment:
+    """What the run was made with; versions as the packages state them, `backpack` None where it is missing."""
+
+    python: str
+    platform: str
+    jaccheck: str
+    torch: str
+    backpack: str | None
+    numpy: str
+    hypothesis: str
+    devices: dict[str, str]
+    """Name as torch has it, and a description."""
+    threads: Count
+
+
+@plain_data
+class Spent:
+    """Where the time went, in seconds of wall time."""
+
+    total: Seconds = 0.0
+    methods: Seconds = 0.0
+    reference: Seconds = 0.0
+    oracle: Seconds = 0.0
+    drawing: Seconds = 0.0
+    shrinking: Seconds = 0.0
+
+
+@plain_data
+class Totals:
+    """Sums over the run; `comparisons` counts each witness, `entries` the Jacobian entries compared."""
+
+    cases: Count
+    comparisons: Count
+    entries: Count
+    undecided: Count
+    overflowing: Count = 0
+    """Cases, once for each device, that were left out because their own numbers overflow their dtype."""
+    not_computed: Count = 0
+    """Those that were left out because torch itself does not compute them."""
+    outcomes: dict[Outcome, Count]
+    modes: dict[str, Count]
+    seconds: Spent
+
+
+TELLING = 4
+"""So many cases have to be given before it means something that none could be compared: one may well be undecided."""
+
+
+@plain_data
+class CoverageCell:
+    """Coverage of one method × device × dtype × family."""
+
+    method: str
+    device: str
+    dtype: str
+    family: str
+    cases: Count = 0
+    compared: Count = 0
+    entries: Count = 0
+    nonzero: Count = 0
+    undecided: Count = 0
+    refused: Count = 0
+    known: Count = 0
+    """Cases on which a listed fault showed, and nothing else."""
+
+    @property
+    def given(self) -> int:
+        """Cases that are neither refused nor a listed fault."""
+        return self.cases - self.refused - self.known
+
+
+@plain_data
+class Tightness:
+    """How close the results of one method in one dtype come to their bounds.
+
+    `counts` has a number of comparisons for each bin of `EXCESS_LIMITS`: in how many the largest difference, as a
+    multiple of its bound, lies there. Comparisons in which equality decides are not counted.
+    """
+
+    method: str
+    device: str
+    dtype: str
+    counts: Annotated[tuple[Count, ...], Len(len(EXCESS_LIMITS) + 1, len(EXCESS_LIMITS) + 1)]
+
+
+@plain_data
+class Finding:
+    """A law that a method broke, on the smallest case found, with a script that shows it without jaccheck."""
+
+    id: str
+    method: str
+    device: str
+    law: str
+    outcome: Outcome
+    message: str
+    seen: Count
+    """In how many cases of the run."""
+    case: Case
+    script: str
+    worst: WorstEntry | None = None
+
+    @property
+    def what_shows_it(self) -> str:
+        """What heads the script; that of a planted fault asks jaccheck for it."""
+        return "This script shows it" + ("" if "from jaccheck" in self.script else " without jaccheck")
+
+
+@plain_data
+class Part:
+    """Which part of a run: every so manyth of its shards, beginning with the `number`-th; printed as `3/8`."""
+
+    number: Annotated[int, Ge(1)]
+    of: Annotated[int, Ge(1)]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@plain_data
+class Settings:
+    """What the run was asked to do."""
+
+    profile: str
+    seed: Count
+    max_examples: Count | None
+    time: Seconds | None
+    methods: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    families: tuple[str, ...]
+    part: Part | None = None
+    """Where the run was divided among machines that know nothing of each other."""
+
+
+@plain_data
+class Report:
+    """Everything that a run did and found."""
+
+    schema_version: Literal[1] = 1
+    settings: Settings
+    environment: Environment
+    totals: Totals
+    coverage: tuple[CoverageCell, ...]
+    findings: tuple[Finding, ...]
+    tightness: tuple[Tightness, ...] = ()
+    given_up: tuple[str, ...] = ()
+    """Methods that were left out from some case on, since they had ended too many worker processes before."""
+    interrupted: bool = False
+
+    @property
+    def vacuous(self) -> tuple[CoverageCell, ...]:
+        """Cells that compared nothing although they should have."""
+        enough = TELLING if any(cell.compared for cell in self.coverage) else 1
+        return tuple(cell for cell in self.coverage if cell.given >= enough and not cell.compared)
+
+    @property
+    def found_something(self) -> bool:
+        """Whether there is a finding, or a cell that a finding could have hidden in."""
+        return bool(self.findings or self.given_up or (self.vacuous and not self.interrupted))
+
+    def _repr_html_(self) -> str:
+        t, e = self.totals, self.environment
+        count = len(self.findings)
+        headline = (
+            f"{plural(count, 'finding') if count else 'no finding'}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
+            f"{t.entries:,} entries; seed {self.settings.seed}"
+        )
+        rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
+        vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
+        versions = f"torch {e.torch}, BackPACK {e.backpack or 'not installed'}, Python {e.python}"
+        return html_table(headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions)
+
+
+def save(report: Report, path: Path) -> None:
+    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
+    write_text(to_json(report, indent=1) + "\n", path)
+
+
+def load(path: Path) -> Report:
+    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
+    return from_versioned_json(Report, read_text(path), where=str(path))
+
+
+def from_versioned_json(kind: type[T], text: str, *, where: str) -> T:
+    """A value of a type with a `schema_version`, which is looked at before anything else."""
+    version = _version_of(text, where)
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise IncompatibleFile(f"{where}: schema_version is {version!r:.40}, this jaccheck reads {SCHEMA_VERSION}")
+    return from_json(kind, text, where=where)
+
+
+def _version_of(text: str, where: str) -> object:
+    check_amount(text, where=where)
+    try:
+        found = json.loads(text, object_pairs_hook=_few_pairs)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(f"{where}: is no complete JSON: {error}") from None
+    return found.get("schema_version") if isinstance(found, dict) else None
+
+
+def _few_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Each name that is not known would be complained about on its own, at a kilobyte."""
+    if len(pairs) > MAX_NAMES:
+        raise ValueError(f"an object of {len(pairs)} names, at most {MAX_NAMES} are read")
+    return dict(pairs)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a report, as it is shipped in `report.schema.json`."""
+    return TypeAdapter(Report).json_schema(mode="serialization")
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=1))

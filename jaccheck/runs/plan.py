@@ -1,0 +1,129 @@
+"""`Shard`: the smallest piece of a run, drawn and judged on its own; a run is a stream of them.
+
+The boundary cases of all families come first, then rounds of random ones, so every family × dtype has its share
+whenever a run is cut short. The cases of a shard depend on nothing but its own fields, and the shards of a run on
+nothing but profile and settings: whoever has these can draw any shard again, by its number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
+
+from jaccheck.case import DTYPES, FAMILIES, Case, DType, Profile, boundary_cases
+from jaccheck.core import plain_data
+from jaccheck.reports import Count, Part, Settings
+
+GIVEN_AT_ONCE = 8
+"""Cases in a shard that were not drawn."""
+
+
+@plain_data
+class Shard:
+    """So many boundary cases (`round` 0) or random cases of one family and dtype, or given ones, for one device."""
+
+    number: Count
+    """Its place in the run."""
+    device: str
+    family: str
+    dtype: DType
+    round: Count
+    count: Count
+    seed: Count
+    given: tuple[Case, ...] = ()
+    """The cases themselves, where they are not drawn."""
+    is_counted: bool = True
+    """Not so where a shard with the same cases on another device is; so a run counts each case once."""
+
+    def cases(self) -> list[Case]:
+        """The cases of this shard, the same for the same shard."""
+        if self.given:
+            return list(self.given)
+        if self.round == 0:
+            return list(boundary_cases(self.family, self.dtype))[: self.count]
+        from jaccheck.case import draw_cases
+
+        # The first case that Hypothesis draws is always the simplest; one for each shard would be a waste.
+        drawn = draw_cases(self.family, (self.dtype,), seed_number=self.seed, count=self.count + 1)
+        return drawn[1:]
+
+
+def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
+    """The shards of a run, in order; without end where the settings limit time instead of the profile."""
+    left = settings.max_examples
+    number = count()
+    for family, dtype, round in _rounds(profile, settings):
+        cases = len(boundary_cases(family, dtype)) if round == 0 else profile.cases_per_round
+        if left is not None:
+            cases = min(cases, left)
+            left -= cases
+        for device in settings.devices:
+            yield Shard(
+                number=next(number),
+                device=device,
+                family=family,
+                dtype=dtype,
+                round=round,
+                count=cases,
+                seed=_seed(f"{settings.seed}/{family}/{dtype}/{round}"),
+                is_counted=device == settings.devices[0],
+            )
+        if left == 0:
+            return
+
+
+def part_of(run: Iterable[Shard], part: Part | None, devices: Sequence[str]) -> Iterator[Shard]:
+    """The shards of one part of a run, or all; those with the same cases on several devices stay together."""
+    for shard in run:
+        if part is None or shard.number // len(devices) % part.of == part.number - 1:
+            yield shard
+
+
+def given_shards(cases: Iterable[Case], devices: Sequence[str]) -> Iterator[Shard]:
+    """The shards of a run over cases that are there already, in their order."""
+    number = count()
+    rest = iter(cases)
+    while some := tuple(islice(rest, GIVEN_AT_ONCE)):
+        for device in devices:
+            yield Shard(
+                number=next(number),
+                device=device,
+                family=some[0].family,
+                dtype=some[0].dtype,
+                round=0,
+                count=len(some),
+                seed=0,
+                given=some,
+                is_counted=device == devices[0],
+            )
+
+
+def selected(stored: Iterable[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
+    """Those stored cases that are of these dtypes, and of these families or of none."""
+    return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
+
+
+def expected_cases(profile: Profile, settings: Settings) -> int | None:
+    """How many cases a run will have, or None where time decides."""
+    if settings.max_examples is not None:
+        return settings.max_examples
+    if settings.time is not None:
+        return None
+    cells = [(f, d) for f in FAMILIES if f in settings.families for d in DTYPES if d in settings.dtypes]
+    boundary = sum(len(boundary_cases(family, dtype)) for family, dtype in cells)
+    return boundary + len(cells) * profile.rounds * profile.cases_per_round
+
+
+def _rounds(profile: Profile, settings: Settings) -> Iterator[tuple[str, DType, int]]:
+    families = [name for name in FAMILIES if name in settings.families]
+    dtypes = [dtype for dtype in DTYPES if dtype in settings.dtypes]
+    endless = settings.time is not None or settings.max_examples is not None
+    for round in count() if endless else range(profile.rounds + 1):
+        for family in families:
+            for dtype in dtypes:
+                yield family, dtype, round
+
+
+def _seed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -1,0 +1,1 @@
+"""The conformance tests as pytest runs them."""

@@ -1,0 +1,63 @@
+"""`Conformance`: the tests that a name in a test file stands for. Loads neither torch nor hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jaccheck.errors import UnknownName
+
+if TYPE_CHECKING:
+    from jaccheck.methods import Method
+
+CHECKS = (
+    "structure",
+    "agreement",
+    "purity",
+    "no_aliasing",
+    "repeatability",
+    "given_memory",
+    "batch",
+    "outputs",
+    "freed_memory",
+    "no_exception",
+    "claims",
+)
+"""The laws as tests are called after them, in the order in which they run."""
+
+DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
+"""Written out, since importing them takes time; a test holds them equal to those of `jaccheck.case`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """What pytest collects as tests: one for each law × method × device × dtype; `subject` None is every method."""
+
+    subject: str | Callable[..., Any] | Method | None = None
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.expected_failures:
+            law, _, dtype = name.partition("-")
+            if law not in CHECKS or (dtype and dtype not in DTYPE_NAMES):
+                raise UnknownName(
+                    f"expected failure {name!r} is no check; known are {', '.join(CHECKS)}, "
+                    f"each alone or with a dtype, as in '{CHECKS[0]}-{DTYPE_NAMES[0]}'"
+                )
+
+    def reason(self, law: str, dtype: str) -> str | None:
+        """Why this check is expected to fail, or None where it is not."""
+        return self.expected_failures.get(f"{law}-{dtype}", self.expected_failures.get(law))
+
+
+def conforms(
+    method: str | Callable[..., Any] | Method, *, expected_failures: Mapping[str, str] | None = None
+) -> Conformance:
+    """Tests of one method, to be assigned to a `test_…` name: every law on every device and dtype.
+
+    `method` is the name of a registered one, "package.module:function", or the function itself. `expected_failures`
+    gives the reason for each check that is known to fail; one that passes all the same fails the test. Raises
+    UnknownName for a check that does not exist.
+    """
+    return Conformance(method, dict(expected_failures or {}))

@@ -1,0 +1,49 @@
+"""What a run of conformance tests says at its head and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from jaccheck.core import from_json
+from jaccheck.rendering import LOG_WIDTH, coverage_table, environment_line, headline
+from jaccheck.reports import CoverageCell, Environment, finding_path
+from jaccheck.runs.pytest.record import Record, Run
+
+
+def conformance_head(environment: Environment, run: Run) -> str:
+    """Versions, devices, profile and seed, in one line."""
+    return f"jaccheck: {environment_line(environment)} · profile {run.profile} · seed {run.seed}"
+
+
+def conformance_summary(texts: Iterable[str]) -> list[str]:
+    """The lines for a run whose tests left these records; a finding that several tests shrank to stands there once."""
+    records = [from_json(Record, text, where="record of a test") for text in texts]
+    findings = {finding.id: finding for record in records for finding in record.findings}
+    coverage = _widest(cell for record in records for cell in record.cells)
+    console = Console(width=LOG_WIDTH, file=(text := StringIO()))
+    console.print(coverage_table(coverage, tuple(findings.values())))
+    directory = Path(records[0].run.directory)
+    return [
+        conformance_head(records[0].environment, records[0].run),
+        *(line.rstrip() for line in text.getvalue().splitlines()),
+        *(f"{headline(finding)}\n    {finding_path(directory, finding)}" for finding in findings.values()),
+        f"{_count(len(findings), 'finding') if findings else 'no finding'} in {_count(len(records), 'check')}",
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _widest(cells: Iterable[CoverageCell]) -> Sequence[CoverageCell]:
+    """One cell for each method, device, dtype and family: that with most cases, since the laws share their cases."""
+    kept: dict[tuple[str, str, str, str], CoverageCell] = {}
+    for cell in cells:
+        key = (cell.method, cell.device, cell.dtype, cell.family)
+        if key not in kept or kept[key].cases < cell.cases:
+            kept[key] = cell
+    return tuple(kept.values())

@@ -1,0 +1,83 @@
+"""`ShardResult`: what judging one shard gave, as plain data: small, summed up, stored, sent between processes.
+
+It depends on nothing but the shard, the methods, the profile and the versions (and on times, of course), so it is the
+same whoever judges the shard, in whatever order: in this process, in a worker, on another machine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge
+
+from jaccheck.case import Case
+from jaccheck.core import plain_data
+from jaccheck.reports import Count, CoverageCell, Finding, Outcome, Tightness, Totals
+from jaccheck.runs.plan import Shard
+
+
+@plain_data
+class Fault:
+    """What makes two failures the same until they are shrunk."""
+
+    method: str
+    device: str
+    law: str
+    outcome: Outcome
+
+
+@plain_data
+class Suspect:
+    """A failing case, the simplest seen for its symptom and set of layers."""
+
+    symptom: str
+    case: Case
+
+
+@plain_data
+class Suspects:
+    """The failing cases of one fault: how many there were, and some of them, at most `MOST_SUSPECTS`."""
+
+    fault: Fault
+    seen: Annotated[int, Ge(1)]
+    cases: tuple[Suspect, ...]
+
+
+@plain_data
+class Try:
+    """A question: does this case show the fault, with this symptom if one is named?"""
+
+    fault: Fault
+    case: Case
+    symptom: str | None = None
+
+
+@plain_data
+class Sums:
+    """What judging gave: counts and failing cases; sums add up, whatever the order."""
+
+    totals: Totals
+    coverage: tuple[CoverageCell, ...] = ()
+    tightness: tuple[Tightness, ...] = ()
+    suspects: tuple[Suspects, ...] = ()
+
+
+@plain_data
+class ShardResult:
+    """What judging gave of one shard; `done` is how many of its cases were gone through, all of them unless stopped."""
+
+    shard: Shard
+    done: Count
+    sums: Sums
+    given_up: tuple[str, ...] = ()
+    """Methods that were left out of some of its cases, since they had ended too many worker processes."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no case of the shard is left."""
+        return self.done >= self.shard.count
+
+
+def fault_of(finding: Finding) -> Fault:
+    """The fault that a finding shows."""
+    return Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)

@@ -1,0 +1,158 @@
+"""`Tally`: verdicts and results of shards as they come, kept as sums; it does not grow with the number of cases."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
+
+from jaccheck.case import Case, complexity
+from jaccheck.reports import (
+    EXCESS_LIMITS,
+    NOTHING,
+    Comparison,
+    CoverageCell,
+    Outcome,
+    Spent,
+    Tightness,
+    Totals,
+    Verdict,
+    added,
+    cell_key,
+    tightness_key,
+)
+from jaccheck.runs.results import Fault, Sums, Suspect, Suspects
+
+MOST_SUSPECTS = 24
+"""Failing cases kept for one fault."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums so far; `suspects` has the failing cases of each fault."""
+
+    totals: Totals = NOTHING
+    suspects: dict[Fault, Suspects] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str, str], CoverageCell] = field(default_factory=dict)
+    _tightness: dict[tuple[str, str, str], Tightness] = field(default_factory=dict)
+
+    def add(self, case: Case, verdict: Verdict) -> list[Fault]:
+        """Counts a verdict; returns the faults that are seen for the first time."""
+        found = [
+            Suspects(
+                fault=Fault(method=verdict.method, device=verdict.device, law=breach.law, outcome=breach.outcome),
+                seen=1,
+                cases=(Suspect(symptom=breach.symptom, case=case),),
+            )
+            for breach in verdict.breaches
+        ]
+        return self.merge(
+            Sums(
+                totals=_totals_of(verdict),
+                coverage=(_cell_of(case, verdict),),
+                tightness=tuple(_tightness_of(case, verdict, c) for c in verdict.comparisons if c.mode == "bound"),
+                suspects=tuple(found),
+            )
+        )
+
+    def merge(self, sums: Sums) -> list[Fault]:
+        """Adds sums to these; returns the faults that are seen for the first time."""
+        self.totals = added(self.totals, sums.totals)
+        for cell in sums.coverage:
+            place = cell_key(cell)
+            self._cells[place] = added(self._cells[place], cell) if place in self._cells else cell
+        for tightness in sums.tightness:
+            kind = tightness_key(tightness)
+            self._tightness[kind] = added(self._tightness[kind], tightness) if kind in self._tightness else tightness
+        new = [suspects.fault for suspects in sums.suspects if suspects.fault not in self.suspects]
+        for suspects in sums.suspects:
+            known = self.suspects.get(suspects.fault)
+            self.suspects[suspects.fault] = _united(known, suspects) if known else suspects
+        return list(dict.fromkeys(new))
+
+    def count(self, *, cases: int = 0, overflowing: int = 0, not_computed: int = 0) -> None:
+        """Counts cases that were judged, or left out for one of these reasons."""
+        self.totals = added(
+            self.totals, replace(NOTHING, cases=cases, overflowing=overflowing, not_computed=not_computed)
+        )
+
+    def spend(self, **seconds: float) -> None:
+        """Adds seconds to what was spent, by the names of `Spent`."""
+        self.totals = added(self.totals, replace(NOTHING, seconds=Spent(**seconds)))
+
+    def coverage(self) -> tuple[CoverageCell, ...]:
+        """A cell for each method × device × dtype × family that was given a case."""
+        return tuple(self._cells.values())
+
+    def tightness(self) -> tuple[Tightness, ...]:
+        """How close results came to their bounds, for each method × device × dtype that was compared by bound."""
+        return tuple(self._tightness.values())
+
+    def sums(self) -> Sums:
+        """All of it as plain data."""
+        return Sums(
+            totals=self.totals,
+            coverage=self.coverage(),
+            tightness=self.tightness(),
+            suspects=tuple(self.suspects.values()),
+        )
+
+
+def _totals_of(verdict: Verdict) -> Totals:
+    modes = [comparison.mode for comparison in verdict.comparisons]
+    return replace(
+        NOTHING,
+        comparisons=len(modes),
+        entries=sum(comparison.entries for comparison in verdict.comparisons),
+        undecided=sum(comparison.undecided for comparison in verdict.comparisons),
+        outcomes={verdict.outcome: 1},
+        modes={mode: modes.count(mode) for mode in modes},
+    )
+
+
+def _cell_of(case: Case, verdict: Verdict) -> CoverageCell:
+    first = verdict.comparisons[0] if verdict.comparisons else None
+    return CoverageCell(
+        method=verdict.method,
+        device=verdict.device,
+        dtype=case.dtype,
+        family=case.family,
+        cases=1,
+        compared=int(first is not None and _is_comparison(verdict, first)),
+        entries=first.entries if first else 0,
+        nonzero=first.nonzero if first else 0,
+        undecided=first.undecided if first else 0,
+        refused=int(verdict.outcome is Outcome.UNSUPPORTED),
+        known=int(verdict.outcome is Outcome.KNOWN),
+    )
+
+
+def _tightness_of(case: Case, verdict: Verdict, comparison: Comparison) -> Tightness:
+    counts = [0] * (len(EXCESS_LIMITS) + 1)
+    counts[bisect_left(EXCESS_LIMITS, comparison.excess)] = 1
+    return Tightness(method=verdict.method, device=verdict.device, dtype=case.dtype, counts=tuple(counts))
+
+
+def _united(known: Suspects, more: Suspects) -> Suspects:
+    """Both together; of the cases the simplest for each symptom and set of layers, since they may be several faults."""
+    kept = {_kind(suspect): suspect for suspect in known.cases}
+    for suspect in more.cases:
+        other = kept.get(_kind(suspect))
+        if other is None or _rank(suspect) < _rank(other):
+            kept[_kind(suspect)] = suspect
+    simplest = sorted(kept.values(), key=_rank)
+    return replace(known, seen=known.seen + more.seen, cases=tuple(simplest[:MOST_SUSPECTS]))
+
+
+def _kind(suspect: Suspect) -> tuple[str, frozenset[str]]:
+    return suspect.symptom, frozenset(layer.kind for _, layer in suspect.case.leaves())
+
+
+def _rank(suspect: Suspect) -> tuple[tuple[int, ...], str]:
+    """The simplest first, and always the same one of two that are equally simple."""
+    return complexity(suspect.case), repr(suspect.case)
+
+
+def _is_comparison(verdict: Verdict, first: Comparison) -> bool:
+    """Whether a result was compared so that it could have failed: without a bound rule, by estimate only."""
+    is_undecided = verdict.outcome is Outcome.UNDECIDED and first.mode != "estimate"
+    return not is_undecided and verdict.outcome is not Outcome.KNOWN

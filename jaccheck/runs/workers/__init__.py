@@ -1,0 +1,1 @@
+"""Worker processes, which may end or block without harm to the run."""

@@ -1,0 +1,196 @@
+"""`Pool`: a scheduler that judges in worker processes, so that nothing that a method does can end the run.
+
+A method that ends its process, or takes more time, memory or output than it may, has broken the law of survival on the
+case that it was at. Its worker is replaced, and goes on with the rest of that case and shard.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from jaccheck.case import Case
+from jaccheck.errors import BrokenEnvironment
+from jaccheck.judging import explained
+from jaccheck.methods import Method
+from jaccheck.reports import Breach, Outcome, Verdict
+from jaccheck.runs.plan import Shard
+from jaccheck.runs.reference import REFERENCE
+from jaccheck.runs.results import ShardResult, Sums, Try
+from jaccheck.runs.tally import Tally
+from jaccheck.runs.workers.fork_server import start_fork_server
+from jaccheck.runs.workers.process import Death, WorkerProcess
+from jaccheck.runs.workers.protocol import Assignment, Judge
+from jaccheck.runs.workers.watch import Limits
+
+GIVEN_UP_AFTER = 8
+"""Deaths of workers that one method may cause on one device; each costs a new worker, and a hang a minute."""
+
+MOST_DOUBTS = 2
+"""Times that a method is tried again on a case on which somebody else may have ended its worker."""
+
+MOST_LOST = 5
+"""Workers that may end, one after the other on one shard, before they have begun anything."""
+
+PAUSE_SECONDS = 0.5
+"""Times the number of those lost, before the next one: what they are forked from may have to be started again."""
+
+HASTE = 10
+"""A trial whether a smaller case hangs, too, takes a tenth of the time; the smallest is given all of it in the end."""
+
+LEAST_SECONDS = 2.0
+"""For a trial on a busy machine."""
+
+
+class Pool:
+    """So many worker processes, and one more in which failing cases are shrunk; ended on leaving."""
+
+    def __init__(self, count: int, assignment: Assignment, limits: Limits, directory: Path) -> None:
+        start_fork_server()
+        self._limits = limits
+        self._workers = [WorkerProcess(assignment, limits, directory / f"worker-{i}.json") for i in range(count)]
+        self._prober = WorkerProcess(assignment, limits, directory / "shrinking.json")
+        self._deaths: Counter[tuple[str, str]] = Counter()
+        self._is_stopping = threading.Event()
+
+    def __enter__(self) -> Pool:
+        """Itself; the workers are started when they are first needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends all processes."""
+        self._is_stopping.set()
+        for worker in (*self._workers, self._prober):
+            worker.end()
+        self._prober.close()
+
+    def results(self, shards: Iterable[Shard]) -> Iterator[ShardResult]:
+        """The results of these shards, in the order in which they are done: the scheduler."""
+        source = _Shared(iter(shards))
+        results: queue.Queue[ShardResult | BaseException | None] = queue.Queue(maxsize=2 * len(self._workers))
+        for worker in self._workers:
+            threading.Thread(target=self._work, args=(worker, source, results), daemon=True).start()
+        at_work = len(self._workers)
+        while at_work:
+            try:
+                match results.get():
+                    case None:
+                        at_work -= 1
+                    case BaseException() as error:
+                        raise error
+                    case ShardResult() as result:
+                        yield result
+            except KeyboardInterrupt:
+                # What is done so far still comes; pressed again, it ends everything.
+                if self._is_stopping.is_set():
+                    raise
+                self._stop()
+
+    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Breach | None:
+        """How the case shows the fault, in a worker of its own, whatever that does to it."""
+        seconds = self._limits.seconds
+        if is_trial and ask.fault.outcome is Outcome.HUNG:
+            seconds = min(seconds, max(LEAST_SECONDS, seconds / HASTE))
+        try:
+            return self._prober.breach(ask, seconds=seconds)
+        except Death as death:
+            begun = death.begun.method or REFERENCE.name if death.begun else ""
+            found = (begun, death.breach.law, death.breach.outcome)
+            is_same = found == (ask.fault.method, ask.fault.law, ask.fault.outcome)
+            return death.breach if is_same and ask.symptom in (None, death.breach.symptom) else None
+
+    def _stop(self) -> None:
+        self._is_stopping.set()
+        for worker in self._workers:
+            worker.end()
+
+    def _work(
+        self,
+        worker: WorkerProcess,
+        shards: Iterator[Shard],
+        results: queue.Queue[ShardResult | BaseException | None],
+    ) -> None:
+        """What one thread does: hands shards to one worker until there are no more."""
+        try:
+            for shard in shards:
+                if self._is_stopping.is_set():
+                    break
+                results.put(self._judged(worker, shard))
+        except BaseException as error:  # told in the thread that waits for results
+            results.put(error)
+        finally:
+            worker.close()
+            results.put(None)
+
+    def _judged(self, worker: WorkerProcess, shard: Shard) -> ShardResult:
+        """The result of a shard, whatever becomes of workers on the way; of a part of it where the run is stopped."""
+        tally, at, lost = Tally(), 0, 0
+        left_out: tuple[str, ...] = ()
+        doubts: Counter[tuple[int, str]] = Counter()
+        given_up = self._given_up(shard.device)
+        while at < shard.count:
+            try:
+                for answer in worker.judge(Judge(shard=shard, start=at, left_out=left_out, given_up=given_up)):
+                    if answer.sums:
+                        tally.merge(answer.sums)
+                    at, left_out, lost = at + 1, (), 0
+                break
+            except Death as death:
+                if self._is_stopping.is_set():
+                    break
+                begun = death.begun
+                if begun is None:
+                    lost += 1
+                    if lost == MOST_LOST:
+                        raise BrokenEnvironment(f"worker processes end before they judge anything: {death}") from None
+                    time.sleep(lost * PAUSE_SECONDS)
+                elif death.is_from_outside and doubts[at, begun.method] < MOST_DOUBTS:
+                    doubts[at, begun.method] += 1
+                elif not begun.method:
+                    # Torch itself does not survive the case: there is nothing to compare the methods with.
+                    tally.merge(_of_reference(begun.case, shard, death.breach))
+                    at, left_out = at + 1, ()
+                else:
+                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.breach))
+                    left_out = (*left_out, begun.method)
+                    self._deaths[begun.method, shard.device] += 1
+                    given_up = self._given_up(shard.device)
+        return ShardResult(shard=shard, done=at, sums=tally.sums(), given_up=given_up)
+
+    def _given_up(self, device: str) -> tuple[str, ...]:
+        return tuple(name for (name, on), deaths in self._deaths.items() if on == device and deaths >= GIVEN_UP_AFTER)
+
+
+class _Shared(Iterator[Shard]):
+    """An iterator that several threads take from."""
+
+    def __init__(self, shards: Iterator[Shard]) -> None:
+        self._shards = shards
+        self._lock = threading.Lock()
+
+    def __next__(self) -> Shard:
+        with self._lock:
+            return next(self._shards)
+
+
+def _verdict(case: Case, method: str, shard: Shard, breach: Breach) -> Verdict:
+    found = Verdict(
+        method=method, device=shard.device, outcome=breach.outcome, message=breach.message, breaches=(breach,)
+    )
+    return explained(case, found)
+
+
+def _of_reference(case: Case, shard: Shard, breach: Breach) -> Sums:
+    """The case counts as not computed; the fault of the reference is kept as any other, but it is no method."""
+    tally = Tally()
+    tally.add(case, _verdict(case, REFERENCE.name, shard, breach))
+    tally.count(cases=int(shard.is_counted), not_computed=1)
+    return replace(tally.sums(), coverage=())

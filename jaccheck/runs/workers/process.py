@@ -1,0 +1,209 @@
+"""`WorkerProcess`: a worker at its parent's end: asked, watched, ended when it takes too much, and replaced.
+
+What may end it early: a crash, its own will, a limit on time, memory or output. It is started by `multiprocessing`'s
+fork server, so that a new one does not load torch again; there is no thread and no CUDA context that a fork could
+break. Pools of workers such as pebble's or loky's know of tasks that fail, but not what a task was at when it did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from jaccheck.core import from_json, to_json
+from jaccheck.errors import UnreadableFile
+from jaccheck.reports import Breach, Outcome
+from jaccheck.runs.results import Try
+from jaccheck.runs.workers.protocol import Answer, Assignment, Begun, Judge, Question
+from jaccheck.runs.workers.watch import LOOK_SECONDS, Limits, Watch
+from jaccheck.runs.workers.worker import serve
+
+LAW = "survival"
+"""The law that a method breaks which ends its process, or has to be ended with it."""
+
+START_SECONDS = 300.0
+"""A worker imports the user's own methods; the first one waits for torch, too, on a busy machine."""
+
+MESSAGE_BYTES = 2**26
+"""More than any answer; the length that a broken process sends can be anything."""
+
+LAST_WORDS = 4096
+"""Bytes of what was printed last that are kept."""
+
+MOST_READS = 64
+GRACE_SECONDS = 2.0
+"""For a process whose connection has ended to end itself, so that it can be said how."""
+
+LOST = 255
+"""The exit code of a worker that was ended together with its fork server."""
+
+
+class Death(Exception):
+    """A worker has ended, or was ended: what it was at then, if anything, and how that is judged."""
+
+    def __init__(self, begun: Begun | None, outcome: Outcome, message: str, *, is_from_outside: bool = False) -> None:
+        super().__init__(message)
+        self.begun = begun
+        self.breach = Breach(law=LAW, outcome=outcome, message=message)
+        self.is_from_outside = is_from_outside
+        """Whether somebody else may have ended it: the kernel for want of memory, a person."""
+
+
+class WorkerProcess:
+    """One worker, started when it is first asked, and again after each death."""
+
+    def __init__(self, assignment: Assignment, limits: Limits, journal: Path) -> None:
+        self._assignment = assignment
+        self._limits = limits
+        self._journal = journal
+        self._running: _Running | None = None
+
+    def judge(self, ask: Judge) -> Iterator[Answer]:
+        """What the cases give, one after the other. Raises Death."""
+        self._send(ask, self._limits.seconds)
+        while not (answer := self._answer()).is_last:
+            yield answer
+
+    def breach(self, ask: Try, *, seconds: float) -> Breach | None:
+        """How a fault shows, if it does, within so many seconds. Raises Death."""
+        self._send(ask, seconds)
+        return self._answer().breach
+
+    def end(self) -> None:
+        """Ends the process with all that it has started; whoever waits for its answer gets a Death."""
+        running = self._running  # another thread may let go of it meanwhile
+        if running is not None:
+            running.kill()
+
+    def close(self) -> None:
+        """Ends the process, and lets go of all that belongs to it."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _send(self, ask: Judge | Try, seconds: float) -> None:
+        if self._running is None:
+            try:
+                self._running = _Running(self._assignment, self._limits, self._journal)
+            except (EOFError, OSError) as error:
+                raise Death(
+                    None, Outcome.CRASHED, f"no worker can be started: {error!r}", is_from_outside=True
+                ) from None
+            self._next(START_SECONDS)
+        self._running.watch.start(seconds)
+        try:
+            self._running.connection.send_bytes(to_json(Question(ask=ask)).encode())
+        except OSError:
+            raise self._death() from None
+
+    def _answer(self) -> Answer:
+        said = self._next(None)
+        try:
+            return from_json(Answer, said, where="answer of a worker")
+        except UnreadableFile:
+            raise self._death() from None
+
+    def _next(self, seconds: float | None) -> bytes:
+        """The next message. Raises Death where the process ends first, or takes more than it may."""
+        assert self._running is not None
+        if seconds is not None:
+            self._running.watch.start(seconds)
+        message = self._running.message()
+        if not isinstance(message, bytes):
+            raise self._death(message)
+        return message
+
+    def _death(self, excess: tuple[Outcome, str] | None = None) -> Death:
+        """What there is to say of the process, which is ended if it has not ended yet."""
+        assert self._running is not None
+        code, words = self._running.close(grace=0.0 if excess else GRACE_SECONDS)
+        self._running = None
+        first_line = self._journal.read_bytes().partition(b"\n")[0]
+        begun = None
+        if first_line:
+            with contextlib.suppress(UnreadableFile):
+                begun = from_json(Begun, first_line, where=str(self._journal))
+        if excess:
+            return Death(begun, *excess)
+        if code is None:
+            said = "the process lives, but has closed or spoilt the connection through which it answers"
+        elif code < 0:
+            said = f"the process was ended by {signal.Signals(-code).name}"
+        else:
+            said = f"the process ended itself with exit code {code}"
+        is_from_outside = code in (-signal.SIGKILL, -signal.SIGTERM, LOST)
+        return Death(begun, Outcome.CRASHED, f"{said}: {words}" if words else said, is_from_outside=is_from_outside)
+
+
+class _Running:
+    """A process that runs, its connection, and what it prints."""
+
+    def __init__(self, assignment: Assignment, limits: Limits, journal: Path) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self.connection, theirs = context.Pipe()
+        self._output: Connection | None
+        self._output, printed = context.Pipe(duplex=False)
+        journal.write_bytes(b"")
+        self._process = context.Process(
+            target=serve, args=(theirs, printed, str(journal), to_json(assignment)), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        printed.close()
+        assert self._process.pid is not None
+        self._pid = self._process.pid
+        self._words = b""
+        self.watch = Watch(self._pid, journal, limits)
+
+    def message(self) -> bytes | tuple[Outcome, str] | None:
+        """What it says next; else what it has taken too much of, or None where it has ended."""
+        while True:
+            waited = [part for part in (self.connection, self._output, self._process.sentinel) if part is not None]
+            ready = multiprocessing.connection.wait(waited, timeout=LOOK_SECONDS)
+            if self._output in ready:
+                self._read_output()
+            if self.connection in ready:
+                try:
+                    return self.connection.recv_bytes(MESSAGE_BYTES)
+                except (EOFError, OSError):
+                    return None
+            if self._process.sentinel in ready:
+                return None
+            if excess := self.watch.excess():
+                return excess
+
+    def kill(self) -> None:
+        """Ends it with all that it has started."""
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(self._pid, signal.SIGKILL)
+
+    def close(self, *, grace: float = 0.0) -> tuple[int | None, str]:
+        """How it ended, None where it had to be ended here after `grace` seconds, and the last line that it printed."""
+        self._process.join(grace)
+        code = self._process.exitcode
+        self.kill()
+        self._process.join()
+        for _ in range(MOST_READS):
+            if self._output is None or not self._output.poll():
+                break
+            self._read_output()
+        self.connection.close()
+        self._process.close()
+        lines = self._words.decode(errors="replace").strip().splitlines()
+        return code, lines[-1].strip()[:200] if lines else ""
+
+    def _read_output(self) -> None:
+        assert self._output is not None
+        piece = os.read(self._output.fileno(), 2**16)
+        self.watch.printed += len(piece)
+        self._words = (self._words + piece)[-LAST_WORDS:]
+        if not piece:
+            self._output.close()
+            self._output = None

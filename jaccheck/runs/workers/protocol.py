@@ -1,0 +1,55 @@
+"""What a run and its worker processes say to each other, one message of JSON each."""
+
+from __future__ import annotations
+
+from jaccheck.case import Case
+from jaccheck.core import plain_data
+from jaccheck.reports import Breach, Count
+from jaccheck.runs.plan import Shard
+from jaccheck.runs.results import Sums, Try
+
+
+@plain_data
+class Assignment:
+    """What a worker needs to know before it is asked."""
+
+    methods: tuple[str, ...]
+    """As they were asked for, so that a worker can import those that are named with their module; none for all."""
+    profile: str
+
+
+@plain_data
+class Judge:
+    """Judge a shard, from the case of index `start` on."""
+
+    shard: Shard
+    start: Count = 0
+    left_out: tuple[str, ...] = ()
+    """Methods that are not to be run on the first of these cases, since they ended a process on it."""
+    given_up: tuple[str, ...] = ()
+    """Methods that are not to be run at all."""
+
+
+@plain_data
+class Question:
+    """One of the two."""
+
+    ask: Judge | Try
+
+
+@plain_data
+class Answer:
+    """What one case of a shard gave, or how the fault showed, if it did; `is_last` when nothing more follows."""
+
+    sums: Sums | None = None
+    breach: Breach | None = None
+    is_last: bool = False
+
+
+@plain_data
+class Begun:
+    """What a worker is about to run, written down before it runs: the method "" stands for the reference."""
+
+    case: Case
+    index: Count
+    method: str

@@ -1,0 +1,153 @@
+"""`Fault` and the catalogue: decorators that register a way to spoil a right method, as methods are registered."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import wraps
+
+from jaccheck.case import DTYPES, DType
+from jaccheck.core import PLANTED, unknown
+from jaccheck.errors import UnknownName
+from jaccheck.methods import Compute, Jacobians, Method, Problem, choose_methods, find_method
+
+Spoil = Callable[[Compute], Compute]
+Change = Callable[[Problem, Jacobians], Jacobians]
+Trigger = Callable[[Problem], bool]
+
+LAW_NAMES = frozenset(
+    {
+        *("structure", "agreement", "purity", "no aliasing", "repeatability", "given memory", "no exception"),
+        *("batch", "outputs", "freed memory"),
+    }
+)
+"""What a breach can name as its law, but for the two identities, which no fault of a method breaks alone."""
+
+
+def always(problem: Problem) -> bool:
+    """Every problem triggers it."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to be wrong: `spoil` makes a faulty `compute` of a right one, that of the method named `base`.
+
+    `when` says which problems trigger it; on all others it does what the base does. `expected` names the laws that
+    can see it, of which one at least must. `kind` is the file it stands in.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    base: str
+    expected: frozenset[str]
+    spoil: Spoil
+    when: Trigger = always
+    dtypes: tuple[DType, ...] = DTYPES
+
+    def method(self) -> Method:
+        """The faulty method, with a memory of its own where the fault needs one."""
+        base = find_method(self.base)
+        right, wrong = base.compute, self.spoil(base.compute)
+
+        def compute(problem: Problem, **given: Jacobians) -> Jacobians:
+            return wrong(problem, **given) if self.when(problem) else right(problem, **given)
+
+        return replace(
+            base,
+            name=f"{PLANTED}{self.name}",
+            summary=self.summary,
+            dtypes=self.dtypes,
+            compute=compute,
+            takes_out="out" in inspect.signature(wrong).parameters,
+        )
+
+
+_CATALOGUE: dict[str, Fault] = {}
+
+_FILES = ("values", "rare", "precision", "structure", "state", "memory", "related", "crashes")
+"""The modules of this package that register faults, in the order of listing."""
+
+
+def stateful_fault(
+    *,
+    expected: Iterable[str],
+    base: str = "closed_form",
+    when: Trigger = always,
+    dtypes: tuple[DType, ...] = DTYPES,
+) -> Callable[[Spoil], Spoil]:
+    """Registers a function `compute -> faulty compute`; its docstring's first line is its summary."""
+
+    def register(spoil: Spoil) -> Spoil:
+        name = spoil.__name__
+        _CATALOGUE[name] = Fault(
+            name=name,
+            kind=spoil.__module__.rpartition(".")[2],
+            summary=(inspect.getdoc(spoil) or "").split("\n")[0],
+            base=base,
+            expected=frozenset(expected),
+            spoil=spoil,
+            when=when,
+            dtypes=dtypes,
+        )
+        return spoil
+
+    return register
+
+
+def fault(
+    *,
+    expected: Iterable[str],
+    base: str = "closed_form",
+    when: Trigger = always,
+    dtypes: tuple[DType, ...] = DTYPES,
+) -> Callable[[Change], Change]:
+    """Registers a function `(problem, right Jacobians) -> wrong ones`; it may change both in place."""
+
+    def register(change: Change) -> Change:
+        @wraps(change)
+        def spoil(compute: Compute) -> Compute:
+            return lambda problem: change(problem, compute(problem))
+
+        stateful_fault(expected=expected, base=base, when=when, dtypes=dtypes)(spoil)
+        return change
+
+    return register
+
+
+def choose_with_mutants(names: Iterable[str]) -> tuple[Method, ...]:
+    """The methods of these names, as `methods.choose` has them; a planted fault goes by `fault:NAME`."""
+    names = tuple(names)
+    faulty = {name: _faulty(name.removeprefix(PLANTED)) for name in names if name.startswith(PLANTED)}
+    right = [name for name in names if name not in faulty]
+    chosen = {method.name: method for method in choose_methods(right)} if right or not names else {}
+    return tuple({**faulty, **chosen}.values())
+
+
+def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
+    """The method that a file names. Raises UnknownName for a `package.module:function` that is not among `imported`.
+
+    Importing a module runs it: which one is for the user to say, not for whoever wrote the file.
+    """
+    if ":" in name and not name.startswith(PLANTED) and name not in imported:
+        raise UnknownName(
+            f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
+        )
+    return choose_with_mutants([name])[0]
+
+
+def _faulty(name: str) -> Method:
+    known = catalogue()
+    if name not in known:
+        raise unknown("planted fault", name, known)
+    return known[name].method()
+
+
+def catalogue() -> dict[str, Fault]:
+    """Every fault by name."""
+    for file in _FILES:
+        importlib.import_module(f"jaccheck.selftest.mutants.{file}")
+    return dict(_CATALOGUE)

@@ -1,0 +1,83 @@
+"""`score`: the checks tested on methods that are wrong on purpose and on methods that are right; two tolerances beside.
+
+A kill counts only on a case on which the same judge lets the unspoilt method pass: a false alarm kills nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from jaccheck.case import Case
+from jaccheck.errors import InvalidCase
+from jaccheck.judging import LAWS, Law, Witness, laws_due
+from jaccheck.methods import Method, calm_torch
+from jaccheck.reports import JUDGES, FaultScore, Judge, MutationScore, SelftestReport
+from jaccheck.selftest.arena import DEVICE, Arena
+from jaccheck.selftest.limits import limits
+from jaccheck.selftest.mutants.registry import Fault
+from jaccheck.selftest.trials import AlarmTally, FaultTrial
+
+LawsOf = Callable[[int, Case], tuple[Law, ...]]
+"""The laws that are asked on a case, by its position among the cases."""
+
+OnCase = Callable[[int, int], object]
+
+
+def every_law(position: int, case: Case) -> tuple[Law, ...]:
+    """All of them, on every case."""
+    return LAWS
+
+
+def repeating_every(count: int) -> LawsOf:
+    """All laws, but those that call the method again on every so manyth case only, as profiles do."""
+    return lambda position, case: laws_due(position, count)
+
+
+def without(law: Law, laws_of: LawsOf = every_law) -> LawsOf:
+    """The same laws but one."""
+    return lambda position, case: tuple(other for other in laws_of(position, case) if other is not law)
+
+
+def score(
+    cases: Sequence[Case],
+    faults: Iterable[Fault],
+    methods: Iterable[Method],
+    *,
+    laws_of: LawsOf = every_law,
+    on_case: OnCase = lambda done, total: None,
+) -> SelftestReport:
+    """How many of `faults` each judge kills on these cases, and how often it calls one of the right `methods` wrong.
+
+    Every fault meets the cases in order until all judges have killed it. `on_case(done, total)` is called after each.
+    """
+    started = time.perf_counter()
+    trials = [FaultTrial(fault) for fault in faults]
+    rightful, tally, overflowing = tuple(methods), AlarmTally(), 0
+    with calm_torch():
+        for position, case in enumerate(cases):
+            try:
+                arena = Arena(Witness(case, DEVICE), laws_of(position, case))
+            except InvalidCase:
+                overflowing += 1
+            else:
+                for trial in trials:
+                    trial.meet(arena, position + 1)
+                for method in rightful:
+                    tally.add(arena, method)
+            on_case(position + 1, len(cases))
+    scores = tuple(trial.score for trial in trials)
+    return SelftestReport(
+        cases=len(cases),
+        overflowing=overflowing,
+        faults=scores,
+        scores=tuple(_mutation_score(name, scores) for name in JUDGES),
+        false_alarms=tally.rates(),
+        alarms=tuple(tally.alarms),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _mutation_score(name: Judge, scores: tuple[FaultScore, ...]) -> MutationScore:
+    killed = sum(score.kill(name) is not None for score in scores)
+    return MutationScore(judge=name, killed=killed, faults=len(scores), lower_limit=limits(killed, len(scores))[0])

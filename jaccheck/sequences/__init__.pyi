@@ -1,0 +1,2 @@
+from .run import play as play
+from .sequence import Tally as Tally

@@ -1,0 +1,65 @@
+"""The checked-in support matrix is what is measured, and a change of any cell is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+
+from jaccheck.case import matrix_rows
+from jaccheck.cli import cli
+from jaccheck.core import to_json
+from jaccheck.methods import registered
+from jaccheck.rendering import matrix_markdown
+from jaccheck.reports import Mark, MatrixReport, load_matrix
+
+MATRIX = Path(__file__).parents[2] / "docs" / "support-matrix.json"
+
+
+def stored() -> MatrixReport:
+    return load_matrix(MATRIX)
+
+
+def is_measured_with_what_is_installed() -> bool:
+    measured = stored().environment
+    return (measured.torch, measured.backpack) == (torch.__version__, version("backpack-for-pytorch"))
+
+
+def test_the_checked_in_matrix_is_still_true(capsys: pytest.CaptureFixture[str]) -> None:
+    """`jaccheck matrix --dtype float32 --compare docs/support-matrix.json` finds no other mark, with these versions."""
+    if not is_measured_with_what_is_installed():
+        pytest.skip(f"measured with torch {stored().environment.torch}, BackPACK {stored().environment.backpack}")
+    # Those of optional packages have a page of their own: docs/other-packages.md.
+    names = [name for name, method in registered().items() if not (method.imports or method.missing)]
+    chosen = [word for name in names for word in ("--method", name)]
+    assert cli(["matrix", "--dtype", "float32", *chosen, "--compare", str(MATRIX)], standalone_mode=False) == 0
+    assert f"0 of {len(stored().cells):,} cells differ" in capsys.readouterr().out
+
+
+def test_a_changed_cell_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line names method, layer, dtype, what it was and what it is; the exit code is 1."""
+    report = stored()
+    cells = tuple(cell for cell in report.cells if cell.method == "hooks")
+    first = replace(cells[0], mark=Mark.CRASHED)
+    path = tmp_path / "old.json"
+    path.write_text(to_json(replace(report, cells=(first, *cells[1:]))))
+    arguments = ["matrix", "--dtype", "float32", "--method", "hooks", "--compare", str(path)]
+    assert cli(arguments, standalone_mode=False) == 1
+    out = capsys.readouterr().out
+    assert f"hooks, {first.group}: {first.row}, float32 on cpu: crashed -> right" in out
+
+
+def test_rows_have_names_of_their_own() -> None:
+    """No two probes of a group are called the same."""
+    names = [(probe.group, probe.name) for probe in matrix_rows("float32")]
+    assert len(set(names)) == len(names)
+
+
+def test_the_page_holds_every_cell() -> None:
+    """The Markdown of the checked-in cells stands in docs/support-matrix.md."""
+    page = MATRIX.with_suffix(".md").read_text()
+    tables = matrix_markdown(stored()).split("## float32", 1)[1]
+    assert tables.strip() in page

@@ -1,0 +1,49 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+
+from jaccheck.case import Case
+from jaccheck.reports import Environment, Finding, Outcome
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs the command line in a process of its own."""
+
+
+def heeding_ctrl_c() -> None:
+    """Also for `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+ENVIRONMENT = Environment(
+    python="3.11.7",
+    platform="Linux",
+    jaccheck="0.1.0",
+    torch="2.13.0",
+    backpack=None,
+    numpy="2.4.6",
+    hypothesis="6.170",
+    devices={"cpu": "x86_64"},
+    threads=1,
+)
+"""Of reports that nobody has run."""
+
+
+def finding_on(case: Case, **changes: object) -> Finding:
+    """A finding of a method that is not wrong on the case any more."""
+    finding = Finding(
+        id="1",
+        method="autograd_batched",
+        device="cpu",
+        law="agreement",
+        outcome=Outcome.DISAGREES,
+        message="once wrong",
+        seen=1,
+        case=case,
+        script="",
+    )
+    return replace(finding, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,126 @@
+"""The laws of batches, of outputs and of freed memory: asked as said, right about right methods, and seldom enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jaccheck.case import Case, Flatten, Linear, ReLU, boundary_cases
+from jaccheck.judging import LAWS, REPEATED, judge, laws_due
+from jaccheck.judging.laws.laws import CALLED_ONCE, RELATED, SELDOM
+from jaccheck.judging.laws.related import freed_memory, has_head, outputs, rotated, turned
+from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods
+from jaccheck.reports import Outcome
+from jaccheck.selftest import catalogue
+
+CASE = Case(layers=(Linear(out_features=4), ReLU(), Linear(out_features=3)), in_shape=(2,), batch_size=3, seed=1)
+
+
+@pytest.mark.parametrize("method", choose_methods(()), ids=lambda method: method.name)
+def test_right_methods_keep_them(method: Method) -> None:
+    """Exact, by bound, of one sample, of one output, of none."""
+    cases = [
+        *boundary_cases("generic", "float32"),
+        *boundary_cases("batched_scalar", "float64"),
+        *boundary_cases("single_sample", "bfloat16")[:1],
+        *boundary_cases("smooth", "float32")[:1],
+        *boundary_cases("empty_batch", "float64")[:1],
+        *boundary_cases("branches", "float32")[:1],
+    ]
+    with calm_torch():
+        for case in cases:
+            verdict = judge(case, method, laws=RELATED)
+            assert not verdict.breaches or verdict.outcome is Outcome.UNSUPPORTED, (case, verdict)
+
+
+def test_the_batch_is_another_one() -> None:
+    """All samples, another number of them, in another order, one of them twice."""
+    for N in range(1, 9):
+        assert sorted(rotated(N)) == sorted([*range(N), N // 2])
+        assert N == 1 or rotated(N)[:N] != list(range(N))
+    assert rotated(0) == []
+
+
+def test_the_outputs_are_other_ones() -> None:
+    """In reverse, with both signs where there are two, the first one left out where it is not alone."""
+    assert turned(1) == [(0, -1)]
+    assert turned(4) == [(3, -1), (2, 1), (1, -1)]
+    assert not has_head(replace(CASE, layers=(Linear(out_features=1), Flatten(start_dim=0))))
+    assert has_head(CASE)
+
+
+def test_a_cycle_is_no_leak() -> None:
+    """What the collector frees is free; what a list holds is not."""
+
+    def compute(problem: Problem) -> Jacobians:
+        J = catalogue()["kept_network"].method().compute(problem) if keep else right.compute(problem)
+        cycle: list[object] = [problem.model]
+        cycle.append(cycle)
+        return J
+
+    right = choose_methods(["autograd_loop"])[0]
+    with calm_torch():
+        for keep, outcome in ((False, Outcome.UNDECIDED), (True, Outcome.SIDE_EFFECT)):
+            found = judge(CASE, replace(right, compute=compute), laws=(freed_memory,))
+            assert {breach.law for breach in found.breaches} == ({"freed memory"} if keep else set()), outcome
+
+
+def test_a_module_that_is_held_is_named() -> None:
+    """Also where the network around it is free."""
+    held: list[torch.nn.Module] = []
+
+    def compute(problem: Problem) -> Jacobians:
+        held.append(problem.model[2])  # type: ignore[index]
+        return right.compute(problem)
+
+    right = choose_methods(["autograd_loop"])[0]
+    with calm_torch():
+        (breach,) = judge(CASE, replace(right, compute=compute), laws=(freed_memory,)).breaches
+    assert breach.message == "its module 2 is held in memory after the call, beside 4 Jacobians"
+
+
+def test_a_frozen_head_that_is_refused_is_not_asked_for() -> None:
+    """A method that says beforehand that it takes no frozen parameter is held to nothing else."""
+
+    def frozen(problem: Problem) -> str | None:
+        has_frozen = len(list(problem.model.parameters())) > len(problem.parameters)
+        return "a frozen parameter" if has_frozen else None
+
+    def compute(problem: Problem) -> Jacobians:
+        assert not frozen(problem)
+        return right.compute(problem)
+
+    right = choose_methods(["autograd_loop"])[0]
+    with calm_torch():
+        for unsupported, laws in ((frozen, set()), (right.unsupported, {"outputs"})):
+            found = judge(CASE, replace(right, compute=compute, unsupported=unsupported), laws=(outputs,))
+            assert {breach.law for breach in found.breaches} == laws
+
+
+def test_a_crash_on_a_related_problem_is_told() -> None:
+    """With the problem on which it came."""
+
+    def compute(problem: Problem) -> Jacobians:
+        if problem.N != 3:
+            raise RuntimeError("three samples only")
+        return right.compute(problem)
+
+    right = choose_methods(["autograd_loop"])[0]
+    with calm_torch():
+        verdict = judge(CASE, replace(right, compute=compute), laws=RELATED)
+    assert verdict.outcome is Outcome.CRASHED
+    assert verdict.message == "batch rotated, its first sample twice: raised RuntimeError: three samples only"
+    assert torch.is_grad_enabled()
+
+
+def test_each_law_has_its_turn() -> None:
+    """Over enough cases all are asked; those that call again, no more often than said."""
+    for every in (1, 2, 4):
+        turns = [laws_due(position, every) for position in range(every * SELDOM * 3)]
+        assert set().union(*turns) == set(LAWS)
+        assert all(set(CALLED_ONCE) <= set(laws) for laws in turns)
+        for law in (*REPEATED[len(CALLED_ONCE) :], *RELATED):
+            share = every if law in REPEATED else every * SELDOM
+            assert sum(law in laws for laws in turns) == len(turns) // share

@@ -1,0 +1,379 @@
+"""`check`: what is right is called right, what is wrong wrong, and no more is claimed than is known."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import gc
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import jaccheck
+from jaccheck.bench import resident_bytes
+from jaccheck.errors import InvalidModel
+from jaccheck.judging import observe
+from jaccheck.judging.live.parts import BYTES_PER_ENTRY
+from jaccheck.methods import Jacobians, Method, Problem, find_method
+from jaccheck.reports import ModelReport, ModelStanding
+from jaccheck.reports import check as model_report
+from jaccheck.selftest import catalogue
+
+QUICK = ("vmap_vjp", "batch_grad_repeated", "autograd_loop")
+MIB = 2**20
+
+
+def mlp(dtype: torch.dtype = torch.float32) -> tuple[nn.Module, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 5), nn.LeakyReLU(), nn.Linear(5, 3)).to(dtype)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator))
+    return model, torch.randn(7, 6, generator=generator).to(dtype)
+
+
+def small_cnn() -> tuple[nn.Module, Tensor]:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.SiLU(), nn.Flatten(), nn.Linear(8, 2))
+    return model, torch.randn(3, 1, 4, 4)
+
+
+def planted(change: str | object, base: str = "func_jacrev") -> Method:
+    """A right method with a fault of the catalogue in it, or with a change of its result."""
+    right = find_method(base)
+    if isinstance(change, str):
+        fault = catalogue()[change]
+        return replace(right, name=f"fault:{change}", compute=fault.spoil(right.compute))
+    return replace(right, name="fault", compute=lambda problem: change(problem, right.compute(problem)))  # type: ignore[operator]
+
+
+def checked(model: nn.Module, X: Tensor, *methods: str | Method, **options: object) -> ModelReport:
+    return jaccheck.check(model, X, methods=methods or QUICK, **{"seconds": 2.0, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_all_methods_agree_on_a_perceptron(dtype: torch.dtype) -> None:
+    """By proven bounds, on every entry, with time and memory of each and the fastest of them recommended."""
+    report = jaccheck.check(*mlp(dtype), seconds=2.0)
+    assert report.witness == "closed form"
+    assert not report.found_something
+    assert {answer.standing for answer in report.answers} <= {ModelStanding.AGREES, ModelStanding.REFUSES}
+    agreeing = [answer for answer in report.answers if answer.standing is ModelStanding.AGREES]
+    assert len(agreeing) > 15
+    for answer in agreeing:
+        assert answer.comparison == "bound"
+        assert answer.entries == 7 * 3 * report.parameters > answer.undecided
+        assert 0 < answer.excess <= 1
+        assert answer.median_s
+        assert answer.peak
+    assert report.recommended == min(agreeing, key=lambda answer: answer.median_s or 0).method
+    assert f"use {report.recommended}: " in report.advice
+
+
+def test_equality_is_asked_for_where_a_certificate_holds() -> None:
+    """Small integers and a ReLU: results are equal, in bfloat16 too."""
+    model, X = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)).bfloat16(), torch.ones(2, 2).bfloat16()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.arange(p.numel()).reshape(p.shape) % 3 - 1)
+    assert {answer.comparison for answer in checked(model, X).answers} == {"exact"}
+    spoilt = planted(lambda problem, J: {name: j * 1.01 for name, j in J.items()})
+    assert checked(model, X, spoilt).answers[0].standing is ModelStanding.DISAGREES
+
+
+def test_model_and_input_are_left_alone() -> None:
+    """Numbers, gradients, hooks, attributes, flags and torch's random state are as before."""
+    model, X = mlp()
+    model[0].weight.grad = torch.ones_like(model[0].weight)
+    before = observe(Problem(model, X, 3))
+    numbers = [tensor.detach().clone() for tensor in (*model.parameters(), X)]
+    jaccheck.check(model, X, seconds=1.0)
+    jaccheck.jacobians(model, X, method="batch_grad_loop")
+    assert observe(Problem(model, X, 3)) == before
+    assert all(torch.equal(a, b) for a, b in zip(numbers, (*model.parameters(), X), strict=True))
+    assert torch.equal(model[0].weight.grad, torch.ones_like(model[0].weight))
+
+
+def test_nothing_is_proven_without_bound_rules() -> None:
+    """A SiLU has no rule: methods are consistent, none agrees, and the answer says why."""
+    report = checked(*small_cnn(), *QUICK, "central_differences")
+    assert report.witness == "float64 autograd"
+    assert "no bound is proven for 1 (SiLU)" in report.judged_by
+    assert "no proof" in report.judged_by
+    standings = {answer.method: answer.standing for answer in report.answers}
+    assert standings.pop("central_differences") is ModelStanding.REFUSES
+    assert set(standings.values()) == {ModelStanding.CONSISTENT}
+    assert "consistent by estimate" in report.advice
+
+
+@pytest.mark.parametrize("name", [name for name, fault in catalogue().items() if fault.kind == "values"])
+@pytest.mark.parametrize("make", [mlp, small_cnn])
+def test_a_wrong_value_is_seen(make: object, name: str) -> None:
+    """Every fault of value, with and without bound rules."""
+    report = checked(*make(), planted(name))  # type: ignore[operator]
+    (answer,) = report.answers
+    assert answer.standing is ModelStanding.DISAGREES, answer
+    assert report.found_something
+    assert report.recommended is None
+    assert answer.worst is not None
+    assert f"{answer.worst.parameter}{list(answer.worst.index)}" in answer.message
+
+
+@pytest.mark.parametrize("make", [mlp, small_cnn])
+def test_a_loss_of_precision_is_seen(make: object) -> None:
+    """What went through bfloat16 is not what rounding in float32 explains."""
+    spoilt = planted(lambda problem, J: {name: j.bfloat16().to(j.dtype) for name, j in J.items()})
+    assert checked(*make(), spoilt).answers[0].standing is ModelStanding.DISAGREES  # type: ignore[operator]
+
+
+def test_a_fault_in_float32_alone_is_seen_without_bound_rules() -> None:
+    """The comparison in float64 is not the only one."""
+
+    def change(problem: Problem, J: Jacobians) -> Jacobians:
+        factor = 1.01 if problem.dtype == "float32" else 1.0
+        return {name: j * factor for name, j in J.items()}
+
+    (answer,) = checked(*small_cnn(), planted(change)).answers
+    assert answer.standing is ModelStanding.DISAGREES
+    assert not answer.message.startswith("in float64")
+
+
+def memory_for(entries: int) -> int:
+    # What earlier tests have left would be given back at some time later, and more be free than was counted on.
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident_bytes() + BYTES_PER_ENTRY * entries + 64 * MIB
+
+
+def wide() -> tuple[nn.Module, Tensor]:
+    return nn.Sequential(nn.Linear(500, 200), nn.ReLU(), nn.Linear(200, 10)), torch.randn(12, 500)
+
+
+def test_a_large_jacobian_is_compared_part_by_part() -> None:
+    """All of it, and a fault in the very last sample is found."""
+    model, X = wide()
+    memory = memory_for(3 * 10 * 102_210)
+    report = checked(model, X, "vmap_vjp", memory=memory, seconds=60.0)
+    assert report.chunks > 2
+    assert (report.answers[0].chunks, report.answers[0].entries) == (report.chunks, 12 * 10 * report.parameters)
+
+    def change(problem: Problem, J: Jacobians) -> Jacobians:
+        if torch.equal(problem.X[-1], X[-1]):
+            J["2.bias"][-1, -1, -1] += 1
+        return J
+
+    spoilt = checked(model, X, planted(change), memory=memory_for(3 * 10 * 102_210), seconds=60.0)
+    (answer,) = spoilt.answers
+    assert answer.standing is ModelStanding.DISAGREES
+    assert answer.chunks == spoilt.chunks - 1
+
+
+@pytest.mark.parametrize("layers", [(nn.ReLU(),), (nn.SiLU(),)])
+def test_a_sample_with_too_many_outputs_is_compared_by_outputs(layers: tuple[nn.Module, ...]) -> None:
+    """With the closed form and without; SqrtGGN, which has no rule for a part of the outputs, says so."""
+    model, X = nn.Sequential(nn.Linear(40, 100), *layers, nn.Linear(100, 60)), torch.randn(2, 40)
+    report = checked(model, X, "vmap_vjp", "batch_grad_loop", "sqrt_ggn_sum", memory=memory_for(10), seconds=60.0)
+    assert report.chunks > 2
+    standings = [answer.standing for answer in report.answers]
+    usable = ModelStanding.AGREES if isinstance(layers[0], nn.ReLU) else ModelStanding.CONSISTENT
+    assert standings == [usable, usable, ModelStanding.REFUSES]
+    assert report.answers[0].entries == 2 * 60 * report.parameters
+    (answer,) = checked(model, X, planted("one_wrong_entry"), memory=memory_for(10), seconds=60.0).answers
+    assert answer.standing is ModelStanding.DISAGREES
+
+
+def test_what_needs_too_much_memory_is_stopped() -> None:
+    """Forward mode wants a tangent for each number in the parameters; the machine and the other methods live on."""
+    model, X = nn.Sequential(nn.Linear(200, 100), nn.ReLU(), nn.Linear(100, 10)), torch.randn(4, 200)
+    report = checked(model, X, "vmap_jacfwd", "vmap_vjp", memory=resident_bytes() + 1024 * MIB, seconds=60.0)
+    assert [answer.standing for answer in report.answers] == [ModelStanding.TOO_LARGE, ModelStanding.AGREES]
+    assert not report.found_something
+    assert torch.zeros(2**28, dtype=torch.uint8).sum() == 0
+
+
+def test_a_method_that_is_out_of_time_says_how_far_it_came() -> None:
+    """What was not compared is not claimed."""
+    report = checked(*wide(), "autograd_loop", memory=memory_for(1_100_000), seconds=1e-9)
+    (answer,) = report.answers
+    assert answer.chunks == 1 < report.chunks
+    assert answer.message.startswith(f"1 of {report.chunks} parts compared, the others not")
+
+
+class Interrupting:
+    def on_start(self, parts: int, methods: int) -> None: ...
+    def on_method(self, done: int, parts: int, method: str) -> None: ...
+    def on_part(self, done: int, parts: int, entries: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+
+def test_what_is_loaded_in_the_first_call_is_not_its_time() -> None:
+    """Torch imports parts of itself when they are first used, which can take seconds."""
+    waits = [2.2]
+
+    def change(problem: Problem, J: Jacobians) -> Jacobians:
+        time.sleep(waits.pop() if waits else 0)
+        return J
+
+    (answer,) = checked(*mlp(), planted(change), seconds=60.0).answers
+    assert answer.standing is ModelStanding.AGREES
+    assert answer.median_s is not None
+    assert answer.median_s < 2.2
+
+
+def test_an_interrupted_check_answers_for_what_was_done() -> None:
+    """Two parts were done."""
+    report = checked(*wide(), "vmap_vjp", memory=memory_for(1_100_000), seconds=60.0, listener=Interrupting())
+    assert report.interrupted
+    assert report.answers[0].chunks == 2
+    assert not report.found_something
+
+
+def test_a_crash_is_told_and_stops_nothing() -> None:
+    """With the exception's first line."""
+
+    def change(problem: Problem, J: Jacobians) -> Jacobians:
+        raise KeyError("no such layer")
+
+    report = checked(*mlp(), planted(change), "vmap_vjp")
+    assert [answer.standing for answer in report.answers] == [ModelStanding.CRASHED, ModelStanding.AGREES]
+    assert report.answers[0].message == "KeyError: 'no such layer'"
+    assert report.found_something
+
+
+def test_another_structure_is_seen() -> None:
+    """As the law of structure has it."""
+    spoilt = planted(lambda problem, J: {name: j.transpose(0, 1) for name, j in J.items()})
+    (answer,) = checked(*mlp(), spoilt).answers
+    assert (answer.standing, "expected (N, C, *θ.shape)" in answer.message) == (ModelStanding.DISAGREES, True)
+
+
+def test_a_report_survives_json(tmp_path: Path) -> None:
+    """Also one with a worst entry."""
+    report = checked(*mlp(), planted("infinity_in_first_parameter"), "vmap_vjp")
+    model_report.save(report, tmp_path / "report.json")
+    assert model_report.load(tmp_path / "report.json") == report
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.second(self.first(X).tanh())
+
+
+def frozen() -> nn.Module:
+    model = mlp()[0]
+    model[0].weight.requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "X"),
+    [
+        (nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Unflatten(1, (2, 3))), torch.randn(4, 6)),
+        (nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(6, 2)), torch.randint(0, 9, (4, 2))),
+        (frozen(), torch.randn(4, 6)),
+        (nn.Linear(3, 3), torch.randn(1, 3)),
+        (nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)), torch.randn(4, 3)),
+        (nn.Linear(3, 2), torch.randn(4, 3, requires_grad=True)),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2)).eval(), torch.randn(4, 3)),
+    ],
+    ids=["N×A×D", "embedding", "frozen", "one_sample", "scalar", "requires_grad", "batch_norm"],
+)
+def test_models_of_many_kinds(model: nn.Module, X: Tensor) -> None:
+    """No false alarm, and something is compared."""
+    report = jaccheck.check(model, X, seconds=1.0)
+    assert not report.found_something, [a for a in report.answers if a.standing.is_fault]
+    assert report.recommended
+
+
+def test_what_backpack_makes_of_tied_weights_is_told() -> None:
+    """A parameter of two modules has the derivative of one use, without a word; everybody else adds them up."""
+    report = jaccheck.check(Tied(), torch.randn(3, 4), seconds=1.0)
+    wrong = [answer.method for answer in report.answers if answer.standing.is_fault]
+    assert wrong == ["batch_grad_loop", "batch_grad_repeated"]
+    assert all("first.weight[" in answer.message for answer in report.answers if answer.standing.is_fault)
+    assert report.recommended
+
+
+class Mixing(nn.Linear):
+    def forward(self, X: Tensor) -> Tensor:
+        z = super().forward(X)
+        return z - z.mean(0)
+
+
+class Random(nn.Linear):
+    def forward(self, X: Tensor) -> Tensor:
+        return nn.functional.dropout(super().forward(X))
+
+
+def with_nan() -> nn.Module:
+    model = nn.Linear(3, 2)
+    with torch.no_grad():
+        model.weight[0, 0] = torch.nan
+    return model
+
+
+def extended() -> nn.Module:
+    backpack = pytest.importorskip("backpack")
+    return backpack.extend(nn.Linear(3, 2))
+
+
+X3 = torch.ones(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "X", "message"),
+    [
+        (nn.Sequential(nn.Linear(3, 2), nn.Dropout()), X3, r"1 \(Dropout\) is in training mode and random"),
+        (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), X3, r"1 \(BatchNorm1d\) mixes the samples"),
+        (Mixing(3, 2), torch.randn(4, 3), "outputs depend on other samples"),
+        (Random(3, 2), X3, "gives another output when it is run again"),
+        (with_nan(), X3, "weight holds NaN"),
+        (nn.Linear(3, 2), X3 * torch.inf, "X holds NaN or infinite numbers"),
+        (nn.Linear(3, 2), torch.ones(0, 3), "X holds no sample"),
+        (nn.Linear(3, 2, dtype=torch.complex64), X3, "parameters are complex64"),
+        (nn.Linear(3, 2, device="meta"), X3, "are on cpu and meta"),
+        (extended(), X3, "has been extended by BackPACK"),
+        (nn.ReLU(), X3, "no trainable parameter"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_in_one_line(model: nn.Module, X: Tensor, message: str) -> None:
+    """The line names the module or the tensor, and what is wrong with it."""
+    with pytest.raises(InvalidModel, match=message) as raised:
+        jaccheck.check(model, X)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_a_model_prints_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be printed some thousand times."""
+
+    class Talking(nn.Linear):
+        def forward(self, X: Tensor) -> Tensor:
+            print("here I am")
+            return super().forward(X)
+
+    assert checked(Talking(3, 2), X3).recommended
+    assert capsys.readouterr().out == ""
+
+
+def test_a_hook_takes_part() -> None:
+    """A model with a hook that changes its output is compared as it is, without the closed form."""
+    model, X = mlp()
+    model[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+    report = checked(model, X, "vmap_vjp", "autograd_loop")
+    assert "Tanh) with hooks" in report.judged_by
+    assert {answer.standing for answer in report.answers} == {ModelStanding.CONSISTENT}
+    plain = copy.deepcopy(model)
+    plain[1]._forward_hooks.clear()
+    with pytest.raises(AssertionError):
+        jaccheck.assert_jacobians_right(jaccheck.jacobians(plain, X), model, X)

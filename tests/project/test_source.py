@@ -1,0 +1,134 @@
+"""Nothing that a file of data holds can be executed: the source has no way to, but for the places named here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "jaccheck"
+MODULES = sorted(ROOT.rglob("*.py"))
+
+RUNS_CODE = {
+    *("eval", "exec", "compile", "__import__", "execfile"),
+    *("importlib.import_module", "importlib.reload", "importlib.util.spec_from_file_location", "runpy.run_path"),
+    *("os.system", "os.popen", "os.startfile", "pty.spawn"),
+    *("torch.load", "torch.hub.load", "torch.jit.load", "np.load", "numpy.load"),
+}
+RUNS_CODE_BY_START = ("os.exec", "os.spawn", "os.posix_spawn", "pickle.", "marshal.", "runpy.", "subprocess.get")
+"""Calls that may run what they are given."""
+
+MODULES_THAT_RUN_CODE = {
+    *("pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy", "code", "codeop", "pty"),
+    *("yaml", "multiprocessing", "concurrent.futures.process"),
+}
+"""Those whose readers run what they read, or that send pickles between processes."""
+
+REASONS = {
+    ("sequences/session.py", "exec"): "runs the lines that the state machine itself has just written",
+    ("sequences/session.py", "eval"): "reads a variable of these lines",
+    (
+        "methods/user_model.py",
+        "importlib.util.spec_from_file_location",
+    ): "FILE.py:FUNCTION, typed by the user to be run",
+    ("methods/registry.py", "importlib.import_module"): "--method package.module:function, typed by the user",
+    (
+        "runs/pytest/checks.py",
+        "importlib.import_module",
+    ): "conforms('package.module:function'), in the user's test file",
+    (
+        "selftest/mutants/registry.py",
+        "importlib.import_module",
+    ): "modules of jaccheck, by names that stand beside the call",
+    ("runs/workers/worker.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
+    (
+        "runs/workers/process.py",
+        "multiprocessing",
+    ): "starts workers; what comes back from them is JSON, received as bytes",
+    ("methods/optional.py", "importlib.import_module"): "packages of the extra `others`, by names in methods/",
+    ("runs/workers/fork_server.py", "multiprocessing"): "the process that workers are forked from",
+}
+"""Every place that runs what it is given, and why no file of data can reach it."""
+
+STARTS_PROCESSES = {
+    "gate/process.py": "a side of the gate: the interpreter of an environment that the gate has built",
+    "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
+    "bench/process.py": "a worker of the benchmark: this interpreter",
+    "runs/cluster/node.py": "a station below a Dask worker: this interpreter",
+    "cli/run_known.py": "the scripts of listed faults, which stand in the source or are written from it",
+}
+
+
+def dotted(node: ast.expr) -> str:
+    """`os.path.join` of a chain of attributes; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (start := dotted(node.value)):
+        return f"{start}.{node.attr}"
+    return ""
+
+
+def ways_to_run(path: Path) -> Iterator[str]:
+    """Each call or import in a file that may run what it is given."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = dotted(node.func)
+            if name in RUNS_CODE or name.startswith(RUNS_CODE_BY_START):
+                yield name
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES_THAT_RUN_CODE)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            if node.module in MODULES_THAT_RUN_CODE:
+                yield node.module
+            yield from (name for name in names if name in RUNS_CODE or name.startswith(RUNS_CODE_BY_START))
+
+
+def relative(path: Path) -> str:
+    """As the lists above have it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_only_the_named_places_run_what_they_are_given() -> None:
+    """A new way to run code is a decision: it is named above with its reason, or it is not made."""
+    found = {(relative(path), way) for path in MODULES for way in ways_to_run(path)}
+    assert found == set(REASONS)
+
+
+def test_only_the_named_places_start_processes() -> None:
+    """Each with a list of arguments: no shell reads what comes from a file."""
+    starting = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if "subprocess" in names or (isinstance(node, ast.ImportFrom) and node.module == "subprocess"):
+                starting.add(relative(path))
+            if isinstance(node, ast.Call):
+                assert "shell" not in {keyword.arg for keyword in node.keywords}, f"{path}:{node.lineno}"
+                if dotted(node.func).startswith("subprocess."):
+                    first = node.args[0]
+                    assert isinstance(first, ast.List | ast.Name), f"{path}:{node.lineno}: no list of arguments"
+    assert starting == set(STARTS_PROCESSES)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "eval(text)",
+        "import pickle",
+        "from pickle import loads",
+        "torch.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "os.system(command)",
+        "os.execv(path, arguments)",
+        "from os import system",
+        "__import__(name)",
+        "importlib.import_module(name)",
+    ],
+)
+def test_the_search_finds(line: str, tmp_path: Path) -> None:
+    """What it looks for, it sees."""
+    (tmp_path / "module.py").write_text(line)
+    assert list(ways_to_run(tmp_path / "module.py"))

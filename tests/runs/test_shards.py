@@ -1,0 +1,154 @@
+"""A run is a sum over its shards, whoever judges them in whatever order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jaccheck.case import DTYPES, PROFILES, Case
+from jaccheck.core import from_json, to_json
+from jaccheck.methods import Jacobians, Method, Problem, find_method, method
+from jaccheck.methods.autograd import autograd_batched
+from jaccheck.methods.registry import forget
+from jaccheck.reports import Settings, Spent
+from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
+from jaccheck.runs.judging import judge_shard
+from jaccheck.runs.results import Sums
+from jaccheck.runs.tally import MOST_SUSPECTS
+
+QUICK = PROFILES["quick"]
+
+
+def settings(**changes: object) -> Settings:
+    """A run of a few families on one device."""
+    values = {
+        "profile": "quick",
+        "seed": 5,
+        "max_examples": None,
+        "time": None,
+        "methods": (),
+        "devices": ("cpu",),
+        "dtypes": DTYPES,
+        "families": ("generic", "kinks", "no_bias"),
+        **changes,
+    }
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def wrong_in_part() -> Iterator[Method]:
+    """A method that is wrong for tall weights, and refuses float16, where it is right."""
+
+    @method(family="test", unsupported=lambda problem: "no float16" if problem.dtype == "float16" else None)
+    def wrong_for_tall_weights(problem: Problem) -> Jacobians:
+        J = autograd_batched(problem)
+        tall = {name for name, p in problem.parameters.items() if p.dim() == 2 and p.shape[0] > p.shape[1]}
+        is_wrong = problem.dtype != "float16"
+        return {name: -jacobian if is_wrong and name in tall else jacobian for name, jacobian in J.items()}
+
+    yield find_method("wrong_for_tall_weights")
+    forget("wrong_for_tall_weights")
+
+
+@pytest.fixture(scope="module")
+def results(wrong_in_part: Method) -> list[ShardResult]:
+    """Every shard of a small run, judged in order."""
+    torch.set_num_threads(1)
+    methods = (find_method("closed_form"), wrong_in_part)
+    return [judge_shard(shard, methods, QUICK) for shard in shards(QUICK, settings())]
+
+
+def summed(results: list[ShardResult]) -> Sums:
+    """What a tally makes of them, in one order, without times."""
+    tally = Tally()
+    for result in results:
+        tally.merge(result.sums)
+    sums = tally.sums()
+    return replace(
+        sums,
+        totals=replace(sums.totals, seconds=Spent()),
+        coverage=tuple(sorted(sums.coverage, key=repr)),
+        tightness=tuple(sorted(sums.tightness, key=repr)),
+        suspects=tuple(sorted(sums.suspects, key=lambda suspects: repr(suspects.fault))),
+    )
+
+
+def test_the_order_of_shards_does_not_matter(results: list[ShardResult]) -> None:
+    """The sums of any order are the same, failing cases included."""
+    expected = summed(results)
+    assert expected.suspects
+    assert any(len(suspects.cases) > 1 for suspects in expected.suspects)
+    for seed in range(5):
+        assert summed(random.Random(seed).sample(results, len(results))) == expected
+
+
+def test_what_was_judged_before_does_not_matter(results: list[ShardResult], wrong_in_part: Method) -> None:
+    """A shard judged alone gives what it gave in the run."""
+    for number in (0, 7, len(results) - 1):
+        alone = judge_shard(results[number].shard, (find_method("closed_form"), wrong_in_part), QUICK)
+        assert summed([alone]) == summed([results[number]])
+
+
+def test_a_result_survives_json(results: list[ShardResult]) -> None:
+    """It comes from other processes and out of the store as it was."""
+    failing = next(result for result in results if result.sums.suspects)
+    for result in (results[0], failing):
+        assert from_json(ShardResult, to_json(result), where="test") == result
+
+
+def test_every_boundary_claim_is_tried(results: list[ShardResult]) -> None:
+    """A refusal of what the method is right on is seen in each shard of boundary cases."""
+    refusing = [r for r in results if r.shard.round == 0 and r.shard.dtype == "float16"]
+    assert len(refusing) == 3
+    for result in refusing:
+        (claims,) = [suspects for suspects in result.sums.suspects if suspects.fault.law == "claims"]
+        assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.fault.method)
+
+
+def test_failing_cases_kept_are_bounded() -> None:
+    """However many kinds of failing cases there are, few are kept, the simplest; all are counted."""
+    tally, cases = Tally(), [case for shard in shards(QUICK, settings(families=("smooth",))) for case in shard.cases()]
+    failing = judged_as_failing(cases, 30)
+    for sums in failing:
+        tally.merge(sums)
+    (suspects,) = tally.suspects.values()
+    assert suspects.seen == 30
+    assert len(suspects.cases) == MOST_SUSPECTS
+
+
+def judged_as_failing(cases: list[Case], count: int) -> list[Sums]:
+    """Sums of one failing case each, every one with another symptom."""
+    from jaccheck.reports import Breach, Outcome, Verdict
+
+    found = []
+    for number, case in enumerate(cases[:count]):
+        word = "".join(chr(ord("a") + int(digit)) for digit in f"{number:04}")
+        breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=f"RuntimeError: {word}")
+        tally = Tally()
+        tally.add(case, Verdict(method="m", device="cpu", outcome=Outcome.CRASHED, breaches=(breach,)))
+        found.append(tally.sums())
+    return found
+
+
+@pytest.mark.parametrize("number", [1, 5, 333])
+def test_as_many_cases_as_asked_for(number: int) -> None:
+    """--max-examples is exact, also where it ends within a shard, and each case is counted once on two devices."""
+    asked = settings(max_examples=number, devices=("cpu", "other"))
+    some = list(shards(QUICK, asked))
+    assert sum(len(shard.cases()) for shard in some if shard.is_counted) == number == expected_cases(QUICK, asked)
+    on_each = [[(s.family, s.dtype, s.round, s.count) for s in some if s.device == d] for d in asked.devices]
+    assert on_each[0] == on_each[1]
+    assert [shard.number for shard in some] == list(range(len(some)))
+
+
+def test_given_cases_are_cut_into_shards() -> None:
+    """All of them, in order, a few in each."""
+    cases = [case for shard in shards(QUICK, settings(families=("kinks",))) for case in shard.cases()]
+    some: list[Shard] = list(given_shards(cases, ["cpu"]))
+    assert len(some) > 1
+    assert [case for shard in some for case in shard.cases()] == cases
+    assert from_json(Shard, to_json(some[0]), where="test") == some[0]

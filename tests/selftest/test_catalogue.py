@@ -1,0 +1,166 @@
+"""Each fault of the catalogue is real: it differs from the method that it spoils, and only where it is triggered."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+import pytest
+from torch import nn
+
+from jaccheck.case import Case
+from jaccheck.case.families import all_boundary_cases
+from jaccheck.errors import UnknownName
+from jaccheck.judging import LawBroken, Trial, Witness, flattened, observe, restore_globals, structural_fault
+from jaccheck.judging.laws.laws import filled_with_nan, is_given_columns, no_aliasing
+from jaccheck.judging.laws.related import freed_memory, has_head, head, turned
+from jaccheck.judging.laws.state import undeclared_changes
+from jaccheck.methods import Method, Problem, build, choose_methods, find_method
+from jaccheck.selftest import Fault, catalogue, choose_with_mutants
+from jaccheck.selftest.mutants.registry import LAW_NAMES, always
+
+FAULTS = catalogue()
+RARE = [name for name, fault in FAULTS.items() if fault.when is not always]
+CASES = tuple(all_boundary_cases())
+
+
+def behaviour(method: Method, case: Case, *, given: bool) -> tuple[object, ...]:
+    """All that can be observed of two calls on one model, and of one with given memory where that is asked for."""
+    return *called_twice(method, case), *(called_with_memory(method, case) if given else ())
+
+
+def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
+    """What is in the given memory afterwards, and whether it is what comes back."""
+    witness = Witness(case, "cpu")
+    problem = witness.problem()
+    given = filled_with_nan(problem, as_columns=is_given_columns(case))
+    returned = method.compute(problem, out=dict(given))
+    return (flattened(given) + 0.0).tobytes(), [returned[name] is given[name] for name in given]
+
+
+def called_twice(method: Method, case: Case) -> tuple[object, ...]:
+    """Results, changes of state, shared memory."""
+    witness = Witness(case, "cpu")
+    problem = witness.problem()
+    before = observe(problem)
+    try:
+        jacobians = method.compute(problem)
+    except Exception as error:
+        return "raised", type(error).__name__
+    after = observe(problem)
+    restore_globals(before["torch"], after["torch"])
+    if fault := structural_fault(witness.layout, witness.case.dtype, witness.device, jacobians):
+        return "structure", fault
+    trial = Trial(case, method, witness, problem, jacobians, before, after)
+    changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
+    changes += witness.changed_values(problem)
+    try:
+        no_aliasing(trial)
+        shared = ""
+    except LawBroken as broken:
+        shared = str(broken)
+    try:
+        freed_memory(trial)
+    except LawBroken as broken:
+        shared += str(broken)
+    # Adding 0 makes −0 and 0 the same bytes.
+    first = (flattened(jacobians) + 0.0).tobytes()
+    try:
+        again = method.compute(Problem(problem.model, witness.changed.problem().X, problem.C))
+    except Exception as error:
+        return first, changes, shared, "raised", type(error).__name__
+    restore_globals(before["torch"], observe(problem)["torch"])
+    second, kept = (flattened(again) + 0.0).tobytes(), (flattened(jacobians) + 0.0).tobytes()
+    return first, changes, shared, second, kept == first
+
+
+def with_head(method: Method, case: Case) -> tuple[object, ...]:
+    """Results on the same network and input, the second time below a frozen Linear, as the law of outputs has it."""
+    if not has_head(case):
+        return ()
+    problem = Witness(case, "cpu").problem()
+    chosen = turned(problem.C)
+    model = nn.Sequential(*problem.model, head(chosen, problem))
+    try:
+        first = flattened(method.compute(problem))
+        return (first + 0.0).tobytes(), (
+            flattened(method.compute(Problem(model, problem.X, len(chosen)))) + 0.0
+        ).tobytes()
+    except Exception as error:
+        return "raised", type(error).__name__
+
+
+def accepted(fault: Fault) -> list[Case]:
+    """The boundary cases that the faulty method claims to cover."""
+    method = fault.method()
+    return [case for case in CASES if not method.refuses(build(case))]
+
+
+def is_triggered(fault: Fault, case: Case) -> bool:
+    return fault.when(Witness(case, "cpu").problem())
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != "stale_weights"])
+def test_a_fault_is_real(name: str) -> None:
+    """There is a boundary case on which it does something else than its base."""
+    fault = FAULTS[name]
+    faulty, base = fault.method(), find_method(fault.base)
+    given = faulty.takes_out
+    triggered = (case for case in accepted(fault) if is_triggered(fault, case))
+    assert any(
+        behaviour(faulty, case, given=given) != behaviour(base, case, given=given)
+        or with_head(faulty, case) != with_head(base, case)
+        for case in triggered
+    )
+
+
+def test_stale_weights_are_real() -> None:
+    """After the weights have changed, it returns what it returned before; its base does not."""
+    case = next(case for case in CASES if len(case.weighted()) == 2)
+    results = []
+    for method in (FAULTS["stale_weights"].method(), find_method("closed_form")):
+        witness = Witness(case, "cpu")
+        problem = witness.problem()
+        first = flattened(method.compute(problem))
+        problem.model.get_parameter(case.last_weight).data.neg_()
+        results.append((first == flattened(method.compute(problem))).all())
+    assert results == [True, False]
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_a_rare_fault_is_right_elsewhere(name: str) -> None:
+    """On cases that do not trigger it, it does what its base does, bit by bit."""
+    fault = FAULTS[name]
+    others = list(islice((case for case in accepted(fault) if not is_triggered(fault, case)), 3))
+    assert others
+    faulty, base = fault.method(), find_method(fault.base)
+    given = faulty.takes_out
+    for case in others:
+        assert behaviour(faulty, case, given=given) == behaviour(base, case, given=given), case
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_says_what_it_is(name: str) -> None:
+    """A summary of one sentence, known laws, and a name that no method has."""
+    fault = FAULTS[name]
+    assert fault.summary.endswith(".")
+    assert fault.expected
+    assert fault.expected <= LAW_NAMES
+    assert fault.method().name == f"fault:{name}"
+
+
+def test_there_are_faults_of_every_kind() -> None:
+    """At least five in each file, and each law has a fault that only it can see."""
+    kinds = [fault.kind for fault in FAULTS.values()]
+    assert min(map(kinds.count, set(kinds))) >= 5
+    alone = [fault.expected for fault in FAULTS.values() if len(fault.expected) == 1]
+    assert set().union(*alone) == LAW_NAMES
+
+
+def test_a_fault_goes_by_its_name() -> None:
+    """Beside methods, where a method is asked for, so that whoever wants to can see a failure."""
+    names = [method.name for method in choose_with_mutants(["fault:sample_roll", "autograd_loop"])]
+    assert names == ["fault:sample_roll", "autograd_loop"]
+    assert [method.name for method in choose_with_mutants([])] == [method.name for method in choose_methods([])]
+    with pytest.raises(UnknownName, match="planted fault 'sample_rol' is not known; did you mean sample_roll"):
+        choose_with_mutants(["fault:sample_rol"])

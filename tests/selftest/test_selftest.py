@@ -1,0 +1,114 @@
+"""The checks see every fault and call nothing right wrong; and the selftest can fail: no law of them is idle."""
+
+from __future__ import annotations
+
+import pytest
+
+from jaccheck.case import PROFILES, Case, boundary_cases
+from jaccheck.cli.run_selftest import quick_cases
+from jaccheck.core import from_json, to_json
+from jaccheck.judging import LAWS, Law
+from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
+from jaccheck.methods import choose_methods
+from jaccheck.reports import JUDGES, SelftestReport
+from jaccheck.selftest import Fault, catalogue, repeating_every, score, without
+
+FAULTS = catalogue()
+LAW_NAMES = {
+    "agreement": "agreement",
+    "purity": "purity",
+    "no_aliasing": "no aliasing",
+    "repeatability": "repeatability",
+    "given_memory": "given memory",
+    "batch": "batch",
+    "outputs": "outputs",
+    "freed_memory": "freed memory",
+}
+QUICK = repeating_every(PROFILES["quick"].repeat_every)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return quick_cases(0)
+
+
+@pytest.fixture(scope="module")
+def report(cases: list[Case]) -> SelftestReport:
+    return score(cases, FAULTS.values(), (), laws_of=QUICK)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_killed(report: SelftestReport, name: str) -> None:
+    """Under the quick profile, and by a law that is meant to see it."""
+    fault = next(fault for fault in report.faults if fault.name == name)
+    assert fault.jaccheck is not None, f"{name} survived: {fault.summary}"
+    assert set(fault.expected) & set(fault.jaccheck.laws), fault.jaccheck
+
+
+def test_no_right_method_is_called_wrong(cases: list[Case]) -> None:
+    """On every third case of the quick profile, by every method that can run here."""
+    found = score(cases[::3], (), choose_methods(()), laws_of=QUICK)
+    assert found.alarms == ()
+    modes = {each.mode: each for each in found.false_alarms if each.judge == "jaccheck"}
+    assert modes["exact"].results > 1000
+    assert modes["bound"].results > 500
+    assert all(each.upper_limit < 0.01 for each in modes.values())
+
+
+def test_tolerances_miss_what_they_cannot_see(report: SelftestReport) -> None:
+    """Small relative errors and all side effects pass torch's default tolerances; no visible crash does."""
+    survivors = {fault.name: fault for fault in report.faults if fault.allclose is None}
+    assert {"relative_error_1e_6", "relative_error_1e_12", "small_entries_dropped"} <= survivors.keys()
+    assert {fault.name for fault in report.faults if fault.kind == "state"} <= survivors.keys()
+    assert all(fault.allclose for fault in report.visible if fault.kind in ("values", "structure", "crashes"))
+
+
+def test_a_report_survives_json(report: SelftestReport) -> None:
+    """What is written is read back."""
+    assert from_json(SelftestReport, to_json(report), where="here") == report
+
+
+@pytest.mark.parametrize("law", [law for law in LAWS if law.__name__ in LAW_NAMES], ids=lambda law: law.__name__)
+def test_no_law_is_idle(report: SelftestReport, cases: list[Case], law: Law) -> None:
+    """Without a law the faults that only it can see survive, on the very cases on which they were killed."""
+    only = {fault.name: fault for fault in report.faults if fault.expected == (LAW_NAMES[law.__name__],)}
+    assert only
+    for name, fault in only.items():
+        assert fault.jaccheck is not None
+        killer = cases[fault.jaccheck.after - 1]
+        assert not score([killer], [FAULTS[name]], ()).survivors, name
+        # The identities follow from agreement, and see some of what only it sees otherwise.
+        rest = without(homogeneity, without(sum_over_samples, without(law)))
+        assert score([killer], [FAULTS[name]], (), laws_of=rest).survivors, name
+
+
+def test_a_false_alarm_is_counted() -> None:
+    """A wrong method given as a right one is an alarm, and the report is not clean."""
+    found = score(boundary_cases("generic", "float32"), (), [FAULTS["sign"].method()])
+    assert {each.judge: each.alarms for each in found.false_alarms if each.mode == "exact"} == dict.fromkeys(JUDGES, 3)
+    assert len(found.alarms) == 3
+    assert not found.is_clean
+
+
+def test_a_fault_that_changes_nothing_survives() -> None:
+    """Every judge lets it live, also where its tolerance calls the base wrong: a false alarm kills nothing."""
+    nothing = Fault(
+        name="nothing",
+        kind="none",
+        summary="Nothing is wrong.",
+        base="closed_form",
+        expected=frozenset({"agreement"}),
+        spoil=lambda compute: compute,
+    )
+    cases = [case for family in ("smooth", "generic") for case in boundary_cases(family, "bfloat16")]
+    found = score(cases, [nothing], choose_methods(["closed_form"]))
+    assert all(found.faults[0].kill(judge) is None for judge in JUDGES)
+    assert not found.is_clean
+    assert any(each.alarms for each in found.false_alarms if each.judge == "allclose")
+
+
+def test_progress_is_told() -> None:
+    """After each case."""
+    told: list[tuple[int, int]] = []
+    score(boundary_cases("generic", "float64"), (), (), on_case=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
