@@ -91,7 +91,7 @@ def test_each_library_has_its_place(path: Path) -> None:
     assert "backpack" not in libraries or name_of(path) == "methods/backpack.py"
     assert "multiprocessing" not in libraries or name_of(path).startswith(FORKS)
     if "hypothesis" in libraries:
-        # Strategies; the versions of a run; pytest's suite, run by Hypothesis; sequences, a state machine of Hypothesis.
+        # Strategies; the versions of a run; pytest's suite, run by Hypothesis; sequences, one of its state machines.
         assert re.fullmatch(
             r"case/(\w*_)?strategies\.py|methods/environment\.py|runs/pytest/(items|settings|database)\.py"
             r"|sequences/(machine|run)\.py",
