@@ -43,7 +43,7 @@ from jaccheck.selftest import choose_with_mutants
 pytestmark = pytest.mark.slow
 
 QUICK = PROFILES["quick"]
-METHODS = ("hooks", "fault:sample_roll")
+METHODS = ("hooks", "mutant:sample_roll")
 FEW: dict[str, Any] = {"families": ("generic", "kinks"), "dtypes": ("float32",)}
 
 
