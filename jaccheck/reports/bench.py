@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
 from jaccheck.core import plain_data, read_text, to_json, write_text
+from jaccheck.reports.outcome import Outcome
+from jaccheck.reports.reading import from_versioned_json
 from jaccheck.reports.timings import Seconds, Spread
-from jaccheck.reports.verify import Environment, from_versioned_json
+from jaccheck.reports.verify import Environment
 
 Count = Annotated[int, Ge(0)]
 
@@ -22,22 +23,12 @@ REGIMES: tuple[Regime, ...] = ("fresh", "given")
 Axis = Literal["N", "C", "width", "depth"]
 
 
-class BenchStanding(StrEnum):
-    """What became of a method; only one that is right is timed and ranked."""
-
-    RIGHT = "right"
-    WRONG = "wrong"
-    CRASHED = "crashed"
-    REFUSES = "refuses"
-    LEFT_OUT = "left out"
-
-
 @plain_data
 class MethodTiming:
     """One method on one problem. `message` says why it is not ranked, or how it was judged."""
 
     method: str
-    standing: BenchStanding
+    outcome: Outcome
     message: str = ""
     forward_passes: Count | None = None
     """Calls of the network, by whatever number of samples each."""
@@ -113,7 +104,7 @@ class Growth:
 class BenchReport:
     """Everything that a run measured."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     environment: Environment
     threads: Annotated[int, Ge(1)]
     memory: Count
@@ -128,8 +119,7 @@ class BenchReport:
     @property
     def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:
         """Methods that returned something wrong, or raised what they did not announce."""
-        bad = (BenchStanding.WRONG, BenchStanding.CRASHED)
-        return tuple((cell, m) for cell in self.cells for m in cell.methods if m.standing in bad)
+        return tuple((cell, m) for cell in self.cells for m in cell.methods if m.outcome.is_wrong)
 
 
 def save(report: BenchReport, path: Path) -> None:

@@ -2,55 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from jaccheck.core import html_table, plain_data, read_text, to_json, write_text
+from jaccheck.reports.outcome import Outcome
+from jaccheck.reports.reading import from_versioned_json
 from jaccheck.reports.verdict import Number, WorstEntry
-from jaccheck.reports.verify import Count, Environment, Seconds, from_versioned_json
-
-
-class ModelStanding(StrEnum):
-    """What is known of a method on this model; a closed list."""
-
-    AGREES = "AGREES"
-    CONSISTENT = "CONSISTENT"
-    UNDECIDED = "UNDECIDED"
-    DISAGREES = "DISAGREES"
-    CRASHED = "CRASHED"
-    REFUSES = "REFUSES"
-    TOO_LARGE = "TOO_LARGE"
-    NOT_RUN = "NOT_RUN"
-
-    @property
-    def sentence(self) -> str:
-        """What it means, in one sentence."""
-        return _SENTENCES[self]
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether nothing speaks against the method: it agrees, or is consistent."""
-        return self in (ModelStanding.AGREES, ModelStanding.CONSISTENT)
-
-    @property
-    def is_fault(self) -> bool:
-        """Whether something is wrong with the method on this model."""
-        return self in (ModelStanding.DISAGREES, ModelStanding.CRASHED)
-
-
-_SENTENCES = {
-    ModelStanding.AGREES: "What was compared is equal to the closed form, or within its proven bound.",
-    ModelStanding.CONSISTENT: "No entry differs by more than rounding is estimated to explain; nothing is proven.",
-    ModelStanding.UNDECIDED: (
-        "No entry could be decided: what rounding can do, or is estimated to do, is as large as they."
-    ),
-    ModelStanding.DISAGREES: "The result has another structure or another value than rounding explains.",
-    ModelStanding.CRASHED: "The method raised an exception on a model that it does not declare as unsupported.",
-    ModelStanding.REFUSES: "The method declared beforehand that it does not cover this model.",
-    ModelStanding.TOO_LARGE: "The method needs more memory than it was given.",
-    ModelStanding.NOT_RUN: "The run was interrupted before the method's turn.",
-}
+from jaccheck.reports.verify import Count, Environment, Seconds
 
 Witness = Literal["closed form", "float64 autograd", "autograd"]
 """What results are compared with: exact mathematics with bounds, or autograd one sample at a time."""
@@ -61,9 +20,9 @@ class MethodAnswer:
     """What one method did on the model."""
 
     method: str
-    standing: ModelStanding
+    outcome: Outcome
     message: str = ""
-    """Why, in one line; empty where there is nothing to add to the standing."""
+    """Why, in one line; empty where there is nothing to add to the outcome."""
     comparison: Literal["exact", "bound", "estimate", "none"] = "none"
     """Must be equal; within a proven bound; within what rounding is estimated to do; not compared."""
     worst: WorstEntry | None = None
@@ -86,7 +45,7 @@ class MethodAnswer:
 class ModelReport:
     """Everything that a check found. `found_something` is what the command's exit code says."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     model: str
     N: Count
     C: Count
@@ -118,7 +77,7 @@ class ModelReport:
     def found_something(self) -> bool:
         """Whether a method is wrong here or crashes, or nothing was compared although it should have been."""
         compared = any(answer.entries for answer in self.answers)
-        return any(answer.standing.is_fault for answer in self.answers) or not (compared or self.interrupted)
+        return any(answer.outcome.is_wrong for answer in self.answers) or not (compared or self.interrupted)
 
     def answer(self, method: str) -> MethodAnswer:
         """The answer on the method of that name. Raises KeyError."""
@@ -129,7 +88,7 @@ class ModelReport:
 
     def _repr_html_(self) -> str:
         rows = [
-            (a.method, str(a.standing), "" if a.median_s is None else f"{a.median_s * 1e3:.3g} ms", a.message)
+            (a.method, str(a.outcome), "" if a.median_s is None else f"{a.median_s * 1e3:.3g} ms", a.message)
             for a in self.answers
         ]
         headline = (

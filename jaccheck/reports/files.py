@@ -10,14 +10,15 @@ from typing import Literal
 from jaccheck.case import Case
 from jaccheck.core import plain_data, read_text, to_json, write_text
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports.verify import Finding, from_versioned_json
+from jaccheck.reports.reading import from_versioned_json
+from jaccheck.reports.verify import Finding
 
 
 @plain_data
 class CaseFile:
     """Cases to run, with the finding they belong to, if any."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     cases: tuple[Case, ...]
     finding: Finding | None = None
 

@@ -142,7 +142,7 @@ class Acceptance:
 class GateReport:
     """Everything that a gate found."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     settings: GateSettings
     base: SideRecord
     candidate: SideRecord
@@ -152,7 +152,7 @@ class GateReport:
     cells: tuple[GateCell, ...]
     changes: tuple[Change, ...]
     matrix: tuple[CellChange, ...] = ()
-    """Cells of the support matrix that are marked otherwise, of those rows that are among the cases."""
+    """Cells of the support matrix that have another outcome, of those rows that are among the cases."""
     speeds: tuple[Speed, ...] = ()
     """Where speed was asked for."""
     unmatched: tuple[Acceptance, ...] = ()

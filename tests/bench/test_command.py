@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
-from jaccheck.reports import BenchStanding
+from jaccheck.reports import Outcome
 from jaccheck.reports.bench import load
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     report = load(tmp_path / "bench.json")
     (cell,) = report.cells
     known = {m.method: m for m in cell.methods}
-    assert known["fault:sample_roll"].standing is BenchStanding.WRONG
+    assert known["fault:sample_roll"].outcome is Outcome.DISAGREES
     assert known["fault:sample_roll"].fresh is None
     assert (known["autograd_loop"].forward_passes, known["autograd_loop"].backward_passes) == (1, 75)
     for regime in ("fresh", "given"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run
 
-from jaccheck.reports import ModelStanding
+from jaccheck.reports import Outcome
 from jaccheck.reports import check as model_report
 
 FILE = """
@@ -50,7 +50,7 @@ def test_a_model_that_all_methods_are_right_on(jaccheck: Run, own: Path) -> None
     report = model_report.load(own.parent / "out.json")
     for answer in report.answers:
         assert answer.method in done.stdout
-        assert answer.standing in (ModelStanding.AGREES, ModelStanding.REFUSES)
+        assert answer.outcome in (Outcome.AGREES, Outcome.UNSUPPORTED)
     assert report.advice in done.stdout.replace("\n", " ")
 
 

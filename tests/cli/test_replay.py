@@ -30,7 +30,7 @@ def test_fixed(jaccheck: Run, stored: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "answer"),
     [
-        ('"schema_version": 1', '"schema_version": 7', "INCOMPATIBLE"),
+        ('"schema_version": 2', '"schema_version": 7', "INCOMPATIBLE"),
         ('"autograd_batched"', '"no_such_method"', "ERROR"),
         ('"out_features": 4', '"out_features": 1000000000', "ERROR"),
     ],
