@@ -29,7 +29,8 @@ def test_json_both_ways(case: Case) -> None:
 @settings(max_examples=200, deadline=None)
 def test_repr_can_be_pasted(case: Case) -> None:
     """The repr, evaluated with the names of `jaccheck.case`, is the case."""
-    assert eval(repr(case), vars(jaccheck.case).copy()) == case
+    names = {name: getattr(jaccheck.case, name) for name in jaccheck.case.__all__}
+    assert eval(repr(case), names) == case
 
 
 @given(cases())

@@ -25,7 +25,6 @@ from jaccheck.case import (
     Integers,
     boundary_cases,
     matrix_rows,
-    torch_name,
 )
 from jaccheck.cli.run_matrix import measure
 from jaccheck.cli.run_methods import list_methods
@@ -191,7 +190,7 @@ def test_jax_agrees_on_each_layer(rule: str) -> None:
     """Every translated layer with every option of the support matrix, within the bound, equal where nothing rounds."""
     skip_unless_installed("jax_jacrev")
     cases = (*(probe.case for probe in matrix_rows("float64")), *adaptive_poolings())
-    found = {place.layer: case for case in cases for place in case.places() if torch_name(place.layer) == rule}
+    found = {place.layer: case for case in cases for place in case.places() if place.layer.torch_name == rule}
     assert found
     with calm_torch():
         for layer, case in found.items():
