@@ -25,14 +25,6 @@ ARCHITECTURES = (
     *("convolution", "transposed_convolution", "pooling", "normalization"),
     *("embedding", "extra_axes", "activations"),
 )
-    "convolution",
-    "transposed_convolution",
-    "pooling",
-    "normalization",
-    "embedding",
-    "extra_axes",
-    "activations",
-)
 
 
 def is_live(case: Case) -> bool:
