@@ -101,13 +101,3 @@ def test_misuse(jaccheck: Run, arguments: tuple[str, ...], complaint: str) -> No
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert complaint in done.stderr
-
-
-def test_benchmarks_refuse_to_run_in_parallel() -> None:
-    """pytest-xdist would have them compete for the cores; the answer is one line, not a table of nonsense."""
-    pytest.importorskip("xdist")
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "benchmarks", "-n", "2", "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
-    assert done.returncode == 4
-    assert "cannot run under xdist" in done.stderr

@@ -79,7 +79,7 @@ def test_json_both_ways(report: Report, tmp_path: Path) -> None:
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
     """`python -m jaccheck.reports.verify > jaccheck/reports/report.schema.json` writes it."""
-    shipped = importlib.resources.files("jaccheck").joinpath("report.schema.json").read_text()
+    shipped = importlib.resources.files("jaccheck.reports").joinpath("report.schema.json").read_text()
     assert json.loads(shipped) == reports.schema()
 
 
@@ -90,7 +90,7 @@ def test_a_real_report_fits_the_shipped_schema(jaccheck: Run, tmp_path: Path) ->
     done = jaccheck("verify", *options, *written)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (tmp_path / "out.json").read_text()
-    schema = json.loads(importlib.resources.files("jaccheck").joinpath("report.schema.json").read_text())
+    schema = json.loads(importlib.resources.files("jaccheck.reports").joinpath("report.schema.json").read_text())
     jsonschema.validate(json.loads(text), schema)
     loaded = reports.load(tmp_path / "out.json")
     assert loaded.totals.cases == 70

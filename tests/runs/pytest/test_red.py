@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jaccheck_support.testing import pasted
 
-from jaccheck import case as case_module
 from jaccheck.case import Case
 from jaccheck.reports import load_cases
 from jaccheck.runs.pytest.conformance import CHECKS
@@ -93,7 +93,7 @@ class Red:
 
     def cases(self, name: str) -> list[Case]:
         """The cases that a failed test printed, pasted."""
-        return [eval(line, vars(case_module)) for line in re.findall(r"^Case\(.*$", self.results[name][1], re.M)]
+        return [pasted(line) for line in re.findall(r"^Case\(.*$", self.results[name][1], re.M)]
 
 
 @pytest.fixture(scope="module")
