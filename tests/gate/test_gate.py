@@ -22,7 +22,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate import parse_side, prepare
 from jaccheck.gate.process import SideProcess
 from jaccheck.methods import find_method, registered
-from jaccheck.reports import CaseFile, GateReport, Kind, save_cases
+from jaccheck.reports import CaseFile, GateReport, Kind, save
 
 pytestmark = pytest.mark.slow
 
@@ -205,7 +205,7 @@ def test_stored_findings_come_first(jaccheck: Run, tmp_path: Path, cache: Path, 
     """What `verify` once found is asked of both sides before anything else; without it the question is another one."""
     base, other = copy(tmp_path, "base"), copy(tmp_path, "other", COMMENT)
     stored = tmp_path / "jaccheck-findings" / "one.json"
-    save_cases(CaseFile(cases=(case,)), stored)
+    save(CaseFile(cases=(case,)), stored)
     report = gate(jaccheck, base, other, cache, "--method", "batch_grad_loop")
     assert report.cells[0].family == case.family
     stored.unlink()
