@@ -12,7 +12,7 @@ from jaccheck.errors import IncompatibleFile, InvalidRequest, JaccheckError, Unr
 from jaccheck.judging import explanation
 from jaccheck.methods import choose_devices
 from jaccheck.rendering import make_console
-from jaccheck.reports import CaseFile, Finding, Outcome, load_cases
+from jaccheck.reports import CaseFile, Finding, Outcome, load
 from jaccheck.runs import LAW, REFERENCE, Assignment, Fault, Limits, Pool, Probe, Try, breach_of
 from jaccheck.selftest import choose_stored, choose_with_mutants
 
@@ -31,7 +31,7 @@ def replay_all(paths: Iterable[Path], methods: tuple[str, ...] = ()) -> int:
     code = 0
     for path in _files(paths):
         try:
-            outcome, why = replay(load_cases(path), methods)
+            outcome, why = replay(load(CaseFile, path), methods)
         except JaccheckError as error:
             code, answer, why = 2, INCOMPATIBLE if isinstance(error, IncompatibleFile) else ERROR, str(error)
         else:

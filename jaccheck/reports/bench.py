@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from jaccheck.core import plain_data, read_text, to_json, write_text
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.reading import from_versioned_json
-from jaccheck.reports.timings import Seconds, Spread
+from jaccheck.reports.timings import Spread
 from jaccheck.reports.verify import Environment
-
-Count = Annotated[int, Ge(0)]
 
 Regime = Literal["fresh", "given"]
 """Memory of the result: fresh from the system for every call, or there already and used again."""
@@ -104,6 +100,7 @@ class Growth:
 class BenchReport:
     """Everything that a run measured."""
 
+    kind: Literal["bench"] = "bench"
     schema_version: Literal[2] = 2
     environment: Environment
     threads: Annotated[int, Ge(1)]
@@ -120,13 +117,3 @@ class BenchReport:
     def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:
         """Methods that returned something wrong, or raised what they did not announce."""
         return tuple((cell, m) for cell in self.cells for m in cell.methods if m.outcome.is_wrong)
-
-
-def save(report: BenchReport, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> BenchReport:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(BenchReport, read_text(path), where=str(path))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from jaccheck.core import html_table, plain_data, read_text, to_json, write_text
+from jaccheck.core import Count, Seconds, html_table, plain_data
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.reading import from_versioned_json
 from jaccheck.reports.verdict import Number, WorstEntry
-from jaccheck.reports.verify import Count, Environment, Seconds
+from jaccheck.reports.verify import Environment
 
 Witness = Literal["closed form", "float64 autograd", "autograd"]
 """What results are compared with: exact mathematics with bounds, or autograd one sample at a time."""
@@ -45,6 +43,7 @@ class MethodAnswer:
 class ModelReport:
     """Everything that a check found. `found_something` is what the command's exit code says."""
 
+    kind: Literal["check"] = "check"
     schema_version: Literal[2] = 2
     model: str
     N: Count
@@ -95,13 +94,3 @@ class ModelReport:
             f"{self.model}: N = {self.N:,}, C = {self.C:,}, {self.parameters:,} numbers, {self.dtype} on {self.device}"
         )
         return html_table(headline, ("method", "answer", "time", "why"), rows, self.advice, self.judged_by)
-
-
-def save(report: ModelReport, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> ModelReport:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(ModelReport, read_text(path), where=str(path))

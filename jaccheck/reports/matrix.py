@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
-from jaccheck.core import plain_data, read_text
+from jaccheck.core import plain_data
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.reading import from_versioned_json
 from jaccheck.reports.verify import Environment
 
 
@@ -55,6 +53,7 @@ class MatrixCell:
 class MatrixReport:
     """All cells, in the order of their rows, and what they were measured with."""
 
+    kind: Literal["matrix"] = "matrix"
     schema_version: Literal[2] = 2
     environment: Environment
     cells: tuple[MatrixCell, ...]
@@ -77,8 +76,3 @@ class MatrixReport:
                     now=now,
                     message=new.message if new else "",
                 )
-
-
-def load_matrix(path: Path) -> MatrixReport:
-    """The matrix in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(MatrixReport, read_text(path), where=str(path))

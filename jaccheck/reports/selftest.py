@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from jaccheck.core import plain_data
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verdict import Mode
 
@@ -14,7 +14,6 @@ Judge = Literal["jaccheck", "allclose", "assert_close"]
 JUDGES: tuple[Judge, ...] = ("jaccheck", "allclose", "assert_close")
 """jaccheck, `torch.allclose` and `torch.testing.assert_close`, the latter two with torch's default tolerances."""
 
-Count = Annotated[int, Ge(0)]
 Rate = Annotated[float, Ge(0), Le(1)]
 
 
@@ -96,6 +95,8 @@ class Alarm:
 class SelftestReport:
     """The score of the checks on a catalogue of mutants, and on the methods that are right."""
 
+    kind: Literal["selftest"] = "selftest"
+    schema_version: Literal[2] = 2
     cases: Count
     overflowing: Count
     """Cases among them that were left out, since their numbers overflow their dtype."""
@@ -103,7 +104,7 @@ class SelftestReport:
     scores: tuple[MutationScore, ...]
     false_alarms: tuple[FalseAlarms, ...]
     alarms: tuple[Alarm, ...] = ()
-    seconds: Annotated[float, Ge(0)] = 0.0
+    seconds: Seconds = 0.0
 
     @property
     def survivors(self) -> tuple[MutantScore, ...]:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Len
 from pydantic import TypeAdapter
 
 from jaccheck.case import Case
-from jaccheck.core import html_table, plain_data, plural, read_text, to_json, write_text
+from jaccheck.core import Count, Seconds, html_table, plain_data, plural
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.reading import from_versioned_json
 from jaccheck.reports.verdict import EXCESS_LIMITS, WorstEntry
-
-Count = Annotated[int, Ge(0)]
-Seconds = Annotated[float, Ge(0)]
 
 
 @plain_data
@@ -158,6 +153,7 @@ class Settings:
 class Report:
     """Everything that a run did and found."""
 
+    kind: Literal["verify"] = "verify"
     schema_version: Literal[2] = 2
     settings: Settings
     environment: Environment
@@ -191,16 +187,6 @@ class Report:
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
         versions = f"torch {e.torch}, BackPACK {e.backpack or 'not installed'}, Python {e.python}"
         return html_table(headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions)
-
-
-def save(report: Report, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> Report:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(Report, read_text(path), where=str(path))
 
 
 def schema() -> dict[str, Any]:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from jaccheck_support.testing import ENVIRONMENT
 
-from jaccheck.core import from_json, to_json
+from jaccheck.core import to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports import BenchReport, MatrixReport, ModelReport, Outcome
-from jaccheck.reports.reading import from_versioned_json
+from jaccheck.reports import BenchReport, MatrixReport, ModelReport, Outcome, load, save
 
 OLD_MATRIX = """{"schema_version": 1, "environment": %s, "cells": [
 {"group": "perceptrons", "row": "ReLU", "method": "autograd_loop", "dtype": "float64", "device": "cpu", "mark": "right",
@@ -56,8 +55,11 @@ OLD_BENCH = """{"schema_version": 1, "environment": %s, "threads": 1, "memory": 
 "growth": [], "seconds": 2.0, "not_reached": [], "interrupted": false}"""
 
 
-def old(text: str) -> str:
-    return text % to_json(ENVIRONMENT)
+def old(text: str, folder: Path) -> Path:
+    """A stored report of version 1."""
+    path = folder / "old.json"
+    path.write_text(text % to_json(ENVIRONMENT))
+    return path
 
 
 def test_each_outcome_says_what_it_means() -> None:
@@ -74,9 +76,9 @@ def test_an_outcome_is_usable_or_wrong_or_neither() -> None:
     assert {each for each in Outcome if each.is_wrong} == wrong
 
 
-def test_a_matrix_of_version_1_is_read() -> None:
+def test_a_matrix_of_version_1_is_read(tmp_path: Path) -> None:
     """Each mark is the outcome that it stands for; all else is as it was."""
-    found = from_versioned_json(MatrixReport, old(OLD_MATRIX), where="old")
+    found = load(MatrixReport, old(OLD_MATRIX, tmp_path))
     assert [cell.outcome for cell in found.cells] == [
         Outcome.AGREES,
         Outcome.UNSUPPORTED,
@@ -91,16 +93,16 @@ def test_a_matrix_of_version_1_is_read() -> None:
     assert found.environment == ENVIRONMENT
 
 
-def test_a_check_of_version_1_is_read() -> None:
+def test_a_check_of_version_1_is_read(tmp_path: Path) -> None:
     """REFUSES is UNSUPPORTED now; all else is as it was."""
-    found = from_versioned_json(ModelReport, old(OLD_CHECK), where="old")
+    found = load(ModelReport, old(OLD_CHECK, tmp_path))
     assert [answer.outcome for answer in found.answers] == [Outcome.AGREES, Outcome.UNSUPPORTED]
     assert (found.answers[0].median_s, found.recommended) == (0.0005, "autograd_loop")
 
 
-def test_a_bench_of_version_1_is_read() -> None:
+def test_a_bench_of_version_1_is_read(tmp_path: Path) -> None:
     """What was right by estimate is CONSISTENT now."""
-    found = from_versioned_json(BenchReport, old(OLD_BENCH), where="old")
+    found = load(BenchReport, old(OLD_BENCH, tmp_path))
     assert [timing.outcome for timing in found.cells[0].methods] == [
         Outcome.AGREES,
         Outcome.CONSISTENT,
@@ -122,17 +124,18 @@ def test_a_bench_of_version_1_is_read() -> None:
         {"answers": {"standing": 1}},
     ],
 )
-def test_what_is_no_report_of_version_1_is_told(found: dict[str, Any]) -> None:
+def test_what_is_no_report_of_version_1_is_told(found: dict[str, Any], tmp_path: Path) -> None:
     """In one line, whatever stands in the file."""
-    text = json.dumps({"schema_version": 1, **found})
+    path = tmp_path / "hostile.json"
+    path.write_text(json.dumps({"schema_version": 1, **found}))
     for kind in (MatrixReport, ModelReport, BenchReport):
         with pytest.raises(UnreadableFile, match="hostile"):
-            from_versioned_json(kind, text, where="hostile")
+            load(kind, path)
 
 
 def test_a_new_report_is_written_as_version_2(tmp_path: Path) -> None:
     """What was read as version 1 is written as version 2, and read again as what it was."""
-    found = from_versioned_json(MatrixReport, old(OLD_MATRIX), where="old")
-    written = to_json(found)
-    assert json.loads(written)["schema_version"] == 2
-    assert from_json(MatrixReport, written, where="new") == found
+    found = load(MatrixReport, old(OLD_MATRIX, tmp_path))
+    save(found, tmp_path / "new.json")
+    assert json.loads((tmp_path / "new.json").read_text())["schema_version"] == 2
+    assert load(MatrixReport, tmp_path / "new.json") == found
