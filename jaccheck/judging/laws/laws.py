@@ -14,7 +14,6 @@ import torch
 
 from jaccheck.case import Case
 from jaccheck.judging.autograd import flattened
-from jaccheck.judging.laws.aliasing import first_overlap
 from jaccheck.judging.laws.comparing import excess, outside, worst_entry
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
@@ -23,7 +22,7 @@ from jaccheck.judging.laws.related import batch, freed_memory, outputs
 from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.judging.laws.structure import fault_of, first_line
 from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.methods import Jacobians, Problem
+from jaccheck.methods import Jacobians, Problem, first_overlap
 from jaccheck.oracle import Array, arithmetic
 from jaccheck.reports import Breach, Comparison, Outcome, Source, WorstEntry
 
