@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from jaccheck.case import Case
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import LAWS, Law, Witness, laws_due
+from jaccheck.judging import LAWS, CaseReference, Law, laws_due
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import JUDGES, FaultScore, Judge, MutationScore, SelftestReport
 from jaccheck.selftest.arena import DEVICE, Arena
@@ -57,7 +57,7 @@ def score(
     with calm_torch():
         for position, case in enumerate(cases):
             try:
-                arena = Arena(Witness(case, DEVICE), laws_of(position, case))
+                arena = Arena(CaseReference(case, DEVICE), laws_of(position, case))
             except InvalidCase:
                 overflowing += 1
             else:

@@ -48,7 +48,7 @@ class FaultTrial:
         for name in waiting:
             if name == "jaccheck" or not differs:
                 continue
-            found = TOLERANCES[name](result, arena.reference)
+            found = TOLERANCES[name](result, arena.autograd)
             if found and arena.passes(self._base, name):
                 outcome = Outcome.CRASHED if result.error else Outcome.DISAGREES
                 kills[name] = _kill(arena, position, (found[0],), outcome, found[1])
@@ -80,7 +80,7 @@ class AlarmTally:
         """Judges one right method on one case, unless it refuses it or nothing of it can be decided."""
         if method.refuses(arena.template):
             return
-        expectation = arena.witness.expectation(method)
+        expectation = arena.reference.expectation(method)
         if expectation.undecided == len(expectation.bound):
             return
         verdict, result = arena.judge(method)
@@ -89,7 +89,7 @@ class AlarmTally:
             self.alarms.append(Alarm(method=method.name, case=repr(arena.case), message=verdict.message))
             self._count("jaccheck", expectation.mode)
         for name, find_fault in TOLERANCES.items():
-            if find_fault(result, arena.reference):
+            if find_fault(result, arena.autograd):
                 self._count(name, expectation.mode)
 
     def _count(self, name: Judge, mode: Mode) -> None:
