@@ -28,7 +28,7 @@ from jaccheck.reports import verify as reports
 from jaccheck.runs import Recording, ShardResult, Store, Tally, in_this_process, shards, verify
 from jaccheck.selftest import choose_with_mutants
 
-NAMES = ("closed_form", "fault:class_swap", "fault:sign", "fault:zeroed_last_sample")
+NAMES = ("closed_form", "mutant:class_swap", "mutant:sign", "mutant:zeroed_last_sample")
 PROFILE = replace(PROFILES["quick"], shrink_seconds=0.3)
 
 

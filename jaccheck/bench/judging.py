@@ -23,7 +23,7 @@ from jaccheck.judging import (
     read,
     reference_of,
     smallest_cotangent,
-    structural_fault,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.oracle import Affine, Array, Layout, Network, Order, arithmetic, backward, forward
@@ -75,7 +75,7 @@ class Judge:
     def fault(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
         problem = self._problem
-        if fault := structural_fault(problem.layout, problem.dtype, problem.device, found):
+        if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
             return fault
         is_streamed = self._is_chain and method.order is Order.REVERSE and not method.step and not method.loss
         return next(self._by_block(method, found) if is_streamed else self._by_part(method, found), "")

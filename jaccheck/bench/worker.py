@@ -23,7 +23,7 @@ from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
-from jaccheck.core import PLANTED, from_json, to_json
+from jaccheck.core import MUTANT, from_json, to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.judging import first_line
 from jaccheck.methods import Jacobians, Method, Problem, copy_of, find_method
@@ -110,8 +110,8 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
 
 
 def method_of(name: str) -> Method:
-    """The method of that name, or the planted fault of the name `fault:NAME`."""
-    return catalogue()[name.removeprefix(PLANTED)].method() if name.startswith(PLANTED) else find_method(name)
+    """The method of that name; a mutant is called `mutant:NAME`."""
+    return catalogue()[name.removeprefix(MUTANT)].method() if name.startswith(MUTANT) else find_method(name)
 
 
 def describe(task: Task, problem: Problem) -> BenchCell:

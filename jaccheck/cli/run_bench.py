@@ -13,7 +13,7 @@ from rich.status import Status
 from jaccheck.bench import Plan, Shape, bench, choose_shapes, default_memory, resident_bytes
 from jaccheck.cli.live import PLAIN_LINE_SECONDS
 from jaccheck.cli.writing import BENCH, writer
-from jaccheck.core import PLANTED, plain_data
+from jaccheck.core import MUTANT, plain_data
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 from jaccheck.methods import choose_devices, choose_methods, find_method, load_problem
 from jaccheck.rendering import bench_summary, growth_table, make_console, print_cell
@@ -99,16 +99,16 @@ def plan_of(request: Request) -> Plan:
 
 
 def _methods(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names as workers find them; planted faults go by `fault:NAME`."""
-    faults = [name for name in names if name.startswith(PLANTED)]
-    for name in faults:
-        if name.removeprefix(PLANTED) not in catalogue():
-            raise UnknownName(f"fault {name!r} is not known; `jaccheck selftest` lists all")
-    rest = tuple(name for name in names if name not in faults)
-    if rest or not faults:
+    """The names as workers find them; a mutant is called `mutant:NAME`."""
+    mutants = [name for name in names if name.startswith(MUTANT)]
+    for name in mutants:
+        if name.removeprefix(MUTANT) not in catalogue():
+            raise UnknownName(f"mutant {name!r} is not known; `jaccheck selftest` lists all")
+    rest = tuple(name for name in names if name not in mutants)
+    if rest or not mutants:
         asked = {find_method(name).name: name for name in rest}
         rest = tuple(asked.get(method.name, method.name) for method in choose_methods(rest))
-    return (*rest, *faults)
+    return (*rest, *mutants)
 
 
 class Progress:

@@ -1,4 +1,4 @@
-"""`jaccheck known`: the listed faults of released versions, shown, run, or written up as a bug report."""
+"""`jaccheck known`: the known issues of released versions, shown, run, or written up as a bug report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import track
 from rich.table import Table
 
 from jaccheck.core import chosen
-from jaccheck.judging import LAYER_FAULTS, SEQUENCE_FAULTS, CaseFault, KnownFault, judge, write_script
+from jaccheck.judging import LAYER_ISSUES, SEQUENCE_ISSUES, CaseIssue, KnownIssue, judge, write_script
 from jaccheck.methods import calm_torch, describe_environment, find_method
 from jaccheck.rendering import make_console
 from jaccheck.reports import Breach
@@ -23,48 +23,48 @@ SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the two kinds of listed faults have in common."""
+    """What the two kinds of known issues have in common."""
 
-    fault: CaseFault | KnownFault
+    issue: CaseIssue | KnownIssue
 
     @property
     def methods(self) -> str:
-        if isinstance(self.fault, KnownFault):
-            return self.fault.method
-        return ", ".join(self.fault.methods) + (", and others" if self.fault.shows_in_others else "")
+        if isinstance(self.issue, KnownIssue):
+            return self.issue.method
+        return ", ".join(self.issue.methods) + (", and others" if self.issue.shows_in_others else "")
 
     @property
     def versions(self) -> str:
-        if isinstance(self.fault, KnownFault):
-            return self.fault.versions
-        processor = f", {self.fault.processor.name}" if self.fault.processor else ""
-        return f"{self.fault.package} {self.fault.versions}{processor}"
+        if isinstance(self.issue, KnownIssue):
+            return self.issue.versions
+        processor = f", {self.issue.processor.name}" if self.issue.processor else ""
+        return f"{self.issue.package} {self.issue.versions}{processor}"
 
     def breaches(self) -> dict[str, Breach | None]:
-        """For each method of a fault of layers how it shows on the listed case; None where it no longer does."""
-        assert isinstance(self.fault, CaseFault)
+        """For each method of an issue of layers how it shows on the listed case; None where it no longer does."""
+        assert isinstance(self.issue, CaseIssue)
         found: dict[str, Breach | None] = {}
         with calm_torch(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for name in self.fault.methods:
-                verdict = judge(self.fault.case, find_method(name))
-                mine = (b for b in verdict.breaches if self.fault.explains(self.fault.case, name, b))
+            for name in self.issue.methods:
+                verdict = judge(self.issue.case, find_method(name))
+                mine = (b for b in verdict.breaches if self.issue.explains(self.issue.case, name, b))
                 found[name] = next(mine, None)
         return found
 
     def script(self) -> str:
         """A script of torch and the library alone."""
-        if isinstance(self.fault, KnownFault):
-            return self.fault.reproducer
+        if isinstance(self.issue, KnownIssue):
+            return self.issue.reproducer
         for name, breach in self.breaches().items():
             if breach is not None:
-                return write_script(self.fault.case, find_method(name), "cpu", breach)
-        return f"# {self.fault.id} no longer shows with what is installed here\n"
+                return write_script(self.issue.case, find_method(name), "cpu", breach)
+        return f"# {self.issue.id} no longer shows with what is installed here\n"
 
     def still_shows(self) -> list[str]:
         """What no longer shows: methods, or the reproducer; empty where all is as listed."""
-        if isinstance(self.fault, KnownFault):
-            return [] if _run(self.fault.reproducer).returncode else ["its reproducer prints RIGHT"]
+        if isinstance(self.issue, KnownIssue):
+            return [] if _run(self.issue.reproducer).returncode else ["its reproducer prints RIGHT"]
         return [f"{name} is right" for name, breach in self.breaches().items() if breach is None]
 
 
@@ -77,19 +77,19 @@ def show(ids: tuple[str, ...]) -> int:
         for column in ("id", "what", "methods", "versions"):
             table.add_column(column, overflow="fold")
         for entry in entries:
-            table.add_row(entry.fault.id, entry.fault.title, entry.methods, entry.versions)
+            table.add_row(entry.issue.id, entry.issue.title, entry.methods, entry.versions)
         console.print(table)
         return 0
     for entry in entries:
-        fault = entry.fault
-        print(f"{fault.id}: {fault.title}\n")
+        issue = entry.issue
+        print(f"{issue.id}: {issue.title}\n")
         for label, text in (
             ("methods", entry.methods),
             ("versions", entry.versions),
-            ("when", fault.condition),
-            ("instead", fault.instead),
-            ("reason", fault.reason),
-            ("upstream", fault.reference),
+            ("when", issue.condition),
+            ("instead", issue.instead),
+            ("reason", issue.reason),
+            ("upstream", issue.reference),
         ):
             if text:
                 print(f"{label:<9} {text}")
@@ -101,13 +101,13 @@ def run(ids: tuple[str, ...]) -> int:
     """Runs them; 1 where one of them no longer shows, which should then leave the list."""
     console = make_console()
     mended = 0
-    for entry in track(_entries(ids), description="known faults", console=console, disable=not console.is_terminal):
-        if isinstance(entry.fault, CaseFault) and not entry.fault.is_in_installed:
-            print(f"NOT HERE: {entry.fault.id}: {entry.versions}")
+    for entry in track(_entries(ids), description="known issues", console=console, disable=not console.is_terminal):
+        if isinstance(entry.issue, CaseIssue) and not entry.issue.is_in_installed:
+            print(f"NOT HERE: {entry.issue.id}: {entry.versions}")
             continue
         gone = entry.still_shows()
         mended += bool(gone)
-        print(f"{'MENDED' if gone else 'STILL THERE'}: {entry.fault.id}{': ' + '; '.join(gone) if gone else ''}")
+        print(f"{'MENDED' if gone else 'STILL THERE'}: {entry.issue.id}{': ' + '; '.join(gone) if gone else ''}")
     return int(mended > 0)
 
 
@@ -115,22 +115,22 @@ def bug_report(ids: tuple[str, ...]) -> int:
     """Prints a report for each, in Markdown, as it can be filed upstream; 0."""
     environment = describe_environment({"cpu": ""})
     for entry in _entries(ids):
-        fault, script = entry.fault, entry.script()
+        issue, script = entry.issue, entry.script()
         done = _run(script)
         output = (done.stdout + done.stderr[-2000:]).strip()
-        print(f"# {fault.title}\n")
-        print(f"{fault.condition[:1].upper()}{fault.condition[1:]}: {fault.instead}.\n")
+        print(f"# {issue.title}\n")
+        print(f"{issue.condition[:1].upper()}{issue.condition[1:]}: {issue.instead}.\n")
         print(f"```python\n{script.strip()}\n```\n\nIt prints\n\n```\n{output}\n```\n")
-        print(f"Where it comes from: {fault.reason}.\n")
+        print(f"Where it comes from: {issue.reason}.\n")
         print(f"torch {environment.torch}, BackPACK {environment.backpack}, Python {environment.python}\n")
     return 0
 
 
 def _entries(ids: tuple[str, ...]) -> list[_Entry]:
-    faults: dict[str, CaseFault | KnownFault] = {fault.id: fault for fault in LAYER_FAULTS}
-    faults |= {fault.id: fault for fault in SEQUENCE_FAULTS}
-    names = chosen("known fault", ids, tuple(faults)) if ids else tuple(faults)
-    return [_Entry(faults[name]) for name in names]
+    issues: dict[str, CaseIssue | KnownIssue] = {issue.id: issue for issue in LAYER_ISSUES}
+    issues |= {issue.id: issue for issue in SEQUENCE_ISSUES}
+    names = chosen("known issue", ids, tuple(issues)) if ids else tuple(issues)
+    return [_Entry(issues[name]) for name in names]
 
 
 def _run(script: str) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,6 @@ from jaccheck.runs import (
     DEFAULT_STORE,
     FINISHED,
     Assignment,
-    Duty,
     Judges,
     Limits,
     Pool,
@@ -36,6 +35,7 @@ from jaccheck.runs import (
     Shard,
     Store,
     StoredRun,
+    WorkerConfig,
     expected_cases,
     given_shards,
     in_this_process,
@@ -264,7 +264,7 @@ def _judges(request: Request, begun: _Begun, record: Recording | None, cluster: 
             yield Judges(pool.results, pool.probe)
             return
         try:
-            yield cluster.on_duty(Duty(assignment=assignment, limits=request.limits), pool)
+            yield cluster.judges(WorkerConfig(assignment=assignment, limits=request.limits), pool)
         except ClusterLost as lost:
             if record is None:
                 raise

@@ -50,7 +50,7 @@ def sequences(
     """Drive BackPACK, and the other methods in between, through random sequences of calls on live models.
 
     Every number is exact, so equality decides; nothing may be left over, and every model must be freed. What is wrong
-    ends in a short script without jaccheck. Known faults of BackPACK are counted, and are no finding.
+    ends in a short script without jaccheck. Known issues of BackPACK are counted, and are no finding.
     """
     bound_native_caches()
     from jaccheck.cli.run_sequences import Request, run

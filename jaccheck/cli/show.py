@@ -19,7 +19,7 @@ from jaccheck.core import bound_native_caches
     multiple=True,
     metavar="NAME",
     help="Draw this method beside the reference; two of them beside each other. `package.module:function` for one of "
-    "your own, `fault:NAME` for a planted fault.",
+    "your own, `mutant:NAME` for a mutant.",
 )
 @click.option(
     "--family",

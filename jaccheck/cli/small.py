@@ -45,17 +45,17 @@ def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
     return replay_all(paths, methods)
 
 
-@cli.command(short_help="Run the checks against planted faults.")
+@cli.command(short_help="Run the checks against mutants.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0, show_default=True, help="Which random cases."
 )
 @options.reports(".html", ".json")
 def selftest(seed: int, reports: tuple[Path, ...]) -> int:
-    """Run the checks against a catalogue of planted faults, and against methods that are right.
+    """Run the checks against a catalogue of mutants, and against methods that are right.
 
-    Prints how many of the faults were seen, how often a right result was called wrong, and what tolerances
-    (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a fault survived, or a right
-    result was called wrong.
+    Prints how many mutants were killed, how often a right result was called wrong, and what tolerances
+    (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a mutant survived or a
+    right result was called wrong.
     """
     from jaccheck.cli.run_selftest import run
 

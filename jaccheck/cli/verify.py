@@ -117,7 +117,7 @@ def verify(
 
     Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
     of what was done. To see what a failure looks like, run a method that is wrong on purpose (`jaccheck selftest`
-    lists them): jaccheck verify --family generic --method fault:sample_roll
+    lists them): jaccheck verify --family generic --method mutant:sample_roll
     """
     if resume:
         _check_nothing_is_changed(context)

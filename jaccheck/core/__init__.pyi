@@ -1,6 +1,6 @@
 from .clock import OwnClock as OwnClock
 from .markup import html_table as html_table
-from .names import PLANTED as PLANTED
+from .names import MUTANT as MUTANT
 from .names import chosen as chosen
 from .names import unknown as unknown
 from .native_caches import bound_native_caches as bound_native_caches

@@ -36,7 +36,7 @@ class Difference:
 
 def compare(result: object, expectation: Expectation) -> Difference | None:
     """In what a result differs from what is expected, or None; values are looked at where the structure is right."""
-    if fault := structural_fault(expectation.layout, expectation.dtype, expectation.device, result):
+    if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, result):
         return Difference(structure=fault)
     assert isinstance(result, dict)
     return compare_values(flattened(result), expectation)
@@ -51,7 +51,7 @@ def compare_values(actual: Array, expectation: Expectation) -> Difference | None
     return Difference(worst=worst, hint=pattern_of(e.layout, actual, e.expected, e.bound, arithmetic(e.dtype).u))
 
 
-def structural_fault(layout: Layout, dtype: str, device: str, found: object) -> str:
+def structural_difference(layout: Layout, dtype: str, device: str, found: object) -> str:
     """What is wrong with the structure of a result, or an empty string."""
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         return f"returned {type(found).__name__}, expected a dict of tensors"

@@ -32,7 +32,7 @@ from jaccheck.judging import (
     read,
     reference_of,
     restore_globals,
-    structural_fault,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem, choose_methods, describe_environment, problem_of
 from jaccheck.models.advice import advice, judged_by
@@ -241,7 +241,7 @@ class _Check:
                 run.remarks[f"not compared in float64: {message}"] = None
                 continue
             del problem
-            if fault := structural_fault(expectation.layout, expectation.dtype, expectation.device, jacobians):
+            if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
                 return run.ends(ModelStanding.DISAGREES, fault)
             if run.method.step and expectation.mode == "estimate":
                 run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None

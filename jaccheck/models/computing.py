@@ -16,7 +16,7 @@ from jaccheck.judging import (
     read,
     reference_of,
     restore_globals,
-    structural_fault,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem, check_given, copy_of, find_method, problem_of, registered
 from jaccheck.oracle import Order
@@ -80,7 +80,7 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     memory = default_memory() - resident_bytes()
     network, reason = read(problem, memory)
     found = dict(actual) if isinstance(actual, Mapping) else actual
-    if fault := structural_fault(problem.layout, problem.dtype, problem.device, found):
+    if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
         raise AssertionError(f"jacobians: {fault}")
     for part in parts_of(problem, memory, network):
         reference = reference_of(problem, part, network)

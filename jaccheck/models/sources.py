@@ -30,7 +30,7 @@ from jaccheck.judging import (
     read,
     reference_of,
     restore_globals,
-    structural_fault,
+    structural_difference,
 )
 from jaccheck.methods import Method, Problem, choose_devices
 from jaccheck.models.slices import Slice, Unit, assemble
@@ -43,7 +43,7 @@ CLOSED_FORM = "closed form"
 
 
 def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
-    """The methods of these names, at most two; planted faults go by `fault:NAME`. Raises UnknownName."""
+    """The methods of these names, at most two; a mutant is called `mutant:NAME`. Raises UnknownName."""
     names = tuple(names)
     if len(names) > 2:
         raise InvalidRequest(f"methods {', '.join(names)}: a picture has one, or two and their difference")
@@ -149,6 +149,6 @@ def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> A
         raise InvalidRequest(message) from error
     finally:
         restore_globals(before, observe_globals(whole.device))
-    if fault := structural_fault(layout, whole.dtype, whole.device, found):
+    if fault := structural_difference(layout, whole.dtype, whole.device, found):
         raise InvalidRequest(f"{method.name}: {fault}; this cannot be drawn beside what it should be")
     return flattened(found)

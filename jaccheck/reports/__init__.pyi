@@ -38,9 +38,9 @@ from .merging import merge as merge
 from .selftest import JUDGES as JUDGES
 from .selftest import Alarm as Alarm
 from .selftest import FalseAlarms as FalseAlarms
-from .selftest import FaultScore as FaultScore
 from .selftest import Judge as Judge
 from .selftest import Kill as Kill
+from .selftest import MutantScore as MutantScore
 from .selftest import MutationScore as MutationScore
 from .selftest import SelftestReport as SelftestReport
 from .sequences import KnownCount as KnownCount

@@ -84,7 +84,7 @@ class CellChange:
 
 @plain_data
 class MatrixCell:
-    """One method on one row, in one dtype on one device; `known` are the listed faults that explain it."""
+    """One method on one row, in one dtype on one device; `known` are the known issues that explain it."""
 
     group: str
     row: str

@@ -17,7 +17,7 @@ class SequenceFinding:
 
 @plain_data
 class KnownCount:
-    """How often the condition of a known fault was met, and how often it showed."""
+    """How often the condition of a known issue was met, and how often it showed."""
 
     id: str
     met: int
@@ -54,7 +54,7 @@ class SequenceReport:
 
     @property
     def mended(self) -> tuple[str, ...]:
-        """Known faults that were met often and never showed."""
+        """Known issues that were met often and never showed."""
         return tuple(each.id for each in self.known if each.met >= OFTEN and not each.wrong and each.id not in SELDOM)
 
     @property

@@ -88,11 +88,11 @@ class CoverageCell:
     undecided: Count = 0
     refused: Count = 0
     known: Count = 0
-    """Cases on which a listed fault showed, and nothing else."""
+    """Cases on which a known issue showed, and nothing else."""
 
     @property
     def given(self) -> int:
-        """Cases that are neither refused nor a listed fault."""
+        """Cases that are neither refused nor a known issue."""
         return self.cases - self.refused - self.known
 
 
@@ -128,7 +128,7 @@ class Finding:
 
     @property
     def what_shows_it(self) -> str:
-        """What heads the script; that of a planted fault asks jaccheck for it."""
+        """What heads the script; that of a mutant asks jaccheck for it."""
         return "This script shows it" + ("" if "from jaccheck" in self.script else " without jaccheck")
 
 

@@ -49,10 +49,10 @@ def test_right_methods_are_right(problem: Problem, name: str) -> None:
     "name",
     ["sample_roll", "one_wrong_entry", "nan_in_last_parameter", "relative_error_1e_6", "sign_of_biases", "wrong_order"],
 )
-def test_planted_faults_are_wrong(name: str) -> None:
+def test_mutants_are_wrong(name: str) -> None:
     """Each kind of fault that changes a result."""
     problem = make(SHAPE, "float32", "cpu")
-    fault = method_of(f"fault:{name}")
+    fault = method_of(f"mutant:{name}")
     assert judge_of(problem).fault(fault, fault.compute(copy_of(problem)))
 
 

@@ -71,10 +71,10 @@ def test_counting_leaves_nothing_behind() -> None:
 
 def test_a_wrong_method_is_known_as_wrong() -> None:
     """Beside one that is right, with the first wrong entry."""
-    found = examined("closed_form", "fault:sample_roll")
+    found = examined("closed_form", "mutant:sample_roll")
     assert found["closed_form"].standing is BenchStanding.RIGHT
-    assert found["fault:sample_roll"].standing is BenchStanding.WRONG
-    assert "instead of" in found["fault:sample_roll"].message
+    assert found["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert "instead of" in found["mutant:sample_roll"].message
 
 
 def test_memory_is_measured_in_bytes_of_the_allocator() -> None:

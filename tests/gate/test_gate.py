@@ -161,8 +161,8 @@ def test_a_gate_that_is_killed_goes_on(tmp_path: Path, cache: Path) -> None:
         kept = {path: content[: content.rfind(b"\n") + 1] for path, content in found.items()}
     assert start(cache).wait() == 1
     assert all(found.startswith(kept.get(path, b"")) for path, found in written().items())
-    (ledger,) = cache.glob("gates/*/ledger.jsonl")
-    assert [json.loads(line)["number"] for line in ledger.read_text().splitlines()] == list(range(expected.cases))
+    (journal,) = cache.glob("gates/*/journal.jsonl")
+    assert [json.loads(line)["number"] for line in journal.read_text().splitlines()] == list(range(expected.cases))
     report = from_json(GateReport, (tmp_path / "gate.json").read_text(), where="gate.json")
     assert report.cells == expected.cells
     # Shrinking has a time limit, so how small a case gets depends on the machine.

@@ -47,7 +47,7 @@ def planted(change: str | object, base: str = "func_jacrev") -> Method:
     right = find_method(base)
     if isinstance(change, str):
         fault = catalogue()[change]
-        return replace(right, name=f"fault:{change}", compute=fault.spoil(right.compute))
+        return replace(right, name=f"mutant:{change}", compute=fault.spoil(right.compute))
     return replace(right, name="fault", compute=lambda problem: change(problem, right.compute(problem)))  # type: ignore[operator]
 
 

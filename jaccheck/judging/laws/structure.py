@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaccheck.judging.comparison import structural_fault
+from jaccheck.judging.comparison import structural_difference
 from jaccheck.judging.laws.trial import LawBroken, Trial
 from jaccheck.reports import Breach, Outcome
 
@@ -10,8 +10,8 @@ from jaccheck.reports import Breach, Outcome
 def structure(trial: Trial) -> None:
     """A dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of θ's dtype and device."""
     reference = trial.reference
-    if fault := structural_fault(reference.layout, reference.dtype, reference.device, trial.jacobians):
-        raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=fault))
+    if difference := structural_difference(reference.layout, reference.dtype, reference.device, trial.jacobians):
+        raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=difference))
 
 
 def first_line(error: BaseException) -> str:

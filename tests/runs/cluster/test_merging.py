@@ -18,7 +18,7 @@ from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("autograd_batched", "fault:sample_roll")
+METHODS = ("autograd_batched", "mutant:sample_roll")
 PARTS = 3
 
 
