@@ -39,7 +39,7 @@ FAR = Strength(roundoffs=1024, pairs=1, decides=False)
 """For a drawn case: hundreds of times what an operation may be off, and far below a wrong value.
 
 Nothing that rounds a few times in each operation comes near that, so what is outside has another structure or another
-value; what is inside is undecided.
+value; what is inside is consistent, and proves nothing.
 """
 
 SIZE_IN_FLOAT64 = 2.0**-42

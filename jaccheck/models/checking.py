@@ -37,7 +37,7 @@ from jaccheck.judging import (
 from jaccheck.methods import Jacobians, Method, Problem, choose_methods, describe_environment, problem_of
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.timed import measure
-from jaccheck.reports import MethodAnswer, Mode, ModelReport, ModelStanding, Source, WorstEntry
+from jaccheck.reports import MethodAnswer, Mode, ModelReport, Outcome, Source, WorstEntry
 
 SECONDS = 60.0
 """Time that each method gets unless told otherwise."""
@@ -114,7 +114,7 @@ class _Run:
     """One method on its way through the parts."""
 
     method: Method
-    standing: ModelStanding = ModelStanding.NOT_RUN
+    outcome: Outcome = Outcome.NOT_RUN
     message: str = ""
     comparison: Mode | Literal["none"] = "none"
     worst: WorstEntry | None = None
@@ -131,19 +131,14 @@ class _Run:
     remarks: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def ends(self, standing: ModelStanding, message: str) -> None:
+    def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of the method."""
-        self.standing, self.message = standing, message
+        self.outcome, self.message = outcome, message
 
     @property
     def is_open(self) -> bool:
         """Whether nothing speaks against the method so far."""
-        return self.standing in (
-            ModelStanding.NOT_RUN,
-            ModelStanding.AGREES,
-            ModelStanding.CONSISTENT,
-            ModelStanding.UNDECIDED,
-        )
+        return self.outcome.is_usable or self.outcome in (Outcome.NOT_RUN, Outcome.UNDECIDED)
 
     def answer(self, parts: int) -> MethodAnswer:
         """What is known of it in the end."""
@@ -152,7 +147,7 @@ class _Run:
         message = "; ".join(text for text in (come, self.message, *self.remarks) if text)
         return MethodAnswer(
             method=self.method.name,
-            standing=self.standing,
+            outcome=self.outcome,
             message=message,
             comparison=self.comparison,
             worst=self.worst,
@@ -193,7 +188,7 @@ class _Check:
         interrupted = False
         for run in self.runs:
             if refusal := run.method.refuses(self.problem):
-                run.ends(ModelStanding.REFUSES, refusal)
+                run.ends(Outcome.UNSUPPORTED, refusal)
         try:
             self.listener.on_start(len(self.parts), sum(run.is_open for run in self.runs))
             for done, part in enumerate(self.parts):
@@ -221,28 +216,28 @@ class _Check:
             run.spent += time.perf_counter() - began
 
     def _judge(self, run: _Run, part: Part, reference: Reference) -> None:
-        """One method on one part; its crash becomes its standing here and nowhere else."""
+        """One method on one part; its crash becomes its outcome here and nowhere else."""
         for expectation in reference.expectations(run.method):
             is_own, problem = expectation.dtype == self.problem.dtype, part.of(self.problem)
             problem = problem if is_own else in_float64(problem)
             if refusal := run.method.refuses(problem):
-                return run.ends(ModelStanding.REFUSES, f"in parts of its outputs: {refusal}")
+                return run.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
             try:
                 jacobians = self._call(run, problem, is_own=is_own)
             except DoesNotFit as error:
                 if is_own:
-                    return run.ends(ModelStanding.TOO_LARGE, str(error))
+                    return run.ends(Outcome.TOO_LARGE, str(error))
                 run.remarks[f"not compared in float64, which needs {error}"] = None
                 continue
             except (Exception, SystemExit) as error:
                 message = f"{type(error).__name__}: {first_line(error)}"
                 if is_own:
-                    return run.ends(ModelStanding.CRASHED, message)
+                    return run.ends(Outcome.CRASHED, message)
                 run.remarks[f"not compared in float64: {message}"] = None
                 continue
             del problem
             if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
-                return run.ends(ModelStanding.DISAGREES, fault)
+                return run.ends(Outcome.DISAGREES, fault)
             if run.method.step and expectation.mode == "estimate":
                 run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
                 continue
@@ -252,12 +247,12 @@ class _Check:
                 assert difference.worst is not None
                 run.worst, run.excess = part.in_whole(difference.worst), ratio
                 message = _disagreement(run.worst, expectation, is_own=is_own)
-                return run.ends(ModelStanding.DISAGREES, message + (difference.hint and f"; {difference.hint}"))
+                return run.ends(Outcome.DISAGREES, message + (difference.hint and f"; {difference.hint}"))
             run.excess = max(run.excess, ratio)
         run.parts += 1
         run.entries += reference.layout.entries
         run.undecided += expectation.undecided if run.comparison != "none" else reference.layout.entries
-        run.standing = _standing(run)
+        run.outcome = _outcome(run)
 
     def _call(self, run: _Run, problem: Problem, *, is_own: bool) -> Jacobians:
         with warnings.catch_warnings(record=True) as heard:
@@ -281,7 +276,7 @@ class _Check:
 
     def _measure(self, part: Part) -> None:
         """Time and memory of every usable method on the first part, in turns."""
-        usable = [run for run in self.runs if run.standing.is_usable or run.standing is ModelStanding.UNDECIDED]
+        usable = [run for run in self.runs if run.outcome.is_usable or run.outcome is Outcome.UNDECIDED]
         first = {run.method.name: run.calls_s[0] for run in usable}
         measured = measure(
             [run.method for run in usable], first, lambda: part.of(self.problem), self._left(), self.seconds
@@ -318,10 +313,10 @@ class _Check:
         )
 
 
-def _standing(run: _Run) -> ModelStanding:
+def _outcome(run: _Run) -> Outcome:
     if run.undecided == run.entries > 0:
-        return ModelStanding.UNDECIDED
-    return ModelStanding.CONSISTENT if run.comparison == "estimate" else ModelStanding.AGREES
+        return Outcome.UNDECIDED
+    return Outcome.CONSISTENT if run.comparison == "estimate" else Outcome.AGREES
 
 
 def _disagreement(worst: WorstEntry, expectation: Expectation, *, is_own: bool) -> str:
