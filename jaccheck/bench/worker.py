@@ -17,7 +17,7 @@ import torch
 
 from jaccheck.bench.budget import DoesNotFit, call_within
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.judging import PROVEN, Judge, PartsJudge, judge_of
+from jaccheck.bench.judging import PROVEN, Judge, judge_of
 from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
@@ -123,7 +123,7 @@ def describe(task: Task, problem: Problem) -> BenchCell:
     )
 
 
-def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
+def examine(method: Method, problem: Problem, judge: Judge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
         return _unranked(method, Outcome.UNSUPPORTED, refusal)

@@ -22,7 +22,7 @@ from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Capture, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Message, Observation
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.judging import Witness, first_line, judge, write_script
+from jaccheck.judging import CaseReference, first_line, judge, write_script
 from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
 from jaccheck.reports import Outcome
 
@@ -80,16 +80,16 @@ class Worker:
         self._scratch.seek(0)
         self._scratch.truncate()
         try:
-            witness = Witness(ask.case, ask.device)
+            reference = CaseReference(ask.case, ask.device)
         except InvalidCase:
             return Answer()
-        return Answer(observations=tuple(self._observe(method, ask, witness) for method in self._asked(ask)))
+        return Answer(observations=tuple(self._observe(method, ask, reference) for method in self._asked(ask)))
 
-    def _observe(self, method: Method, ask: Ask, witness: Witness) -> Observation:
+    def _observe(self, method: Method, ask: Ask, reference: CaseReference) -> Observation:
         if method.missing:
             return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing, is_absent=True)
         capture = Capture(method)
-        verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, witness=witness)
+        verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, reference=reference)
         breach = verdict.breaches[0] if verdict.breaches else None
         return Observation(
             method=method.name,
