@@ -7,7 +7,7 @@ from pathlib import Path
 from jaccheck.cli.live import Live
 from jaccheck.core import plural
 from jaccheck.rendering import print_finding
-from jaccheck.reports import CaseFile, Finding, finding_path, save_cases
+from jaccheck.reports import CaseFile, Finding, finding_path, save
 from jaccheck.runs import ShardResult, Tally
 
 
@@ -38,7 +38,7 @@ class Progress:
     def on_finding(self, finding: Finding) -> None:
         """Stores a finding and prints it."""
         path = finding_path(self._directory, finding)
-        save_cases(CaseFile(cases=(finding.case,), finding=finding), path)
+        save(CaseFile(cases=(finding.case,), finding=finding), path)
         print_finding(finding, str(path), self._live.console)
 
     def on_given_up(self, method: str) -> None:

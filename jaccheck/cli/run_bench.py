@@ -13,12 +13,12 @@ from rich.status import Status
 from jaccheck.bench import Plan, Shape, bench, choose_shapes, default_memory, resident_bytes
 from jaccheck.cli.live import PLAIN_LINE_SECONDS
 from jaccheck.cli.writing import BENCH, writer
-from jaccheck.core import MUTANT, plain_data
+from jaccheck.core import plain_data
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
-from jaccheck.methods import choose_devices, choose_methods, find_method, load_problem
+from jaccheck.methods import choose_devices, load_problem
 from jaccheck.rendering import bench_summary, growth_table, make_console, print_cell
 from jaccheck.reports import BenchCell, check_writable
-from jaccheck.selftest import catalogue
+from jaccheck.selftest import by_names
 
 DTYPES = ("float32", "float64")
 
@@ -91,24 +91,11 @@ def plan_of(request: Request) -> Plan:
         shapes=shapes,
         dtypes=dtypes,
         devices=choose_devices(request.devices),
-        methods=_methods(request.methods),
+        methods=tuple(by_names(request.methods)),
         seconds=request.time,
         threads=request.threads,
         memory=memory,
     )
-
-
-def _methods(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names as workers find them; a mutant is called `mutant:NAME`."""
-    mutants = [name for name in names if name.startswith(MUTANT)]
-    for name in mutants:
-        if name.removeprefix(MUTANT) not in catalogue():
-            raise UnknownName(f"mutant {name!r} is not known; `jaccheck selftest` lists all")
-    rest = tuple(name for name in names if name not in mutants)
-    if rest or not mutants:
-        asked = {find_method(name).name: name for name in rest}
-        rest = tuple(asked.get(method.name, method.name) for method in choose_methods(rest))
-    return (*rest, *mutants)
 
 
 class Progress:

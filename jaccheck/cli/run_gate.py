@@ -26,7 +26,7 @@ from jaccheck.gate import (
     releases_between,
 )
 from jaccheck.rendering import gate_answer, make_console, print_gate
-from jaccheck.reports import Acceptance, GateReport, GateSettings, load_cases
+from jaccheck.reports import Acceptance, CaseFile, GateReport, GateSettings, load
 from jaccheck.runs import selected
 
 
@@ -105,7 +105,7 @@ def _question(request: Request, base: Side, candidate: Side) -> Question:
 def _stored(request: Request) -> Iterator[Case]:
     """The cases of the files that are asked for, then of the findings that `verify` left."""
     for path in (*request.case_files, *sorted(request.findings.glob("*.json"))):
-        yield from load_cases(path).cases
+        yield from load(CaseFile, path).cases
 
 
 def _answered(question: Question, base: Side, candidate: Side, console: Console) -> GateReport:

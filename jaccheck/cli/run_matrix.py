@@ -15,7 +15,7 @@ from jaccheck.errors import NotComputed
 from jaccheck.judging import Witness, explained, judge
 from jaccheck.methods import Method, calm_torch, choose_devices, choose_methods, describe_environment, has_dtype
 from jaccheck.rendering import make_console, matrix_markdown
-from jaccheck.reports import Mark, MatrixCell, MatrixReport, load_matrix, mark_of
+from jaccheck.reports import Mark, MatrixCell, MatrixReport, load, mark_of
 
 
 @plain_data
@@ -33,7 +33,7 @@ def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     console = make_console()
     write = writer(request.reports, MATRIX)
-    since = load_matrix(request.compare) if request.compare else None
+    since = load(MatrixReport, request.compare) if request.compare else None
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     devices = choose_devices(request.devices)
     found = measure(choose_methods(request.methods), dtypes, tuple(devices), console)

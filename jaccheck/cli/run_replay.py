@@ -13,7 +13,7 @@ from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
 from jaccheck.judging import explanation
 from jaccheck.methods import choose_devices
 from jaccheck.rendering import make_console
-from jaccheck.reports import CaseFile, Finding, load_cases
+from jaccheck.reports import CaseFile, Finding, load
 from jaccheck.runs import LAW, REFERENCE, Assignment, Fault, Limits, Pool, Probe, Try, breach_of
 from jaccheck.selftest import choose_stored, choose_with_mutants
 
@@ -50,7 +50,7 @@ def replay_all(paths: Iterable[Path], methods: tuple[str, ...] = ()) -> int:
 def replay(path: Path, methods: tuple[str, ...] = ()) -> tuple[Answer, str]:
     """The answer for one file, and one line that says why."""
     try:
-        stored = load_cases(path)
+        stored = load(CaseFile, path)
         return _replay(stored, methods)
     except IncompatibleFile as error:
         return Answer.INCOMPATIBLE, str(error)

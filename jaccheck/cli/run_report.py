@@ -7,7 +7,7 @@ from pathlib import Path
 from jaccheck.cli.run_history import existing
 from jaccheck.cli.writing import VERIFY, writer
 from jaccheck.rendering import make_console, print_finding, print_report
-from jaccheck.reports import CaseFile, Report, finding_path, load, merge, save_cases
+from jaccheck.reports import CaseFile, Report, finding_path, load, merge, save
 from jaccheck.runs import Recording
 
 
@@ -18,7 +18,7 @@ def run(paths: tuple[Path, ...], written: tuple[Path, ...], directory: Path, sto
     console = make_console()
     for finding in merged.findings:
         path = finding_path(directory, finding)
-        save_cases(CaseFile(cases=(finding.case,), finding=finding), path)
+        save(CaseFile(cases=(finding.case,), finding=finding), path)
         print_finding(finding, str(path), console)
     print_report(merged, console)
     write(merged)
@@ -28,6 +28,6 @@ def run(paths: tuple[Path, ...], written: tuple[Path, ...], directory: Path, sto
 def _report(path: Path, store: Path | None) -> Report:
     """The report in a file; where there is none of that name and it is a number, on that run in the store."""
     if not path.name.isdecimal() or path.exists():
-        return load(path)
+        return load(Report, path)
     with existing(store) as opened:
         return Recording(opened, opened.run(int(path.name))).report()

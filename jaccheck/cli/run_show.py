@@ -23,7 +23,7 @@ from jaccheck.rendering import (
     require_matplotlib,
     terminal_size,
 )
-from jaccheck.reports import CaseFile, check_writable, load_cases
+from jaccheck.reports import CaseFile, check_writable, load
 
 ENDINGS = (".png", ".svg", ".pdf")
 WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
@@ -112,7 +112,7 @@ def _picture(request: Request, methods: tuple[Method, ...], size: Size) -> Pictu
             raise InvalidRequest(f"--case goes with a file of cases, not with {what!r}")
         return picture_of_model(load_problem(what), methods, size=size)
     path = _stored(what, request.findings)
-    file = load_cases(path)
+    file = load(CaseFile, path)
     if file.finding is not None and not methods:
         return picture_of_finding(file.finding, size=size)
     return picture_of_case(_case_of(file, path, request.number or 0), methods, device=request.device, size=size)

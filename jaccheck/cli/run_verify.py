@@ -23,7 +23,7 @@ from jaccheck.core import chosen, plain_data
 from jaccheck.errors import ClusterLost, InvalidRequest, UnreadableFile
 from jaccheck.methods import Method, choose_devices, describe_environment
 from jaccheck.rendering import make_console, print_report, verify_markdown, verify_summary
-from jaccheck.reports import Settings, load_cases
+from jaccheck.reports import CaseFile, Settings, load
 from jaccheck.runs import (
     DEFAULT_STORE,
     FINISHED,
@@ -153,7 +153,7 @@ def _begun(request: Request, available: Available) -> _Begun:
     chosen_profile = profile(request.profile)
     dtypes = chosen("dtype", request.dtypes, DTYPES)
     families = chosen("family", request.families, FAMILIES)
-    stored = [case for path in request.case_files for case in load_cases(path).cases]
+    stored = [case for path in request.case_files for case in load(CaseFile, path).cases]
     methods = choose_with_mutants(request.methods)
     part = part_named(request.part, is_agreed=request.seed is not None or bool(request.case_files))
     devices = available(request.devices)

@@ -30,6 +30,7 @@ from jaccheck.reports import (
     Report,
     SelftestReport,
     SequenceReport,
+    as_json,
     check_writable,
 )
 
@@ -40,11 +41,6 @@ Formats = Mapping[str, Callable[[R], str]]
 
 NAMES = {".md": ".md (Markdown)", ".xml": ".xml (JUnit)"}
 """Of endings that do not say enough by themselves."""
-
-
-def as_json(report: object) -> str:
-    """The report as JSON: what other programs, and jaccheck itself, read."""
-    return to_json(report, indent=1) + "\n"
 
 
 def as_one_line(report: object) -> str:

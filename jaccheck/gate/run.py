@@ -35,8 +35,8 @@ from jaccheck.reports import (
     GateSettings,
     Settings,
     SideRecord,
-    load_cases,
-    save_cases,
+    load,
+    save,
 )
 from jaccheck.runs import shards
 
@@ -170,9 +170,9 @@ def _jobs(settings: GateSettings, profile: Profile, home: Path, stored: tuple[Ca
     file = home / "cases.json"
     if not file.exists():
         drawing = home / "cases.drawing.json"
-        save_cases(CaseFile(cases=tuple(_ordered(settings, profile, stored))), drawing)
+        save(CaseFile(cases=tuple(_ordered(settings, profile, stored))), drawing)
         drawing.rename(file)
-    return [(case, device) for case in load_cases(file).cases for device in settings.devices]
+    return [(case, device) for case in load(CaseFile, file).cases for device in settings.devices]
 
 
 def _ordered(settings: GateSettings, profile: Profile, stored: tuple[Case, ...]) -> Iterator[Case]:

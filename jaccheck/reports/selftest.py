@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from jaccheck.core import plain_data
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.verdict import Mode, Outcome
 
 Judge = Literal["jaccheck", "allclose", "assert_close"]
 JUDGES: tuple[Judge, ...] = ("jaccheck", "allclose", "assert_close")
 """jaccheck, `torch.allclose` and `torch.testing.assert_close`, the latter two with torch's default tolerances."""
 
-Count = Annotated[int, Ge(0)]
 Rate = Annotated[float, Ge(0), Le(1)]
 
 
@@ -95,6 +94,8 @@ class Alarm:
 class SelftestReport:
     """The score of the checks on a catalogue of mutants, and on the methods that are right."""
 
+    kind: Literal["selftest"] = "selftest"
+    schema_version: Literal[2] = 2
     cases: Count
     overflowing: Count
     """Cases among them that were left out, since their numbers overflow their dtype."""
@@ -102,7 +103,7 @@ class SelftestReport:
     scores: tuple[MutationScore, ...]
     false_alarms: tuple[FalseAlarms, ...]
     alarms: tuple[Alarm, ...] = ()
-    seconds: Annotated[float, Ge(0)] = 0.0
+    seconds: Seconds = 0.0
 
     @property
     def survivors(self) -> tuple[MutantScore, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jaccheck.core import plain_data
 from jaccheck.reports.verify import Environment
 
@@ -39,6 +41,8 @@ class SequenceSettings:
 class SequenceReport:
     """The whole run. `examples` counts sequences, those tried while a failure was shortened left out."""
 
+    kind: Literal["sequences"] = "sequences"
+    schema_version: Literal[2] = 2
     settings: SequenceSettings
     environment: Environment
     examples: int

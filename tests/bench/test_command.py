@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
-from jaccheck.reports import BenchStanding
-from jaccheck.reports.bench import load
+from jaccheck.reports import BenchReport, BenchStanding, load
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +29,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     chosen = ("--method", "closed_form", "--method", "autograd_loop", "--method", "mutant:sample_roll")
     done = jaccheck("bench", *options, *chosen, "--report", "bench.json", "--plot", "plots")
     assert done.returncode == 1, done.stderr
-    report = load(tmp_path / "bench.json")
+    report = load(BenchReport, tmp_path / "bench.json")
     (cell,) = report.cells
     known = {m.method: m for m in cell.methods}
     assert known["mutant:sample_roll"].standing is BenchStanding.WRONG
@@ -48,7 +47,7 @@ def test_a_model_of_ones_own(jaccheck: Run, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(MODEL)
     done = jaccheck("bench", "--model", "own.py:make", "--time", "120", "--method", "vmap_vjp", "--report", "out.json")
     assert done.returncode == 0, done.stderr
-    (cell,) = load(tmp_path / "out.json").cells
+    (cell,) = load(BenchReport, tmp_path / "out.json").cells
     assert (cell.shape, cell.dtype, cell.N, cell.C, cell.parameters) == ("model", "float64", 5, 2, 23)
     assert cell.ranked("given")
 
@@ -73,7 +72,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         rest = run.stdout.read()
     assert run.returncode == 0
     assert "interrupted" in rest
-    report = load(tmp_path / "out.json")
+    report = load(BenchReport, tmp_path / "out.json")
     assert report.interrupted
     assert [cell.shape for cell in report.cells] == ["tutorial"]
 
@@ -101,13 +100,3 @@ def test_misuse(jaccheck: Run, arguments: tuple[str, ...], complaint: str) -> No
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert complaint in done.stderr
-
-
-def test_benchmarks_refuse_to_run_in_parallel() -> None:
-    """pytest-xdist would have them compete for the cores; the answer is one line, not a table of nonsense."""
-    pytest.importorskip("xdist")
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "pytest", "benchmarks", "-n", "2", "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
-    assert done.returncode == 4
-    assert "cannot run under xdist" in done.stderr

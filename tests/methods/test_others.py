@@ -25,7 +25,6 @@ from jaccheck.case import (
     Integers,
     boundary_cases,
     matrix_rows,
-    torch_name,
 )
 from jaccheck.cli.run_matrix import measure
 from jaccheck.cli.run_methods import list_methods
@@ -37,7 +36,7 @@ from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.registry import forget
 from jaccheck.rendering import make_console, matrix_markdown
-from jaccheck.reports import Outcome, load_matrix
+from jaccheck.reports import MatrixReport, Outcome, load
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {name: each for name, each in registered().items() if each.imports}
@@ -191,7 +190,7 @@ def test_jax_agrees_on_each_layer(rule: str) -> None:
     """Every translated layer with every option of the support matrix, within the bound, equal where nothing rounds."""
     skip_unless_installed("jax_jacrev")
     cases = (*(probe.case for probe in matrix_rows("float64")), *adaptive_poolings())
-    found = {place.layer: case for case in cases for place in case.places() if torch_name(place.layer) == rule}
+    found = {place.layer: case for case in cases for place in case.places() if place.layer.torch_name == rule}
     assert found
     with calm_torch():
         for layer, case in found.items():
@@ -224,7 +223,7 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     for package, measured in versions_on_the_page().items():
         if version(package) != measured:
             pytest.skip(f"measured with {package} {measured}")
-    found = load_matrix(PAGE.with_suffix(".json"))
+    found = load(MatrixReport, PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
         again = measure(choose_methods(names), ("float32",), ("cpu",), make_console())
@@ -233,5 +232,5 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
 
 def test_the_page_holds_every_cell() -> None:
     """The Markdown of the checked-in cells stands in docs/other-packages.md."""
-    tables = matrix_markdown(load_matrix(PAGE.with_suffix(".json"))).split("## float32", 1)[1]
+    tables = matrix_markdown(load(MatrixReport, PAGE.with_suffix(".json"))).split("## float32", 1)[1]
     assert tables.strip() in PAGE.read_text()

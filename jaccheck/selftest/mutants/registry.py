@@ -120,11 +120,28 @@ def mutant(
 
 def choose_with_mutants(names: Iterable[str]) -> tuple[Method, ...]:
     """The methods of these names, as `choose_methods` has them; a mutant is called `mutant:NAME`."""
+    return tuple(by_names(names).values())
+
+
+def by_names(names: Iterable[str]) -> dict[str, Method]:
+    """The methods of `choose_with_mutants`, each under the name by which it was asked for, else under its own."""
     names = tuple(names)
-    wrong = {name: _mutant(name.removeprefix(MUTANT)) for name in names if name.startswith(MUTANT)}
+    wrong = {name: find_with_mutants(name) for name in names if name.startswith(MUTANT)}
     right = [name for name in names if name not in wrong]
-    chosen = {method.name: method for method in choose_methods(right)} if right or not names else {}
-    return tuple({**wrong, **chosen}.values())
+    if names and not right:
+        return wrong
+    asked = {find_method(name): name for name in right}
+    return {**wrong, **{asked.get(method, method.name): method for method in choose_methods(right)}}
+
+
+def find_with_mutants(name: str) -> Method:
+    """The method of that name, or the mutant called `mutant:NAME`. Raises UnknownName."""
+    if not name.startswith(MUTANT):
+        return find_method(name)
+    known, name = catalogue(), name.removeprefix(MUTANT)
+    if name not in known:
+        raise unknown("mutant", name, known)
+    return known[name].method()
 
 
 def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
@@ -137,13 +154,6 @@ def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
             f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
         )
     return choose_with_mutants([name])[0]
-
-
-def _mutant(name: str) -> Method:
-    known = catalogue()
-    if name not in known:
-        raise unknown("mutant", name, known)
-    return known[name].method()
 
 
 def catalogue() -> dict[str, Mutant]:

@@ -19,7 +19,7 @@ from jaccheck_support.testing import Run, heeding_ctrl_c
 
 from jaccheck.case import PROFILES
 from jaccheck.errors import BrokenEnvironment, ClusterLost, UnknownName
-from jaccheck.reports import Outcome, Settings, Spent, load
+from jaccheck.reports import Outcome, Report, Settings, Spent, load
 from jaccheck.runs import (
     Assignment,
     Cluster,
@@ -222,7 +222,7 @@ def test_verify_at_the_command_line(cluster: Any, jaccheck: Run, tmp_path: Any) 
     for where, name in (((), "here.json"), (("--scheduler", cluster.address), "there.json")):
         done = jaccheck("verify", *few, *named, *where, "--report", name)
         assert done.returncode == 0, done.stderr
-    one, other = load(tmp_path / "here.json"), load(tmp_path / "there.json")
+    one, other = load(Report, tmp_path / "here.json"), load(Report, tmp_path / "there.json")
     assert set(map(repr, one.coverage)) == set(map(repr, other.coverage))
     assert replace(one.totals, seconds=Spent()) == replace(other.totals, seconds=Spent())
 
@@ -246,10 +246,10 @@ def test_a_run_that_is_ended_goes_on(cluster: Any, jaccheck: Run, tmp_path: Path
     assert 20 <= done < 400
     if how is signal.SIGINT:
         assert "To go on with it: jaccheck verify --resume 1" in said
-        assert load(tmp_path / "cut.json").interrupted
+        assert load(Report, tmp_path / "cut.json").interrupted
     ended = jaccheck("verify", "--resume", "--scheduler", cluster.address, "--store", store, "--report", "end.json")
     assert ended.returncode == 0, ended.stderr
-    assert load(tmp_path / "end.json").totals.cases == cases_in(store) == 400
+    assert load(Report, tmp_path / "end.json").totals.cases == cases_in(store) == 400
 
 
 def cases_in(path: Path) -> int:

@@ -20,8 +20,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import PROFILES
 from jaccheck.errors import IncompatibleFile, InvalidRequest, UnreadableFile
 from jaccheck.methods import describe_environment
-from jaccheck.reports import Finding, Report, Settings, Spent
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Finding, Report, Settings, Spent, load
 from jaccheck.runs import (
     FINISHED,
     UNFINISHED,
@@ -282,7 +281,7 @@ def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jacc
     shown = jaccheck("history", 1, "--store", path, "--report", "again.json")
     assert shown.returncode == 1
     assert "mutant:class_swap" in shown.stdout
-    assert comparable(reports.load(tmp_path / "again.json")) == comparable(report)
+    assert comparable(load(Report, tmp_path / "again.json")) == comparable(report)
     rendered = jaccheck("report", 1, "--store", path)
     assert rendered.returncode == 1
     assert rendered.stdout.endswith(shown.stdout)
@@ -311,7 +310,7 @@ def verify_to_the_end(folder: Path, options: list[str], *, kills: int) -> Report
     last = [*options[:4], "--quiet", "--resume"] if kills else options
     done = subprocess.run([*command, *last], cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stderr
-    return reports.load(folder / "out.json")
+    return load(Report, folder / "out.json")
 
 
 def wait_for_shards(path: Path, count: int) -> None:
