@@ -19,7 +19,7 @@ from jaccheck.judging.live.network import network_of
 from jaccheck.judging.live.reading import READ, USUAL
 from jaccheck.methods import Problem, build, copy_of, round_sample
 from jaccheck.oracle import NoRule, arithmetic, backward, forward, network
-from jaccheck.reports import ModelStanding
+from jaccheck.reports import Outcome
 
 ARCHITECTURES = (
     *("convolution", "transposed_convolution", "pooling", "normalization"),
@@ -104,9 +104,9 @@ def test_a_convolutional_network_is_checked_with_proof() -> None:
     model, X = lenet()
     report = jaccheck.check(model, X, methods=("func_jacrev", "autograd_loop", "hooks", "vmap_jacfwd"), seconds=20.0)
     assert report.witness == "closed form"
-    standings = {answer.method: answer.standing for answer in report.answers}
-    assert standings.pop("hooks") is ModelStanding.REFUSES  # PReLU has parameters that it does not cover
-    assert set(standings.values()) == {ModelStanding.AGREES}, report.answers
+    outcomes = {answer.method: answer.outcome for answer in report.answers}
+    assert outcomes.pop("hooks") is Outcome.UNSUPPORTED  # PReLU has parameters that it does not cover
+    assert set(outcomes.values()) == {Outcome.AGREES}, report.answers
     J = jaccheck.jacobians(model, X)
     jaccheck.assert_jacobians_right(J, model, X)
     place = tuple(int(i) for i in torch.nonzero(J["3.weight"].abs() == J["3.weight"].abs().max())[0])
@@ -189,7 +189,7 @@ def test_an_embedding_takes_indices() -> None:
     assert found.X.shape == (2, 10)
     assert not any(isinstance(layer, Embedding) for layer in found.steps)
     report = jaccheck.check(copy_of(problem).model, problem.X, methods=("vmap_vjp",), seconds=5.0)
-    assert report.answers[0].standing is ModelStanding.AGREES
+    assert report.answers[0].outcome is Outcome.AGREES
 
 
 def test_coarser_arithmetic_is_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
