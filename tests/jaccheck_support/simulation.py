@@ -17,8 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, GELU, LAYERS, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case.layers.activations import Activation
 from jaccheck.oracle.networks import Curve, NegativePart
+
+VARIANTS: tuple[Layer, ...] = tuple(
+    variant for kind in LAYERS.values() if issubclass(kind, Activation) for variant in kind.variants()
+)
+"""The activations of the family of that name, each with the options that matter."""
 
 Wide = npt.NDArray[np.floating[Any]]
 

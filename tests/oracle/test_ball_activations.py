@@ -93,11 +93,11 @@ def test_the_constants_of_gelu_are_bounds() -> None:
             ((-z / arb(2).sqrt()).erfc() / 2 + z * bell, z * bell, bell, bell * (2 - z * z)),
             ((1 + tanh) / 2 + z * turned, z * turned, turned, 2 * turned + z * curved),
         ):
-            assert abs(slope) < gelu.GELU_STEEPEST
-            assert abs(1 - slope) < gelu.GELU_STEEPEST
+            assert abs(slope) < gelu.GATE.steepest
+            assert abs(1 - slope) < gelu.GATE.steepest
             assert abs(bent) < 0.3
-            assert abs(turn) < gelu.GELU_TURNED
-            assert abs(curve) < gelu.GELU_CURVED
+            assert abs(turn) < gelu.GATE.turned
+            assert abs(curve) < gelu.CURVED
     for z in spans(0, 8, 8000):
         bell = (-z * z / 2).exp() * root
         assert abs(z * bell) < 0.25
