@@ -136,7 +136,7 @@ def activations() -> Iterator[Drawn]:
     yield from (((4,), (wide, activation, narrow)) for activation in GELU.variants())
     yield (2, 4), (_conv(1, 2, 2), GELU(), *HEAD)
     others = (variant for kind in _kinds() if kind is not GELU for variant in kind.variants())
-    yield from (((4,), (wide, activation, narrow)) for activation in others)
+    yield from (((3,), (wide, activation, narrow)) for activation in others)
 
 
 def shared() -> Iterator[Drawn]:

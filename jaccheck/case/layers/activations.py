@@ -43,7 +43,7 @@ class LeakyReLU(Activation):
     kind: Literal["LeakyReLU"] = field(default="LeakyReLU", repr=False)
     negative_slope: Slope = 0.01
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
 
 @layer
@@ -74,7 +74,7 @@ class ELU(Activation):
     kind: Literal["ELU"] = field(default="ELU", repr=False)
     alpha: Slope = 1.0
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
 
 @layer
@@ -91,7 +91,7 @@ class GELU(Activation):
     kind: Literal["GELU"] = field(default="GELU", repr=False)
     approximate: Literal["none", "tanh"] = "none"
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
@@ -109,7 +109,7 @@ class PReLU(Layer):
     kind: Literal["PReLU"] = field(default="PReLU", repr=False)
     num_parameters: Annotated[int, Ge(1), Le(MAX_WIDTH)] = 1
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.num_parameters not in (1, shape[0]):
