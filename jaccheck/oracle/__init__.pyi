@@ -5,11 +5,13 @@ from .bounds import ClosedForm as ClosedForm
 from .bounds import Order as Order
 from .bounds import backward as backward
 from .bounds import scaled as scaled
+from .certificate import has_offset as has_offset
 from .certificate import is_exact as is_exact
 from .differences import difference_bound as difference_bound
 from .losses import Loss as Loss
 from .losses import loss_bound as loss_bound
 from .networks import Affine as Affine
+from .networks import Branches as Branches
 from .networks import Layout as Layout
 from .networks import Network as Network
 from .networks import Selection as Selection

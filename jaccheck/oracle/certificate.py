@@ -168,6 +168,12 @@ def pieces_of(step: Curve) -> Pieces:
     return pieces
 
 
+def has_offset(step: Curve) -> bool:
+    """Whether an activation has constants other than 0, so that it is not homogeneous."""
+    pieces = RULES[type(step)].pieces(step)
+    return pieces is None or any(pieces.constants)
+
+
 def _activated(pieces: Pieces, x: _Exact, ledger: _Ledger) -> _Exact:
     """What comes out of an activation: each entry one of its constants, or an entry of x times one of its factors."""
     factors, constants = np.array(pieces.factors), np.array(pieces.constants)

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.oracle import Affine, Array, Network, Structured, arithmetic
+from jaccheck.oracle import Affine, Array, Branches, Network, Selection, Structured, arithmetic, has_offset
 from jaccheck.reports import Breach, Outcome
 
 _FLOAT64 = arithmetic("float64")
@@ -87,11 +87,13 @@ def homogeneity(trial: Trial) -> None:
 
 def _linear_in(net: Network, trainable: frozenset[str]) -> Iterator[Affine]:
     """From the last step down, the affine ones that f is linear in, together with all biases from there on."""
-    if not all(isinstance(step, Affine) or not hasattr(step, "branches") for step in net.steps):
+    if any(isinstance(step, Branches) for step in net.steps):
         return
     uses = [step.path for step in net.steps if isinstance(step, Affine) and not step.is_fixed]
     for step in reversed(net.steps):
         if not isinstance(step, Affine):
+            if not isinstance(step, Selection | Branches) and has_offset(step):
+                return
             continue
         is_whole = not isinstance(step, Structured) or bool(step.seen.all())
         names = () if step.is_fixed else (step.weight, *([step.bias] if step.b is not None else []))
