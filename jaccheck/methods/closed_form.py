@@ -53,6 +53,10 @@ ACTIVATIONS = {
         lambda layer, z: torch.selu(z),
         lambda layer, δ, z, a: aten.elu_backward.default(δ, SELU_ALPHA, SELU_SCALE, 1, False, z.unsqueeze(1)),
     ),
+    nn.Softplus: (
+        lambda layer, z: functional.softplus(z, layer.beta, layer.threshold),
+        lambda layer, δ, z, a: aten.softplus_backward.default(δ, z.unsqueeze(1), layer.beta, layer.threshold),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

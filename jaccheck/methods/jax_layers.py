@@ -74,6 +74,14 @@ def _gelu(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return jax.nn.gelu(x, approximate=module.approximate == "tanh")
 
 
+def _softplus(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    w = module.beta * x
+    is_linear = w > module.threshold
+    return jnp.where(is_linear, x, jnp.logaddexp(jnp.where(is_linear, 0.0, w), 0.0) / module.beta)
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -286,6 +294,7 @@ RULES: dict[str, Rule] = {
     "Tanh": _tanh,
     "LogSigmoid": _log_sigmoid,
     "GELU": _gelu,
+    "Softplus": _softplus,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from jaccheck.case import ELU, GELU, SELU, Case, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, GELU, SELU, Case, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh, activations
 from jaccheck.methods import round_sample
 from jaccheck.oracle import Arithmetic, Network, network
 from jaccheck.oracle.networks import NegativePart
@@ -58,6 +58,12 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
         case SELU():
             scale, alpha = arb(1.0507009873554804934193349852946), arb(1.6732632423543772848170429916717)
             return (scale * z, scale) if z > 0 else (scale * alpha * z.expm1(), scale * alpha * z.exp())
+        case activations.Softplus(beta=β, threshold=threshold):
+            w = arb(β) * z
+            if w > arb(threshold):
+                return z, one
+            t = (-abs(w)).exp()
+            return ((w if w > 0 else 0) + t.log1p()) / arb(β), (one if w > 0 else t) / (1 + t)
     raise ValueError(layer)
 
 

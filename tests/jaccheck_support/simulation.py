@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, GELU, LAYERS, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, GELU, LAYERS, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh, activations
 from jaccheck.case.layers.activations import Activation
 from jaccheck.oracle.networks import Curve, NegativePart
 
@@ -175,6 +175,10 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, _times(m, upper, z), _times(m, lower, m.call(np.expm1, below)))
+        case activations.Softplus(beta=beta, threshold=threshold):
+            w = _times(m, m.constant(beta), z)
+            curved = m.call(np.log1p, m.call(np.exp, np.minimum(w, threshold)))
+            return np.where(w > _kept(m, threshold), z, curved if beta == 1 else m.round(curved / m.constant(beta)))
     raise ValueError(layer)
 
 
@@ -184,6 +188,12 @@ def _bend(m: Machine, layer: GELU, z: Wide) -> Wide:
         return m.call(_erf, m.round(z * m.constant(float(np.sqrt(0.5)))))
     cube = m.round(m.round(m.round(z * z) * z) * m.constant(0.044715))
     return m.call(np.tanh, m.round(m.constant(float(np.sqrt(2 / np.pi))) * m.round(z + cube)))
+
+
+def _kept(m: Machine, constant: float) -> Wide:
+    """A constant, exact where it is a number of the dtype."""
+    exact = m.wide(constant)
+    return exact if float(exact / m.spacing(exact)).is_integer() else m.round(exact)
 
 
 def _erf(t: Wide) -> Wide:
@@ -241,6 +251,12 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, upper, _times(m, lower, m.call(np.exp, np.minimum(z, 0))))
+        case activations.Softplus(beta=beta, threshold=threshold):
+            w = _times(m, m.constant(beta), z)
+            power = m.call(np.exp, np.minimum(w, threshold))
+            # In half precision torch computes this in float32, where eʷ does not overflow.
+            is_one = (w > _kept(m, threshold)) | np.isinf(power)
+            return np.where(is_one, one, m.round(np.where(is_one, one, power) / m.round(power + one)))
     raise ValueError(layer)
 
 
@@ -268,6 +284,9 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(m.round(one - a) * m.round(one + a))
         case LogSigmoid():
             return m.round(one / m.round(m.call(np.exp, z) + one))
+        case activations.Softplus(threshold=threshold):
+            w = _times(m, m.constant(layer.beta), z)
+            return np.where(w > _kept(m, threshold), one, value(m, Sigmoid(), w))
         case _:
             return slope(m, layer, z)
 

@@ -125,3 +125,27 @@ class PReLU(Layer):
     @classmethod
     def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
         return st.builds(cls, num_parameters=st.sampled_from(sorted({1, shape[0]})))
+
+
+@layer
+class Softplus(Activation):
+    """`torch.nn.Softplus`: above the threshold z itself."""
+
+    kind: Literal["Softplus"] = field(default="Softplus", repr=False)
+    beta: Annotated[float, Ge(1e-3), Le(1e3)] = 1.0
+    threshold: Annotated[float, Ge(-1e3), Le(1e3)] = 20.0
+
+    shrinks_to_defaults = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not self.beta > 0:
+            raise InvalidCase(f"beta={self.beta} must be above 0")
+        return shape
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return cls(), cls(beta=2.0, threshold=1.5)
+
+    @classmethod
+    def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
+        return st.builds(cls, beta=st.sampled_from([1.0, 2.0, 0.3]), threshold=st.sampled_from([20.0, 1.0, 0.5]))
