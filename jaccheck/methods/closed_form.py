@@ -57,6 +57,10 @@ ACTIVATIONS = {
         lambda layer, z: functional.softplus(z, layer.beta, layer.threshold),
         lambda layer, δ, z, a: aten.softplus_backward.default(δ, z.unsqueeze(1), layer.beta, layer.threshold),
     ),
+    nn.SiLU: (
+        lambda layer, z: functional.silu(z),
+        lambda layer, δ, z, a: aten.silu_backward.default(δ, z.unsqueeze(1)),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

@@ -82,6 +82,12 @@ def _softplus(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return jnp.where(is_linear, x, jnp.logaddexp(jnp.where(is_linear, 0.0, w), 0.0) / module.beta)
 
 
+def _silu(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax
+
+    return x * jax.nn.sigmoid(x)
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -295,6 +301,7 @@ RULES: dict[str, Rule] = {
     "LogSigmoid": _log_sigmoid,
     "GELU": _gelu,
     "Softplus": _softplus,
+    "SiLU": _silu,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

@@ -64,6 +64,9 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
                 return z, one
             t = (-abs(w)).exp()
             return ((w if w > 0 else 0) + t.log1p()) / arb(β), (one if w > 0 else t) / (1 + t)
+        case activations.SiLU():
+            c = (one if z > 0 else t) / (1 + t)
+            return z * c, c + z * t / ((1 + t) * (1 + t))
     raise ValueError(layer)
 
 

@@ -179,6 +179,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             w = _times(m, m.constant(beta), z)
             curved = m.call(np.log1p, m.call(np.exp, np.minimum(w, threshold)))
             return np.where(w > _kept(m, threshold), z, curved if beta == 1 else m.round(curved / m.constant(beta)))
+        case activations.SiLU():
+            return m.round(z / m.round(one + m.call(np.exp, -z)))
     raise ValueError(layer)
 
 
@@ -257,6 +259,9 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
             # In half precision torch computes this in float32, where eʷ does not overflow.
             is_one = (w > _kept(m, threshold)) | np.isinf(power)
             return np.where(is_one, one, m.round(np.where(is_one, one, power) / m.round(power + one)))
+        case activations.SiLU():
+            sigmoid = value(m, Sigmoid(), z)
+            return m.round(sigmoid * m.round(one + m.round(z * m.round(one - sigmoid))))
     raise ValueError(layer)
 
 
@@ -287,6 +292,9 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
         case activations.Softplus(threshold=threshold):
             w = _times(m, m.constant(layer.beta), z)
             return np.where(w > _kept(m, threshold), one, value(m, Sigmoid(), w))
+        case activations.SiLU():
+            sigmoid = value(m, Sigmoid(), z)
+            return m.round(sigmoid + m.round(m.round(z * sigmoid) * m.round(one - sigmoid)))
         case _:
             return slope(m, layer, z)
 

@@ -12,7 +12,7 @@ from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, va
 
 from jaccheck.case import GELU, Layer, ReLU, Sigmoid
 from jaccheck.oracle import Arithmetic, arithmetic
-from jaccheck.oracle.activations import activation, gelu, piecewise, sigmoids
+from jaccheck.oracle.activations import activation, gelu, piecewise, sigmoids, silu
 
 PLACES = st.one_of(
     st.floats(-50, 50),
@@ -127,3 +127,22 @@ def test_the_curvature_of_gelu_is_bounded(distance: float, further: float, appro
     v, first = gelu_inner(z)
     sech, bent = 1 / v.cosh() ** 2, 6 * (2 / arb.pi()).sqrt() * arb("0.044715") * z
     assert abs(sech * first + z * (sech * bent / 2 - sech * v.tanh() * first**2)) <= second
+
+
+def test_the_constants_of_silu_are_bounds() -> None:
+    """|φ′|, |σ′|, |zσ′|, |φ″| and |φ‴| are nowhere above what the rule takes them to be."""
+    flint.ctx.prec = 100
+    for z in (*spans(0, 8, 8000), *spans(8, 60, 4000)):
+        t = (-z).exp()
+        σ, turn = 1 / (1 + t), t / ((1 + t) * (1 + t))
+        second, third = turn * (1 - 2 * σ), turn * (1 - 6 * turn)
+        # φ′(−z) = 1 − φ′(z), and the others are even or odd.
+        for slope in (σ + z * turn, 1 - σ - z * turn):
+            assert abs(slope) < silu.GATE.steepest
+        assert turn <= silu.GATE.turned or turn.overlaps(arb(0.25))
+        assert abs(z * turn) < silu.BENT
+        curved, twisted = 2 * turn + z * second, 3 * second + z * third
+        d = arb(z.lower())
+        limit = float(silu.SiLURule().curvature(None, np.array([float(d)]), np.zeros(1))[0])
+        assert abs(twisted) < limit + 1e-9
+        assert abs(curved) < limit + 1e-9 or curved.overlaps(arb(0.5))

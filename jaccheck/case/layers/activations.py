@@ -149,3 +149,14 @@ class Softplus(Activation):
     @classmethod
     def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
         return st.builds(cls, beta=st.sampled_from([1.0, 2.0, 0.3]), threshold=st.sampled_from([20.0, 1.0, 0.5]))
+
+
+@layer
+class SiLU(Activation):
+    """`torch.nn.SiLU`."""
+
+    kind: Literal["SiLU"] = field(default="SiLU", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
