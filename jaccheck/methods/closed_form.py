@@ -61,6 +61,10 @@ ACTIVATIONS = {
         lambda layer, z: functional.silu(z),
         lambda layer, δ, z, a: aten.silu_backward.default(δ, z.unsqueeze(1)),
     ),
+    nn.Mish: (
+        lambda layer, z: functional.mish(z),
+        lambda layer, δ, z, a: aten.mish_backward.default(δ, z.unsqueeze(1)),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

@@ -88,6 +88,12 @@ def _silu(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return x * jax.nn.sigmoid(x)
 
 
+def _mish(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return x * jnp.tanh(jnp.logaddexp(x, 0.0))
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -302,6 +308,7 @@ RULES: dict[str, Rule] = {
     "GELU": _gelu,
     "Softplus": _softplus,
     "SiLU": _silu,
+    "Mish": _mish,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

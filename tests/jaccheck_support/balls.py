@@ -67,6 +67,9 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
         case activations.SiLU():
             c = (one if z > 0 else t) / (1 + t)
             return z * c, c + z * t / ((1 + t) * (1 + t))
+        case activations.Mish():
+            gate, sech = mish_gate(z)
+            return z * gate, gate + z * sech * sech * (one if z > 0 else t) / (1 + t)
     raise ValueError(layer)
 
 
@@ -74,6 +77,12 @@ def gelu_inner(z: arb) -> tuple[arb, arb]:
     """√(2/π)(z + 0.044715z³) and its derivative."""
     root, cube = (2 / arb.pi()).sqrt(), arb("0.044715")
     return root * (z + cube * z**3), root * (1 + 3 * cube * z**2)
+
+
+def mish_gate(z: arb) -> tuple[arb, arb]:
+    """tanh(log1p(eᶻ)) = (y² + 2y)/(y² + 2y + 2) with y = eᶻ, and the sech of the same; beyond 500 they are 1 and 0."""
+    y = z.exp() if z < 500 else arb(500).exp()
+    return (y * y + 2 * y) / (y * y + 2 * y + 2), 2 * (1 + y) / (y * y + 2 * y + 2)
 
 
 def dot(numbers: np.ndarray, balls: list[arb]) -> arb:

@@ -181,6 +181,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             return np.where(w > _kept(m, threshold), z, curved if beta == 1 else m.round(curved / m.constant(beta)))
         case activations.SiLU():
             return m.round(z / m.round(one + m.call(np.exp, -z)))
+        case activations.Mish():
+            return m.round(z * _mish_gate(m, z))
     raise ValueError(layer)
 
 
@@ -196,6 +198,10 @@ def _kept(m: Machine, constant: float) -> Wide:
     """A constant, exact where it is a number of the dtype."""
     exact = m.wide(constant)
     return exact if float(exact / m.spacing(exact)).is_integer() else m.round(exact)
+
+
+def _mish_gate(m: Machine, z: Wide) -> Wide:
+    return m.call(np.tanh, m.call(np.log1p, m.call(np.exp, z)))
 
 
 def _erf(t: Wide) -> Wide:
@@ -262,6 +268,10 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
         case activations.SiLU():
             sigmoid = value(m, Sigmoid(), z)
             return m.round(sigmoid * m.round(one + m.round(z * m.round(one - sigmoid))))
+        case activations.Mish():
+            gate = _mish_gate(m, z)
+            turn = m.round(m.round(z * value(m, Sigmoid(), z)) * m.round(one - m.round(gate * gate)))
+            return m.round(gate + turn)
     raise ValueError(layer)
 
 

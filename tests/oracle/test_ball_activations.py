@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, value_and_slope
+from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, mish_gate, value_and_slope
 
 from jaccheck.case import GELU, Layer, ReLU, Sigmoid
 from jaccheck.oracle import Arithmetic, arithmetic
-from jaccheck.oracle.activations import activation, gelu, piecewise, sigmoids, silu
+from jaccheck.oracle.activations import activation, gelu, mish, piecewise, sigmoids, silu
 
 PLACES = st.one_of(
     st.floats(-50, 50),
@@ -146,3 +146,21 @@ def test_the_constants_of_silu_are_bounds() -> None:
         limit = float(silu.SiLURule().curvature(None, np.array([float(d)]), np.zeros(1))[0])
         assert abs(twisted) < limit + 1e-9
         assert abs(curved) < limit + 1e-9 or curved.overlaps(arb(0.5))
+
+
+def test_the_constants_of_mish_are_bounds() -> None:
+    """|φ′|, |T′|, |zT′|, |φ″| and s·tanh′(s) are nowhere above what the rule takes them to be."""
+    flint.ctx.prec = 100
+    for z in (*spans(-60, -8, 4000), *spans(-8, 8, 16000), *spans(8, 60, 4000)):
+        (T, sech), σ = mish_gate(z), 1 / (1 + (-z).exp())
+        turn = sech * sech * σ
+        turned = turn * (1 - σ - 2 * T * σ)
+        assert abs(T + z * turn) < mish.GATE.steepest
+        assert abs(1 - T - z * turn) < 2 * mish.GATE.steepest
+        assert abs(turn) < mish.GATE.turned
+        assert abs(z * turn) < mish.BENT
+        curved = abs(2 * turn + z * turned)
+        assert curved < mish.CURVED
+        d = abs(z)
+        assert curved <= 2 * (1 + d) * (-d).exp() or curved <= 8 * (1 + d) * (-2 * d).exp()
+        assert z.exp().log1p() * sech * sech < 0.46

@@ -160,3 +160,14 @@ class SiLU(Activation):
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
         return (cls(),)
+
+
+@layer
+class Mish(Activation):
+    """`torch.nn.Mish`."""
+
+    kind: Literal["Mish"] = field(default="Mish", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
