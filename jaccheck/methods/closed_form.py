@@ -65,6 +65,10 @@ ACTIVATIONS = {
         lambda layer, z: functional.mish(z),
         lambda layer, δ, z, a: aten.mish_backward.default(δ, z.unsqueeze(1)),
     ),
+    nn.Softsign: (
+        lambda layer, z: functional.softsign(z),
+        lambda layer, δ, z, a: δ / (1 + z.abs()).square().unsqueeze(1),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

@@ -94,6 +94,12 @@ def _mish(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return x * jnp.tanh(jnp.logaddexp(x, 0.0))
 
 
+def _softsign(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return x / (1 + jnp.abs(x))
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -309,6 +315,7 @@ RULES: dict[str, Rule] = {
     "Softplus": _softplus,
     "SiLU": _silu,
     "Mish": _mish,
+    "Softsign": _softsign,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

@@ -70,6 +70,8 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
         case activations.Mish():
             gate, sech = mish_gate(z)
             return z * gate, gate + z * sech * sech * (one if z > 0 else t) / (1 + t)
+        case activations.Softsign():
+            return z / (1 + abs(z)), 1 / (1 + abs(z)) ** 2
     raise ValueError(layer)
 
 

@@ -183,6 +183,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(z / m.round(one + m.call(np.exp, -z)))
         case activations.Mish():
             return m.round(z * _mish_gate(m, z))
+        case activations.Softsign():
+            return m.round(z / m.round(one + np.abs(z)))
     raise ValueError(layer)
 
 
@@ -272,6 +274,9 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
             gate = _mish_gate(m, z)
             turn = m.round(m.round(z * value(m, Sigmoid(), z)) * m.round(one - m.round(gate * gate)))
             return m.round(gate + turn)
+        case activations.Softsign():
+            d = m.round(one + np.abs(z))
+            return m.round(m.round(one / d) - m.round(m.round(np.abs(z) / d) / d))
     raise ValueError(layer)
 
 
@@ -305,6 +310,8 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
         case activations.SiLU():
             sigmoid = value(m, Sigmoid(), z)
             return m.round(sigmoid + m.round(m.round(z * sigmoid) * m.round(one - sigmoid)))
+        case activations.Softsign():
+            return m.round(one / m.round(np.square(m.round(one + np.abs(z)))))
         case _:
             return slope(m, layer, z)
 

@@ -171,3 +171,14 @@ class Mish(Activation):
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
         return (cls(),)
+
+
+@layer
+class Softsign(Activation):
+    """`torch.nn.Softsign`."""
+
+    kind: Literal["Softsign"] = field(default="Softsign", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
