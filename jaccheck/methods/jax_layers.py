@@ -100,6 +100,13 @@ def _softsign(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return x / (1 + jnp.abs(x))
 
 
+def _hardtanh(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    low, high = module.min_val, module.max_val
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -316,6 +323,7 @@ RULES: dict[str, Rule] = {
     "SiLU": _silu,
     "Mish": _mish,
     "Softsign": _softsign,
+    "Hardtanh": _hardtanh,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

@@ -72,6 +72,8 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
             return z * gate, gate + z * sech * sech * (one if z > 0 else t) / (1 + t)
         case activations.Softsign():
             return z / (1 + abs(z)), 1 / (1 + abs(z)) ** 2
+        case activations.Hardtanh(min_val=low, max_val=high):
+            return cut_off(z, arb(low), arb(high))
     raise ValueError(layer)
 
 
@@ -85,6 +87,13 @@ def mish_gate(z: arb) -> tuple[arb, arb]:
     """tanh(log1p(eᶻ)) = (y² + 2y)/(y² + 2y + 2) with y = eᶻ, and the sech of the same; beyond 500 they are 1 and 0."""
     y = z.exp() if z < 500 else arb(500).exp()
     return (y * y + 2 * y) / (y * y + 2 * y + 2), 2 * (1 + y) / (y * y + 2 * y + 2)
+
+
+def cut_off(z: arb, low: arb, high: arb) -> tuple[arb, arb]:
+    """z between two ends, with the slope 0 at either."""
+    if z <= low or z >= high:
+        return (low if z <= low else high), arb(0)
+    return z, arb(1)
 
 
 def dot(numbers: np.ndarray, balls: list[arb]) -> arb:

@@ -185,6 +185,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(z * _mish_gate(m, z))
         case activations.Softsign():
             return m.round(z / m.round(one + np.abs(z)))
+        case activations.Hardtanh(min_val=low, max_val=high):
+            return np.minimum(np.maximum(z, _kept(m, low)), _kept(m, high))
     raise ValueError(layer)
 
 
@@ -277,6 +279,8 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
         case activations.Softsign():
             d = m.round(one + np.abs(z))
             return m.round(m.round(one / d) - m.round(m.round(np.abs(z) / d) / d))
+        case activations.Hardtanh(min_val=low, max_val=high):
+            return np.where((z <= _kept(m, low)) | (z >= _kept(m, high)), 0, one)
     raise ValueError(layer)
 
 

@@ -182,3 +182,29 @@ class Softsign(Activation):
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
         return (cls(),)
+
+
+@layer
+class Hardtanh(Activation):
+    """`torch.nn.Hardtanh`."""
+
+    kind: Literal["Hardtanh"] = field(default="Hardtanh", repr=False)
+    min_val: Slope = -1.0
+    max_val: Slope = 1.0
+
+    is_exact = True
+    shrinks_to_defaults = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not self.min_val < self.max_val:
+            raise InvalidCase(f"min_val={self.min_val} must be below max_val={self.max_val}")
+        return shape
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return cls(), cls(min_val=-2.5, max_val=2.0)
+
+    @classmethod
+    def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
+        lowest, highest = ([-1.0, -2.0, 0.0], [1.0, 2.5]) if exact else ([-1.0, -0.3, -2.0], [1.0, 0.7])
+        return st.builds(cls, min_val=st.sampled_from(lowest), max_val=st.sampled_from(highest))
