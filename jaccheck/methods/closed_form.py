@@ -73,6 +73,10 @@ ACTIVATIONS = {
         lambda layer, z: functional.hardtanh(z, layer.min_val, layer.max_val),
         lambda layer, δ, z, a: aten.hardtanh_backward.default(δ, z.unsqueeze(1), layer.min_val, layer.max_val),
     ),
+    nn.ReLU6: (
+        lambda layer, z: functional.hardtanh(z, layer.min_val, layer.max_val),
+        lambda layer, δ, z, a: aten.hardtanh_backward.default(δ, z.unsqueeze(1), layer.min_val, layer.max_val),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

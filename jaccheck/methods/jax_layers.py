@@ -324,6 +324,7 @@ RULES: dict[str, Rule] = {
     "Mish": _mish,
     "Softsign": _softsign,
     "Hardtanh": _hardtanh,
+    "ReLU6": _hardtanh,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

@@ -74,6 +74,8 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
             return z / (1 + abs(z)), 1 / (1 + abs(z)) ** 2
         case activations.Hardtanh(min_val=low, max_val=high):
             return cut_off(z, arb(low), arb(high))
+        case activations.ReLU6():
+            return cut_off(z, arb(0), arb(6))
     raise ValueError(layer)
 
 

@@ -187,6 +187,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(z / m.round(one + np.abs(z)))
         case activations.Hardtanh(min_val=low, max_val=high):
             return np.minimum(np.maximum(z, _kept(m, low)), _kept(m, high))
+        case activations.ReLU6():
+            return np.clip(z, 0, 6)
     raise ValueError(layer)
 
 
@@ -281,6 +283,8 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(m.round(one / d) - m.round(m.round(np.abs(z) / d) / d))
         case activations.Hardtanh(min_val=low, max_val=high):
             return np.where((z <= _kept(m, low)) | (z >= _kept(m, high)), 0, one)
+        case activations.ReLU6():
+            return np.where((z <= 0) | (z >= 6), 0, one)
     raise ValueError(layer)
 
 

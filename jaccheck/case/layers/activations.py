@@ -208,3 +208,17 @@ class Hardtanh(Activation):
     def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
         lowest, highest = ([-1.0, -2.0, 0.0], [1.0, 2.5]) if exact else ([-1.0, -0.3, -2.0], [1.0, 0.7])
         return st.builds(cls, min_val=st.sampled_from(lowest), max_val=st.sampled_from(highest))
+
+
+@layer
+class ReLU6(Activation):
+    """`torch.nn.ReLU6`, a Hardtanh from 0 to 6."""
+
+    kind: Literal["ReLU6"] = field(default="ReLU6", repr=False)
+
+    is_exact = True
+    fixed = (("min_val", 0.0), ("max_val", 6.0))
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)

@@ -53,3 +53,11 @@ class HardtanhRule(CutOff):
 
     def ends(self, layer: layers.Hardtanh) -> tuple[float, float]:  # type: ignore[override]
         return layer.min_val, layer.max_val
+
+
+@rule(layers.ReLU6)
+class ReLU6Rule(CutOff):
+    """Cut off at 0 and 6."""
+
+    def ends(self, layer: object) -> tuple[float, float]:
+        return 0.0, 6.0
