@@ -77,6 +77,10 @@ ACTIVATIONS = {
         lambda layer, z: functional.hardtanh(z, layer.min_val, layer.max_val),
         lambda layer, δ, z, a: aten.hardtanh_backward.default(δ, z.unsqueeze(1), layer.min_val, layer.max_val),
     ),
+    nn.Hardswish: (
+        lambda layer, z: functional.hardswish(z),
+        lambda layer, δ, z, a: aten.hardswish_backward.default(δ, z.unsqueeze(1)),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

@@ -107,6 +107,12 @@ def _hardtanh(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
 
 
+def _hardswish(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return jnp.where(x <= -3, 0.0, jnp.where(x >= 3, x, x * (x + 3) / 6))
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -325,6 +331,7 @@ RULES: dict[str, Rule] = {
     "Softsign": _softsign,
     "Hardtanh": _hardtanh,
     "ReLU6": _hardtanh,
+    "Hardswish": _hardswish,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

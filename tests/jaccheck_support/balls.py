@@ -76,6 +76,10 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
             return cut_off(z, arb(low), arb(high))
         case activations.ReLU6():
             return cut_off(z, arb(0), arb(6))
+        case activations.Hardswish():
+            if abs(z) >= 3:
+                return (z, one) if z > 0 else (arb(0), arb(0))
+            return z * (z + 3) / 6, z / 3 + one / 2
     raise ValueError(layer)
 
 

@@ -189,6 +189,8 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
             return np.minimum(np.maximum(z, _kept(m, low)), _kept(m, high))
         case activations.ReLU6():
             return np.clip(z, 0, 6)
+        case activations.Hardswish():
+            return m.round(m.round(z * np.clip(m.round(z + 3), 0, 6)) / 6)
     raise ValueError(layer)
 
 
@@ -285,6 +287,8 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
             return np.where((z <= _kept(m, low)) | (z >= _kept(m, high)), 0, one)
         case activations.ReLU6():
             return np.where((z <= 0) | (z >= 6), 0, one)
+        case activations.Hardswish():
+            return np.where(z <= -3, 0, np.where(z >= 3, one, m.round(m.round(z / 3) + m.wide(0.5))))
     raise ValueError(layer)
 
 
@@ -320,6 +324,9 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(sigmoid + m.round(m.round(z * sigmoid) * m.round(one - sigmoid)))
         case activations.Softsign():
             return m.round(one / m.round(np.square(m.round(one + np.abs(z)))))
+        case activations.Hardswish():
+            between = m.round(m.round(m.round(2 * z) + 3) * m.constant(1 / 6))
+            return np.where(z < -3, 0, np.where(z <= 3, between, one))
         case _:
             return slope(m, layer, z)
 

@@ -222,3 +222,14 @@ class ReLU6(Activation):
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
         return (cls(),)
+
+
+@layer
+class Hardswish(Activation):
+    """`torch.nn.Hardswish`."""
+
+    kind: Literal["Hardswish"] = field(default="Hardswish", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
