@@ -14,9 +14,9 @@ from .networks import Affine as Affine
 from .networks import Branches as Branches
 from .networks import Layout as Layout
 from .networks import Network as Network
-from .networks import Selection as Selection
+from .networks import SparseAffine as SparseAffine
 from .networks import Step as Step
-from .networks import Structured as Structured
+from .networks import WindowMax as WindowMax
 from .propagation import forward as forward
 from .steps import NoRule as NoRule
 from .steps import network as network

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.oracle import Affine, Array, Branches, Network, Selection, Structured, arithmetic, has_offset
+from jaccheck.oracle import Affine, Array, Branches, Network, SparseAffine, WindowMax, arithmetic, has_offset
 from jaccheck.reports import Breach, Outcome
 
 _FLOAT64 = arithmetic("float64")
@@ -92,10 +92,10 @@ def _linear_in(net: Network, trainable: frozenset[str]) -> Iterator[Affine]:
     uses = [step.path for step in net.steps if isinstance(step, Affine) and not step.is_fixed]
     for step in reversed(net.steps):
         if not isinstance(step, Affine):
-            if not isinstance(step, Selection | Branches) and has_offset(step):
+            if not isinstance(step, WindowMax | Branches) and has_offset(step):
                 return
             continue
-        is_whole = not isinstance(step, Structured) or bool(step.seen.all())
+        is_whole = not isinstance(step, SparseAffine) or bool(step.seen.all())
         names = () if step.is_fixed else (step.weight, *([step.bias] if step.b is not None else []))
         if not is_whole or uses.count(step.path) > 1 or not trainable.issuperset(names):
             return
