@@ -15,7 +15,6 @@ import torch
 from jaccheck.case import Case
 from jaccheck.judging.autograd import flattened
 from jaccheck.judging.comparison import Difference, compare, compare_values, largest_test_ratio, worst_entry
-from jaccheck.judging.laws.aliasing import first_overlap
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
 from jaccheck.judging.laws.related import batch, freed_memory, outputs
@@ -23,7 +22,7 @@ from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.judging.laws.structure import first_line
 from jaccheck.judging.laws.trial import LawBroken, Trial
 from jaccheck.judging.reference import Expectation
-from jaccheck.methods import Jacobians, Problem
+from jaccheck.methods import Jacobians, Problem, first_overlap
 from jaccheck.reports import Breach, Comparison, Outcome, Source
 
 Law = Callable[[Trial], None]
