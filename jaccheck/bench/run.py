@@ -15,7 +15,7 @@ from jaccheck.bench.shapes import SHAPES, Shape
 from jaccheck.core import plain_data
 from jaccheck.errors import InvalidModel
 from jaccheck.methods import describe_environment
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, BenchStanding, MethodTiming, Spread
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, MethodTiming, Outcome, Spread
 
 LARGE_BYTES = 2**30
 """Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
@@ -168,7 +168,7 @@ class _CellRun:
         """The cell, with the methods in the order of the plan."""
         started = time.monotonic()
         self._examine(list(names), (self.deadline - started) / 2)
-        right = [name for name in names if name in self.methods and self.methods[name].standing is BenchStanding.RIGHT]
+        right = [name for name in names if name in self.methods and self.methods[name].outcome.is_usable]
         for i, regime in enumerate(REGIMES):
             share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
             for message in self._ask(self._task(regime, tuple(right), max(share, 1.0)), share):
@@ -228,8 +228,8 @@ class _CellRun:
                 self._leave_out(name, f"{task.kind}: {lost}")
 
     def _leave_out(self, name: str, why: str) -> None:
-        known = self.methods.get(name, MethodTiming(method=name, standing=BenchStanding.LEFT_OUT))
-        self.methods[name] = replace(known, standing=BenchStanding.LEFT_OUT, message=why)
+        known = self.methods.get(name, MethodTiming(method=name, outcome=Outcome.NOT_RUN))
+        self.methods[name] = replace(known, outcome=Outcome.NOT_RUN, message=why)
 
     def _note(self, message: Message, kind: str) -> None:
         """What a message says goes where it belongs."""

@@ -18,7 +18,7 @@ import torch
 
 from jaccheck.bench.budget import DoesNotFit, call_within
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.judging import Judge, PartsJudge, judge_of
+from jaccheck.bench.judging import PROVEN, Judge, PartsJudge, judge_of
 from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
@@ -27,7 +27,7 @@ from jaccheck.core import from_json, to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.judging import first_line
 from jaccheck.methods import Jacobians, Method, Problem, copy_of
-from jaccheck.reports import BenchCell, BenchStanding, MethodTiming, Regime
+from jaccheck.reports import BenchCell, MethodTiming, Outcome, Regime
 from jaccheck.selftest import find_with_mutants
 
 FLOOR = "floor"
@@ -106,7 +106,7 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
         if perf_counter() - started < task.seconds:
             yield examine(find_with_mutants(name), problem, judge, task)
         else:
-            yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, "no time was left for it")
+            yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, "no time was left for it")
 
 
 def describe(task: Task, problem: Problem) -> BenchCell:
@@ -130,7 +130,7 @@ def describe(task: Task, problem: Problem) -> BenchCell:
 def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
-        return _standing(method, BenchStanding.REFUSES, refusal)
+        return _unranked(method, Outcome.UNSUPPORTED, refusal)
     results: list[Jacobians] = []
     own, most = copy_of(problem), max(1.0, task.seconds / 5, SECONDS_FOR_A_BYTE * jacobian_bytes(problem))
 
@@ -143,15 +143,16 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
                 lambda: peak_bytes(lambda: results.append(method.compute(own)), task.device), task.memory
             )
     except DoesNotFit:
-        return _standing(method, BenchStanding.LEFT_OUT, f"needs more than {task.memory / 2**30:.1f} GiB")
+        return _unranked(method, Outcome.TOO_LARGE, f"needs more than {task.memory / 2**30:.1f} GiB")
     except TooSlow:
-        return _standing(method, BenchStanding.LEFT_OUT, f"one call takes more than {most:.1f} s")
+        return _unranked(method, Outcome.NOT_RUN, f"one call takes more than {most:.1f} s")
     except Exception as error:  # a crash of a method is an answer here
-        return _standing(method, BenchStanding.CRASHED, f"{type(error).__name__}: {first_line(error)}")
+        return _unranked(method, Outcome.CRASHED, f"{type(error).__name__}: {first_line(error)}")
     fault = judge.fault(method, results[0])
+    right = Outcome.AGREES if judge.how is PROVEN else Outcome.CONSISTENT
     timing = MethodTiming(
         method=method.name,
-        standing=BenchStanding.WRONG if fault else BenchStanding.RIGHT,
+        outcome=Outcome.DISAGREES if fault else right,
         message=fault or judge.how,
         forward_passes=passes.forward,
         backward_passes=passes.backward,
@@ -160,8 +161,8 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
     return Message(method=timing)
 
 
-def _standing(method: Method, standing: BenchStanding, message: str) -> Message:
-    return Message(method=MethodTiming(method=method.name, standing=standing, message=message))
+def _unranked(method: Method, outcome: Outcome, message: str) -> Message:
+    return Message(method=MethodTiming(method=method.name, outcome=outcome, message=message))
 
 
 @contextmanager
@@ -200,18 +201,18 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
     for call in calls:
         yield Message(starts=call.name)
         if len(warm) > ALWAYS and perf_counter() - started > task.seconds / 2:
-            yield _standing(find_with_mutants(call.name), BenchStanding.LEFT_OUT, "no time was left to time it")
+            yield _unranked(find_with_mutants(call.name), Outcome.NOT_RUN, "no time was left to time it")
             continue
         try:
             warm[call.name] = call_within(lambda call=call: time_once(call, wait), task.memory).wall_s  # type: ignore[misc]
         except (DoesNotFit, RuntimeError) as error:
-            yield _standing(
-                find_with_mutants(call.name), BenchStanding.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}"
+            yield _unranked(
+                find_with_mutants(call.name), Outcome.NOT_RUN, f"in {task.kind} memory: {first_line(error)}"
             )
     left = task.seconds - (perf_counter() - started)
     for name in too_slow(warm, left):
         message = f"one call takes {warm.pop(name):.2g} s, too much for the time that was left"
-        yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, message)
+        yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, message)
     effort = Effort(seconds=left, least=LEAST, most=MOST, warm_up=0)
     times = time_calls([call for call in calls if call.name in warm], effort, device=task.device)
     regime: Regime = "given" if task.kind == "given" else "fresh"

@@ -15,7 +15,7 @@ from jaccheck.errors import NotComputed
 from jaccheck.judging import Witness, explained, judge
 from jaccheck.methods import Method, calm_torch, choose_devices, choose_methods, describe_environment, has_dtype
 from jaccheck.rendering import make_console, matrix_markdown
-from jaccheck.reports import Mark, MatrixCell, MatrixReport, load, mark_of
+from jaccheck.reports import MatrixCell, MatrixReport, Outcome, load
 
 
 @plain_data
@@ -73,14 +73,14 @@ def _dtype(name: str) -> DType:
 
 
 def _row(probe: MatrixRow, dtype: str, device: str, methods: tuple[Method, ...]) -> list[MatrixCell]:
-    def cell(method: Method, mark: Mark, message: str = "", known: tuple[str, ...] = ()) -> MatrixCell:
+    def cell(method: Method, outcome: Outcome, message: str = "", known: tuple[str, ...] = ()) -> MatrixCell:
         return MatrixCell(
             group=probe.group,
             row=probe.name,
             method=method.name,
             dtype=dtype,
             device=device,
-            mark=mark,
+            outcome=outcome,
             message=message,
             known=known,
         )
@@ -88,11 +88,10 @@ def _row(probe: MatrixRow, dtype: str, device: str, methods: tuple[Method, ...])
     try:
         witness = Witness(probe.case, device)
     except NotComputed as reason:
-        return [cell(method, Mark.NOT_COMPUTED, str(reason)) for method in methods]
+        return [cell(method, Outcome.NOT_COMPUTED, str(reason)) for method in methods]
     cells = []
     for method in methods:
         verdict = judge(probe.case, method, device=device, witness=witness)
-        mark = mark_of(verdict)
-        message = "" if mark in (Mark.RIGHT, Mark.CONSISTENT) else verdict.message
-        cells.append(cell(method, mark, message, explained(probe.case, verdict).known))
+        message = "" if verdict.outcome.is_usable else verdict.message
+        cells.append(cell(method, verdict.gravest, message, explained(probe.case, verdict).known))
     return cells

@@ -5,63 +5,51 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
+from jaccheck.errors import IncompatibleFile, InvalidRequest, JaccheckError, UnreadableFile
 from jaccheck.judging import explanation
 from jaccheck.methods import choose_devices
 from jaccheck.rendering import make_console
-from jaccheck.reports import CaseFile, Finding, load
+from jaccheck.reports import CaseFile, Finding, Outcome, load
 from jaccheck.runs import LAW, REFERENCE, Assignment, Fault, Limits, Pool, Probe, Try, breach_of
 from jaccheck.selftest import choose_stored, choose_with_mutants
 
-
-class Answer(StrEnum):
-    """What a replay found."""
-
-    FIXED = "FIXED"
-    FAILED = "FAILED"
-    ERROR = "ERROR"
-    INCOMPATIBLE = "INCOMPATIBLE"
+FIXED, ERROR, INCOMPATIBLE = "FIXED", "ERROR", "INCOMPATIBLE"
+"""What is printed where the finding is gone, or its file cannot be replayed; else the outcome is."""
 
 
 def replay_all(paths: Iterable[Path], methods: tuple[str, ...] = ()) -> int:
-    """Prints an answer for each file; 2 where a file could not be replayed, else 1 where a finding is still there.
+    """Prints what became of each finding; 2 where a file could not be replayed, else 1 where a finding is still there.
 
     `methods` are those of the user's own that the files may name; they are imported.
     """
     console = make_console()
     if methods:
         choose_with_mutants(methods)
-    answers = []
+    code = 0
     for path in _files(paths):
-        answer, why = replay(path, methods)
-        answers.append(answer)
+        try:
+            outcome, why = replay(load(CaseFile, path), methods)
+        except JaccheckError as error:
+            code, answer, why = 2, INCOMPATIBLE if isinstance(error, IncompatibleFile) else ERROR, str(error)
+        else:
+            code, answer = max(code, int(outcome is not None)), outcome or FIXED
         console.print(
             f"{answer}: {path}: {why.removeprefix(f'{path}: ')}", highlight=False, markup=False, soft_wrap=True
         )
-    if {Answer.ERROR, Answer.INCOMPATIBLE} & set(answers):
-        return 2
-    return int(Answer.FAILED in answers)
+    return code
 
 
-def replay(path: Path, methods: tuple[str, ...] = ()) -> tuple[Answer, str]:
-    """The answer for one file, and one line that says why."""
-    try:
-        stored = load(CaseFile, path)
-        return _replay(stored, methods)
-    except IncompatibleFile as error:
-        return Answer.INCOMPATIBLE, str(error)
-    except JaccheckError as error:
-        return Answer.ERROR, str(error)
+def replay(stored: CaseFile, methods: tuple[str, ...] = ()) -> tuple[Outcome | None, str]:
+    """In which way a stored finding is still there, None where it is not, and one line that says more.
 
-
-def _replay(stored: CaseFile, methods: tuple[str, ...]) -> tuple[Answer, str]:
+    Raises a JaccheckError where it cannot be replayed.
+    """
     finding = stored.finding
     if finding is None:
-        return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
+        raise InvalidRequest("holds cases but no finding; run them with `jaccheck verify --cases`")
     method = REFERENCE if finding.method == REFERENCE.name else choose_stored(finding.method, methods)
     choose_devices([finding.device])
     fault = Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
@@ -72,8 +60,8 @@ def _replay(stored: CaseFile, methods: tuple[str, ...]) -> tuple[Answer, str]:
             if breach is not None:
                 listed = explanation(case, method.name, breach)
                 known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
-                return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}{known}"
-    return Answer.FIXED, f"{finding.method} keeps the law {finding.law!r} on this case now"
+                return breach.outcome, f"{finding.method}, {breach.law}: {breach.message}{known}"
+    return None, f"{finding.method} keeps the law {finding.law!r} on this case now"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.comparison import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
-from jaccheck.reports import Mark, Outcome
+from jaccheck.reports import Outcome
 
 LOOK_AHEAD = 8
 """How many cases a side may be ahead of the other: what takes long on one need not be what takes long on the other."""
@@ -108,5 +108,5 @@ def _fallen_in(answer: Answer, methods: tuple[str, ...]) -> list[Crash]:
 def _observed(crash: Crash) -> Observation:
     outcome = Outcome.HUNG if crash.is_timeout else Outcome.CRASHED
     return Observation(
-        method=crash.method, outcome=outcome, message=crash.reason, mark=Mark.CRASHED, laws=("no exception",)
+        method=crash.method, outcome=outcome, message=crash.reason, gravest=outcome, laws=("no exception",)
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from jaccheck.case import Case
 from jaccheck.core import plain_data
-from jaccheck.reports import Mark, Outcome
+from jaccheck.reports import Outcome
 
 Task = Literal["call", "judge", "time", "weigh"]
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -91,8 +91,8 @@ class Observation:
     """What tells faults under one law apart."""
     is_absent: bool = False
     """Whether the method cannot run there at all, on any case."""
-    mark: Mark | None = None
-    """What the support matrix says of it; None for a method that cannot run there."""
+    gravest: Outcome | None = None
+    """The worst that was found, as the support matrix has it; None for a method that cannot run there."""
     laws: tuple[str, ...] = ()
     """The laws that were broken."""
     warnings: tuple[str, ...] = ()

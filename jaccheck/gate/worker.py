@@ -27,7 +27,7 @@ from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.judging import Witness, first_line, judge, write_script
 from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
-from jaccheck.reports import Outcome, mark_of
+from jaccheck.reports import Outcome
 
 DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
 """Whose versions are stated, beside those that the side was asked for."""
@@ -104,7 +104,7 @@ class Worker:
             outcome=verdict.outcome,
             message=verdict.message,
             symptom=breach.symptom if breach else "",
-            mark=mark_of(verdict),
+            gravest=verdict.gravest,
             laws=tuple(breach.law for breach in verdict.breaches),
             warnings=tuple(sorted(capture.warnings)),
             leaves=tuple(sorted(capture.leaves)),

@@ -25,7 +25,6 @@ from .laws.state import all_changes as all_changes
 from .laws.state import observe as observe
 from .laws.structure import first_line as first_line
 from .laws.structure import structural_fault as structural_fault
-from .laws.structure import structure as structure
 from .laws.trial import LawBroken as LawBroken
 from .laws.trial import Trial as Trial
 from .live.expected import Expected as Expected

@@ -3,7 +3,7 @@
 The truth is autograd in float64, one sample at a time. How far rounding can lead from it is not proven but estimated,
 as `jaccheck check` does it (`noise.py`), by moving the result of every operation at random; here by FAR times the
 roundoff instead of 32 times. Nothing that rounds a few times in each operation comes near that, so what is outside has
-another structure or another value; what is inside is UNDECIDED.
+another structure or another value; what is inside is CONSISTENT.
 """
 
 from __future__ import annotations

@@ -59,8 +59,7 @@ def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) ->
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
     tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))
-    is_consistent = tried.outcome is Outcome.UNDECIDED and tried.is_estimated
-    if tried.outcome is not Outcome.AGREES and not is_consistent:
+    if not tried.outcome.is_usable:
         return replace(refusal, seconds=tried.seconds)
     message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
     breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
@@ -72,8 +71,8 @@ def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial |
     if breaches:
         outcome, message = breaches[0].outcome, breaches[0].message
     elif all(c.undecided == c.entries > 0 for c in comparisons):
-        outcome = Outcome.UNDECIDED
-        message = NOT_PROVEN if any(c.mode == "estimate" for c in comparisons) else TOO_WIDE
+        is_estimated = any(c.mode == "estimate" for c in comparisons)
+        outcome, message = (Outcome.CONSISTENT, NOT_PROVEN) if is_estimated else (Outcome.UNDECIDED, TOO_WIDE)
     else:
         outcome, message = Outcome.AGREES, ""
     return Verdict(

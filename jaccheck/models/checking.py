@@ -39,7 +39,7 @@ from jaccheck.methods import Jacobians, Method, Problem, choose_methods, describ
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.timed import measure
 from jaccheck.oracle import Array, arithmetic
-from jaccheck.reports import MethodAnswer, ModelReport, ModelStanding, WorstEntry
+from jaccheck.reports import MethodAnswer, ModelReport, Outcome, WorstEntry
 
 SECONDS = 60.0
 """Time that each method gets unless told otherwise."""
@@ -116,7 +116,7 @@ class _Run:
     """One method on its way through the parts."""
 
     method: Method
-    standing: ModelStanding = ModelStanding.NOT_RUN
+    outcome: Outcome = Outcome.NOT_RUN
     message: str = ""
     comparison: str = "none"
     worst: WorstEntry | None = None
@@ -133,19 +133,14 @@ class _Run:
     remarks: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def ends(self, standing: ModelStanding, message: str) -> None:
+    def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of the method."""
-        self.standing, self.message = standing, message
+        self.outcome, self.message = outcome, message
 
     @property
     def is_open(self) -> bool:
         """Whether nothing speaks against the method so far."""
-        return self.standing in (
-            ModelStanding.NOT_RUN,
-            ModelStanding.AGREES,
-            ModelStanding.CONSISTENT,
-            ModelStanding.UNDECIDED,
-        )
+        return self.outcome.is_usable or self.outcome in (Outcome.NOT_RUN, Outcome.UNDECIDED)
 
     def answer(self, parts: int) -> MethodAnswer:
         """What is known of it in the end."""
@@ -154,7 +149,7 @@ class _Run:
         message = "; ".join(text for text in (come, self.message, *self.remarks) if text)
         return MethodAnswer(
             method=self.method.name,
-            standing=self.standing,
+            outcome=self.outcome,
             message=message,
             comparison=self.comparison,  # type: ignore[arg-type]
             worst=self.worst,
@@ -195,7 +190,7 @@ class _Check:
         interrupted = False
         for run in self.runs:
             if refusal := run.method.refuses(self.problem):
-                run.ends(ModelStanding.REFUSES, refusal)
+                run.ends(Outcome.UNSUPPORTED, refusal)
         try:
             self.listener.on_start(len(self.parts), sum(run.is_open for run in self.runs))
             for done, part in enumerate(self.parts):
@@ -223,28 +218,28 @@ class _Check:
             run.spent += time.perf_counter() - began
 
     def _judge(self, run: _Run, part: Part, expected: Expected) -> None:
-        """One method on one part; its crash becomes its standing here and nowhere else."""
+        """One method on one part; its crash becomes its outcome here and nowhere else."""
         undecided = 0
         for target in expected.targets(run.method):
             problem = target.problem()
             if refusal := run.method.refuses(problem):
-                return run.ends(ModelStanding.REFUSES, f"in parts of its outputs: {refusal}")
+                return run.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
             try:
                 jacobians = self._call(run, problem, target)
             except DoesNotFit as error:
                 if target.is_own_dtype:
-                    return run.ends(ModelStanding.TOO_LARGE, str(error))
+                    return run.ends(Outcome.TOO_LARGE, str(error))
                 run.remarks[f"not compared in float64, which needs {error}"] = None
                 continue
             except (Exception, SystemExit) as error:
                 if target.is_own_dtype:
-                    return run.ends(ModelStanding.CRASHED, f"{type(error).__name__}: {first_line(error)}")
+                    return run.ends(Outcome.CRASHED, f"{type(error).__name__}: {first_line(error)}")
                 run.remarks[f"not compared in float64: {type(error).__name__}: {first_line(error)}"] = None
                 continue
             del problem
             dtype = self.problem.dtype if target.is_own_dtype else "float64"
             if fault := structural_fault(expected.layout, dtype, self.problem.device, jacobians):
-                return run.ends(ModelStanding.DISAGREES, fault)
+                return run.ends(Outcome.DISAGREES, fault)
             actual = _flattened_away(jacobians)
             run.comparison, undecided = target.comparison, target.undecided
             if target.comparison == "none":
@@ -253,12 +248,12 @@ class _Check:
                 run.worst = part.in_whole(worst_entry(expected.layout, actual, target.expected, target.bound))
                 run.excess = excess(actual, target.expected, target.bound)
                 hint = pattern(expected.layout, actual, target.expected, target.bound, arithmetic(dtype).u)
-                return run.ends(ModelStanding.DISAGREES, _disagreement(run.worst, target) + (hint and f"; {hint}"))
+                return run.ends(Outcome.DISAGREES, _disagreement(run.worst, target) + (hint and f"; {hint}"))
             run.excess = max(run.excess, excess(actual, target.expected, target.bound))
         run.parts += 1
         run.entries += expected.layout.entries
         run.undecided += undecided if run.comparison != "none" else expected.layout.entries
-        run.standing = _standing(run)
+        run.outcome = _outcome(run)
         if run.comparison == "none":
             run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
 
@@ -284,7 +279,7 @@ class _Check:
 
     def _measure(self, part: Part) -> None:
         """Time and memory of every usable method on the first part, in turns."""
-        usable = [run for run in self.runs if run.standing.is_usable or run.standing is ModelStanding.UNDECIDED]
+        usable = [run for run in self.runs if run.outcome.is_usable or run.outcome is Outcome.UNDECIDED]
         first = {run.method.name: run.calls_s[0] for run in usable}
         measured = measure(
             [run.method for run in usable], first, lambda: part.of(self.problem), self._left(), self.seconds
@@ -321,10 +316,10 @@ class _Check:
         )
 
 
-def _standing(run: _Run) -> ModelStanding:
+def _outcome(run: _Run) -> Outcome:
     if run.undecided == run.entries > 0:
-        return ModelStanding.UNDECIDED
-    return ModelStanding.CONSISTENT if run.comparison == "estimate" else ModelStanding.AGREES
+        return Outcome.UNDECIDED
+    return Outcome.CONSISTENT if run.comparison == "estimate" else Outcome.AGREES
 
 
 def _flattened_away(jacobians: Jacobians) -> Array:

@@ -10,7 +10,7 @@ import torch
 from jaccheck.case import Case
 from jaccheck.judging import Law, Witness, judge, observe_globals, restore_globals
 from jaccheck.methods import Jacobians, Method, Problem
-from jaccheck.reports import Judge, Outcome, Verdict
+from jaccheck.reports import Judge, Verdict
 from jaccheck.selftest.results import TOLERANCES, Result, copied
 
 DEVICE = "cpu"
@@ -99,4 +99,4 @@ class CaseTrial:
 
 def is_alarm(verdict: Verdict) -> bool:
     """Whether a verdict says that something is wrong."""
-    return verdict.outcome not in (Outcome.AGREES, Outcome.UNSUPPORTED, Outcome.UNDECIDED)
+    return verdict.outcome.is_wrong

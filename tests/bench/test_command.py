@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
-from jaccheck.reports import BenchReport, BenchStanding, load
+from jaccheck.reports import BenchReport, Outcome, load
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     report = load(BenchReport, tmp_path / "bench.json")
     (cell,) = report.cells
     known = {m.method: m for m in cell.methods}
-    assert known["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert known["mutant:sample_roll"].outcome is Outcome.DISAGREES
     assert known["mutant:sample_roll"].fresh is None
     assert (known["autograd_loop"].forward_passes, known["autograd_loop"].backward_passes) == (1, 75)
     for regime in ("fresh", "given"):

@@ -15,7 +15,7 @@ from jaccheck.bench.shapes import SHAPES, make
 from jaccheck.bench.worker import FLOOR, answer, too_slow
 from jaccheck.methods import Jacobians, Problem, copy_of, method
 from jaccheck.methods.registry import forget
-from jaccheck.reports import BenchStanding, MethodTiming
+from jaccheck.reports import MethodTiming, Outcome
 from jaccheck.selftest import find_with_mutants
 
 SHAPE = Shape(name="here", widths=(5, 4, 3), N=6)
@@ -73,8 +73,8 @@ def test_counting_leaves_nothing_behind() -> None:
 def test_a_wrong_method_is_known_as_wrong() -> None:
     """Beside one that is right, with the first wrong entry."""
     found = examined("closed_form", "mutant:sample_roll")
-    assert found["closed_form"].standing is BenchStanding.RIGHT
-    assert found["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert found["closed_form"].outcome is Outcome.AGREES
+    assert found["mutant:sample_roll"].outcome is Outcome.DISAGREES
     assert "instead of" in found["mutant:sample_roll"].message
 
 
@@ -124,18 +124,18 @@ def test_what_takes_too_much_is_left_out() -> None:
     found = examined("hungry", "endless", "clumsy", "closed_form", seconds=20.0)
     assert perf_counter() - started < 100
     assert found["hungry"] == MethodTiming(
-        method="hungry", standing=BenchStanding.LEFT_OUT, message="needs more than 8.0 GiB"
+        method="hungry", outcome=Outcome.TOO_LARGE, message="needs more than 8.0 GiB"
     )
     assert found["endless"].message == "one call takes more than 4.0 s"
-    assert found["clumsy"].standing is BenchStanding.CRASHED
+    assert found["clumsy"].outcome is Outcome.CRASHED
     assert "no such thing" in found["clumsy"].message
-    assert found["closed_form"].standing is BenchStanding.RIGHT
+    assert found["closed_form"].outcome is Outcome.AGREES
 
 
 def test_refusals_are_told() -> None:
     """What a method says of itself beforehand."""
     wide = Shape(name="wide", widths=(30, 30, 3), N=2)
-    assert examined("central_differences", shape=wide)["central_differences"].standing is BenchStanding.REFUSES
+    assert examined("central_differences", shape=wide)["central_differences"].outcome is Outcome.UNSUPPORTED
 
 
 def test_the_slowest_go_first() -> None:

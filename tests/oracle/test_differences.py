@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh, boundary_cases, cases
-from jaccheck.case.estimated_cases import ESTIMATED
+from jaccheck.case.families.registry import BY_NAME
 from jaccheck.judging import Witness, flattened
 from jaccheck.methods import build, find_method
 from jaccheck.oracle import differences
@@ -25,7 +25,7 @@ def errors_and_bounds(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 def is_small(case: Case) -> bool:
     return (
-        case.family not in ESTIMATED
+        BY_NAME[case.family].has_rules
         and CENTRAL.refuses(build(case)) is None
         and case.entries() <= FEW * case.batch_size * case.outputs
     )

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from jaccheck.case import Case
-from jaccheck.case.families import all_boundary_cases
+from jaccheck.case.families.registry import all_boundary_cases
 from jaccheck.errors import UnknownName
 from jaccheck.judging import LawBroken, Trial, Witness, flattened, observe, restore_globals, structural_fault
 from jaccheck.judging.laws.laws import filled_with_nan, is_given_columns, no_aliasing

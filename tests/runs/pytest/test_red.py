@@ -171,7 +171,7 @@ def test_replay_reads_what_was_stored(red: Red) -> None:
     environment = {**os.environ, "PYTHONPATH": str(red.folder)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 1
-    assert done.stdout.startswith(f"FAILED: {path}: methods:negated, agreement: ")
+    assert done.stdout.startswith(f"DISAGREES: {path}: methods:negated, agreement: ")
 
 
 def test_hypothesis_shrinks_random_cases(red: Red) -> None:
