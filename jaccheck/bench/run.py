@@ -10,9 +10,9 @@ from typing import Protocol
 
 from jaccheck.bench.growth import growth_of
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.process import Worker, WorkerLost
+from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, Shape
-from jaccheck.core import plain_data
+from jaccheck.core import ChildEnded, plain_data
 from jaccheck.errors import InvalidModel
 from jaccheck.methods import describe_environment
 from jaccheck.reports import REGIMES, BenchCell, BenchReport, MethodTiming, Outcome, Spread
@@ -136,7 +136,7 @@ def start(worker: Worker, plan: Plan, device: str) -> dict[str, float]:
             threads=plan.threads,
         )
         return {m.starts: m.quick_s for m in worker.ask(task, START_S) if m.starts and m.quick_s is not None}
-    except WorkerLost:
+    except ChildEnded:
         # Whatever took the process with it will do so again, and be told, when it is examined.
         return {}
 
@@ -222,10 +222,10 @@ class _CellRun:
                         self.done, f"{task.shape.name}, {task.dtype} on {task.device}: {task.kind}, {message.starts}"
                     )
                 yield message
-        except WorkerLost as lost:
+        except ChildEnded as ended:
             # Where it was at no method, none of them can be done.
             for name in [current] if current in task.methods else task.methods:
-                self._leave_out(name, f"{task.kind}: {lost}")
+                self._leave_out(name, f"{task.kind}: {ended}")
 
     def _leave_out(self, name: str, why: str) -> None:
         known = self.methods.get(name, MethodTiming(method=name, outcome=Outcome.NOT_RUN))

@@ -1,4 +1,4 @@
-"""`python -m jaccheck.bench.worker`: reads tasks from standard input, a line of JSON each, and answers in lines.
+"""A worker process: answers each `Task` with a `Message` for everything that becomes known.
 
 PYTEST_DONT_REWRITE. One such process has glibc's memory as it comes, another one keeps it (`jobs.GIVEN_MEMORY`).
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -18,12 +17,12 @@ import torch
 
 from jaccheck.bench.budget import DoesNotFit, call_within
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.judging import PROVEN, Judge, PartsJudge, judge_of
+from jaccheck.bench.judging import PROVEN, Judge, judge_of
 from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
-from jaccheck.core import from_json, to_json
+from jaccheck.core import Parent
 from jaccheck.errors import JaccheckError
 from jaccheck.judging import first_line
 from jaccheck.methods import Jacobians, Method, Problem, copy_of
@@ -56,14 +55,11 @@ class TooSlow(Exception):
 
 def main() -> None:
     """Answers tasks until there are no more."""
-    # What libraries print must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        for message in answer(from_json(Task, line, where="task")):
-            answers.write(to_json(message) + "\n")
-            answers.flush()
+    sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
+    parent = Parent()
+    for task in parent.asks(Task):
+        for message in answer(task):
+            parent.say(message)
 
 
 def answer(task: Task) -> Iterator[Message]:
@@ -127,7 +123,7 @@ def describe(task: Task, problem: Problem) -> BenchCell:
     )
 
 
-def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
+def examine(method: Method, problem: Problem, judge: Judge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
         return _unranked(method, Outcome.UNSUPPORTED, refusal)

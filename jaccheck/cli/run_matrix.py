@@ -12,7 +12,7 @@ from jaccheck.case import DTYPES, DType, MatrixRow, matrix_rows
 from jaccheck.cli.writing import MATRIX, writer
 from jaccheck.core import chosen, plain_data, printable
 from jaccheck.errors import NotComputed
-from jaccheck.judging import Witness, explained, judge
+from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.methods import Method, calm_torch, choose_devices, choose_methods, describe_environment, has_dtype
 from jaccheck.rendering import make_console, matrix_markdown
 from jaccheck.reports import MatrixCell, MatrixReport, Outcome, load
@@ -86,12 +86,12 @@ def _row(probe: MatrixRow, dtype: str, device: str, methods: tuple[Method, ...])
         )
 
     try:
-        witness = Witness(probe.case, device)
+        reference = CaseReference(probe.case, device)
     except NotComputed as reason:
         return [cell(method, Outcome.NOT_COMPUTED, str(reason)) for method in methods]
     cells = []
     for method in methods:
-        verdict = judge(probe.case, method, device=device, witness=witness)
+        verdict = judge(probe.case, method, device=device, reference=reference)
         message = "" if verdict.outcome.is_usable else verdict.message
         cells.append(cell(method, verdict.gravest, message, explained(probe.case, verdict).known))
     return cells

@@ -19,7 +19,7 @@ def is_wrong(observation: Observation) -> bool:
 
 def is_exception(observation: Observation) -> bool:
     """Whether a method failed as loudly as Python can: an exception, and not the end of its process."""
-    return observation.outcome is Outcome.CRASHED and not observation.message.startswith("the process")
+    return observation.outcome is Outcome.CRASHED and observation.end is None
 
 
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:

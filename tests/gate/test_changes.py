@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaccheck.case import ELU, FAMILIES
+from jaccheck.core import End, How
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate import accept, load_acceptances
 from jaccheck.gate.changes import kinds_of_change
@@ -37,7 +38,7 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
         (WRONG, WRONG, ()),
         (WRONG, CRASH, (Kind.OTHERWISE_WRONG,)),
         (CRASH, replace(CRASH, symptom="other words"), (Kind.OTHERWISE_REFUSED,)),
-        (CRASH, replace(CRASH, symptom="ended", message="the process was ended by signal 11"), (Kind.OTHERWISE_WRONG,)),
+        (CRASH, replace(CRASH, symptom="ended", end=End(how=How.SIGNAL, code=11)), (Kind.OTHERWISE_WRONG,)),
         (WRONG, RIGHT, (Kind.FIXED,)),
         (CRASH, CLAIM, (Kind.FIXED,)),
         (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),

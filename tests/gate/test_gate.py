@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -116,7 +115,7 @@ def test_a_side_that_dies_is_a_result(jaccheck: Run, tmp_path: Path, cache: Path
     )
     (change,) = report.changes
     assert (change.kind, change.method) == (Kind.BROKEN, "sqrt_ggn_sum")
-    assert f"signal {signal.SIGABRT}" in change.candidate
+    assert "ended by SIGABRT" in change.candidate
     assert report.cells[0].same > 0
 
 

@@ -29,7 +29,7 @@ from jaccheck.case import (
 from jaccheck.cli.run_matrix import measure
 from jaccheck.cli.run_methods import list_methods
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.judging import Witness, explained, judge
+from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.judging.laws.laws import agreement, no_aliasing, purity
 from jaccheck.methods import Jacobians, Problem, build, calm_torch, choose_methods, find_method, method, registered
 from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
@@ -179,9 +179,9 @@ def test_a_frozen_parameter_is_no_column() -> None:
         pytest.skip("none of the packages of the extra 'others' is installed (pip install 'jaccheck[others]')")
     with calm_torch():
         for case in cases:
-            witness = Witness(case, "cpu")
+            reference = CaseReference(case, "cpu")
             for each in available:
-                verdict = explained(case, judge(case, each, witness=witness, laws=(agreement, purity, no_aliasing)))
+                verdict = explained(case, judge(case, each, reference=reference, laws=(agreement, purity, no_aliasing)))
                 assert verdict.outcome in (
                     Outcome.AGREES,
                     Outcome.UNSUPPORTED,

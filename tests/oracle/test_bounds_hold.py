@@ -65,9 +65,9 @@ def network_of(case: Case) -> Network:
 
 def worst_ratio(net: Network, machine: Machine, how: Evaluation = REVERSE_MODE) -> float:
     """The largest error of this evaluation in units of its bound; NaN where an entry is NaN, 0 where undecided."""
-    ar = arithmetic(machine.dtype, smallest_seed=how.seed)
+    ar = arithmetic(machine.dtype, smallest_cotangent=how.cotangent)
     form = backward(net, forward(net, ar), ar, order=Order.ANY if how.forward_mode else Order.REVERSE)
-    bound = form.bound if how.seed == 1 else scaled(form, 4, ar)
+    bound = form.bound if how.cotangent == 1 else scaled(form, 4, ar)
     if not np.isfinite(bound).all():
         return 0.0
     error = np.abs(jacobians(net, machine, how) - form.jacobian)
@@ -91,9 +91,9 @@ MACHINES = st.builds(
     ulps=st.sampled_from([0, ULPS]),
     seed=st.integers(0, 1000),
 )
-SEEDS = st.sampled_from([1.0, float(np.sqrt(2)), float(np.sqrt(2 / 15))])
+COTANGENTS = st.sampled_from([1.0, float(np.sqrt(2)), float(np.sqrt(2 / 15))])
 HOW = st.one_of(
-    st.builds(Evaluation, st.sampled_from(VALUES), st.sampled_from(SLOPES), st.just(False), SEEDS),
+    st.builds(Evaluation, st.sampled_from(VALUES), st.sampled_from(SLOPES), st.just(False), COTANGENTS),
     st.builds(Evaluation, st.sampled_from(VALUES), st.sampled_from(SLOPES), st.just(True)),
 )
 

@@ -21,7 +21,7 @@ from jaccheck.case import (
     boundary_cases,
 )
 from jaccheck.errors import NotComputed
-from jaccheck.judging import REPEATED, Witness, judge
+from jaccheck.judging import REPEATED, CaseReference, judge
 from jaccheck.judging.judgement import NOT_PROVEN
 from jaccheck.judging.laws.laws import agreement
 from jaccheck.methods import Jacobians, Method, Problem, build, calm_torch, find_method
@@ -89,12 +89,12 @@ def test_what_rounding_may_do_is_not_called_wrong() -> None:
 
 def test_a_network_with_rules_has_a_closed_form_as_before() -> None:
     """The estimate is for what has no rule, and for nothing else."""
-    assert Witness(boundary_cases("generic", "float32")[0], "cpu").form.source == "closed form"
-    witness = Witness(case_of("LayerNorm"), "cpu")
-    assert witness.form.source == "float64 autograd"
-    assert witness.network is None
-    assert witness.plain is None
-    assert np.isfinite(witness.reference_bound).all()
+    assert CaseReference(boundary_cases("generic", "float32")[0], "cpu").source == "closed form"
+    reference = CaseReference(case_of("LayerNorm"), "cpu")
+    assert reference.source == "float64 autograd"
+    assert reference.network is None
+    assert reference.plain is None
+    assert np.isfinite(reference.autograd_bound).all()
 
 
 @pytest.mark.parametrize("family", ["recurrent", "boundary"])
@@ -111,4 +111,4 @@ def test_what_torch_refuses_is_not_computed() -> None:
     """A GroupNorm of one number for each sample, which torch takes for a mistake, ends no run."""
     case = Case(layers=(Linear(out_features=3), GroupNorm(num_groups=3)), in_shape=(2,), batch_size=2)
     with pytest.raises(NotComputed, match="Expected more than 1 value"):
-        Witness(case, "cpu")
+        CaseReference(case, "cpu")
