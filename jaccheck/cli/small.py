@@ -33,11 +33,11 @@ def replay(paths: tuple[Path, ...], methods: tuple[str, ...]) -> int:
 
     \b
     FIXED         the method keeps the law on this case now
-    FAILED        it still breaks it
+    an outcome    it still breaks it, as DISAGREES says
     ERROR         it could not be tried: no finding in the file, no such method or device
     INCOMPATIBLE  the file was written under another schema version
 
-    Exit code 0 where all are FIXED, 1 where one still fails, 2 where one could not be tried. A finding says which method it
+    Exit code 0 where all are FIXED, 1 where one is not, 2 where one could not be tried. A finding says which method it
     is about, but never what is imported: a module of your own is given by --method.
     """
     from jaccheck.cli.run_replay import replay_all

@@ -40,7 +40,9 @@ def _matrix_1(tree: Tree) -> None:
 
 
 def _check_1(tree: Tree) -> None:
+    tree["reference"] = tree.pop("witness")
     for answer in tree["answers"]:
+        answer["test_ratio"] = answer.pop("excess", 0.0)
         answer["outcome"] = _outcome(answer.pop("standing"))
 
 
@@ -51,6 +53,18 @@ def _bench_1(tree: Tree) -> None:
             timing["outcome"] = "CONSISTENT" if is_estimated else _outcome(timing.pop("standing"))
             timing.pop("standing", None)
 
+
+def _mutants_1(part: Any) -> None:
+    """Version 1 called a mutant `fault:NAME`."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if not isinstance(value, str):
+            _mutants_1(value)
+        elif value.startswith("fault:"):
+            part[key] = f"mutant:{value.removeprefix('fault:')}"
+
+
+FOR_ALL: Mapping[int, Converter] = {1: _mutants_1}
+"""For each version, what is the same for every kind; it comes first."""
 
 CONVERTERS: Mapping[int, Mapping[str, Converter]] = {1: {"bench": _bench_1, "check": _check_1, "matrix": _matrix_1}}
 """For each version, by kind, what takes its files to the next version; a kind that stayed the same has none."""
