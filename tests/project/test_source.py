@@ -57,7 +57,7 @@ STARTS_PROCESSES = {
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
     "bench/process.py": "a worker of the benchmark: this interpreter",
     "runs/cluster/node.py": "a station below a Dask worker: this interpreter",
-    "cli/run_known.py": "the scripts of listed faults, which stand in the source or are written from it",
+    "cli/known.py": "the scripts of listed faults, which stand in the source or are written from it",
 }
 
 

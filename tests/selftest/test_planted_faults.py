@@ -12,7 +12,7 @@ import pytest
 from jaccheck_support.planting import planting
 from jaccheck_support.testing import Run
 
-from jaccheck.cli.run_replay import replay_all
+from jaccheck.cli import replay
 from jaccheck.reports import Finding, Outcome
 from jaccheck.reports import verify as reports
 
@@ -53,7 +53,7 @@ def assert_shown(jaccheck: Run, findings: list[Finding], copy: Path, folder: Pat
             exec(finding.script, {})
         assert not planting.is_different(printed.getvalue()), printed.getvalue()
     with redirect_stdout(StringIO()) as printed:
-        assert replay_all([folder / "jaccheck-findings"]) == 0
+        assert replay.run(replay.Request(paths=(folder / "jaccheck-findings",))) == 0
     assert printed.getvalue().count("FIXED: ") == len(findings)
 
 
