@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Report, load
 
 
 @click.command()
@@ -27,7 +27,7 @@ def main(runs: int, profile: str) -> None:
             path = Path(folder) / "report.json"
             command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--profile", profile, "--seed", str(seed)]
             subprocess.run([*command, "--report", str(path)], check=True, capture_output=True, cwd=folder)
-            report = reports.load(path)
+            report = load(Report, path)
             s = report.totals.seconds
             inside = s.methods + s.reference + s.oracle
             rest = s.total - inside - s.drawing

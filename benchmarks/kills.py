@@ -23,12 +23,11 @@ import click
 from jaccheck.case import PROFILES
 from jaccheck.core import to_json
 from jaccheck.methods import describe_environment
-from jaccheck.reports import Finding, Report, Settings, Spent
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Finding, Report, Settings, Spent, load
 from jaccheck.runs import Recording, ShardResult, Store, Tally, in_this_process, shards, verify
 from jaccheck.selftest import choose_with_mutants
 
-NAMES = ("closed_form", "fault:class_swap", "fault:sign", "fault:zeroed_last_sample")
+NAMES = ("closed_form", "mutant:class_swap", "mutant:sign", "mutant:zeroed_last_sample")
 PROFILE = replace(PROFILES["quick"], shrink_seconds=0.3)
 
 
@@ -128,7 +127,7 @@ def main(kills: int, seed: int) -> None:
             here = 0
             while not ended(forked(path, out, settings), chance.uniform(0.0, length / 2)):
                 here += 1
-            expected, found = counted(reports.load(whole)), counted(reports.load(out))
+            expected, found = counted(load(Report, whole)), counted(load(Report, out))
             fine = expected == found
             stored += len(found[1])
         killed += here

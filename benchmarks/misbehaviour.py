@@ -16,8 +16,7 @@ import click
 import misbehaving
 import psutil
 
-from jaccheck.reports import Report
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Report, load
 
 METHODS = (*(f"misbehaving:{name}" for name in misbehaving.KINDS), "closed_form")
 
@@ -32,7 +31,7 @@ def run(folder: Path, *options: object) -> Report:
     done = subprocess.run([*command, *map(str, options)], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode != 1:
         raise click.ClickException(f"exit code {done.returncode}: {done.stderr}")
-    return reports.load(folder / "report.json")
+    return load(Report, folder / "report.json")
 
 
 def said_of(report: Report, method: str) -> str:

@@ -22,9 +22,8 @@ import torch
 from rich.progress import track
 from scipy.stats import binomtest
 
-from jaccheck.bench import Budget, Call, compare_timings, still_process
+from jaccheck.bench import Budget, Call, compare_timings, still_process, timings_of
 from jaccheck.bench.paired import TakeTiming
-from jaccheck.bench.timing import timings_of
 from jaccheck.case import Case, Linear, ReLU
 from jaccheck.methods import Problem, build, find_method, round_sample
 from jaccheck.reports import Answer, PairedTiming

@@ -36,7 +36,7 @@ def main(target: Path) -> None:
     """Writes the pictures into the folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        chosen = [option for fault in FAULTS for option in ("--method", f"fault:{fault}")]
+        chosen = [option for fault in FAULTS for option in ("--method", f"mutant:{fault}")]
         command = [sys.executable, "-m", "jaccheck", *VERIFY, *chosen, *LIMITS]
         print("jaccheck", *command[3:])
         if subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL).returncode != 1:

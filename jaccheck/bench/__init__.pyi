@@ -17,3 +17,4 @@ from .timing import still_process as still_process
 from .timing import synchronizer as synchronizer
 from .timing import time_calls as time_calls
 from .timing import time_once as time_once
+from .timing import timings_of as timings_of

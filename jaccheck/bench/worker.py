@@ -23,12 +23,12 @@ from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
-from jaccheck.core import PLANTED, from_json, to_json
+from jaccheck.core import from_json, to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.judging import first_line
-from jaccheck.methods import Jacobians, Method, Problem, copy_of, find_method
+from jaccheck.methods import Jacobians, Method, Problem, copy_of
 from jaccheck.reports import BenchCell, BenchStanding, MethodTiming, Regime
-from jaccheck.selftest import catalogue
+from jaccheck.selftest import find_with_mutants
 
 FLOOR = "floor"
 
@@ -88,7 +88,7 @@ def start(task: Task, problem: Problem) -> Iterator[Message]:
     torch.ones(256, 256) @ torch.ones(256, 256)
     peak_bytes(lambda: torch.ones(1), task.device)
     for name in task.methods:
-        method = method_of(name)
+        method = find_with_mutants(name)
         call = Call(name, method.compute, lambda: copy_of(problem))
         with suppress(Exception):
             if not method.refuses(problem):
@@ -104,14 +104,9 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
     for name in task.methods:
         yield Message(starts=name)
         if perf_counter() - started < task.seconds:
-            yield examine(method_of(name), problem, judge, task)
+            yield examine(find_with_mutants(name), problem, judge, task)
         else:
-            yield _standing(method_of(name), BenchStanding.LEFT_OUT, "no time was left for it")
-
-
-def method_of(name: str) -> Method:
-    """The method of that name, or the planted fault of the name `fault:NAME`."""
-    return catalogue()[name.removeprefix(PLANTED)].method() if name.startswith(PLANTED) else find_method(name)
+            yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, "no time was left for it")
 
 
 def describe(task: Task, problem: Problem) -> BenchCell:
@@ -197,7 +192,7 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
         given.clear()
         calls = [Call(FLOOR, lambda _: allocate_and_fill(shapes, task.device))]
     for name in task.methods:
-        method = method_of(name)
+        method = find_with_mutants(name)
         calls.append(Call(name, runner(method, given), lambda: fresh(problem, task)))
     warm: dict[str, float] = {}
     wait = synchronizer(task.device)
@@ -205,16 +200,18 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
     for call in calls:
         yield Message(starts=call.name)
         if len(warm) > ALWAYS and perf_counter() - started > task.seconds / 2:
-            yield _standing(method_of(call.name), BenchStanding.LEFT_OUT, "no time was left to time it")
+            yield _standing(find_with_mutants(call.name), BenchStanding.LEFT_OUT, "no time was left to time it")
             continue
         try:
             warm[call.name] = call_within(lambda call=call: time_once(call, wait), task.memory).wall_s  # type: ignore[misc]
         except (DoesNotFit, RuntimeError) as error:
-            yield _standing(method_of(call.name), BenchStanding.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}")
+            yield _standing(
+                find_with_mutants(call.name), BenchStanding.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}"
+            )
     left = task.seconds - (perf_counter() - started)
     for name in too_slow(warm, left):
         message = f"one call takes {warm.pop(name):.2g} s, too much for the time that was left"
-        yield _standing(method_of(name), BenchStanding.LEFT_OUT, message)
+        yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, message)
     effort = Effort(seconds=left, least=LEAST, most=MOST, warm_up=0)
     times = time_calls([call for call in calls if call.name in warm], effort, device=task.device)
     regime: Regime = "given" if task.kind == "given" else "fresh"

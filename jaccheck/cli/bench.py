@@ -14,7 +14,6 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import BENCH, report_option, writer
-from jaccheck.core import PLANTED
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
 
 if TYPE_CHECKING:
@@ -133,21 +132,8 @@ def plan_of(request: Request) -> bench.Plan:
         shapes=shapes,
         dtypes=dtypes,
         devices=methods.choose_devices(request.devices),
-        methods=_methods(request.methods),
+        methods=tuple(selftest.by_names(request.methods)),
         seconds=request.time,
         threads=request.threads,
         memory=memory,
     )
-
-
-def _methods(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names as workers find them; planted faults go by `fault:NAME`."""
-    faults = [name for name in names if name.startswith(PLANTED)]
-    for name in faults:
-        if name.removeprefix(PLANTED) not in selftest.catalogue():
-            raise UnknownName(f"fault {name!r} is not known; `jaccheck selftest` lists all")
-    rest = tuple(name for name in names if name not in faults)
-    if rest or not faults:
-        asked = {methods.find_method(name).name: name for name in rest}
-        rest = tuple(asked.get(method.name, method.name) for method in methods.choose_methods(rest))
-    return (*rest, *faults)

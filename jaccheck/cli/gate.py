@@ -126,7 +126,7 @@ def _question(request: Request, base: gate.Side, candidate: gate.Side) -> _Quest
 def _stored(request: Request) -> Iterator[case.Case]:
     """The cases of the files that are asked for, then of the findings that `verify` left."""
     for path in (*request.cases, *sorted(request.findings.glob("*.json"))):
-        yield from reports.load_cases(path).cases
+        yield from reports.load(reports.CaseFile, path).cases
 
 
 def _answered(question: _Question, base: gate.Side, candidate: gate.Side, console: Console) -> reports.GateReport:

@@ -33,7 +33,7 @@ def cli() -> None:
     jaccheck gate OLD NEW         two versions of BackPACK or torch on the same cases: did anything change?
     jaccheck sequences            random sequences of calls on live models: nothing wrong, left over or leaked
     jaccheck matrix               what works with which layer: every method, layer and option, measured
-    jaccheck known                faults of BackPACK and torch that are listed, with scripts and bug reports
+    jaccheck known                known issues of BackPACK and torch, with scripts and bug reports
     jaccheck replay FILE          a stored finding: is it still there?
 
     Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,

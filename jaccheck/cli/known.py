@@ -1,4 +1,4 @@
-"""`jaccheck known`: the listed faults of released versions, shown, run, or written up as a bug report."""
+"""`jaccheck known`: the known issues of released versions, shown, run, or written up as a bug report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaccheck.core import chosen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Show the faults of BackPACK and torch that are listed as expected failures; all of them, or those of these IDs.
+    """Show the known issues of BackPACK and torch, which are expected failures; all of them, or those of these IDs.
 
     A result that is wrong in a listed way counts as KNOWN and is no finding. Outside the listed condition, or in
     another way, it is one.
@@ -31,7 +31,7 @@ class Request:
     ] = False
 
 
-@command("known", "Show the listed faults of released versions.")
+@command("known", "Show the known issues of released versions.")
 def run(request: Request) -> int:
     """Writes them up, runs them or shows them; 1 where one of those that are run no longer shows."""
     if request.bug_report:
@@ -45,48 +45,48 @@ SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the two kinds of listed faults have in common."""
+    """What the two kinds of known issues have in common."""
 
-    fault: judging.CaseFault | judging.KnownFault
+    issue: judging.CaseIssue | judging.KnownIssue
 
     @property
     def methods(self) -> str:
-        if isinstance(self.fault, judging.KnownFault):
-            return self.fault.method
-        return ", ".join(self.fault.methods) + (", and others" if self.fault.shows_in_others else "")
+        if isinstance(self.issue, judging.KnownIssue):
+            return self.issue.method
+        return ", ".join(self.issue.methods) + (", and others" if self.issue.shows_in_others else "")
 
     @property
     def versions(self) -> str:
-        if isinstance(self.fault, judging.KnownFault):
-            return self.fault.versions
-        processor = f", {self.fault.processor.name}" if self.fault.processor else ""
-        return f"{self.fault.package} {self.fault.versions}{processor}"
+        if isinstance(self.issue, judging.KnownIssue):
+            return self.issue.versions
+        processor = f", {self.issue.processor.name}" if self.issue.processor else ""
+        return f"{self.issue.package} {self.issue.versions}{processor}"
 
     def breaches(self) -> dict[str, reports.Breach | None]:
-        """For each method of a fault of layers how it shows on the listed case; None where it no longer does."""
-        assert isinstance(self.fault, judging.CaseFault)
+        """For each method of an issue of layers how it shows on the listed case; None where it no longer does."""
+        assert isinstance(self.issue, judging.CaseIssue)
         found: dict[str, reports.Breach | None] = {}
         with methods.calm_torch(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for name in self.fault.methods:
-                verdict = judging.judge(self.fault.case, methods.find_method(name))
-                mine = (b for b in verdict.breaches if self.fault.explains(self.fault.case, name, b))
+            for name in self.issue.methods:
+                verdict = judging.judge(self.issue.case, methods.find_method(name))
+                mine = (b for b in verdict.breaches if self.issue.explains(self.issue.case, name, b))
                 found[name] = next(mine, None)
         return found
 
     def script(self) -> str:
         """A script of torch and the library alone."""
-        if isinstance(self.fault, judging.KnownFault):
-            return self.fault.reproducer
+        if isinstance(self.issue, judging.KnownIssue):
+            return self.issue.reproducer
         for name, breach in self.breaches().items():
             if breach is not None:
-                return judging.write_script(self.fault.case, methods.find_method(name), "cpu", breach)
-        return f"# {self.fault.id} no longer shows with what is installed here\n"
+                return judging.write_script(self.issue.case, methods.find_method(name), "cpu", breach)
+        return f"# {self.issue.id} no longer shows with what is installed here\n"
 
     def still_shows(self) -> list[str]:
         """What no longer shows: methods, or the reproducer; empty where all is as listed."""
-        if isinstance(self.fault, judging.KnownFault):
-            return [] if _run(self.fault.reproducer).returncode else ["its reproducer prints RIGHT"]
+        if isinstance(self.issue, judging.KnownIssue):
+            return [] if _run(self.issue.reproducer).returncode else ["its reproducer prints RIGHT"]
         return [f"{name} is right" for name, breach in self.breaches().items() if breach is None]
 
 
@@ -102,19 +102,19 @@ def _show(ids: tuple[str, ...]) -> int:
         for column in ("id", "what", "methods", "versions"):
             table.add_column(column, overflow="fold")
         for entry in entries:
-            table.add_row(entry.fault.id, entry.fault.title, entry.methods, entry.versions)
+            table.add_row(entry.issue.id, entry.issue.title, entry.methods, entry.versions)
         console.print(table)
         return 0
     for entry in entries:
-        fault = entry.fault
-        print(f"{fault.id}: {fault.title}\n")
+        issue = entry.issue
+        print(f"{issue.id}: {issue.title}\n")
         for label, text in (
             ("methods", entry.methods),
             ("versions", entry.versions),
-            ("when", fault.condition),
-            ("instead", fault.instead),
-            ("reason", fault.reason),
-            ("upstream", fault.reference),
+            ("when", issue.condition),
+            ("instead", issue.instead),
+            ("reason", issue.reason),
+            ("upstream", issue.reference),
         ):
             if text:
                 print(f"{label:<9} {text}")
@@ -128,13 +128,13 @@ def _run_all(ids: tuple[str, ...]) -> int:
     entries = _entries(ids)
     with Progress(rendering.make_console()) as progress:
         for done, entry in enumerate(entries):
-            progress.show(done, len(entries), "known faults", now=entry.fault.id)
-            if isinstance(entry.fault, judging.CaseFault) and not entry.fault.is_in_installed:
-                print(f"NOT HERE: {entry.fault.id}: {entry.versions}")
+            progress.show(done, len(entries), "known issues", now=entry.issue.id)
+            if isinstance(entry.issue, judging.CaseIssue) and not entry.issue.is_in_installed:
+                print(f"NOT HERE: {entry.issue.id}: {entry.versions}")
                 continue
             gone = entry.still_shows()
             mended += bool(gone)
-            print(f"{'MENDED' if gone else 'STILL THERE'}: {entry.fault.id}{': ' + '; '.join(gone) if gone else ''}")
+            print(f"{'MENDED' if gone else 'STILL THERE'}: {entry.issue.id}{': ' + '; '.join(gone) if gone else ''}")
     return int(mended > 0)
 
 
@@ -142,22 +142,22 @@ def _write_up(ids: tuple[str, ...]) -> int:
     """Prints a report for each, in Markdown, as it can be filed upstream; 0."""
     environment = methods.describe_environment({"cpu": ""})
     for entry in _entries(ids):
-        fault, script = entry.fault, entry.script()
+        issue, script = entry.issue, entry.script()
         done = _run(script)
         output = (done.stdout + done.stderr[-2000:]).strip()
-        print(f"# {fault.title}\n")
-        print(f"{fault.condition[:1].upper()}{fault.condition[1:]}: {fault.instead}.\n")
+        print(f"# {issue.title}\n")
+        print(f"{issue.condition[:1].upper()}{issue.condition[1:]}: {issue.instead}.\n")
         print(f"```python\n{script.strip()}\n```\n\nIt prints\n\n```\n{output}\n```\n")
-        print(f"Where it comes from: {fault.reason}.\n")
+        print(f"Where it comes from: {issue.reason}.\n")
         print(f"torch {environment.torch}, BackPACK {environment.backpack}, Python {environment.python}\n")
     return 0
 
 
 def _entries(ids: tuple[str, ...]) -> list[_Entry]:
-    faults: dict[str, judging.CaseFault | judging.KnownFault] = {fault.id: fault for fault in judging.LAYER_FAULTS}
-    faults |= {fault.id: fault for fault in judging.SEQUENCE_FAULTS}
-    names = chosen("known fault", ids, tuple(faults)) if ids else tuple(faults)
-    return [_Entry(faults[name]) for name in names]
+    issues: dict[str, judging.CaseIssue | judging.KnownIssue] = {issue.id: issue for issue in judging.LAYER_ISSUES}
+    issues |= {issue.id: issue for issue in judging.SEQUENCE_ISSUES}
+    names = chosen("known issue", ids, tuple(issues)) if ids else tuple(issues)
+    return [_Entry(issues[name]) for name in names]
 
 
 def _run(script: str) -> subprocess.CompletedProcess[str]:

@@ -46,7 +46,7 @@ class Request:
 def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     write = writer(request.reports, MATRIX)
-    since = reports.load_matrix(request.compare) if request.compare else None
+    since = reports.load(reports.MatrixReport, request.compare) if request.compare else None
     dtypes = chosen("dtype", request.dtypes, case.DTYPES)
     devices = methods.choose_devices(request.devices)
     with Progress(rendering.make_console()) as progress:

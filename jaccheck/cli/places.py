@@ -54,7 +54,7 @@ def judges_of(
             yield runs.Judges(pool.results, pool.probe)
             return
         try:
-            yield cluster.on_duty(runs.Duty(assignment=assignment, limits=limits), pool)
+            yield cluster.judges(runs.WorkerConfig(assignment=assignment, limits=limits), pool)
         except ClusterLost as lost:
             if record is None:
                 raise

@@ -72,7 +72,7 @@ def run(request: Request) -> int:
 def _answer(path: Path, own: tuple[str, ...]) -> tuple[Answer, str]:
     """The answer for one file, and one line that says why."""
     try:
-        return _replay(reports.load_cases(path), own)
+        return _replay(reports.load(reports.CaseFile, path), own)
     except IncompatibleFile as error:
         return Answer.INCOMPATIBLE, str(error)
     except JaccheckError as error:

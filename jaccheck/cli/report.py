@@ -37,7 +37,7 @@ def run(request: Request) -> int:
     console = rendering.make_console()
     for finding in merged.findings:
         path = reports.finding_path(request.findings, finding)
-        reports.save_cases(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
         rendering.print_finding(finding, str(path), console)
     rendering.print_report(merged, console)
     write(merged)
@@ -47,6 +47,6 @@ def run(request: Request) -> int:
 def _report(path: Path, store: Path | None) -> reports.Report:
     """The report in a file; where there is none of that name and it is a number, on that run in the store."""
     if not path.name.isdecimal() or path.exists():
-        return reports.load(path)
+        return reports.load(reports.Report, path)
     with existing(store) as opened:
         return runs.Recording(opened, opened.run(int(path.name))).report()

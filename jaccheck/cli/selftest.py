@@ -1,4 +1,4 @@
-"""`jaccheck selftest`: the cases of the quick profile against every fault of the catalogue and every right method."""
+"""`jaccheck selftest`: the cases of the quick profile against every mutant of the catalogue and every right method."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from jaccheck.cli.writing import SELFTEST, report_option, writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Run the checks against a catalogue of planted faults, and against methods that are right.
+    """Run the checks against a catalogue of mutants, and against methods that are right.
 
-    Prints how many of the faults were seen, how often a right result was called wrong, and what tolerances
-    (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a fault survived, or a right
-    result was called wrong.
+    Prints how many mutants were killed, how often a right result was called wrong, and what tolerances
+    (torch.allclose, torch.testing.assert_close) say of the same results. Exit code 1 where a mutant survived or a
+    right result was called wrong.
     """
 
     seed: options.CaseSeed = 0
     reports: Annotated[tuple[Path, ...], report_option(SELFTEST)] = ()
 
 
-@command("selftest", "Run the checks against planted faults.")
+@command("selftest", "Run the checks against mutants.")
 def run(request: Request) -> int:
-    """0 if every fault was killed and no right method was called wrong, else 1."""
+    """0 if every mutant was killed and no right method was called wrong, else 1."""
     write = writer(request.reports, SELFTEST)
     console = rendering.make_console()
     with Progress(console) as progress:

@@ -22,7 +22,7 @@ class Request:
     """Drive BackPACK, and the other methods in between, through random sequences of calls on live models.
 
     Every number is exact, so equality decides; nothing may be left over, and every model must be freed. What is wrong
-    ends in a short script without jaccheck. Known faults of BackPACK are counted, and are no finding.
+    ends in a short script without jaccheck. Known issues of BackPACK are counted, and are no finding.
     """
 
     profile: Annotated[

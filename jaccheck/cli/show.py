@@ -49,7 +49,7 @@ class Request:
             "--method",
             "NAME",
             help="Draw this method beside the reference; two of them beside each other. `package.module:function` for "
-            "one of your own, `fault:NAME` for a planted fault.",
+            "one of your own, `mutant:NAME` for a mutant.",
         ),
     ] = ()
     family: Annotated[
@@ -154,7 +154,7 @@ def _picture(request: Request, drawn: tuple[methods.Method, ...], size: renderin
             raise InvalidRequest(f"--case goes with a file of cases, not with {what!r}")
         return models.picture_of_model(methods.load_problem(what), drawn, size=size)
     path = _stored(what, request.findings)
-    file = reports.load_cases(path)
+    file = reports.load(reports.CaseFile, path)
     if file.finding is not None and not drawn:
         return models.picture_of_finding(file.finding, size=size)
     return models.picture_of_case(_case_of(file, path, request.case or 0), drawn, device=request.device, size=size)

@@ -62,7 +62,7 @@ def new_start(request: Request, available: Available) -> Start:
     chosen_profile = case.profile(request.profile)
     dtypes = chosen("dtype", request.dtypes, case.DTYPES)
     families = chosen("family", request.families, case.FAMILIES)
-    stored = [each for path in request.cases for each in reports.load_cases(path).cases]
+    stored = [each for path in request.cases for each in reports.load(reports.CaseFile, path).cases]
     methods = selftest.choose_with_mutants(request.methods)
     part = _part_named(request.shard, is_agreed=request.seed is not None or bool(request.cases))
     devices = available(request.devices)

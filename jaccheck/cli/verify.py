@@ -31,7 +31,7 @@ class Request:
 
     Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
     of what was done. To see what a failure looks like, run a method that is wrong on purpose (`jaccheck selftest`
-    lists them): jaccheck verify --family generic --method fault:sample_roll
+    lists them): jaccheck verify --family generic --method mutant:sample_roll
     """
 
     profile: options.Profile = "quick"
@@ -196,7 +196,7 @@ class _Listener:
     def on_finding(self, finding: reports.Finding) -> None:
         """Stores a finding and prints it."""
         path = reports.finding_path(self.directory, finding)
-        reports.save_cases(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
         rendering.print_finding(finding, str(path), self.console)
 
     def on_given_up(self, method: str) -> None:

@@ -19,22 +19,23 @@ NAMES = {".md": ".md (Markdown)", ".xml": ".xml (JUnit)"}
 """Of endings that do not say enough by themselves."""
 
 
-def as_json(report: object) -> str:
-    """The report as JSON: what other programs, and jaccheck itself, read."""
-    return core.to_json(report, indent=1) + "\n"
-
-
 def as_one_line(report: object) -> str:
     """The report as JSON of one line, where a report has thousands of cells."""
     return core.to_json(report) + "\n"
 
 
 # Renderers are looked up when a report is written: the endings alone are read for the help, where speed counts.
-BENCH: Formats[reports.BenchReport] = {".html": lambda report: rendering.bench_page(report), ".json": as_json}
-CHECK: Formats[reports.ModelReport] = {".html": lambda report: rendering.model_page(report), ".json": as_json}
+BENCH: Formats[reports.BenchReport] = {
+    ".html": lambda report: rendering.bench_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
+CHECK: Formats[reports.ModelReport] = {
+    ".html": lambda report: rendering.model_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
 GATE: Formats[reports.GateReport] = {
     ".html": lambda report: rendering.gate_page(report),
-    ".json": as_json,
+    ".json": lambda report: reports.as_json(report),
     ".md": lambda report: rendering.gate_markdown(report),
     ".xml": lambda report: rendering.gate_junit(report),
 }
@@ -43,14 +44,17 @@ MATRIX: Formats[reports.MatrixReport] = {
     ".json": as_one_line,
     ".md": lambda report: rendering.matrix_markdown(report),
 }
-SELFTEST: Formats[reports.SelftestReport] = {".html": lambda report: rendering.selftest_page(report), ".json": as_json}
+SELFTEST: Formats[reports.SelftestReport] = {
+    ".html": lambda report: rendering.selftest_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
 SEQUENCES: Formats[reports.SequenceReport] = {
     ".html": lambda report: rendering.sequences_page(report),
-    ".json": as_json,
+    ".json": lambda report: reports.as_json(report),
 }
 VERIFY: Formats[reports.Report] = {
     ".html": lambda report: rendering.verify_page(report),
-    ".json": as_json,
+    ".json": lambda report: reports.as_json(report),
     ".md": lambda report: rendering.verify_markdown(report),
     ".xml": lambda report: rendering.junit_xml(report),
 }

@@ -1,9 +1,11 @@
 from .clock import OwnClock as OwnClock
 from .markup import html_table as html_table
-from .names import PLANTED as PLANTED
+from .names import MUTANT as MUTANT
 from .names import chosen as chosen
 from .names import unknown as unknown
 from .native_caches import bound_native_caches as bound_native_caches
+from .plain import Count as Count
+from .plain import Seconds as Seconds
 from .plain import check_amount as check_amount
 from .plain import from_json as from_json
 from .plain import plain_data as plain_data

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from jaccheck.errors import UnknownName
 
-PLANTED = "fault:"
+MUTANT = "mutant:"
 """What the names of methods that are wrong on purpose begin with."""
 
 MOST = 30

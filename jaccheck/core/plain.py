@@ -9,14 +9,18 @@ import stat
 from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast, dataclass_transform
+from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
+from annotated_types import Ge
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
 from jaccheck.errors import UnreadableFile
 
 T = TypeVar("T")
+
+Count = Annotated[int, Ge(0)]
+Seconds = Annotated[float, Ge(0)]
 
 LONGEST = 400
 """Characters of a place or a complaint that are shown."""

@@ -1,7 +1,7 @@
-"""Memory that nobody has written: filled with one pattern, so that whoever reads it is seen every time, not by chance.
+"""Uninitialised memory, filled with one pattern, so that a method that reads it fails every time, not by chance.
 
-glibc fills what it hands out and what is given back when it is asked to (`mallopt(M_PERTURB)`, the same as the variable
-MALLOC_PERTURB_ from outside; see mallopt(3)). Elsewhere, and on a GPU, nothing is filled.
+glibc can fill memory when it is allocated and when it is freed (`mallopt(M_PERTURB)`, the same as the environment
+variable MALLOC_PERTURB_; see mallopt(3)). With another C library, and on a GPU, nothing is filled.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import struct
 from collections.abc import Iterator
 
 _M_PERTURB = -6
-_GIVEN_BACK = 0x01
-"""What is filled in where memory is given back; handed out it gets the complement, 0xFE in each byte."""
+_FREED = 0x01
+"""The byte that freed memory is filled with; allocated memory is filled with its complement, 0xFE."""
 
 PATTERNS = frozenset(
     {
@@ -24,18 +24,18 @@ PATTERNS = frozenset(
         struct.unpack("<f", b"\0\0\xfe\xfe")[0],
     }
 )
-"""What memory that nobody has written reads as in float64, float32 and bfloat16; in float16 it is NaN."""
+"""What uninitialised memory reads as in float64, float32 and bfloat16; in float16 it is NaN."""
 
 _depth = 0
 
 
 @contextlib.contextmanager
 def filled() -> Iterator[None]:
-    """Within it memory comes filled with one pattern, where the C library can do that."""
+    """Fills allocated memory with one pattern while it is open, where the C library can do that."""
     global _depth
     _depth += 1
     if _depth == 1:
-        _fill_with(_GIVEN_BACK)
+        _fill_with(_FREED)
     try:
         yield
     finally:

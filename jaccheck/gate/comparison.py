@@ -1,4 +1,4 @@
-"""`Ledger`: the comparison of two sides, case by case, kept as counts and as the simplest case of each change.
+"""`Comparison` of base and candidate, case by case, kept as counts and as the simplest case of each change.
 
 It is written down after every case, so that a gate that was killed goes on where it was.
 """
@@ -40,7 +40,7 @@ class Pair:
 
 @plain_data
 class Entry:
-    """One line of the ledger: a case by its number, and what every method did on it."""
+    """One line of the journal: a case by its number, and what every method did on it."""
 
     number: int
     device: str
@@ -70,7 +70,7 @@ class Suspect:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Comparison:
     """Counts of a comparison so far; its size does not grow with the number of cases."""
 
     cases: int = 0

@@ -12,7 +12,7 @@ from typing import Protocol
 from jaccheck.case import Case, shrink
 from jaccheck.core import plain_data, to_json
 from jaccheck.gate.changes import told
-from jaccheck.gate.comparison import Ledger, Suspect, Suspicion, suspicions
+from jaccheck.gate.comparison import Comparison, Suspect, Suspicion, suspicions
 from jaccheck.gate.costs import SHAPES, memory_changes, speed, speed_changes
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.pairing import Pairing
@@ -40,9 +40,9 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Conclusions:
-    """The steps that follow from a ledger."""
+    """The steps that follow from a comparison."""
 
-    ledger: Ledger
+    comparison: Comparison
     sides: Pairing
     settings: GateSettings
     shrink_seconds: float
@@ -62,7 +62,7 @@ class Conclusions:
             yield step
 
     def _work(self) -> Iterator[tuple[str, Callable[[str], Step]]]:
-        for suspicion, suspect in self.ledger.suspects.items():
+        for suspicion, suspect in self.comparison.suspects.items():
             yield str(suspicion), partial(self._verdict, suspicion, suspect)
         measured = list(product(self.settings.devices, SHAPES, self.settings.methods))
         for device, shape, method in measured:

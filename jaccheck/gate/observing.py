@@ -22,7 +22,7 @@ FACTOR = "sqrt_ggn_exact"
 
 
 @dataclass(slots=True)
-class Recorder:
+class Capture:
     """Does what a method does, and keeps what its first call returned, warned of and left behind."""
 
     method: Method
@@ -66,11 +66,11 @@ def called(method: Method, ask: Ask, tensors: Tensors) -> Call:
     problem = build(ask.case, device=ask.device, tensors=tensors)
     if refusal := method.refuses(problem):
         return Call(method=method.name, refusal=refusal)
-    recorder, before = Recorder(method), observe_globals(ask.device)
+    capture, before = Capture(method), observe_globals(ask.device)
     again: dict[str, Tensor] = {}
     error = ""
     try:
-        recorder(problem)
+        capture(problem)
         if ask.is_called_again:
             reversed_batch = Problem(problem.model, problem.X.detach().flip(0), problem.C)
             again = tensors_of(method.compute(reversed_batch), problem)
@@ -78,15 +78,15 @@ def called(method: Method, ask: Ask, tensors: Tensors) -> Call:
         error = f"{type(raised).__name__}: {first_line(raised)}"
     finally:
         restore_globals(before, observe_globals(ask.device))
-    factors = sum(tensor.numel() for name, tensor in recorder.tensors.items() if name.startswith(FACTOR))
+    factors = sum(tensor.numel() for name, tensor in capture.tensors.items() if name.startswith(FACTOR))
     return Call(
         method=method.name,
         error=error,
-        digests=(_digest(recorder.tensors), _digest(again)),
-        entries=sum(tensor.numel() for tensor in recorder.tensors.values()) - factors,
+        digests=(_digest(capture.tensors), _digest(again)),
+        entries=sum(tensor.numel() for tensor in capture.tensors.values()) - factors,
         factor_entries=factors,
-        warnings=tuple(sorted(recorder.warnings)),
-        leaves=tuple(sorted(recorder.leaves)),
+        warnings=tuple(sorted(capture.warnings)),
+        leaves=tuple(sorted(capture.leaves)),
     )
 
 

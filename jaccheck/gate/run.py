@@ -18,7 +18,7 @@ from jaccheck.case import FAMILIES, Case, Profile
 from jaccheck.core import unknown
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.gate import concluding
-from jaccheck.gate.comparison import Entry, Ledger
+from jaccheck.gate.comparison import Comparison, Entry
 from jaccheck.gate.concluding import Conclusions, Step
 from jaccheck.gate.environments import Prepared
 from jaccheck.gate.journal import Journal
@@ -35,8 +35,8 @@ from jaccheck.reports import (
     GateSettings,
     Settings,
     SideRecord,
-    load_cases,
-    save_cases,
+    load,
+    save,
 )
 from jaccheck.runs import shards
 
@@ -63,7 +63,7 @@ def compare_sides(
     cases = tuple(stored)
     home = folder / _question(settings, base, candidate, cases)
     home.mkdir(parents=True, exist_ok=True)
-    ledger, resumed, interrupted = Ledger(), 0, False
+    comparison, resumed, interrupted = Comparison(), 0, False
     cells: list[CellChange] = []
     steps: list[Step] = []
     with ExitStack() as stack:
@@ -79,11 +79,11 @@ def compare_sides(
 
         def count(entry: Entry) -> None:
             case, _ = jobs[entry.number]
-            ledger.add(case, entry)
+            comparison.add(case, entry)
             cells.extend(cells_changed(case, entry))
 
         try:
-            with Journal(Entry, home / "ledger.jsonl") as journal:
+            with Journal(Entry, home / "journal.jsonl") as journal:
                 for entry in journal.entries:
                     count(entry)
                 resumed = len(journal.entries)
@@ -93,9 +93,9 @@ def compare_sides(
                     entry = Entry(number=number, device=device, pairs=pairs)
                     journal.write(entry)
                     count(entry)
-                    listener.on_case(case, number + 1, len(jobs), len(ledger.suspects))
+                    listener.on_case(case, number + 1, len(jobs), len(comparison.suspects))
             with Journal(Step, home / "steps.jsonl") as concluded:
-                conclusions = Conclusions(ledger, sides, settings, profile.shrink_seconds)
+                conclusions = Conclusions(comparison, sides, settings, profile.shrink_seconds)
                 for step in conclusions.steps(concluded, listener):
                     steps.append(step)  # one by one: an interruption keeps those before it
         except KeyboardInterrupt:
@@ -104,9 +104,9 @@ def compare_sides(
         settings=settings,
         base=_record(base, sides.base, settings.methods),
         candidate=_record(candidate, sides.candidate, settings.methods),
-        cases=ledger.cases,
+        cases=comparison.cases,
         resumed=resumed,
-        cells=ledger.cells(),
+        cells=comparison.cells(),
         changes=tuple(sorted((change for step in steps for change in step.changes), key=_urgency)),
         matrix=tuple(cells),
         speeds=tuple(step.speed for step in steps if step.speed),
@@ -170,9 +170,9 @@ def _jobs(settings: GateSettings, profile: Profile, home: Path, stored: tuple[Ca
     file = home / "cases.json"
     if not file.exists():
         drawing = home / "cases.drawing.json"
-        save_cases(CaseFile(cases=tuple(_ordered(settings, profile, stored))), drawing)
+        save(CaseFile(cases=tuple(_ordered(settings, profile, stored))), drawing)
         drawing.rename(file)
-    return [(case, device) for case in load_cases(file).cases for device in settings.devices]
+    return [(case, device) for case in load(CaseFile, file).cases for device in settings.devices]
 
 
 def _ordered(settings: GateSettings, profile: Profile, stored: tuple[Case, ...]) -> Iterator[Case]:

@@ -22,7 +22,7 @@ from torch import Tensor
 import jaccheck
 from jaccheck.core import from_json, to_json
 from jaccheck.errors import InvalidCase
-from jaccheck.gate.observing import Recorder, called, timed, weighed
+from jaccheck.gate.observing import Capture, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
 from jaccheck.gate.sides import BACKPACK
 from jaccheck.judging import Witness, first_line, judge, write_script
@@ -96,8 +96,8 @@ class Worker:
     def _observe(self, method: Method, ask: Ask, witness: Witness) -> Observation:
         if method.missing:
             return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing, is_absent=True)
-        recorder = Recorder(method)
-        verdict = judge(ask.case, replace(method, compute=recorder), device=ask.device, witness=witness)
+        capture = Capture(method)
+        verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, witness=witness)
         breach = verdict.breaches[0] if verdict.breaches else None
         return Observation(
             method=method.name,
@@ -106,9 +106,9 @@ class Worker:
             symptom=breach.symptom if breach else "",
             mark=mark_of(verdict),
             laws=tuple(breach.law for breach in verdict.breaches),
-            warnings=tuple(sorted(recorder.warnings)),
-            leaves=tuple(sorted(recorder.leaves)),
-            arrays=tuple(self._written(name, tensor) for name, tensor in recorder.tensors.items()),
+            warnings=tuple(sorted(capture.warnings)),
+            leaves=tuple(sorted(capture.leaves)),
+            arrays=tuple(self._written(name, tensor) for name, tensor in capture.tensors.items()),
             script=write_script(ask.case, method, ask.device, breach) if breach else "",
         )
 

@@ -4,12 +4,12 @@ from .forms import ClosedFormWitness as ClosedFormWitness
 from .forms import smallest_seed as smallest_seed
 from .judgement import judge as judge
 from .judgement import try_claim as try_claim
-from .known import LAYER_FAULTS as LAYER_FAULTS
+from .known import LAYER_ISSUES as LAYER_ISSUES
 from .known import explained as explained
 from .known import explanation as explanation
-from .known.case_fault import CaseFault as CaseFault
-from .known.fault import KnownFault as KnownFault
-from .known.sequences import SEQUENCE_FAULTS as SEQUENCE_FAULTS
+from .known.case_issue import CaseIssue as CaseIssue
+from .known.issue import KnownIssue as KnownIssue
+from .known.sequences import SEQUENCE_ISSUES as SEQUENCE_ISSUES
 from .laws.comparing import excess as excess
 from .laws.comparing import outside as outside
 from .laws.comparing import worst_entry as worst_entry

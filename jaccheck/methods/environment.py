@@ -34,7 +34,7 @@ def describe_environment(devices: Mapping[str, str]) -> Environment:
 
 @contextlib.contextmanager
 def calm_torch() -> Iterator[None]:
-    """One thread, which small problems are fastest with, no warnings, and memory filled that nobody has written."""
+    """One thread, the fastest for small problems; no warnings; uninitialised memory filled with a pattern."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -43,7 +43,7 @@ CLOSED_FORM = "closed form"
 
 
 def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
-    """The methods of these names, at most two; planted faults go by `fault:NAME`. Raises UnknownName."""
+    """The methods of these names, at most two; a mutant is called `mutant:NAME`. Raises UnknownName."""
     names = tuple(names)
     if len(names) > 2:
         raise InvalidRequest(f"methods {', '.join(names)}: a picture has one, or two and their difference")

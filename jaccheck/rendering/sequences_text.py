@@ -1,4 +1,4 @@
-"""The report on sequences as text: findings with their scripts, known faults, and one line that says it all."""
+"""The report on sequences as text: findings with their scripts, known issues, and one line that says it all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jaccheck.reports import SequenceReport
 
 
 def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) -> None:
-    """Prints findings and the last line; known faults between them, but where it is quiet."""
+    """Prints findings and the last line; known issues between them, but where it is quiet."""
     for finding in report.findings:
         console.rule(finding.kind, align="left", style="red")
         console.print(finding.message, style="bold red", soft_wrap=True, highlight=False, markup=False)
         console.print("\nThis script shows it without jaccheck:", style="bold")
         console.print(Syntax(finding.script.rstrip(), "python", background_color="default"), soft_wrap=True)
         console.print(f"\nTo see it again: {_again(report)}", soft_wrap=True, highlight=False)
-    for fault in report.mended:
+    for issue in report.mended:
         console.print(
-            f"MENDED: the known fault {fault} was met and never wrong; "
+            f"MENDED: the known issue {issue} was met and never wrong; "
             "take it out of jaccheck/judging/known/sequences.py",
             style="red",
             soft_wrap=True,
@@ -46,8 +46,8 @@ def _again(report: SequenceReport) -> str:
 
 
 def _known(report: SequenceReport) -> Table:
-    """How often each known fault was met, where it was."""
-    table = Table(box=box.SIMPLE_HEAD, title="known faults", title_justify="left")
+    """How often each known issue was met, where it was."""
+    table = Table(box=box.SIMPLE_HEAD, title="known issues", title_justify="left")
     table.add_column("id")
     table.add_column("met", justify="right")
     table.add_column("wrong", justify="right")

@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from jaccheck.core import PLANTED, plural, printable
+from jaccheck.core import MUTANT, plural, printable
 from jaccheck.reports import CoverageCell, Environment, Finding, Outcome, Report
 
 LOG_WIDTH = 140
@@ -62,7 +62,7 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     line(f"\n{finding.what_shows_it}:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
     # No file says what is imported, so a method of one's own is named again.
-    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(PLANTED) else ""
+    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(MUTANT) else ""
     line(f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
 
 

@@ -14,11 +14,12 @@ from .counts import NOTHING as NOTHING
 from .counts import added as added
 from .counts import cell_key as cell_key
 from .counts import tightness_key as tightness_key
+from .envelope import as_json as as_json
+from .envelope import load as load
+from .envelope import save as save
 from .files import CaseFile as CaseFile
 from .files import check_writable as check_writable
 from .files import finding_path as finding_path
-from .files import load_cases as load_cases
-from .files import save_cases as save_cases
 from .gate import LABELS as LABELS
 from .gate import Acceptance as Acceptance
 from .gate import Change as Change
@@ -32,15 +33,14 @@ from .matrix import CellChange as CellChange
 from .matrix import Mark as Mark
 from .matrix import MatrixCell as MatrixCell
 from .matrix import MatrixReport as MatrixReport
-from .matrix import load_matrix as load_matrix
 from .matrix import mark_of as mark_of
 from .merging import merge as merge
 from .selftest import JUDGES as JUDGES
 from .selftest import Alarm as Alarm
 from .selftest import FalseAlarms as FalseAlarms
-from .selftest import FaultScore as FaultScore
 from .selftest import Judge as Judge
 from .selftest import Kill as Kill
+from .selftest import MutantScore as MutantScore
 from .selftest import MutationScore as MutationScore
 from .selftest import SelftestReport as SelftestReport
 from .sequences import KnownCount as KnownCount
@@ -61,7 +61,6 @@ from .verdict import Source as Source
 from .verdict import Verdict as Verdict
 from .verdict import WorstEntry as WorstEntry
 from .verify import TELLING as TELLING
-from .verify import Count as Count
 from .verify import CoverageCell as CoverageCell
 from .verify import Environment as Environment
 from .verify import Finding as Finding
@@ -71,4 +70,3 @@ from .verify import Settings as Settings
 from .verify import Spent as Spent
 from .verify import Tightness as Tightness
 from .verify import Totals as Totals
-from .verify import load as load

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from jaccheck.core import plain_data, read_text, to_json, write_text
-from jaccheck.reports.timings import Seconds, Spread
-from jaccheck.reports.verify import Environment, from_versioned_json
-
-Count = Annotated[int, Ge(0)]
+from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.timings import Spread
+from jaccheck.reports.verify import Environment
 
 Regime = Literal["fresh", "given"]
 """Memory of the result: fresh from the system for every call, or there already and used again."""
@@ -113,7 +110,8 @@ class Growth:
 class BenchReport:
     """Everything that a run measured."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["bench"] = "bench"
+    schema_version: Literal[2] = 2
     environment: Environment
     threads: Annotated[int, Ge(1)]
     memory: Count
@@ -130,13 +128,3 @@ class BenchReport:
         """Methods that returned something wrong, or raised what they did not announce."""
         bad = (BenchStanding.WRONG, BenchStanding.CRASHED)
         return tuple((cell, m) for cell in self.cells for m in cell.methods if m.standing in bad)
-
-
-def save(report: BenchReport, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> BenchReport:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(BenchReport, read_text(path), where=str(path))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Literal
 
-from jaccheck.core import html_table, plain_data, read_text, to_json, write_text
+from jaccheck.core import Count, Seconds, html_table, plain_data
 from jaccheck.reports.verdict import Number, WorstEntry
-from jaccheck.reports.verify import Count, Environment, Seconds, from_versioned_json
+from jaccheck.reports.verify import Environment
 
 
 class ModelStanding(StrEnum):
@@ -86,7 +85,8 @@ class MethodAnswer:
 class ModelReport:
     """Everything that a check found. `found_something` is what the command's exit code says."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["check"] = "check"
+    schema_version: Literal[2] = 2
     model: str
     N: Count
     C: Count
@@ -136,13 +136,3 @@ class ModelReport:
             f"{self.model}: N = {self.N:,}, C = {self.C:,}, {self.parameters:,} numbers, {self.dtype} on {self.device}"
         )
         return html_table(headline, ("method", "answer", "time", "why"), rows, self.advice, self.judged_by)
-
-
-def save(report: ModelReport, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> ModelReport:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(ModelReport, read_text(path), where=str(path))

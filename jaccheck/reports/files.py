@@ -8,32 +8,19 @@ from pathlib import Path
 from typing import Literal
 
 from jaccheck.case import Case
-from jaccheck.core import plain_data, read_text, to_json, write_text
+from jaccheck.core import plain_data
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports.verify import Finding, from_versioned_json
+from jaccheck.reports.verify import Finding
 
 
 @plain_data
 class CaseFile:
     """Cases to run, with the finding they belong to, if any."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["cases"] = "cases"
+    schema_version: Literal[2] = 2
     cases: tuple[Case, ...]
     finding: Finding | None = None
-
-
-def load_cases(path: Path) -> CaseFile:
-    """The case file at `path`. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(CaseFile, read_text(path), where=str(path))
-
-
-def save_cases(file: CaseFile, path: Path) -> None:
-    """Writes a case file. Raises UnreadableFile where the path cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
-    write_text(to_json(file, indent=1) + "\n", path)
 
 
 def check_writable(path: Path) -> None:

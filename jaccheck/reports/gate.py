@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from annotated_types import Ge
+from typing import Literal
 
 from jaccheck.case import FAMILIES, Case
-from jaccheck.core import plain_data
+from jaccheck.core import Count, plain_data
 from jaccheck.reports.matrix import CellChange
 from jaccheck.reports.timings import PairedTiming
-
-Count = Annotated[int, Ge(0)]
 
 LABELS = ("same", "1", "2-3", "4-7", "8-15", "16-63", "64-1023", "1024-", "NaN, inf")
 """How many ulps two results are apart: the bins of a histogram."""
@@ -142,7 +138,8 @@ class Acceptance:
 class GateReport:
     """Everything that a gate found."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["gate"] = "gate"
+    schema_version: Literal[2] = 2
     settings: GateSettings
     base: SideRecord
     candidate: SideRecord

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import Literal
 
-from jaccheck.core import plain_data, read_text
+from jaccheck.core import plain_data
 from jaccheck.reports.verdict import Outcome, Verdict
-from jaccheck.reports.verify import Environment, from_versioned_json
+from jaccheck.reports.verify import Environment
 
 
 class Mark(StrEnum):
@@ -84,7 +83,7 @@ class CellChange:
 
 @plain_data
 class MatrixCell:
-    """One method on one row, in one dtype on one device; `known` are the listed faults that explain it."""
+    """One method on one row, in one dtype on one device; `known` are the known issues that explain it."""
 
     group: str
     row: str
@@ -105,7 +104,8 @@ class MatrixCell:
 class MatrixReport:
     """All cells, in the order of their rows, and what they were measured with."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["matrix"] = "matrix"
+    schema_version: Literal[2] = 2
     environment: Environment
     cells: tuple[MatrixCell, ...]
 
@@ -127,8 +127,3 @@ class MatrixReport:
                     now=now,
                     message=new.message if new else "",
                 )
-
-
-def load_matrix(path: Path) -> MatrixReport:
-    """The matrix in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(MatrixReport, read_text(path), where=str(path))

@@ -6,20 +6,19 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from jaccheck.core import plain_data
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.verdict import Mode, Outcome
 
 Judge = Literal["jaccheck", "allclose", "assert_close"]
 JUDGES: tuple[Judge, ...] = ("jaccheck", "allclose", "assert_close")
 """jaccheck, `torch.allclose` and `torch.testing.assert_close`, the latter two with torch's default tolerances."""
 
-Count = Annotated[int, Ge(0)]
 Rate = Annotated[float, Ge(0), Le(1)]
 
 
 @plain_data
 class Kill:
-    """How a judge first told a fault from the method that it spoils."""
+    """How a judge first told a mutant from the method that it spoils."""
 
     after: Annotated[int, Ge(1)]
     """Number of cases up to it, counted from 1, those included that the method refuses."""
@@ -32,8 +31,8 @@ class Kill:
 
 
 @plain_data
-class FaultScore:
-    """What became of one fault."""
+class MutantScore:
+    """What became of one mutant."""
 
     name: str
     kind: str
@@ -58,11 +57,11 @@ class FaultScore:
 
 @plain_data
 class MutationScore:
-    """How many of the faults a judge killed, and the 95 % confidence limit from below of that share."""
+    """How many of the mutants a judge killed, and the 95 % confidence limit from below of that share."""
 
     judge: Judge
     killed: Count
-    faults: Count
+    mutants: Count
     lower_limit: Rate
 
 
@@ -93,28 +92,30 @@ class Alarm:
 
 @plain_data
 class SelftestReport:
-    """The score of the checks on a catalogue of faults, and on the methods that are right."""
+    """The score of the checks on a catalogue of mutants, and on the methods that are right."""
 
+    kind: Literal["selftest"] = "selftest"
+    schema_version: Literal[2] = 2
     cases: Count
     overflowing: Count
     """Cases among them that were left out, since their numbers overflow their dtype."""
-    faults: tuple[FaultScore, ...]
+    mutants: tuple[MutantScore, ...]
     scores: tuple[MutationScore, ...]
     false_alarms: tuple[FalseAlarms, ...]
     alarms: tuple[Alarm, ...] = ()
-    seconds: Annotated[float, Ge(0)] = 0.0
+    seconds: Seconds = 0.0
 
     @property
-    def survivors(self) -> tuple[FaultScore, ...]:
-        """The faults that jaccheck did not see."""
-        return tuple(fault for fault in self.faults if fault.jaccheck is None)
+    def survivors(self) -> tuple[MutantScore, ...]:
+        """The mutants that jaccheck did not see."""
+        return tuple(mutant for mutant in self.mutants if mutant.jaccheck is None)
 
     @property
-    def visible(self) -> tuple[FaultScore, ...]:
-        """The faults that change what is returned: the only ones that a comparison of results could ever see."""
-        return tuple(fault for fault in self.faults if fault.differed)
+    def visible(self) -> tuple[MutantScore, ...]:
+        """The mutants that change what is returned: the only ones that a comparison of results could ever see."""
+        return tuple(mutant for mutant in self.mutants if mutant.differed)
 
     @property
     def is_clean(self) -> bool:
-        """Whether jaccheck killed every fault and raised no false alarm."""
+        """Whether jaccheck killed every mutant and raised no false alarm."""
         return not self.survivors and not self.alarms

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jaccheck.core import plain_data
 from jaccheck.reports.verify import Environment
 
@@ -17,7 +19,7 @@ class SequenceFinding:
 
 @plain_data
 class KnownCount:
-    """How often the condition of a known fault was met, and how often it showed."""
+    """How often the condition of a known issue was met, and how often it showed."""
 
     id: str
     met: int
@@ -39,6 +41,8 @@ class SequenceSettings:
 class SequenceReport:
     """The whole run. `examples` counts sequences, those tried while a failure was shortened left out."""
 
+    kind: Literal["sequences"] = "sequences"
+    schema_version: Literal[2] = 2
     settings: SequenceSettings
     environment: Environment
     examples: int
@@ -54,7 +58,7 @@ class SequenceReport:
 
     @property
     def mended(self) -> tuple[str, ...]:
-        """Known faults that were met often and never showed."""
+        """Known issues that were met often and never showed."""
         return tuple(each.id for each in self.known if each.met >= OFTEN and not each.wrong and each.id not in SELDOM)
 
     @property

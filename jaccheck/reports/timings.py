@@ -8,10 +8,9 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 
-from jaccheck.core import plain_data
+from jaccheck.core import Seconds, plain_data
 from jaccheck.reports.verdict import Number
 
-Seconds = Annotated[float, Ge(0)]
 Limit = Annotated[Number, Ge(0)]
 """Also infinite."""
 

@@ -98,7 +98,7 @@ class WorstEntry:
         must_be_equal = self.bound < TINY * max(1.0, abs(self.actual))
         by = "must be equal" if must_be_equal else f"{excess / self.bound:.1e} × bound {self.bound:.1e}"
         if {self.actual, self.expected} & PATTERNS:
-            by = f"{by}; read from memory that nobody has written"
+            by = f"{by}; read from uninitialised memory"
         place = f"{self.parameter}{list(self.index)}"
         return (
             f"{place}: {_short(self.actual, self.expected)} instead of {_short(self.expected, self.actual)} ({by}); "
@@ -160,7 +160,7 @@ class Verdict:
     comparisons: tuple[Comparison, ...] = ()
     breaches: tuple[Breach, ...] = ()
     known: tuple[str, ...] = ()
-    """The listed faults, by id, that explain breaches which are therefore left out."""
+    """The known issues, by id, that explain breaches which are therefore left out."""
     seconds: float = 0.0
     """Time inside the method."""
 

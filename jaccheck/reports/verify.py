@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Len
 from pydantic import TypeAdapter
 
 from jaccheck.case import Case
-from jaccheck.core import check_amount, from_json, html_table, plain_data, plural, read_text, to_json, write_text
-from jaccheck.errors import IncompatibleFile, UnreadableFile
+from jaccheck.core import Count, Seconds, html_table, plain_data, plural
 from jaccheck.reports.verdict import EXCESS_LIMITS, Outcome, WorstEntry
-
-T = TypeVar("T")
-
-SCHEMA_VERSION = 1
-MAX_NAMES = 4096
-"""Most names in one object of a file."""
-
-Count = Annotated[int, Ge(0)]
-Seconds = Annotated[float, Ge(0)]
 
 
 @plain_data
@@ -88,11 +77,11 @@ class CoverageCell:
     undecided: Count = 0
     refused: Count = 0
     known: Count = 0
-    """Cases on which a listed fault showed, and nothing else."""
+    """Cases on which a known issue showed, and nothing else."""
 
     @property
     def given(self) -> int:
-        """Cases that are neither refused nor a listed fault."""
+        """Cases that are neither refused nor a known issue."""
         return self.cases - self.refused - self.known
 
 
@@ -128,7 +117,7 @@ class Finding:
 
     @property
     def what_shows_it(self) -> str:
-        """What heads the script; that of a planted fault asks jaccheck for it."""
+        """What heads the script; that of a mutant asks jaccheck for it."""
         return "This script shows it" + ("" if "from jaccheck" in self.script else " without jaccheck")
 
 
@@ -163,7 +152,8 @@ class Settings:
 class Report:
     """Everything that a run did and found."""
 
-    schema_version: Literal[1] = 1
+    kind: Literal["verify"] = "verify"
+    schema_version: Literal[2] = 2
     settings: Settings
     environment: Environment
     totals: Totals
@@ -196,40 +186,6 @@ class Report:
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
         versions = f"torch {e.torch}, BackPACK {e.backpack or 'not installed'}, Python {e.python}"
         return html_table(headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions)
-
-
-def save(report: Report, path: Path) -> None:
-    """Writes the report as JSON. Raises UnreadableFile where the path cannot be written."""
-    write_text(to_json(report, indent=1) + "\n", path)
-
-
-def load(path: Path) -> Report:
-    """The report in a file. Raises IncompatibleFile for another schema version, UnreadableFile for all else."""
-    return from_versioned_json(Report, read_text(path), where=str(path))
-
-
-def from_versioned_json(kind: type[T], text: str, *, where: str) -> T:
-    """A value of a type with a `schema_version`, which is looked at before anything else."""
-    version = _version_of(text, where)
-    if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise IncompatibleFile(f"{where}: schema_version is {version!r:.40}, this jaccheck reads {SCHEMA_VERSION}")
-    return from_json(kind, text, where=where)
-
-
-def _version_of(text: str, where: str) -> object:
-    check_amount(text, where=where)
-    try:
-        found = json.loads(text, object_pairs_hook=_few_pairs)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(f"{where}: is no complete JSON: {error}") from None
-    return found.get("schema_version") if isinstance(found, dict) else None
-
-
-def _few_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Each name that is not known would be complained about on its own, at a kilobyte."""
-    if len(pairs) > MAX_NAMES:
-        raise ValueError(f"an object of {len(pairs)} names, at most {MAX_NAMES} are read")
-    return dict(pairs)
 
 
 def schema() -> dict[str, Any]:

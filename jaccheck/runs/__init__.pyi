@@ -1,5 +1,5 @@
 from .cluster.client import Cluster as Cluster
-from .cluster.messages import Duty as Duty
+from .cluster.messages import WorkerConfig as WorkerConfig
 from .findings import Probe as Probe
 from .findings import breach_of as breach_of
 from .local import in_this_process as in_this_process

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
 
 from jaccheck.case import DTYPES, FAMILIES, Case, DType, Profile, boundary_cases
-from jaccheck.core import plain_data
-from jaccheck.reports import Count, Part, Settings
+from jaccheck.core import Count, plain_data
+from jaccheck.reports import Part, Settings
 
 GIVEN_AT_ONCE = 8
 """Cases in a shard that were not drawn."""

@@ -11,8 +11,8 @@ from typing import Annotated
 from annotated_types import Ge
 
 from jaccheck.case import Case
-from jaccheck.core import plain_data
-from jaccheck.reports import Count, CoverageCell, Finding, Outcome, Tightness, Totals
+from jaccheck.core import Count, plain_data
+from jaccheck.reports import CoverageCell, Finding, Outcome, Tightness, Totals
 from jaccheck.runs.plan import Shard
 
 

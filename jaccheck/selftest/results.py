@@ -75,8 +75,8 @@ def _structural(result: Result, reference: Jacobians) -> tuple[str, str] | None:
 
 def _by_allclose(result: Result, reference: Jacobians) -> tuple[str, str] | None:
     """What `torch.allclose` finds wrong, parameter by parameter."""
-    if fault := _structural(result, reference):
-        return fault
+    if difference := _structural(result, reference):
+        return difference
     for name, value in reference.items():
         found = plain(result.jacobians)[name]
         if found.dtype != value.dtype:
@@ -88,8 +88,8 @@ def _by_allclose(result: Result, reference: Jacobians) -> tuple[str, str] | None
 
 def _by_assert_close(result: Result, reference: Jacobians) -> tuple[str, str] | None:
     """What `torch.testing.assert_close` finds wrong, parameter by parameter."""
-    if fault := _structural(result, reference):
-        return fault
+    if difference := _structural(result, reference):
+        return difference
     for name, value in reference.items():
         found = plain(result.jacobians)[name]
         if found.dtype == value.dtype and torch.equal(found, value):

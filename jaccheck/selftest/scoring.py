@@ -12,11 +12,11 @@ from jaccheck.case import Case
 from jaccheck.errors import InvalidCase
 from jaccheck.judging import LAWS, Law, Witness, laws_due
 from jaccheck.methods import Method, calm_torch
-from jaccheck.reports import JUDGES, FaultScore, Judge, MutationScore, SelftestReport
-from jaccheck.selftest.arena import DEVICE, Arena
+from jaccheck.reports import JUDGES, Judge, MutantScore, MutationScore, SelftestReport
+from jaccheck.selftest.case_trial import DEVICE, CaseTrial
+from jaccheck.selftest.counts import AlarmCounts, MutantCounts
 from jaccheck.selftest.limits import limits
-from jaccheck.selftest.mutants.registry import Fault
-from jaccheck.selftest.trials import AlarmTally, FaultTrial
+from jaccheck.selftest.mutants.registry import Mutant
 
 LawsOf = Callable[[int, Case], tuple[Law, ...]]
 """The laws that are asked on a case, by its position among the cases."""
@@ -41,36 +41,36 @@ def without(law: Law, laws_of: LawsOf = every_law) -> LawsOf:
 
 def score(
     cases: Sequence[Case],
-    faults: Iterable[Fault],
+    mutants: Iterable[Mutant],
     methods: Iterable[Method],
     *,
     laws_of: LawsOf = every_law,
     on_case: OnCase = lambda done, total: None,
 ) -> SelftestReport:
-    """How many of `faults` each judge kills on these cases, and how often it calls one of the right `methods` wrong.
+    """How many of `mutants` each judge kills on these cases, and how often it calls one of the right `methods` wrong.
 
-    Every fault meets the cases in order until all judges have killed it. `on_case(done, total)` is called after each.
+    Every mutant meets the cases in order until all judges have killed it. `on_case(done, total)` is called after each.
     """
     started = time.perf_counter()
-    trials = [FaultTrial(fault) for fault in faults]
-    rightful, tally, overflowing = tuple(methods), AlarmTally(), 0
+    counted = [MutantCounts(mutant) for mutant in mutants]
+    rightful, tally, overflowing = tuple(methods), AlarmCounts(), 0
     with calm_torch():
         for position, case in enumerate(cases):
             try:
-                arena = Arena(Witness(case, DEVICE), laws_of(position, case))
+                trial = CaseTrial(Witness(case, DEVICE), laws_of(position, case))
             except InvalidCase:
                 overflowing += 1
             else:
-                for trial in trials:
-                    trial.meet(arena, position + 1)
+                for counts in counted:
+                    counts.meet(trial, position + 1)
                 for method in rightful:
-                    tally.add(arena, method)
+                    tally.add(trial, method)
             on_case(position + 1, len(cases))
-    scores = tuple(trial.score for trial in trials)
+    scores = tuple(counts.score for counts in counted)
     return SelftestReport(
         cases=len(cases),
         overflowing=overflowing,
-        faults=scores,
+        mutants=scores,
         scores=tuple(_mutation_score(name, scores) for name in JUDGES),
         false_alarms=tally.rates(),
         alarms=tuple(tally.alarms),
@@ -78,6 +78,6 @@ def score(
     )
 
 
-def _mutation_score(name: Judge, scores: tuple[FaultScore, ...]) -> MutationScore:
+def _mutation_score(name: Judge, scores: tuple[MutantScore, ...]) -> MutationScore:
     killed = sum(score.kill(name) is not None for score in scores)
-    return MutationScore(judge=name, killed=killed, faults=len(scores), lower_limit=limits(killed, len(scores))[0])
+    return MutationScore(judge=name, killed=killed, mutants=len(scores), lower_limit=limits(killed, len(scores))[0])

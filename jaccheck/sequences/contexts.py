@@ -41,9 +41,9 @@ def fail_inside(sequence: Sequence, extension: Extension) -> None:
 
 
 def use_twice(sequence: Sequence, kind: Literal["backpack", "disable"], *, nested: bool) -> None:
-    """One context object entered twice: one time after the other, or nested, which is a known fault.
+    """One context object entered twice: one time after the other, or nested, which is a known issue.
 
-    What the fault leaves is put right, so that the sequence can go on.
+    What the issue leaves is put right, so that the sequence can go on.
     """
     name = f"context{sequence.number()}"
     source = "backpack(BatchGrad())" if kind == "backpack" else "disable()"
@@ -53,10 +53,10 @@ def use_twice(sequence: Sequence, kind: Literal["backpack", "disable"], *, neste
         return
     if kind == "backpack":
         is_wrong = len(sequence.session["CTX.active_exts"]) != len(sequence.active())
-        fault, repair = "backpack-entered-again", "CTX.set_active_exts(())"
+        issue, repair = "backpack-entered-again", "CTX.set_active_exts(())"
     else:
         is_wrong = sequence.session["disable.store_io"] != sequence.stores()
-        fault, repair = "disable-entered-again", "disable.store_io = True"
-    sequence.tally.meet(fault, is_wrong=is_wrong)
+        issue, repair = "disable-entered-again", "disable.store_io = True"
+    sequence.tally.meet(issue, is_wrong=is_wrong)
     if is_wrong:
         sequence.session.run(repair)

@@ -11,7 +11,7 @@ from jaccheck.methods import Method
 from jaccheck.sequences import contexts, networks, others
 from jaccheck.sequences.broken import Broken
 from jaccheck.sequences.checks import check_all
-from jaccheck.sequences.passes import Pass, documented_refusal, known_fault, perform
+from jaccheck.sequences.passes import Pass, documented_refusal, known_issue, perform
 from jaccheck.sequences.sequence import Sequence, Tally
 from jaccheck.sequences.shape import Between, Shape
 from jaccheck.sequences.state import Extension, Graph, Net, Result
@@ -232,7 +232,7 @@ class SequenceMachine(RuleBasedStateMachine):
         if (
             in_thread
             and asked.via != "grad"
-            and not (documented_refusal(asked, extensions) or known_fault(asked, extensions))
+            and not (documented_refusal(asked, extensions) or known_issue(asked, extensions))
         ):
             asked = Pass(**{name: getattr(asked, name) for name in Pass.__slots__} | {"where": "in a thread"})
         self.explained(perform, asked)

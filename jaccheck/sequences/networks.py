@@ -223,7 +223,7 @@ def clean(sequence: Sequence, net: Net) -> None:
 def drop(sequence: Sequence, net: Net) -> None:
     """The network and its graphs are deleted, and must be freed. Raises Leak.
 
-    What is still stored on modules keeps them alive, which is a known fault; it is cleaned up then.
+    What is still stored on modules keeps them alive, which is a known issue; it is cleaned up then.
     """
     session = sequence.session
     for loss in sequence.losses:

@@ -101,7 +101,7 @@ def perform(sequence: Sequence, asked: Pass) -> None:
     retains = sequence.retains() if asked.extensions is None else asked.retains
     if asked.where == "beside a thread":
         extensions = (Extension(BY_EXTENSION["BatchGrad"]),)
-    known = known_fault(asked, extensions)
+    known = known_issue(asked, extensions)
     refusal = documented_refusal(asked, extensions)
     failed = sequence.session.attempt(*asked.lines())
     if failed:
@@ -119,8 +119,8 @@ def perform(sequence: Sequence, asked: Pass) -> None:
         each.is_dirty |= bool(failed) or _leaves_quantities(asked, each)
 
 
-def known_fault(asked: Pass, extensions: tuple[Extension, ...]) -> str:
-    """The id of the known fault whose condition this pass meets; empty for none."""
+def known_issue(asked: Pass, extensions: tuple[Extension, ...]) -> str:
+    """The id of the known issue whose condition this pass meets; empty for none."""
     if asked.where == "beside a thread":
         return "contexts-are-shared-by-threads"
     stored = _needed(asked, extensions)
@@ -222,7 +222,7 @@ def _expect(sequence: Sequence, graph: Graph, name: str, extension: Extension, k
 
 
 def _expect_nothing(sequence: Sequence, graph: Graph, name: str, extension: Extension) -> None:
-    """No result on a parameter that was asked for: a known fault, unless it is there and right."""
+    """No result on a parameter that was asked for: a known issue, unless it is there and right."""
     net, field = graph.net, extension.quantity.savefield
     result = Result(graph.truth.result(name, extension.quantity), graph.dtype)
     found = sequence.session[f"vars({net.parameter(name)})"].get(field)

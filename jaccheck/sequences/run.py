@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
-from jaccheck.judging import SEQUENCE_FAULTS
+from jaccheck.judging import SEQUENCE_ISSUES
 from jaccheck.methods import calm_torch, describe_environment
 from jaccheck.reports import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
 from jaccheck.sequences.broken import Broken
@@ -57,7 +57,7 @@ def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda 
         undecided=tally.undecided,
         passes=tally.steps["perform"],
         refused=dict(tally.refused.most_common()),
-        known=tuple(_count(tally, fault.id) for fault in SEQUENCE_FAULTS),
+        known=tuple(_count(tally, issue.id) for issue in SEQUENCE_ISSUES),
         findings=findings,
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
@@ -129,8 +129,8 @@ def run_round(
     return ()
 
 
-def _count(tally: Tally, fault: str) -> KnownCount:
-    return KnownCount(id=fault, met=tally.met[fault], wrong=tally.wrong[fault])
+def _count(tally: Tally, issue: str) -> KnownCount:
+    return KnownCount(id=issue, met=tally.met[issue], wrong=tally.wrong[issue])
 
 
 def _finding(broken: Broken) -> SequenceFinding:

@@ -15,7 +15,7 @@ from jaccheck.sequences.truth import Quantity
 
 @dataclass(slots=True)
 class Tally:
-    """What was done: steps by name, comparisons, and of each known fault how often it was met and how often wrong."""
+    """What was done: steps by name, comparisons, and of each known issue how often it was met and how often wrong."""
 
     examples: int = 0
     failed_after: int | None = None
@@ -28,10 +28,10 @@ class Tally:
     met: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
 
-    def meet(self, fault: str, *, is_wrong: bool) -> None:
-        """Enters that the condition of a known fault was met, and whether it showed."""
-        self.met[fault] += 1
-        self.wrong[fault] += is_wrong
+    def meet(self, issue: str, *, is_wrong: bool) -> None:
+        """Enters that the condition of a known issue was met, and whether it showed."""
+        self.met[issue] += 1
+        self.wrong[issue] += is_wrong
 
 
 @dataclass(slots=True)

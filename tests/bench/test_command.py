@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
-from jaccheck.reports import BenchStanding
-from jaccheck.reports.bench import load
+from jaccheck.reports import BenchReport, BenchStanding, load
 
 pytestmark = pytest.mark.slow
 
@@ -27,19 +26,19 @@ def make():
 def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     """Both regimes, a wrong method unranked, exit code 1 for it; report and plots as files."""
     options = ("--shape", "tutorial", "--dtype", "float32", "--device", "cpu", "--time", "120")
-    chosen = ("--method", "closed_form", "--method", "autograd_loop", "--method", "fault:sample_roll")
+    chosen = ("--method", "closed_form", "--method", "autograd_loop", "--method", "mutant:sample_roll")
     done = jaccheck("bench", *options, *chosen, "--report", "bench.json", "--plot", "plots")
     assert done.returncode == 1, done.stderr
-    report = load(tmp_path / "bench.json")
+    report = load(BenchReport, tmp_path / "bench.json")
     (cell,) = report.cells
     known = {m.method: m for m in cell.methods}
-    assert known["fault:sample_roll"].standing is BenchStanding.WRONG
-    assert known["fault:sample_roll"].fresh is None
+    assert known["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert known["mutant:sample_roll"].fresh is None
     assert (known["autograd_loop"].forward_passes, known["autograd_loop"].backward_passes) == (1, 75)
     for regime in ("fresh", "given"):
         assert [m.method for m in cell.ranked(regime)] == ["closed_form", "autograd_loop"]  # type: ignore[arg-type]
         assert cell.floor(regime)  # type: ignore[arg-type]
-    assert "fault:sample_roll: WRONG, not ranked" in done.stdout
+    assert "mutant:sample_roll: WRONG, not ranked" in done.stdout
     assert (tmp_path / "plots" / "bench-float32-cpu.png").exists()
 
 
@@ -48,7 +47,7 @@ def test_a_model_of_ones_own(jaccheck: Run, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(MODEL)
     done = jaccheck("bench", "--model", "own.py:make", "--time", "120", "--method", "vmap_vjp", "--report", "out.json")
     assert done.returncode == 0, done.stderr
-    (cell,) = load(tmp_path / "out.json").cells
+    (cell,) = load(BenchReport, tmp_path / "out.json").cells
     assert (cell.shape, cell.dtype, cell.N, cell.C, cell.parameters) == ("model", "float64", 5, 2, 23)
     assert cell.ranked("given")
 
@@ -73,7 +72,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
         rest = run.stdout.read()
     assert run.returncode == 0
     assert "interrupted" in rest
-    report = load(tmp_path / "out.json")
+    report = load(BenchReport, tmp_path / "out.json")
     assert report.interrupted
     assert [cell.shape for cell in report.cells] == ["tutorial"]
 
@@ -83,7 +82,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     [
         (("--shape", "huge"), "choose from tutorial"),
         (("--method", "closed_from"), "did you mean closed_form"),
-        (("--method", "fault:nonsense"), "fault 'fault:nonsense' is not known"),
+        (("--method", "mutant:nonsense"), "mutant 'mutant:nonsense' is not known"),
         (("--dtype", "bfloat16"), "choose from float32, float64"),
         (("--device", "cuda:7"), "torch reports"),
         (("--time", "0"), "'--time'"),

@@ -9,10 +9,10 @@ import torch
 from jaccheck.bench import Shape
 from jaccheck.bench.judging import Judge, PartsJudge, first_outside, judge_of
 from jaccheck.bench.shapes import make
-from jaccheck.bench.worker import method_of
 from jaccheck.judging import ClosedFormWitness
 from jaccheck.judging.live.network import network_of
 from jaccheck.methods import Problem, copy_of, find_method
+from jaccheck.selftest import find_with_mutants
 
 SHAPE = Shape(name="here", widths=(5, 4, 6, 3), N=3)
 
@@ -49,10 +49,10 @@ def test_right_methods_are_right(problem: Problem, name: str) -> None:
     "name",
     ["sample_roll", "one_wrong_entry", "nan_in_last_parameter", "relative_error_1e_6", "sign_of_biases", "wrong_order"],
 )
-def test_planted_faults_are_wrong(name: str) -> None:
+def test_mutants_are_wrong(name: str) -> None:
     """Each kind of fault that changes a result."""
     problem = make(SHAPE, "float32", "cpu")
-    fault = method_of(f"fault:{name}")
+    fault = find_with_mutants(f"mutant:{name}")
     assert judge_of(problem).fault(fault, fault.compute(copy_of(problem)))
 
 

@@ -21,8 +21,7 @@ from jaccheck.methods import describe_environment
 from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
 from jaccheck.rendering.bench import seconds_text
 from jaccheck.rendering.plots import chosen
-from jaccheck.reports import BenchCell, BenchReport, BenchStanding, MethodTiming
-from jaccheck.reports.bench import load, save
+from jaccheck.reports import BenchCell, BenchReport, BenchStanding, MethodTiming, load, save
 
 
 def timing(name: str, seconds: float | None, standing: BenchStanding = BenchStanding.RIGHT) -> MethodTiming:
@@ -72,11 +71,11 @@ def test_json_both_ways(tmp_path: Path) -> None:
     swept = [cell(size, axis="N", size=size) for size in (10, 20, 40)]
     written = report(*swept, cell(100))
     save(written, tmp_path / "bench.json")
-    assert load(tmp_path / "bench.json") == written
+    assert load(BenchReport, tmp_path / "bench.json") == written
     text = (tmp_path / "bench.json").read_text()
-    (tmp_path / "bench.json").write_text(text.replace('"schema_version": 1', '"schema_version": 2'))
+    (tmp_path / "bench.json").write_text(text.replace('"schema_version": 2', '"schema_version": 3'))
     with pytest.raises(IncompatibleFile):
-        load(tmp_path / "bench.json")
+        load(BenchReport, tmp_path / "bench.json")
 
 
 def test_reading_a_report_loads_no_torch() -> None:

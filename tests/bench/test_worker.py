@@ -12,10 +12,11 @@ from jaccheck.bench.jobs import GIVEN_MEMORY, Message, Task
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.process import Worker, WorkerLost
 from jaccheck.bench.shapes import SHAPES, make
-from jaccheck.bench.worker import FLOOR, answer, method_of, too_slow
+from jaccheck.bench.worker import FLOOR, answer, too_slow
 from jaccheck.methods import Jacobians, Problem, copy_of, method
 from jaccheck.methods.registry import forget
 from jaccheck.reports import BenchStanding, MethodTiming
+from jaccheck.selftest import find_with_mutants
 
 SHAPE = Shape(name="here", widths=(5, 4, 3), N=6)
 
@@ -57,7 +58,7 @@ def test_passes(name: str, forward: int, backward: int) -> None:
     """N·C, C or one backward passes; the loss of SqrtGGN is a module that is called too."""
     problem = copy_of(make(SHAPE, "float32", "cpu"))
     with count_passes() as passes:
-        method_of(name).compute(problem)
+        find_with_mutants(name).compute(problem)
     assert (passes.forward, passes.backward) == (forward, backward)
 
 
@@ -71,10 +72,10 @@ def test_counting_leaves_nothing_behind() -> None:
 
 def test_a_wrong_method_is_known_as_wrong() -> None:
     """Beside one that is right, with the first wrong entry."""
-    found = examined("closed_form", "fault:sample_roll")
+    found = examined("closed_form", "mutant:sample_roll")
     assert found["closed_form"].standing is BenchStanding.RIGHT
-    assert found["fault:sample_roll"].standing is BenchStanding.WRONG
-    assert "instead of" in found["fault:sample_roll"].message
+    assert found["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert "instead of" in found["mutant:sample_roll"].message
 
 
 def test_memory_is_measured_in_bytes_of_the_allocator() -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run
 
-from jaccheck.reports import ModelStanding
-from jaccheck.reports import check as model_report
+from jaccheck.reports import ModelReport, ModelStanding, load
 
 FILE = """
 import torch
@@ -47,7 +46,7 @@ def test_a_model_that_all_methods_are_right_on(jaccheck: Run, own: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "compared with the closed form" in done.stdout
     assert "use " in done.stdout.splitlines()[-1]
-    report = model_report.load(own.parent / "out.json")
+    report = load(ModelReport, own.parent / "out.json")
     for answer in report.answers:
         assert answer.method in done.stdout
         assert answer.standing in (ModelStanding.AGREES, ModelStanding.REFUSES)

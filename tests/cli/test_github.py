@@ -12,7 +12,7 @@ from jaccheck_support.testing import Run
 from jaccheck.cli.github import MOST_BYTES, Annotation, errors_of, tell_github
 from jaccheck.rendering import verify_markdown
 
-FAULT = ("--method", "fault:class_swap", "--family", "generic", "--max-examples", "3", "--seed", "1")
+FAULT = ("--method", "mutant:class_swap", "--family", "generic", "--max-examples", "3", "--seed", "1")
 
 
 def test_a_finding_becomes_an_annotation_and_part_of_the_summary(jaccheck: Run, tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from jaccheck.cli import cli
 from jaccheck.core import to_json
 from jaccheck.methods import registered
 from jaccheck.rendering import matrix_markdown
-from jaccheck.reports import Mark, MatrixReport, load_matrix
+from jaccheck.reports import Mark, MatrixReport, load
 
 MATRIX = Path(__file__).parents[2] / "docs" / "support-matrix.json"
 
 
 def stored() -> MatrixReport:
-    return load_matrix(MATRIX)
+    return load(MatrixReport, MATRIX)
 
 
 def is_measured_with_what_is_installed() -> bool:

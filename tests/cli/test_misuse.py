@@ -11,7 +11,7 @@ from jaccheck_support.testing import Run
 
 from jaccheck.case import Case
 from jaccheck.core import to_json
-from jaccheck.reports import CaseFile, save_cases
+from jaccheck.reports import CaseFile, save
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_wrong_argument(jaccheck: Run, arguments: tuple[str, ...], complaint: 
 HOSTILE = {
     "truncated": lambda text: text[: len(text) // 2],
     "empty": lambda text: "",
-    "another version": lambda text: text.replace('"schema_version": 1', '"schema_version": 2'),
+    "another version": lambda text: text.replace('"schema_version": 1', '"schema_version": 3'),
     "no version": lambda text: text.replace('"schema_version": 1,', ""),
     "wrong type": lambda text: text.replace('"out_features": 4', '"out_features": "four"'),
     "absurdly large": lambda text: text.replace('"out_features": 4', '"out_features": 1000000000'),
@@ -91,7 +91,7 @@ def test_a_checked_report_path_is_left_alone(jaccheck: Run, tmp_path: Path) -> N
 def test_stored_cases_run(jaccheck: Run, tmp_path: Path, case: Case) -> None:
     """A case file runs instead of drawn cases."""
     path = tmp_path / "cases.json"
-    save_cases(CaseFile(cases=(case,)), path)
+    save(CaseFile(cases=(case,)), path)
     done = jaccheck("verify", "--cases", path, "--method", "autograd_batched", "--report", tmp_path / "out.json")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out.json").read_text())["totals"]["cases"] == 1

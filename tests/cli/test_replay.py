@@ -8,7 +8,7 @@ import pytest
 from jaccheck_support.testing import Run, finding_on
 
 from jaccheck.case import Case
-from jaccheck.reports import CaseFile, save_cases
+from jaccheck.reports import CaseFile, save
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def stored(tmp_path: Path, case: Case) -> Path:
     """A stored finding that is not there any more."""
     finding = finding_on(case)
     path = tmp_path / "found" / "finding.json"
-    save_cases(CaseFile(cases=(case,), finding=finding), path)
+    save(CaseFile(cases=(case,), finding=finding), path)
     return path
 
 
@@ -30,7 +30,7 @@ def test_fixed(jaccheck: Run, stored: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "answer"),
     [
-        ('"schema_version": 1', '"schema_version": 7', "INCOMPATIBLE"),
+        ('"schema_version": 2', '"schema_version": 7', "INCOMPATIBLE"),
         ('"autograd_batched"', '"no_such_method"', "ERROR"),
         ('"out_features": 4', '"out_features": 1000000000', "ERROR"),
     ],
@@ -48,7 +48,7 @@ def test_what_cannot_be_replayed(jaccheck: Run, stored: Path, old: str, new: str
 
 def test_cases_without_a_finding(jaccheck: Run, tmp_path: Path, case: Case) -> None:
     """They are for `verify --cases`."""
-    save_cases(CaseFile(cases=(case,)), tmp_path / "cases.json")
+    save(CaseFile(cases=(case,)), tmp_path / "cases.json")
     done = jaccheck("replay", tmp_path / "cases.json")
     assert done.returncode == 2
     assert "jaccheck verify --cases" in done.stdout

@@ -12,7 +12,7 @@ from jaccheck_support.testing import Run, finding_on
 from jaccheck.case import Case
 from jaccheck.cli import cli
 from jaccheck.errors import JaccheckError
-from jaccheck.reports import CaseFile, finding_path, save_cases
+from jaccheck.reports import CaseFile, finding_path, save
 
 MODEL = """
 import torch
@@ -27,10 +27,10 @@ def make():
 def folder(tmp_path: Path, case: Case) -> Path:
     """A model, two cases and a finding."""
     (tmp_path / "model.py").write_text(MODEL)
-    save_cases(CaseFile(cases=(case, case)), tmp_path / "cases.json")
-    finding = finding_on(case, id="5d37eeac96", method="fault:sample_roll", message="wrong")
+    save(CaseFile(cases=(case, case)), tmp_path / "cases.json")
+    finding = finding_on(case, id="5d37eeac96", method="mutant:sample_roll", message="wrong")
     file = CaseFile(cases=(case,), finding=finding)
-    save_cases(file, finding_path(tmp_path / "jaccheck-findings", finding))
+    save(file, finding_path(tmp_path / "jaccheck-findings", finding))
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""Memory that nobody has written is filled with a pattern while methods run, and messages say when it was read."""
+"""Uninitialised memory is filled with a pattern while methods run, and messages say when it was read."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_in_float16_it_is_nan() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
 def test_who_reads_it_is_told_so(case: Case, dtype: str) -> None:
     """A method that leaves zeros unwritten is seen at once, whatever was in memory."""
-    (method,) = choose_with_mutants(["fault:zeros_never_written"])
+    (method,) = choose_with_mutants(["mutant:zeros_never_written"])
     with calm_torch():
         verdict = judge(replace(case, dtype=dtype), method)  # type: ignore[arg-type]
     assert verdict.outcome is Outcome.DISAGREES
-    assert ("read from memory that nobody has written" in verdict.message) is (dtype != "float16")
+    assert ("read from uninitialised memory" in verdict.message) is (dtype != "float16")

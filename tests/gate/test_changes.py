@@ -98,7 +98,7 @@ def test_an_acceptance_without_meaning_is_refused(tmp_path: Path, text: str, mes
 
 def test_the_journal_keeps_whole_entries_only(tmp_path: Path) -> None:
     """What a kill left half written is cut off; everything before it stays."""
-    path = tmp_path / "ledger.jsonl"
+    path = tmp_path / "journal.jsonl"
     entries = [Entry(number=i, device="cpu", pairs=(Pair(method="m", base=RIGHT, candidate=WRONG),)) for i in range(3)]
     with Journal(Entry, path) as journal:
         for entry in entries:

@@ -22,7 +22,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate import parse_side, prepare
 from jaccheck.gate.process import SideProcess
 from jaccheck.methods import find_method, registered
-from jaccheck.reports import CaseFile, GateReport, Kind, save_cases
+from jaccheck.reports import CaseFile, GateReport, Kind, save
 
 pytestmark = pytest.mark.slow
 
@@ -161,8 +161,8 @@ def test_a_gate_that_is_killed_goes_on(tmp_path: Path, cache: Path) -> None:
         kept = {path: content[: content.rfind(b"\n") + 1] for path, content in found.items()}
     assert start(cache).wait() == 1
     assert all(found.startswith(kept.get(path, b"")) for path, found in written().items())
-    (ledger,) = cache.glob("gates/*/ledger.jsonl")
-    assert [json.loads(line)["number"] for line in ledger.read_text().splitlines()] == list(range(expected.cases))
+    (journal,) = cache.glob("gates/*/journal.jsonl")
+    assert [json.loads(line)["number"] for line in journal.read_text().splitlines()] == list(range(expected.cases))
     report = from_json(GateReport, (tmp_path / "gate.json").read_text(), where="gate.json")
     assert report.cells == expected.cells
     # Shrinking has a time limit, so how small a case gets depends on the machine.
@@ -208,7 +208,7 @@ def test_stored_findings_come_first(jaccheck: Run, tmp_path: Path, cache: Path, 
     """What `verify` once found is asked of both sides before anything else; without it the question is another one."""
     base, other = copy(tmp_path, "base"), copy(tmp_path, "other", COMMENT)
     stored = tmp_path / "jaccheck-findings" / "one.json"
-    save_cases(CaseFile(cases=(case,)), stored)
+    save(CaseFile(cases=(case,)), stored)
     report = gate(jaccheck, base, other, cache, "--method", "batch_grad_loop")
     assert report.cells[0].family == case.family
     stored.unlink()

@@ -13,7 +13,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import Case
 from jaccheck.core import to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports import CaseFile, load_cases
+from jaccheck.reports import CaseFile, load
 
 OLD, NEW = "backpack-for-pytorch==1.7.0", "backpack-for-pytorch==1.7.1"
 
@@ -43,7 +43,7 @@ def test_a_case_of_somebody_else_is_only_data(tmp_path: Path, case: Case, change
     path = tmp_path / "cases.json"
     path.write_text(changed(case, **changes))
     with pytest.raises(UnreadableFile, match=place) as error:
-        load_cases(path)
+        load(CaseFile, path)
     assert len(" ".join(str(error.value).split())) < 600
 
 
@@ -52,7 +52,7 @@ def test_a_case_nested_without_end_is_refused(tmp_path: Path, case: Case) -> Non
     nested = '{"kind": "Sequential", "layers": [' * 5000 + "]}" * 5000
     (tmp_path / "cases.json").write_text(changed(case).replace("[{", f"[{nested}, {{", 1))
     with pytest.raises(UnreadableFile):
-        load_cases(tmp_path / "cases.json")
+        load(CaseFile, tmp_path / "cases.json")
 
 
 def test_a_link_to_a_device_is_not_read(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_link_to_a_device_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     for name in ("zero.json", "pipe.json"):
         with pytest.raises(UnreadableFile, match="is no file but a device, pipe or socket"):
-            load_cases(tmp_path / name)
+            load(CaseFile, tmp_path / name)
 
 
 @pytest.mark.parametrize("option", ["--cases", "--findings"])

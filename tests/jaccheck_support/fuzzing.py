@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -22,17 +22,26 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from annotated_types import Len
 
 from jaccheck.case import FAMILIES, Case, boundary_cases
-from jaccheck.core import printable, read_text, to_json
+from jaccheck.core import printable, to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.gate import load_acceptances
 from jaccheck.gate.comparison import Entry
 from jaccheck.gate.journal import Journal
 from jaccheck.rendering import junit_xml, verify_summary
-from jaccheck.reports import CaseFile, GateReport, load_cases
-from jaccheck.reports import bench as bench_report
-from jaccheck.reports import check as model_report
-from jaccheck.reports import matrix as matrix_report
-from jaccheck.reports import verify as report
+from jaccheck.reports import (
+    BenchReport,
+    CaseFile,
+    Environment,
+    Finding,
+    GateReport,
+    MatrixReport,
+    ModelReport,
+    Report,
+    SelftestReport,
+    SequenceReport,
+    Settings,
+    load,
+)
 from jaccheck.runs import Recording, ShardResult, Store
 from jaccheck.runs.results import Suspects
 from jaccheck_support.stores import rows_of, store_of
@@ -62,16 +71,12 @@ class Reader:
     decoded: Callable[[bytes], Any] = json.loads
 
 
-def _load_gate(path: Path) -> GateReport:
-    return report.from_versioned_json(GateReport, read_text(path), where=str(path))
-
-
 def _load_journal(path: Path) -> list[Entry]:
     with Journal(Entry, path) as journal:
         return journal.entries
 
 
-def _load_store(path: Path) -> list[report.Report]:
+def _load_store(path: Path) -> list[Report]:
     with Store(path) as store:
         found = []
         for run in store.runs():
@@ -82,17 +87,16 @@ def _load_store(path: Path) -> list[report.Report]:
         return found
 
 
-def _rendered(read: report.Report) -> str:
+def _rendered(read: Report) -> str:
     return verify_summary(read) + junit_xml(read)
 
 
 READERS: dict[str, Reader] = {
-    "cases": Reader(load_cases, CaseFile),
-    "report": Reader(report.load, report.Report, _rendered),
-    "model report": Reader(model_report.load, model_report.ModelReport),
-    "bench report": Reader(bench_report.load, bench_report.BenchReport),
-    "gate report": Reader(_load_gate, GateReport),
-    "support matrix": Reader(matrix_report.load_matrix, matrix_report.MatrixReport),
+    **{
+        str(cls.__name__): Reader(partial(load, cls), cls)
+        for cls in (CaseFile, ModelReport, BenchReport, GateReport, MatrixReport, SelftestReport, SequenceReport)
+    },
+    "Report": Reader(partial(load, Report), Report, _rendered),
     "journal of the gate": Reader(_load_journal, Entry),
     "acceptances": Reader(load_acceptances, None),
     "store": Reader(_load_store, ShardResult, encoded=store_of, decoded=rows_of),
@@ -146,10 +150,10 @@ def _recorded(rng: random.Random) -> bytes:
         path = Path(folder) / "runs.db"
         with Store(path) as store:
             for given in ((), CASES[:2]):
-                run = store.begin(("hooks",), valid(report.Settings, rng), valid(report.Environment, rng), given)
+                run = store.begin(("hooks",), valid(Settings, rng), valid(Environment, rng), given)
                 recording = Recording(store, run)
                 recording.keep_result(valid(ShardResult, rng), valid(tuple[Suspects, ...], rng))
-                recording.keep_finding(valid(report.Finding, rng))
+                recording.keep_finding(valid(Finding, rng))
         return path.read_bytes()
 
 

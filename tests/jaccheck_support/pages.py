@@ -23,7 +23,6 @@ from jaccheck.reports import (
     CoverageCell,
     Excerpt,
     FalseAlarms,
-    FaultScore,
     Finding,
     GateCell,
     GateReport,
@@ -38,6 +37,7 @@ from jaccheck.reports import (
     MethodAnswer,
     MethodTiming,
     ModelReport,
+    MutantScore,
     MutationScore,
     Outcome,
     PairedTiming,
@@ -257,7 +257,7 @@ def selftest_report() -> SelftestReport:
     kill = Kill(
         after=3, family="square", dtype="float64", laws=("agreement",), outcome=Outcome.DISAGREES, message="wrong"
     )
-    seen = FaultScore(
+    seen = MutantScore(
         name="class_swap",
         kind="values",
         summary="swaps classes",
@@ -271,8 +271,8 @@ def selftest_report() -> SelftestReport:
     return SelftestReport(
         cases=100,
         overflowing=1,
-        faults=(seen, dataclasses.replace(seen, name="tiny", jaccheck=None, allclose=None)),
-        scores=tuple(MutationScore(judge=judge, killed=1, faults=2, lower_limit=0.1) for judge in JUDGES),
+        mutants=(seen, dataclasses.replace(seen, name="tiny", jaccheck=None, allclose=None)),
+        scores=tuple(MutationScore(judge=judge, killed=1, mutants=2, lower_limit=0.1) for judge in JUDGES),
         false_alarms=tuple(
             FalseAlarms(judge=judge, mode="exact", results=50, alarms=1, upper_limit=0.1) for judge in JUDGES
         ),
@@ -354,7 +354,7 @@ def gate_report() -> GateReport:
 
 
 def sequence_report() -> SequenceReport:
-    """A finding with its script, a known fault, a refusal."""
+    """A finding with its script, a known issue, a refusal."""
     return SequenceReport(
         settings=SequenceSettings(profile="quick", examples=9, steps=20, seconds=None, seed=1),
         environment=ENVIRONMENT,

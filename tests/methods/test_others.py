@@ -38,7 +38,7 @@ from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.registry import forget
 from jaccheck.rendering import make_console, matrix_markdown
-from jaccheck.reports import Outcome, load_matrix
+from jaccheck.reports import MatrixReport, Outcome, load
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {name: each for name, each in registered().items() if each.imports}
@@ -225,7 +225,7 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     for package, measured in versions_on_the_page().items():
         if version(package) != measured:
             pytest.skip(f"measured with {package} {measured}")
-    found = load_matrix(PAGE.with_suffix(".json"))
+    found = load(MatrixReport, PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
         again = measure(choose_methods(names), ("float32",), ("cpu",), Progress(make_console()))
@@ -234,5 +234,5 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
 
 def test_the_page_holds_every_cell() -> None:
     """The Markdown of the checked-in cells stands in docs/other-packages.md."""
-    tables = matrix_markdown(load_matrix(PAGE.with_suffix(".json"))).split("## float32", 1)[1]
+    tables = matrix_markdown(load(MatrixReport, PAGE.with_suffix(".json"))).split("## float32", 1)[1]
     assert tables.strip() in PAGE.read_text()

@@ -20,8 +20,7 @@ from jaccheck.errors import InvalidModel
 from jaccheck.judging import observe
 from jaccheck.judging.live.parts import BYTES_PER_ENTRY
 from jaccheck.methods import Jacobians, Method, Problem, find_method
-from jaccheck.reports import ModelReport, ModelStanding
-from jaccheck.reports import check as model_report
+from jaccheck.reports import ModelReport, ModelStanding, load, save
 from jaccheck.selftest import catalogue
 
 QUICK = ("vmap_vjp", "batch_grad_repeated", "autograd_loop")
@@ -47,7 +46,7 @@ def planted(change: str | object, base: str = "func_jacrev") -> Method:
     right = find_method(base)
     if isinstance(change, str):
         fault = catalogue()[change]
-        return replace(right, name=f"fault:{change}", compute=fault.spoil(right.compute))
+        return replace(right, name=f"mutant:{change}", compute=fault.spoil(right.compute))
     return replace(right, name="fault", compute=lambda problem: change(problem, right.compute(problem)))  # type: ignore[operator]
 
 
@@ -256,8 +255,8 @@ def test_another_structure_is_seen() -> None:
 def test_a_report_survives_json(tmp_path: Path) -> None:
     """Also one with a worst entry."""
     report = checked(*mlp(), planted("infinity_in_first_parameter"), "vmap_vjp")
-    model_report.save(report, tmp_path / "report.json")
-    assert model_report.load(tmp_path / "report.json") == report
+    save(report, tmp_path / "report.json")
+    assert load(ModelReport, tmp_path / "report.json") == report
 
 
 class Tied(nn.Module):

@@ -29,7 +29,7 @@ def tutorial() -> tuple[nn.Module, torch.Tensor]:
 @pytest.fixture(scope="module")
 def wrong() -> Picture:
     """A method with one wrong entry, beside the closed form."""
-    return picture_of_model(problem_of(*tutorial()), methods_of(["fault:one_wrong_entry"]))
+    return picture_of_model(problem_of(*tutorial()), methods_of(["mutant:one_wrong_entry"]))
 
 
 def test_the_axes_hold_the_arrays(wrong: Picture) -> None:
@@ -74,7 +74,7 @@ def test_parameters_and_samples_have_names_and_borders(wrong: Picture) -> None:
 
 def test_nan_has_a_colour_of_its_own() -> None:
     """And the figure says which."""
-    picture = picture_of_model(problem_of(*tutorial()), methods_of(["fault:nan_in_last_parameter"]))
+    picture = picture_of_model(problem_of(*tutorial()), methods_of(["mutant:nan_in_last_parameter"]))
     figure = draw_picture(picture)
     image = figure.axes[0].images[0]
     drawn = image.to_rgba(image.get_array())

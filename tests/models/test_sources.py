@@ -74,7 +74,7 @@ def test_the_difference_is_in_units_of_both_bounds() -> None:
 
 def test_a_fault_is_beyond_the_bound_where_it_is() -> None:
     """The worst entry is the one that was made wrong, its cell is marked, and the others stay within."""
-    picture = picture_of_case(SMOOTH, methods_of(["fault:one_wrong_entry"]))
+    picture = picture_of_case(SMOOTH, methods_of(["mutant:one_wrong_entry"]))
     assert picture.worst is not None
     assert abs(picture.panels[2].values[picture.worst.cell]) > 1
     assert np.count_nonzero(np.abs(picture.panels[2].values) > 1) == 1
@@ -89,7 +89,7 @@ def test_where_nothing_rounds_both_must_be_equal(case: Case) -> None:
     assert not picture.panels[2].values.any()
     assert picture.worst is None
     assert picture.notes == ("no operation rounds here, so both must be equal: they are",)
-    wrong = picture_of_case(case, methods_of(["fault:sample_roll"]))
+    wrong = picture_of_case(case, methods_of(["mutant:sample_roll"]))
     assert "differ, most at" in wrong.notes[0]
 
 
@@ -144,10 +144,10 @@ def test_a_finding_is_drawn_beside_what_it_should_be() -> None:
     ("names", "case", "complaint"),
     [
         (["hooks", "vmap_vjp", "closed_form"], SMOOTH, "a picture has one, or two"),
-        (["fault:extra_parameter"], SMOOTH, "returned Jacobians of"),
+        (["mutant:extra_parameter"], SMOOTH, "returned Jacobians of"),
         (["hooks"], Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=0), "nothing to draw"),
         (
-            ["fault:crash_at_a_rare_width"],
+            ["mutant:crash_at_a_rare_width"],
             Case(layers=(Linear(out_features=9),), in_shape=(3,), batch_size=2),
             "raised",
         ),
@@ -161,7 +161,7 @@ def test_what_cannot_be_drawn(names: list[str], case: Case, complaint: str) -> N
         picture_of_case(case, methods_of(names))
 
 
-def test_an_unknown_fault() -> None:
+def test_an_unknown_mutant() -> None:
     """Has a neighbour."""
     with pytest.raises(UnknownName, match="did you mean sample_roll"):
-        methods_of(["fault:sample_rol"])
+        methods_of(["mutant:sample_rol"])

@@ -131,7 +131,7 @@ def test_a_door_hands_on_what_there_is(room: str) -> None:
         ("import jaccheck.cli", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.pytest_plugin", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
         ("import jaccheck.conformance", ("torch", "hypothesis", "pydantic", "numpy", "rich")),
-        ("from jaccheck.reports import Report, load_cases", ("torch", "hypothesis", "backpack")),
+        ("from jaccheck.reports import Report, load", ("torch", "hypothesis", "backpack")),
         ("from jaccheck.rendering import junit_xml, verify_page", ("torch", "hypothesis", "backpack", "matplotlib")),
         ("import jaccheck.cli.writing", ("torch", "hypothesis", "backpack", "matplotlib")),
         ("from jaccheck.case import Case, FAMILIES, boundary_cases", ("torch", "hypothesis")),

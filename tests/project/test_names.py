@@ -13,7 +13,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import Case, Linear
 from jaccheck.rendering import print_finding
 from jaccheck.rendering.text import SafeConsole
-from jaccheck.reports import CaseFile, Finding, Outcome, finding_path, save_cases
+from jaccheck.reports import CaseFile, Finding, Outcome, finding_path, save
 
 HOSTILE = st.text() | st.sampled_from(["../../x", "/etc/passwd", "..", ".", "a\0b", "con:", "x" * 10_000, "\x1b[2J"])
 
@@ -50,7 +50,7 @@ def test_a_finding_imports_nothing(jaccheck: Run, tmp_path: Path, case: Case, co
     """It may name any method that is known, but a module only if the user names it too."""
     (tmp_path / "owned.py").write_text("open('owned', 'w').close()\n")
     path = tmp_path / "finding.json"
-    save_cases(CaseFile(cases=(case,), finding=finding_of(case, method="owned:function")), path)
+    save(CaseFile(cases=(case,), finding=finding_of(case, method="owned:function")), path)
     done = jaccheck(command, path)
     assert done.returncode == 2
     assert "no file may say what is imported" in done.stdout + done.stderr
@@ -67,7 +67,7 @@ def test_the_user_may_say_what_is_imported(jaccheck: Run, tmp_path: Path, case: 
         "    return {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}\n"
     )
     path = tmp_path / "finding.json"
-    save_cases(CaseFile(cases=(case,), finding=finding_of(case, method="mine:zeros")), path)
+    save(CaseFile(cases=(case,), finding=finding_of(case, method="mine:zeros")), path)
     done = jaccheck("replay", path, "--method", "mine:zeros")
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.startswith("FAILED")

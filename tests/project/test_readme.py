@@ -33,7 +33,7 @@ def test_a_failure_can_be_seen(jaccheck: Run, tmp_path: Path) -> None:
     verify, show = (line.split()[1:] for line in COMMANDS[1].splitlines())
     done = jaccheck(*verify)
     assert done.returncode == 1, done.stderr
-    assert "fault:sample_roll on cpu: agreement" in done.stdout
+    assert "mutant:sample_roll on cpu: agreement" in done.stdout
     assert "<svg" in (tmp_path / "report.html").read_text()
     assert jaccheck(*show).returncode == 0
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

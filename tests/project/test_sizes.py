@@ -14,7 +14,7 @@ from jaccheck.case import FAMILIES, Case, boundary_cases, numbers_held
 from jaccheck.core.plain import MAX_VALUES
 from jaccheck.errors import UnreadableFile
 from jaccheck.judging import Witness
-from jaccheck.reports import load_cases
+from jaccheck.reports import CaseFile, load
 
 LITTLE = 3 * 2**30
 """Address space for a process that must only say no: enough to import torch."""
@@ -87,7 +87,7 @@ def test_a_case_that_is_too_large_is_refused(tmp_path: Path, what: str) -> None:
     case = {"layers": layers, "in_shape": in_shape, "batch_size": batch_size, **options}
     (tmp_path / "cases.json").write_text(json.dumps({"schema_version": 1, "cases": [case]}))
     with pytest.raises(UnreadableFile, match=r"at most|less than or equal to") as error:
-        load_cases(tmp_path / "cases.json")
+        load(CaseFile, tmp_path / "cases.json")
     assert len(" ".join(str(error.value).split())) < 600
 
 
@@ -143,7 +143,7 @@ def test_a_file_of_very_many_things(tmp_path: Path, text: str, complaint: str) -
     """Neither they nor the complaints about them fill the memory: the first one is told."""
     (tmp_path / "cases.json").write_text(text)
     with pytest.raises(UnreadableFile, match=complaint):
-        load_cases(tmp_path / "cases.json")
+        load(CaseFile, tmp_path / "cases.json")
 
 
 def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
@@ -152,4 +152,4 @@ def test_a_file_without_end_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "huge.json").open("r+b") as file:
         file.truncate(2**40)
     with pytest.raises(UnreadableFile, match="bytes"):
-        load_cases(tmp_path / "huge.json")
+        load(CaseFile, tmp_path / "huge.json")

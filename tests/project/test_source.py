@@ -56,8 +56,8 @@ STARTS_PROCESSES = {
     "gate/process.py": "a side of the gate: the interpreter of an environment that the gate has built",
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
     "bench/process.py": "a worker of the benchmark: this interpreter",
-    "runs/cluster/node.py": "a station below a Dask worker: this interpreter",
-    "cli/known.py": "the scripts of listed faults, which stand in the source or are written from it",
+    "runs/cluster/node.py": "a worker process below a Dask worker: this interpreter",
+    "cli/known.py": "the scripts of known issues, which stand in the source or are written from it",
 }
 
 

@@ -56,7 +56,7 @@ def test_a_verdict_says_what_was_compared(case: Case) -> None:
     """The law that was broken, and with what it was compared."""
     verdict = jaccheck.judge(case, catalogue()["sample_roll"].method())
     text = Tags(verdict._repr_html_()).text
-    assert "fault:sample_roll on cpu: DISAGREES" in text
+    assert "mutant:sample_roll on cpu: DISAGREES" in text
     assert "instead of" in text
     assert "compared with closed form: must be equal" in text
 

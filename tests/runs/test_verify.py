@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -22,8 +21,7 @@ from jaccheck.methods import Jacobians, Method, Problem, TooCostly, find_method,
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
 from jaccheck.rendering import verify_summary
-from jaccheck.reports import Finding, Outcome, Report, Settings
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Finding, Outcome, Report, Settings, load
 from jaccheck.runs import Shard, ShardResult, Tally, given_shards, in_this_process, shards, verify
 
 
@@ -167,7 +165,7 @@ def test_time_ends_a_run(jaccheck: Run, tmp_path: Path) -> None:
     """With --time a run ends by itself, with what was done until then."""
     done = jaccheck("verify", "--time", 3, "--method", "closed_form", "--family", "generic", "--report", "out.json")
     assert done.returncode == 0, done.stderr
-    report = reports.load(tmp_path / "out.json")
+    report = load(Report, tmp_path / "out.json")
     assert report.settings.time == 3
     assert report.totals.cases > 0
 
@@ -198,7 +196,7 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "interrupted" in out
-    report = reports.load(tmp_path / "out.json")
+    report = load(Report, tmp_path / "out.json")
     assert report.interrupted
     assert report.totals.cases > 0
     assert json.loads((tmp_path / "out.json").read_text())["interrupted"] is True

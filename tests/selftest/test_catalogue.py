@@ -1,4 +1,4 @@
-"""Each fault of the catalogue is real: it differs from the method that it spoils, and only where it is triggered."""
+"""Each mutant of the catalogue is real: it differs from the method that it spoils, and only where it is triggered."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jaccheck.judging.laws.laws import filled_with_nan, is_given_columns, no_ali
 from jaccheck.judging.laws.related import freed_memory, has_head, head, turned
 from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.methods import Method, Problem, build, choose_methods, find_method
-from jaccheck.selftest import Fault, catalogue, choose_with_mutants
+from jaccheck.selftest import Mutant, catalogue, choose_with_mutants
 from jaccheck.selftest.mutants.registry import LAW_NAMES, always
 
-FAULTS = catalogue()
-RARE = [name for name, fault in FAULTS.items() if fault.when is not always]
+MUTANTS = catalogue()
+RARE = [name for name, mutant in MUTANTS.items() if mutant.when is not always]
 CASES = tuple(all_boundary_cases())
 
 
@@ -49,8 +49,8 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
         return "raised", type(error).__name__
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
-    if fault := structural_fault(witness.layout, witness.case.dtype, witness.device, jacobians):
-        return "structure", fault
+    if difference := structural_fault(witness.layout, witness.case.dtype, witness.device, jacobians):
+        return "structure", difference
     trial = Trial(case, method, witness, problem, jacobians, before, after)
     changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
     changes += witness.changed_values(problem)
@@ -90,26 +90,26 @@ def with_head(method: Method, case: Case) -> tuple[object, ...]:
         return "raised", type(error).__name__
 
 
-def accepted(fault: Fault) -> list[Case]:
-    """The boundary cases that the faulty method claims to cover."""
-    method = fault.method()
+def accepted(mutant: Mutant) -> list[Case]:
+    """The boundary cases that the mutated method claims to cover."""
+    method = mutant.method()
     return [case for case in CASES if not method.refuses(build(case))]
 
 
-def is_triggered(fault: Fault, case: Case) -> bool:
-    return fault.when(Witness(case, "cpu").problem())
+def is_triggered(mutant: Mutant, case: Case) -> bool:
+    return mutant.when(Witness(case, "cpu").problem())
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name != "stale_weights"])
-def test_a_fault_is_real(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in MUTANTS if name != "stale_weights"])
+def test_a_mutant_is_real(name: str) -> None:
     """There is a boundary case on which it does something else than its base."""
-    fault = FAULTS[name]
-    faulty, base = fault.method(), find_method(fault.base)
-    given = faulty.takes_out
-    triggered = (case for case in accepted(fault) if is_triggered(fault, case))
+    mutant = MUTANTS[name]
+    mutated, base = mutant.method(), find_method(mutant.base)
+    given = mutated.takes_out
+    triggered = (case for case in accepted(mutant) if is_triggered(mutant, case))
     assert any(
-        behaviour(faulty, case, given=given) != behaviour(base, case, given=given)
-        or with_head(faulty, case) != with_head(base, case)
+        behaviour(mutated, case, given=given) != behaviour(base, case, given=given)
+        or with_head(mutated, case) != with_head(base, case)
         for case in triggered
     )
 
@@ -118,7 +118,7 @@ def test_stale_weights_are_real() -> None:
     """After the weights have changed, it returns what it returned before; its base does not."""
     case = next(case for case in CASES if len(case.weighted()) == 2)
     results = []
-    for method in (FAULTS["stale_weights"].method(), find_method("closed_form")):
+    for method in (MUTANTS["stale_weights"].method(), find_method("closed_form")):
         witness = Witness(case, "cpu")
         problem = witness.problem()
         first = flattened(method.compute(problem))
@@ -128,39 +128,39 @@ def test_stale_weights_are_real() -> None:
 
 
 @pytest.mark.parametrize("name", RARE)
-def test_a_rare_fault_is_right_elsewhere(name: str) -> None:
+def test_a_rare_mutant_is_right_elsewhere(name: str) -> None:
     """On cases that do not trigger it, it does what its base does, bit by bit."""
-    fault = FAULTS[name]
-    others = list(islice((case for case in accepted(fault) if not is_triggered(fault, case)), 3))
+    mutant = MUTANTS[name]
+    others = list(islice((case for case in accepted(mutant) if not is_triggered(mutant, case)), 3))
     assert others
-    faulty, base = fault.method(), find_method(fault.base)
-    given = faulty.takes_out
+    mutated, base = mutant.method(), find_method(mutant.base)
+    given = mutated.takes_out
     for case in others:
-        assert behaviour(faulty, case, given=given) == behaviour(base, case, given=given), case
+        assert behaviour(mutated, case, given=given) == behaviour(base, case, given=given), case
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_says_what_it_is(name: str) -> None:
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_says_what_it_is(name: str) -> None:
     """A summary of one sentence, known laws, and a name that no method has."""
-    fault = FAULTS[name]
-    assert fault.summary.endswith(".")
-    assert fault.expected
-    assert fault.expected <= LAW_NAMES
-    assert fault.method().name == f"fault:{name}"
+    mutant = MUTANTS[name]
+    assert mutant.summary.endswith(".")
+    assert mutant.expected
+    assert mutant.expected <= LAW_NAMES
+    assert mutant.method().name == f"mutant:{name}"
 
 
-def test_there_are_faults_of_every_kind() -> None:
-    """At least five in each file, and each law has a fault that only it can see."""
-    kinds = [fault.kind for fault in FAULTS.values()]
+def test_there_are_mutants_of_every_kind() -> None:
+    """At least five in each file, and each law has a mutant that only it can see."""
+    kinds = [mutant.kind for mutant in MUTANTS.values()]
     assert min(map(kinds.count, set(kinds))) >= 5
-    alone = [fault.expected for fault in FAULTS.values() if len(fault.expected) == 1]
+    alone = [mutant.expected for mutant in MUTANTS.values() if len(mutant.expected) == 1]
     assert set().union(*alone) == LAW_NAMES
 
 
-def test_a_fault_goes_by_its_name() -> None:
+def test_a_mutant_goes_by_its_name() -> None:
     """Beside methods, where a method is asked for, so that whoever wants to can see a failure."""
-    names = [method.name for method in choose_with_mutants(["fault:sample_roll", "autograd_loop"])]
-    assert names == ["fault:sample_roll", "autograd_loop"]
+    names = [method.name for method in choose_with_mutants(["mutant:sample_roll", "autograd_loop"])]
+    assert names == ["mutant:sample_roll", "autograd_loop"]
     assert [method.name for method in choose_with_mutants([])] == [method.name for method in choose_methods([])]
-    with pytest.raises(UnknownName, match="planted fault 'sample_rol' is not known; did you mean sample_roll"):
-        choose_with_mutants(["fault:sample_rol"])
+    with pytest.raises(UnknownName, match="mutant 'sample_rol' is not known; did you mean sample_roll"):
+        choose_with_mutants(["mutant:sample_rol"])

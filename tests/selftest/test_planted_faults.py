@@ -13,8 +13,7 @@ from jaccheck_support.planting import planting
 from jaccheck_support.testing import Run
 
 from jaccheck.cli import replay
-from jaccheck.reports import Finding, Outcome
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Finding, Outcome, Report, load
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +31,7 @@ def found(jaccheck: Run, tmp_path: Path, fault: str, *options: str) -> tuple[lis
     copy = planting.plant(planting.find(fault), tmp_path / "path")
     done = jaccheck("verify", *SMALL_RUN, *options, env=with_first(copy))
     assert done.returncode in (0, 1), done.stderr
-    findings = list(reports.load(tmp_path / "out.json").findings)
+    findings = list(load(Report, tmp_path / "out.json").findings)
     assert done.returncode == bool(findings), done.stdout
     return findings, copy
 

@@ -1,4 +1,4 @@
-"""The checks see every fault and call nothing right wrong; and the selftest can fail: no law of them is idle."""
+"""The checks see every mutant and call nothing right wrong; and the selftest can fail: no law of them is idle."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jaccheck.judging import LAWS, Law
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
 from jaccheck.methods import choose_methods
 from jaccheck.reports import JUDGES, SelftestReport
-from jaccheck.selftest import Fault, catalogue, repeating_every, score, without
+from jaccheck.selftest import Mutant, catalogue, repeating_every, score, without
 
-FAULTS = catalogue()
+MUTANTS = catalogue()
 LAW_NAMES = {
     "agreement": "agreement",
     "purity": "purity",
@@ -34,15 +34,15 @@ def cases() -> list[Case]:
 
 @pytest.fixture(scope="module")
 def report(cases: list[Case]) -> SelftestReport:
-    return score(cases, FAULTS.values(), (), laws_of=QUICK)
+    return score(cases, MUTANTS.values(), (), laws_of=QUICK)
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_is_killed(report: SelftestReport, name: str) -> None:
+@pytest.mark.parametrize("name", MUTANTS)
+def test_every_mutant_is_killed(report: SelftestReport, name: str) -> None:
     """Under the quick profile, and by a law that is meant to see it."""
-    fault = next(fault for fault in report.faults if fault.name == name)
-    assert fault.jaccheck is not None, f"{name} survived: {fault.summary}"
-    assert set(fault.expected) & set(fault.jaccheck.laws), fault.jaccheck
+    mutant = next(mutant for mutant in report.mutants if mutant.name == name)
+    assert mutant.jaccheck is not None, f"{name} survived: {mutant.summary}"
+    assert set(mutant.expected) & set(mutant.jaccheck.laws), mutant.jaccheck
 
 
 def test_no_right_method_is_called_wrong(cases: list[Case]) -> None:
@@ -57,10 +57,10 @@ def test_no_right_method_is_called_wrong(cases: list[Case]) -> None:
 
 def test_tolerances_miss_what_they_cannot_see(report: SelftestReport) -> None:
     """Small relative errors and all side effects pass torch's default tolerances; no visible crash does."""
-    survivors = {fault.name: fault for fault in report.faults if fault.allclose is None}
+    survivors = {mutant.name: mutant for mutant in report.mutants if mutant.allclose is None}
     assert {"relative_error_1e_6", "relative_error_1e_12", "small_entries_dropped"} <= survivors.keys()
-    assert {fault.name for fault in report.faults if fault.kind == "state"} <= survivors.keys()
-    assert all(fault.allclose for fault in report.visible if fault.kind in ("values", "structure", "crashes"))
+    assert {mutant.name for mutant in report.mutants if mutant.kind == "state"} <= survivors.keys()
+    assert all(mutant.allclose for mutant in report.visible if mutant.kind in ("values", "structure", "crashes"))
 
 
 def test_a_report_survives_json(report: SelftestReport) -> None:
@@ -70,29 +70,29 @@ def test_a_report_survives_json(report: SelftestReport) -> None:
 
 @pytest.mark.parametrize("law", [law for law in LAWS if law.__name__ in LAW_NAMES], ids=lambda law: law.__name__)
 def test_no_law_is_idle(report: SelftestReport, cases: list[Case], law: Law) -> None:
-    """Without a law the faults that only it can see survive, on the very cases on which they were killed."""
-    only = {fault.name: fault for fault in report.faults if fault.expected == (LAW_NAMES[law.__name__],)}
+    """Without a law the mutants that only it can see survive, on the very cases on which they were killed."""
+    only = {mutant.name: mutant for mutant in report.mutants if mutant.expected == (LAW_NAMES[law.__name__],)}
     assert only
-    for name, fault in only.items():
-        assert fault.jaccheck is not None
-        killer = cases[fault.jaccheck.after - 1]
-        assert not score([killer], [FAULTS[name]], ()).survivors, name
+    for name, mutant in only.items():
+        assert mutant.jaccheck is not None
+        killer = cases[mutant.jaccheck.after - 1]
+        assert not score([killer], [MUTANTS[name]], ()).survivors, name
         # The identities follow from agreement, and see some of what only it sees otherwise.
         rest = without(homogeneity, without(sum_over_samples, without(law)))
-        assert score([killer], [FAULTS[name]], (), laws_of=rest).survivors, name
+        assert score([killer], [MUTANTS[name]], (), laws_of=rest).survivors, name
 
 
 def test_a_false_alarm_is_counted() -> None:
     """A wrong method given as a right one is an alarm, and the report is not clean."""
-    found = score(boundary_cases("generic", "float32"), (), [FAULTS["sign"].method()])
+    found = score(boundary_cases("generic", "float32"), (), [MUTANTS["sign"].method()])
     assert {each.judge: each.alarms for each in found.false_alarms if each.mode == "exact"} == dict.fromkeys(JUDGES, 3)
     assert len(found.alarms) == 3
     assert not found.is_clean
 
 
-def test_a_fault_that_changes_nothing_survives() -> None:
+def test_a_mutant_that_changes_nothing_survives() -> None:
     """Every judge lets it live, also where its tolerance calls the base wrong: a false alarm kills nothing."""
-    nothing = Fault(
+    nothing = Mutant(
         name="nothing",
         kind="none",
         summary="Nothing is wrong.",
@@ -102,7 +102,7 @@ def test_a_fault_that_changes_nothing_survives() -> None:
     )
     cases = [case for family in ("smooth", "generic") for case in boundary_cases(family, "bfloat16")]
     found = score(cases, [nothing], choose_methods(["closed_form"]))
-    assert all(found.faults[0].kill(judge) is None for judge in JUDGES)
+    assert all(found.mutants[0].kill(judge) is None for judge in JUDGES)
     assert not found.is_clean
     assert any(each.alarms for each in found.false_alarms if each.judge == "allclose")
 

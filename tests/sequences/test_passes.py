@@ -9,7 +9,7 @@ import pytest
 from jaccheck.methods import calm_torch
 from jaccheck.sequences import Tally, contexts, networks
 from jaccheck.sequences.checks import check_all
-from jaccheck.sequences.passes import Pass, documented_refusal, known_fault, perform
+from jaccheck.sequences.passes import Pass, documented_refusal, known_issue, perform
 from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.session import available_extensions
 from jaccheck.sequences.shape import Shape
@@ -80,7 +80,7 @@ def test_every_extension_is_right_alone_and_with_all_others(via: str, retain_gra
                 via=via,
                 wanted=everything,  # type: ignore[arg-type]
             )
-            assert not known_fault(asked, asked.extensions or ()) + documented_refusal(asked, asked.extensions or ())
+            assert not known_issue(asked, asked.extensions or ()) + documented_refusal(asked, asked.extensions or ())
             perform(sequence, asked)
             check_all(sequence)
         perform(sequence, Pass(graph=graph, extensions=tuple(map(Extension, QUANTITIES)), retain_graph=retain_graph))
@@ -90,7 +90,7 @@ def test_every_extension_is_right_alone_and_with_all_others(via: str, retain_gra
     assert not sequence.tally.undecided
 
 
-def test_a_forward_pass_in_between_is_the_known_fault() -> None:
+def test_a_forward_pass_in_between_is_the_known_issue() -> None:
     """Results of the first graph are then those of another batch, which is counted and no finding."""
     sequence, net = started()
     first, _ = forward(sequence, net, 1), forward(sequence, net, 2)
@@ -112,7 +112,7 @@ def test_a_forward_pass_that_stores_nothing_is_no_trouble(way: str) -> None:
     else:
         networks.forward_without_grad(sequence, net, 8, 2, way)  # type: ignore[arg-type]
     asked = Pass(graph=graph, extensions=(BATCH_GRAD, SQRT_GGN))
-    assert not known_fault(asked, (BATCH_GRAD, SQRT_GGN)) + documented_refusal(asked, (BATCH_GRAD, SQRT_GGN))
+    assert not known_issue(asked, (BATCH_GRAD, SQRT_GGN)) + documented_refusal(asked, (BATCH_GRAD, SQRT_GGN))
     with calm_torch():
         perform(sequence, asked)
     check_all(sequence)

@@ -1,37 +1,37 @@
-"""Known faults of other people's releases, as data: expected failures, strict both ways."""
+"""Known issues of other people's releases, as data: expected failures, strict both ways."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from jaccheck.case import Case
-from jaccheck.judging.known.boundary import BOUNDARY_FAULTS
-from jaccheck.judging.known.case_fault import CaseFault
-from jaccheck.judging.known.graphs import GRAPH_FAULTS
-from jaccheck.judging.known.kernels import KERNEL_FAULTS
-from jaccheck.judging.known.layers import RULED_FAULTS
-from jaccheck.judging.known.others import OTHERS_FAULTS
+from jaccheck.judging.known.boundary import BOUNDARY_ISSUES
+from jaccheck.judging.known.case_issue import CaseIssue
+from jaccheck.judging.known.graphs import GRAPH_ISSUES
+from jaccheck.judging.known.kernels import KERNEL_ISSUES
+from jaccheck.judging.known.layers import RULED_ISSUES
+from jaccheck.judging.known.others import OTHERS_ISSUES
 from jaccheck.reports import Breach, Outcome, Verdict
 
-__all__ = ["LAYER_FAULTS", "CaseFault", "explained", "explanation"]
+__all__ = ["LAYER_ISSUES", "CaseIssue", "explained", "explanation"]
 
 
-LAYER_FAULTS = (*RULED_FAULTS, *GRAPH_FAULTS, *BOUNDARY_FAULTS, *KERNEL_FAULTS, *OTHERS_FAULTS)
+LAYER_ISSUES = (*RULED_ISSUES, *GRAPH_ISSUES, *BOUNDARY_ISSUES, *KERNEL_ISSUES, *OTHERS_ISSUES)
 """All that show on single cases."""
 
 
-def explanation(case: Case, method: str, breach: Breach) -> CaseFault | None:
-    """The listed fault that this breach is, or None."""
-    return next((fault for fault in LAYER_FAULTS if fault.explains(case, method, breach)), None)
+def explanation(case: Case, method: str, breach: Breach) -> CaseIssue | None:
+    """The known issue that this breach is, or None."""
+    return next((issue for issue in LAYER_ISSUES if issue.explains(case, method, breach)), None)
 
 
 def explained(case: Case, verdict: Verdict) -> Verdict:
-    """The verdict without the breaches that are faults listed for the installed versions, which it then names."""
+    """The verdict without the breaches that are issues listed for the installed versions, which it then names."""
     reasons = {breach: explanation(case, verdict.method, breach) for breach in verdict.breaches}
-    known = tuple(dict.fromkeys(fault.id for fault in reasons.values() if fault))
+    known = tuple(dict.fromkeys(issue.id for issue in reasons.values() if issue))
     if not known:
         return verdict
-    rest = tuple(breach for breach, fault in reasons.items() if not fault)
+    rest = tuple(breach for breach, issue in reasons.items() if not issue)
     if rest:
         return replace(verdict, breaches=rest, known=known, outcome=rest[0].outcome, message=rest[0].message)
     return replace(verdict, breaches=(), known=known, outcome=Outcome.KNOWN, message=f"listed: {', '.join(known)}")

@@ -1,11 +1,11 @@
-"""Faults of torch in layers that BackPACK does not know."""
+"""Issues of torch in layers that BackPACK does not know."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from jaccheck.case import Case, Flatten, GroupNorm, Integers, Linear, Normal, PReLU, Recurrent, SelfAttention
-from jaccheck.judging.known.case_fault import CRASH, FORWARD_MODE, WRONG, CaseFault, layers_of, small_case
+from jaccheck.judging.known.case_issue import CRASH, FORWARD_MODE, WRONG, CaseIssue, layers_of, small_case
 from jaccheck.reports import Outcome
 
 VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked")
@@ -33,8 +33,8 @@ def _smooth(case: Case) -> Case:
     return replace(case, recipe=Normal())
 
 
-BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
-    CaseFault(
+BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
+    CaseIssue(
         id="torch-vmap-group-norm-float16",
         title="GroupNorm in float16 under vmap: NaN where the values of a group are nearly equal",
         package="torch",
@@ -60,7 +60,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
             recipe=Integers(magnitude=1, fan_in=1),
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-vmap-prelu",
         title="vmap(jacrev): the derivative by a PReLU's weight mixes samples and outputs, or an error about sizes",
         package="torch",
@@ -74,7 +74,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         reason="the batching rule of _prelu_kernel_backward puts the axes of two levels of vmap in another order",
         case=_smooth(small_case((2,), Linear(out_features=2), PReLU(), Linear(out_features=2))),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-forward-mode-prelu-at-zero",
         title="jacfwd of PReLU: the slope at exactly 0 is one, where reverse mode takes the weight",
         package="torch",
@@ -88,7 +88,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         # With this seed the Linear gives 1 − 1.
         case=replace(small_case((1,), Linear(out_features=1), PReLU()), batch_size=1, seed=2),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-vmap-recurrent",
         title="vmap over samples of RNN, LSTM and GRU: an exception about a shape",
         package="torch",
@@ -103,7 +103,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         reference="https://github.com/pytorch/pytorch/issues/105982",
         case=_smooth(small_case((2, 2), Recurrent(hidden_size=2), *HEAD)),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-lstm-one-bias",
         title="The two biases of an LSTM have one tensor for a gradient, where oneDNN computes it",
         package="torch",
@@ -117,7 +117,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         reason="mkldnn_rnn_layer_backward returns one tensor as the gradient of both",
         case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-expanded-weights-lstm",
         title="ExpandedWeights: an LSTM that oneDNN computes raises RuntimeError",
         package="torch",
@@ -131,7 +131,7 @@ BOUNDARY_FAULTS: tuple[CaseFault, ...] = (
         reason="the decomposition of lstm leaves such an input to oneDNN, for which there is no rule",
         case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-forward-mode-attention",
         title="jacfwd of MultiheadAttention: an exception that forward mode is not supported",
         package="torch",

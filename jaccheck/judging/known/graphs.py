@@ -1,17 +1,17 @@
-"""Faults of BackPACK in how a network is put together: parameters that are used twice, outputs that are added up."""
+"""Issues of BackPACK in how a network is put together: parameters that are used twice, outputs that are added up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from jaccheck.case import Case, Dropout, Flatten, Identity, Layer, Linear, Parallel, Repeat, Sequential, Tied
-from jaccheck.judging.known.case_fault import (
+from jaccheck.judging.known.case_issue import (
     BACKPACK,
     BATCH_GRAD,
     CRASH,
     SQRT_GGN,
     WRONG,
-    CaseFault,
+    CaseIssue,
     layers_of,
     small_case,
 )
@@ -49,8 +49,8 @@ def _adds_biases(case: Case) -> bool:
     return any(sum(isinstance(end, Linear) and end.bias for end in _ends((each,))) > 1 for each in sums)
 
 
-GRAPH_FAULTS: tuple[CaseFault, ...] = (
-    CaseFault(
+GRAPH_ISSUES: tuple[CaseIssue, ...] = (
+    CaseIssue(
         id="module-used-twice",
         title="A module that is called twice in a forward pass: an exception about an attribute",
         package=BACKPACK,
@@ -64,7 +64,7 @@ GRAPH_FAULTS: tuple[CaseFault, ...] = (
         reason="a module keeps one input and output, and frees them at the first of its two backward calls",
         case=small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
     ),
-    CaseFault(
+    CaseIssue(
         id="parameter-of-two-modules",
         title="A parameter that two modules hold: the Jacobian is that of one of its two uses, without a word",
         package=BACKPACK,
@@ -77,7 +77,7 @@ GRAPH_FAULTS: tuple[CaseFault, ...] = (
         reason="each module sets grad_batch or sqrt_ggn_exact of its parameter, over what another one has set",
         case=small_case((2,), Tied(layers=(Linear(out_features=2),)), Linear(out_features=3)),
     ),
-    CaseFault(
+    CaseIssue(
         id="batch-grad-bias-shared-memory",
         title="grad_batch of the biases of layers whose outputs are added up is one tensor in memory",
         package=BACKPACK,

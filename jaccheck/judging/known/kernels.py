@@ -1,18 +1,18 @@
-"""Faults of torch's own kernels, which any method that calls them can show, autograd as well."""
+"""Issues of torch's own kernels, which any method that calls them can show, autograd as well."""
 
 from __future__ import annotations
 
 from math import prod
 
 from jaccheck.case import Case, Convolution, Flatten, Linear, Placed, TransposedConvolution, margins_of, on_each_axis
-from jaccheck.judging.known.case_fault import CPU_WITHOUT_BFLOAT16, FORWARD_MODE, WRONG, CaseFault, small_case
+from jaccheck.judging.known.case_issue import CPU_WITHOUT_BFLOAT16, FORWARD_MODE, WRONG, CaseIssue, small_case
 
 
 def _convolutions(case: Case) -> list[Placed]:
     return [place for place in case.places() if isinstance(place.layer, Convolution | TransposedConvolution)]
 
 
-def _may_stay_unwritten(place: Placed) -> bool:
+def _may_stay_uninitialised(place: Placed) -> bool:
     """Whether a place of its kernel meets nothing but zeros around the input, or the kernel is deeper than that."""
     layer = place.layer
     assert isinstance(layer, Convolution | TransposedConvolution)
@@ -33,8 +33,8 @@ def _may_stay_unwritten(place: Placed) -> bool:
     )
 
 
-def _unwritten_weights(case: Case) -> frozenset[str]:
-    return frozenset(f"{place.path}.weight" for place in _convolutions(case) if _may_stay_unwritten(place))
+def _uninitialised_weights(case: Case) -> frozenset[str]:
+    return frozenset(f"{place.path}.weight" for place in _convolutions(case) if _may_stay_uninitialised(place))
 
 
 def _is_pointwise_on_five(place: Placed) -> bool:
@@ -45,10 +45,10 @@ def _is_pointwise_on_five(place: Placed) -> bool:
     return is_pointwise and 5 in (prod(place.in_shape[1:]), prod(place.out_shape[1:]))
 
 
-KERNEL_FAULTS: tuple[CaseFault, ...] = (
-    CaseFault(
+KERNEL_ISSUES: tuple[CaseIssue, ...] = (
+    CaseIssue(
         id="torch-bfloat16-conv-unwritten",
-        title="The gradient by the weight of a convolution in bfloat16 holds memory that nobody has written",
+        title="The gradient by the weight of a convolution in bfloat16 holds uninitialised memory",
         package="torch",
         versions=">=2.13",
         processor=CPU_WITHOUT_BFLOAT16,
@@ -57,8 +57,8 @@ KERNEL_FAULTS: tuple[CaseFault, ...] = (
         condition="the weight of a convolution in bfloat16 with a stride, a place of whose kernel meets nothing but "
         "zeros around the input, or with three axes and a kernel deeper than the input; and 16 channels or more: vmap "
         "makes channels of samples and outputs, so that fewer are enough",
-        meets=lambda case: case.dtype == "bfloat16" and bool(_unwritten_weights(case)),
-        parameters=_unwritten_weights,
+        meets=lambda case: case.dtype == "bfloat16" and bool(_uninitialised_weights(case)),
+        parameters=_uninitialised_weights,
         outcomes=(WRONG,),
         instead="whatever was in memory, where the derivative is zero: NaN, 1e38, or by chance 0 "
         "(MALLOC_PERTURB_=1 python script.py shows it each time)",
@@ -71,7 +71,7 @@ KERNEL_FAULTS: tuple[CaseFault, ...] = (
             dtype="bfloat16",
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-bfloat16-pointwise-conv",
         title="A convolution in bfloat16 with a kernel of one pixel is wrong on five pixels",
         package="torch",

@@ -1,4 +1,4 @@
-"""Faults of BackPACK and torch in the layers that BackPACK knows: which options, which methods, what comes instead."""
+"""Issues of BackPACK and torch in the layers that BackPACK knows: which options, which methods, what comes instead."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jaccheck.case import (
     margins_of,
     on_each_axis,
 )
-from jaccheck.judging.known.case_fault import (
+from jaccheck.judging.known.case_issue import (
     BACKPACK,
     BATCH_GRAD,
     CRASH,
     FORWARD_MODE,
     SQRT_GGN,
     WRONG,
-    CaseFault,
+    CaseIssue,
     layers_of,
     small_case,
 )
@@ -63,8 +63,8 @@ def has_padding_row(case: Case) -> bool:
 
 HEAD = (Flatten(), Linear(out_features=2))
 
-RULED_FAULTS: tuple[CaseFault, ...] = (
-    CaseFault(
+RULED_ISSUES: tuple[CaseIssue, ...] = (
+    CaseIssue(
         id="conv-padding-mode",
         title="Conv{1,2,3}d with padding_mode other than zeros: derivatives by the weight are those of zero padding",
         package=BACKPACK,
@@ -79,7 +79,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             (1, 3), Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding_mode="circular"), *HEAD
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="conv-string-padding",
         title="Conv{1,2,3}d with padding='same' or 'valid': wrong derivatives, or an error about something else",
         package=BACKPACK,
@@ -92,7 +92,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         reason="module.padding goes unread to functions that take numbers, or that pad 'same' in another place",
         case=small_case((1, 5), Convolution(axes=1, out_channels=2, kernel_size=2, padding="same"), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="conv-transpose-output-padding",
         title="ConvTranspose{1,2,3}d with output_padding: an exception about a shape",
         package=BACKPACK,
@@ -108,7 +108,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             (1, 3), TransposedConvolution(axes=1, out_channels=2, kernel_size=2, stride=2, output_padding=1), *HEAD
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="avg-pool-random-state",
         title="AvgPool{1,2,3}d in a second-order backward pass draws from torch's global random generator",
         package=BACKPACK,
@@ -124,7 +124,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             (1, 4), Convolution(axes=1, out_channels=2, kernel_size=1), AvgPool(axes=1, kernel_size=2), *HEAD
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="avg-pool-dtype",
         title="AvgPool{1,2,3}d in a second-order backward pass fails in any dtype but torch's default",
         package=BACKPACK,
@@ -144,7 +144,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             dtype="float64",
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="avg-pool-ceil-mode",
         title="AvgPool{1,2,3}d with ceil_mode: an exception about an output size",
         package=BACKPACK,
@@ -163,7 +163,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             *HEAD,
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="zero-pad-negative",
         title="ZeroPad2d that cuts off: an exception about shapes",
         package=BACKPACK,
@@ -182,7 +182,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             *HEAD,
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="avg-pool-divisor",
         title="AvgPool{2,3}d with divisor_override: second-order quantities take the window's size",
         package=BACKPACK,
@@ -200,7 +200,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             *HEAD,
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="embedding-dtype",
         title="Embedding: results of the default dtype whatever the weight's, or an exception",
         package=BACKPACK,
@@ -214,7 +214,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         reason="the mask of indices is made by torch.zeros without a dtype",
         case=small_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-embedding-padding-forward-mode",
         title="Embedding with padding_idx: forward-mode derivatives by the padding row are not zero",
         package="torch",
@@ -228,7 +228,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         reference="https://github.com/pytorch/pytorch/issues/93950",
         case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-expanded-weights-embedding-padding",
         title="ExpandedWeights: the per-sample gradient of an Embedding's padding row is not zero",
         package="torch",
@@ -241,7 +241,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
         reason="weight_per_sample_grad adds every index, padding_idx is not read",
         case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-expanded-weights-conv3d-dilation",
         title="ExpandedWeights: Conv3d with dilation raises NotImplementedError",
         package="torch",
@@ -262,7 +262,7 @@ RULED_FAULTS: tuple[CaseFault, ...] = (
             *HEAD,
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="torch-expanded-weights-conv-view",
         title="ExpandedWeights: a convolution whose output's gradient is not contiguous raises RuntimeError",
         package="torch",

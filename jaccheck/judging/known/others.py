@@ -1,4 +1,4 @@
-"""Faults of other packages' methods: their own, and those that they take over from what they are built on."""
+"""Issues of other packages' methods: their own, and those that they take over from what they are built on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from jaccheck.case import (
     Tied,
     TransposedConvolution,
 )
-from jaccheck.judging.known.boundary import BOUNDARY_FAULTS
-from jaccheck.judging.known.case_fault import CRASH, WRONG, CaseFault, layers_of, small_case
-from jaccheck.judging.known.graphs import GRAPH_FAULTS, repeats, ties
-from jaccheck.judging.known.layers import HEAD, RULED_FAULTS, has_padding_row, pads_otherwise
+from jaccheck.judging.known.boundary import BOUNDARY_ISSUES
+from jaccheck.judging.known.case_issue import CRASH, WRONG, CaseIssue, layers_of, small_case
+from jaccheck.judging.known.graphs import GRAPH_ISSUES, repeats, ties
+from jaccheck.judging.known.layers import HEAD, RULED_ISSUES, has_padding_row, pads_otherwise
 from jaccheck.reports import Outcome
 
 ASDL = "asdfghjkl"
@@ -56,11 +56,11 @@ TAKEN_OVER = {
         "parameter-of-two-modules",
     ),
 }
-"""For a method of a package the faults of what it calls, which are then its own, under the same conditions."""
+"""For a method of a package the issues of what it calls, which are then its own, under the same conditions."""
 
 
-def _taken_over() -> Iterator[CaseFault]:
-    listed = {fault.id: fault for fault in (*RULED_FAULTS, *GRAPH_FAULTS, *BOUNDARY_FAULTS)}
+def _taken_over() -> Iterator[CaseIssue]:
+    listed = {issue.id: issue for issue in (*RULED_ISSUES, *GRAPH_ISSUES, *BOUNDARY_ISSUES)}
     for (method, package), ids in TAKEN_OVER.items():
         for each in ids:
             own = f"{method.replace('_', '-')}-{each.removeprefix('torch-')}"
@@ -109,8 +109,8 @@ CIRCULAR = Convolution(axes=1, out_channels=2, kernel_size=2, padding=1, padding
 TWICE = small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3))
 TIED = small_case((2,), Tied(layers=(Linear(out_features=2),)), Linear(out_features=3))
 
-OWN_FAULTS: tuple[CaseFault, ...] = (
-    CaseFault(
+OWN_ISSUES: tuple[CaseIssue, ...] = (
+    CaseIssue(
         id="opacus-conv-padding-mode",
         title="Opacus: a convolution with padding_mode other than zeros has the per-sample gradients of zero padding",
         package=OPACUS,
@@ -123,7 +123,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="the sampler unfolds the input with zeros and never reads padding_mode",
         case=small_case((1, 3), CIRCULAR, *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="opacus-embedding-padding",
         title="Opacus: the per-sample gradient of an Embedding's padding row is not zero",
         package=OPACUS,
@@ -136,7 +136,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="the sampler adds every index, padding_idx is not read",
         case=small_case((1,), Embedding(num_embeddings=2, embedding_dim=2, padding_idx=0), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="curvlinops-lstm",
         title="curvlinops: the Jacobian of an LSTM that oneDNN computes raises an exception, from either side",
         package=CURVLINOPS,
@@ -155,7 +155,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
             recipe=Normal(),
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-conv-padding-mode",
         title="NNGeometry: a convolution with padding_mode other than zeros has the Jacobian of zero padding",
         package=NNGEOMETRY,
@@ -168,7 +168,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="conv2d_backward_using_unfold unfolds the input with zeros and never reads padding_mode",
         case=small_case((1, 3), CIRCULAR, *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-batch-norm-eps",
         title="NNGeometry: the Jacobian by a BatchNorm's weight is that of eps=1e-5, whatever its eps",
         package=NNGEOMETRY,
@@ -181,7 +181,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="BatchNorm{1,2}dJacobianFactory.flat_grad calls F.batch_norm without eps; that of LayerNorm passes it",
         case=small_case((2,), BatchNorm(axes=1, eps=0.25), Linear(out_features=2)),
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-module-used-twice",
         title="NNGeometry: the Jacobian by a module that is called twice takes its last input for both calls",
         package=NNGEOMETRY,
@@ -194,7 +194,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="self.xs keeps one input for each module",
         case=TWICE,
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-parameter-of-two-modules",
         title="NNGeometry: a parameter that two modules hold has columns of its own for each",
         package=NNGEOMETRY,
@@ -208,7 +208,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="parameters are counted module by module",
         case=TIED,
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-linear-axes",
         title="NNGeometry: Linear on more than one axis raises RuntimeError",
         package=NNGEOMETRY,
@@ -222,7 +222,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="LinearJacobianFactory.flat_grad multiplies [N, outputs, 1] by [N, 1, inputs]",
         case=small_case((2, 3), Linear(out_features=2), Flatten()),
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-norm-axes",
         title="NNGeometry: norms of samples with other axes than it expects raise an exception",
         package=NNGEOMETRY,
@@ -236,7 +236,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="flat_grad sums over no axes, or over axes 2 and 3, whatever there are",
         case=small_case((2, 3), BatchNorm(axes=1), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="nngeometry-transposed-convolution-held",
         title="NNGeometry: every ConvTranspose2d it has seen stays in memory for good",
         package=NNGEOMETRY,
@@ -250,7 +250,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="TransposeConv_Unfold_Filter_Bank.filters is a dict with the module itself as a key",
         case=small_case((1, 1, 2), TransposedConvolution(out_channels=2, kernel_size=1), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-conv-padding-mode",
         title="laplace-torch, ASDL: Conv2d with padding_mode other than zeros has the Jacobian of zero padding",
         package=ASDL,
@@ -265,7 +265,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
             (1, 2, 3), Convolution(out_channels=2, kernel_size=2, padding=1, padding_mode="circular"), *HEAD
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-conv-groups",
         title="laplace-torch, ASDL: Conv2d with groups has another Jacobian, or raises RuntimeError",
         package=ASDL,
@@ -279,7 +279,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="batch_grads_weight is [N, c_out, c_in · kernel] of all groups, then viewed as the weight's shape",
         case=small_case((2, 2, 2), Convolution(out_channels=2, kernel_size=2, groups=2, bias=False), *HEAD),
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-leading-axes",
         title="laplace-torch, ASDL: every axis before a layer's features counts as samples",
         package=ASDL,
@@ -293,7 +293,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="AsdlInterface passes batch_size=None for tensors, «use ASDL default behavior», which is that",
         case=small_case((2, 3), Linear(out_features=2), Flatten()),
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-norm-divides",
         title="laplace-torch, ASDL: the Jacobian by a norm's weight is NaN where that weight is zero, else imprecise",
         package=ASDL,
@@ -314,7 +314,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
             family="known",
         ),
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-module-used-twice",
         title="laplace-torch, ASDL: the Jacobian by a module that is called twice takes one input for both calls",
         package=ASDL,
@@ -327,7 +327,7 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
         reason="an operation keeps one input for each module",
         case=TWICE,
     ),
-    CaseFault(
+    CaseIssue(
         id="laplace-asdl-parameter-of-two-modules",
         title="laplace-torch, ASDL: a parameter that two modules hold has columns of its own for each",
         package=ASDL,
@@ -343,5 +343,5 @@ OWN_FAULTS: tuple[CaseFault, ...] = (
     ),
 )
 
-OTHERS_FAULTS = (*OWN_FAULTS, *_taken_over())
+OTHERS_ISSUES = (*OWN_ISSUES, *_taken_over())
 """All of optional packages; none counts where its package is not installed."""

@@ -1,8 +1,8 @@
-"""Known faults that need a sequence of calls, each confirmed by hand with its reproducer."""
+"""Known issues that need a sequence of calls, each confirmed by hand with its reproducer."""
 
 from __future__ import annotations
 
-from jaccheck.judging.known.fault import KnownFault
+from jaccheck.judging.known.issue import KnownIssue
 
 _VERSIONS = "backpack-for-pytorch 1.7.1 with torch 2.13.0"
 
@@ -11,8 +11,8 @@ print("WRONG" if found != expected else "RIGHT", "found", found, "expected", exp
 raise SystemExit(found != expected)
 """
 
-SEQUENCE_FAULTS: tuple[KnownFault, ...] = (
-    KnownFault(
+SEQUENCE_ISSUES: tuple[KnownIssue, ...] = (
+    KnownIssue(
         id="forward-before-backward",
         title="A second forward pass before the backward pass of the first changes the first one's results",
         method="every extension",
@@ -34,7 +34,7 @@ found, expected = model.weight.grad_batch.item(), model.weight.grad.item()
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="inputs-of-backward",
         title="A parameter asked for in backward(inputs=…) or autograd.grad gets no result, or keeps an old one",
         method="every extension",
@@ -56,7 +56,7 @@ found, expected = hasattr(model[1].weight, "grad_batch"), model[1].weight.grad i
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="reused-extension",
         title="An extension object used again adds up what an earlier pass left in it",
         method="second-order extensions",
@@ -83,7 +83,7 @@ expected = model[1].weight.diag_ggn_exact.item()
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="backpack-entered-again",
         title="A context of backpack entered while it is open stays active after it is left",
         method="every extension",
@@ -104,7 +104,7 @@ found, expected = len(CTX.active_exts), 0
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="disable-entered-again",
         title="A context of disable entered while it is open stays in force after it is left",
         method="every extension",
@@ -123,7 +123,7 @@ found, expected = disable.store_io, True
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="contexts-are-shared-by-threads",
         title="A context of one thread is active in all",
         method="every extension",
@@ -155,7 +155,7 @@ found, expected = hasattr(model.weight, "grad_batch"), False
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="stored-where-no-gradient-comes",
         title="Modules that no gradient reaches keep the batch after the backward pass",
         method="every extension",
@@ -176,7 +176,7 @@ found, expected = [hasattr(module, "input0") for module in model], [False, False
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="never-freed",
         title="Modules that still store a graph are never freed",
         method="extend",
@@ -199,7 +199,7 @@ found, expected = [reference() is None for reference in references], [True, True
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="copies-carry-the-batch",
         title="A pickled model holds the last batch",
         method="extend",
@@ -219,7 +219,7 @@ found, expected = hasattr(copied, "input0"), False
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="transforms-leave-wrappers",
         title="A transform of torch.func that fails on an extended model leaves dead tensors on it",
         method="extend",
@@ -247,7 +247,7 @@ expected = "pickled"
 """
         + _END,
     ),
-    KnownFault(
+    KnownIssue(
         id="hook-handles-grow",
         title="Every extended module adds two entries to a list of the process that nothing empties",
         method="extend",
@@ -269,6 +269,6 @@ found, expected = len(CTX.hook_handles), 0
         + _END,
     ),
 )
-"""Known faults by the order in which a user would mind them."""
+"""Known issues by the order in which a user would mind them."""
 
-BY_ID = {fault.id: fault for fault in SEQUENCE_FAULTS}
+BY_ID = {issue.id: issue for issue in SEQUENCE_ISSUES}

@@ -17,7 +17,7 @@ from jaccheck.case import (
     constructor,
     torch_name,
 )
-from jaccheck.core import PATTERNS, PLANTED
+from jaccheck.core import MUTANT, PATTERNS
 from jaccheck.judging.scripts.endings import ending, name_of
 from jaccheck.judging.scripts.sources import standalone_source
 from jaccheck.methods import Method, containers, round_sample
@@ -30,7 +30,7 @@ def write_script(case: Case, method: Method, device: str, breach: Breach) -> str
     last = ending(case, method, breach)
     header = [f"# {method.name} on {device}: {breach.law}, {breach.outcome}", f"# {breach.message}"]
     if breach.worst and {breach.worst.actual, breach.worst.expected} & PATTERNS:
-        header.append("# Memory that nobody has written can hold anything: run this with MALLOC_PERTURB_=1.")
+        header.append("# Uninitialised memory can hold any value: run this with MALLOC_PERTURB_=1.")
     always = ["import torch", "from types import SimpleNamespace", *last.imports]
     lines = sorted({*imports, *always}, key=lambda line: (line.startswith("from"), line))
     # With more threads torch takes other kernels in these dtypes.
@@ -39,13 +39,13 @@ def write_script(case: Case, method: Method, device: str, breach: Breach) -> str
 
 
 def _named(method: Method) -> tuple[list[str], str]:
-    """A method whose source cannot be cut out: a planted fault is asked for by its name, of jaccheck."""
-    if not method.name.startswith(PLANTED):
+    """A method whose source cannot be cut out: a mutant is taken from jaccheck by its name."""
+    if not method.name.startswith(MUTANT):
         return [], f"# The source of {method.name} is not at hand: import it from where it is defined."
     return ["from jaccheck.methods import Problem", "from jaccheck.selftest import choose_with_mutants"], (
         f"def {name_of(method)}(problem):\n"
-        f"    (planted,) = choose_with_mutants(({method.name!r},))\n"
-        "    return planted.compute(Problem(problem.model, problem.X, problem.C))"
+        f"    (mutant,) = choose_with_mutants(({method.name!r},))\n"
+        "    return mutant.compute(Problem(problem.model, problem.X, problem.C))"
     )
 
 

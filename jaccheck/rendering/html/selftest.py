@@ -7,7 +7,7 @@ from collections import Counter
 from jaccheck.core import plural
 from jaccheck.rendering.html.page import Head, render
 from jaccheck.rendering.html.tables import Cell, Marked, Row, Table, count, share
-from jaccheck.reports import JUDGES, FaultScore, Kill, SelftestReport
+from jaccheck.reports import JUDGES, Kill, MutantScore, SelftestReport
 
 NAMES = {"jaccheck": "jaccheck", "allclose": "torch.allclose", "assert_close": "torch.testing.assert_close"}
 
@@ -21,7 +21,7 @@ def selftest_page(report: SelftestReport) -> str:
         scores=_scores(report),
         kinds=_kinds(report),
         alarms=_alarms(report),
-        faults=_faults(report),
+        mutants=_mutants(report),
     )
 
 
@@ -31,11 +31,11 @@ def _head(report: SelftestReport) -> Head:
     return Head(
         command="selftest",
         tone="good" if report.is_clean else "bad",
-        answer=f"jaccheck sees {own.killed} of {own.faults} planted faults, with {alarms}",
-        lead="Every fault of the catalogue is a method that is wrong on purpose; a judge kills it by telling it from "
+        answer=f"jaccheck sees {own.killed} of {own.mutants} mutants, with {alarms}",
+        lead="Every mutant of the catalogue is a method that is wrong on purpose; a judge kills it by telling it from "
         "the method that it spoils. Beside jaccheck stand two tolerances of torch, on the same cases.",
         figures=(
-            ("faults", count(own.faults)),
+            ("mutants", count(own.mutants)),
             ("killed", f"{own.killed} (at least {100 * own.lower_limit:.1f} %)"),
             ("false alarms", count(len(report.alarms))),
             ("cases", count(report.cases)),
@@ -51,25 +51,25 @@ def _scores(report: SelftestReport) -> Table:
             (
                 NAMES[s.judge],
                 count(s.killed),
-                count(s.faults),
-                share(s.killed, s.faults),
+                count(s.mutants),
+                share(s.killed, s.mutants),
                 f"{100 * s.lower_limit:.1f} %",
             )
         )
         for s in report.scores
     ]
-    columns = ("judge ", "killed", "faults", "score", "at least")
+    columns = ("judge ", "killed", "mutants", "score", "at least")
     return Table(id="scores", caption="Mutation score", columns=columns, rows=tuple(rows))
 
 
 def _kinds(report: SelftestReport) -> Table:
     rows = []
-    for kind, number in Counter(fault.kind for fault in report.faults).items():
-        of_kind = [fault for fault in report.faults if fault.kind == kind]
-        killed = (count(sum(fault.kill(judge) is not None for fault in of_kind)) for judge in JUDGES)
+    for kind, number in Counter(mutant.kind for mutant in report.mutants).items():
+        of_kind = [mutant for mutant in report.mutants if mutant.kind == kind]
+        killed = (count(sum(mutant.kill(judge) is not None for mutant in of_kind)) for judge in JUDGES)
         rows.append(Row((kind, count(number), *killed)))
-    columns = ("kind ", "faults", *(NAMES[judge] for judge in JUDGES))
-    return Table(id="kinds", caption="Faults killed, by kind", columns=columns, rows=tuple(rows))
+    columns = ("kind ", "mutants", *(NAMES[judge] for judge in JUDGES))
+    return Table(id="kinds", caption="Mutants killed, by kind", columns=columns, rows=tuple(rows))
 
 
 def _alarms(report: SelftestReport) -> Table:
@@ -89,17 +89,17 @@ def _alarms(report: SelftestReport) -> Table:
     return Table(id="alarms", caption="Right results that were called wrong", columns=columns, rows=tuple(rows))
 
 
-def _faults(report: SelftestReport) -> Table:
-    columns = ("fault ", "kind ", "spoils ", "what it does ", "changes a result", *(f"{NAMES[j]} " for j in JUDGES))
-    rows = tuple(_fault(fault) for fault in report.faults)
-    return Table(id="faults", caption="Every fault, and after how many cases it was seen", columns=columns, rows=rows)
+def _mutants(report: SelftestReport) -> Table:
+    columns = ("mutant ", "kind ", "spoils ", "what it does ", "changes a result", *(f"{NAMES[j]} " for j in JUDGES))
+    rows = tuple(_mutant(mutant) for mutant in report.mutants)
+    return Table(id="mutants", caption="Every mutant, and after how many cases it was seen", columns=columns, rows=rows)
 
 
-def _fault(fault: FaultScore) -> Row:
-    kills = (_kill(fault.kill(judge)) for judge in JUDGES)
-    differed = f"{fault.differed:,} of {fault.tried:,}"
-    cells: tuple[Cell, ...] = (fault.name, fault.kind, fault.base, fault.summary, differed, *kills)
-    return Row(cells, "" if fault.jaccheck else "bad")
+def _mutant(mutant: MutantScore) -> Row:
+    kills = (_kill(mutant.kill(judge)) for judge in JUDGES)
+    differed = f"{mutant.differed:,} of {mutant.tried:,}"
+    cells: tuple[Cell, ...] = (mutant.name, mutant.kind, mutant.base, mutant.summary, differed, *kills)
+    return Row(cells, "" if mutant.jaccheck else "bad")
 
 
 def _kill(kill: Kill | None) -> Marked:

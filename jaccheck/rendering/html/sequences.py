@@ -13,7 +13,7 @@ def sequences_page(report: SequenceReport) -> str:
     met = (each for each in report.known if each.met)
     known = Table(
         id="known",
-        caption="Known faults whose condition was met",
+        caption="Known issues whose condition was met",
         columns=("id ", "met", "wrong"),
         rows=tuple(Row((each.id, count(each.met), count(each.wrong))) for each in met),
     )
@@ -33,7 +33,7 @@ def _head(report: SequenceReport) -> Head:
         kinds = dict.fromkeys(finding.kind for finding in report.findings)
         said = f"{plural(len(report.findings), 'finding')} in {sequences}: {listed(kinds)}"
     elif report.mended:
-        said = f"No finding in {sequences}, but known faults no longer show: {listed(report.mended)}"
+        said = f"No finding in {sequences}, but known issues no longer show: {listed(report.mended)}"
     return Head(
         command="sequences",
         tone="bad" if report.found_something else "warn" if report.interrupted else "good",

@@ -23,8 +23,8 @@ from jaccheck.core import from_json, to_json
 from jaccheck.errors import BrokenEnvironment, ClusterLost, JaccheckError, UnknownName
 from jaccheck.methods import Method
 from jaccheck.reports import Breach
-from jaccheck.runs.cluster import node as member
-from jaccheck.runs.cluster.messages import Duty, Member, Question, Reply
+from jaccheck.runs.cluster import node
+from jaccheck.runs.cluster.messages import Node, Question, Reply, WorkerConfig
 from jaccheck.runs.cluster.worker import here
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import ShardResult, Try
@@ -62,14 +62,12 @@ class Cluster:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._client = _connected(address)
         try:
-            members = self._members()
+            nodes = self._nodes()
             self._here = here()
-            for worker, there in members.items():
+            for worker, there in nodes.items():
                 if differences := list(self._here.differences(there)):
                     raise BrokenEnvironment(f"worker {worker} of {address} is no match: {'; '.join(differences)}")
-            self._devices = {
-                name: text for there in members.values() for name, text in there.environment.devices.items()
-            }
+            self._devices = {name: text for there in nodes.values() for name, text in there.environment.devices.items()}
         except BaseException:
             self._client.close(timeout=LOOK_SECONDS)
             raise
@@ -81,13 +79,13 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leaves the cluster as it was."""
+        """Closes the connection; the cluster stays as it was."""
         with contextlib.suppress(Exception):  # the scheduler may be gone
             self._client.close(timeout=LOOK_SECONDS)
 
-    def on_duty(self, duty: Duty, pool: Pool) -> Judges:
+    def judges(self, config: WorkerConfig, pool: Pool) -> Judges:
         """Judges for one run; `pool` judges on this machine what has to be judged here."""
-        self._duty = duty
+        self._config = config
         self._pool = pool
         return Judges(self.results, self.probe)
 
@@ -145,8 +143,8 @@ class Cluster:
     def _submit(self, question: Question, device: str, *, priority: int = 0) -> Any:
         room = room_for(device)
         return self._client.submit(
-            member.answer,
-            to_json(self._duty),
+            node.answer,
+            to_json(self._config),
             to_json(question),
             to_json(self._here),
             pure=False,
@@ -171,7 +169,7 @@ class Cluster:
         match error:
             case None:
                 return from_json(Reply, future.result(), where=f"a worker of {self.address}")
-            case KilledWorker() | member.StationLost():
+            case KilledWorker() | node.WorkerLost():
                 return None
             case JaccheckError():
                 raise BrokenEnvironment(f"a worker of {self.address} cannot judge: {error}") from None
@@ -191,18 +189,18 @@ class Cluster:
             }
         )
 
-    def _members(self) -> dict[str, Member]:
+    def _nodes(self) -> dict[str, Node]:
         """Every worker that is there, by its address. Raises BrokenEnvironment for one where jaccheck does not run."""
         # As tasks, and not by `Client.run`, which would keep a worker from all else until torch is imported.
         asked = {
-            worker: self._client.submit(member.describe, pure=False, workers=[worker])
+            worker: self._client.submit(node.describe, pure=False, workers=[worker])
             for worker in self._client.nthreads()
         }
         found = {}
         for worker, future in asked.items():
             if error := future.exception():
                 raise BrokenEnvironment(f"worker {worker} of {self.address} has no jaccheck that runs: {error!r:.400}")
-            found[worker] = from_json(Member, future.result(), where=f"worker {worker}")
+            found[worker] = from_json(Node, future.result(), where=f"worker {worker}")
         return found
 
 

@@ -1,4 +1,4 @@
-"""What a member of a cluster and its station say to each other, one line of JSON each; and who is a member."""
+"""The messages between a node of a cluster and its worker process, one line of JSON each."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from jaccheck.runs.workers.protocol import Assignment
 from jaccheck.runs.workers.watch import Limits
 
 COMPARED = ("python", "jaccheck", "torch", "backpack", "numpy", "hypothesis")
-"""Versions that all members must have in common: another one may draw other cases, or judge them otherwise."""
+"""Versions that all nodes must share: another version may draw other cases or judge them differently."""
 
 
 @plain_data
-class Member:
-    """What judges somewhere: versions, devices, and a digest of jaccheck's own source, which may be a checkout."""
+class Node:
+    """A process that can judge: its versions, devices, and a digest of jaccheck's source, which may be a checkout."""
 
     environment: Environment
     source: str
 
-    def differences(self, other: Member) -> Iterator[str]:
+    def differences(self, other: Node) -> Iterator[str]:
         """One phrase for each version that is not the same; the builds of torch for CPU and GPU count as one."""
         for name in COMPARED:
-            mine, theirs = (_public(getattr(member.environment, name)) for member in (self, other))
+            mine, theirs = (_public(getattr(node.environment, name)) for node in (self, other))
             if mine != theirs:
                 yield f"{name} {theirs} there, {mine} here"
         if self.source != other.source and self.environment.jaccheck == other.environment.jaccheck:
@@ -36,8 +36,8 @@ class Member:
 
 
 @plain_data
-class Duty:
-    """What a station is there for: methods and profile, and what a method may take on one case."""
+class WorkerConfig:
+    """What a worker process is started with: methods, profile, and the limits of a method on one case."""
 
     assignment: Assignment
     limits: Limits

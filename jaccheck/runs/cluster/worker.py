@@ -1,7 +1,7 @@
-"""Where a member of a cluster judges: a process of its own, `python -m jaccheck.runs.cluster.worker`.
+"""The process in which a node of a cluster judges: `python -m jaccheck.runs.cluster.worker`.
 
-It says who it is, is told its duty, then answers one `Question` a line with one `Reply`. Methods run in a process below
-it, as with `--workers`, so whatever they do is a verdict. What the libraries print goes to standard error.
+It writes its `Node`, reads its `WorkerConfig`, then answers each `Question` with one `Reply`, one line of JSON each.
+Methods run in a child process, as with `--workers`, so a crash is a verdict. What libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import IO
 from jaccheck.core import bound_native_caches, from_json, to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.methods import Method, available_devices, choose_devices, describe_environment
-from jaccheck.runs.cluster.messages import Duty, Member, Question, Reply, source_digest
+from jaccheck.runs.cluster.messages import Node, Question, Reply, WorkerConfig, source_digest
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.workers.isolated import Pool
 from jaccheck.selftest import choose_with_mutants
 
 
-def here() -> Member:
-    """What judges in this process."""
-    return Member(environment=describe_environment(available_devices()), source=source_digest())
+def here() -> Node:
+    """The versions and devices of this process."""
+    return Node(environment=describe_environment(available_devices()), source=source_digest())
 
 
-class Station:
+class Worker:
     """Answers questions until there are no more."""
 
     def __init__(self, questions: IO[str], channel: IO[str]) -> None:
@@ -37,17 +37,17 @@ class Station:
         self._channel = channel
 
     def serve(self) -> None:
-        """Says who it is, and waits for its duty."""
+        """Writes its `Node`, reads its config, then answers."""
         self._say(to_json(here()))
         line = self._questions.readline()
         if not line:
             return
-        duty = from_json(Duty, line, where="duty")
+        config = from_json(WorkerConfig, line, where="worker config")
         try:
-            methods = {method.name: method for method in (*choose_with_mutants(duty.assignment.methods), REFERENCE)}
+            methods = {method.name: method for method in (*choose_with_mutants(config.assignment.methods), REFERENCE)}
             with (
                 TemporaryDirectory(prefix="jaccheck-") as folder,
-                Pool(1, duty.assignment, duty.limits, Path(folder)) as pool,
+                Pool(1, config.assignment, config.limits, Path(folder)) as pool,
             ):
                 for result in pool.results(self._shards(pool, methods)):
                     self._say(to_json(Reply(result=result)))
@@ -55,7 +55,7 @@ class Station:
             self._say(to_json(Reply(trouble=" ".join(str(error).split()))))
 
     def _shards(self, pool: Pool, methods: dict[str, Method]) -> Iterator[Shard]:
-        """The shards that are asked about; what else is asked is answered on the way."""
+        """The shards among the questions; every other question is answered at once."""
         for line in self._questions:
             question = from_json(Question, line, where="question")
             match question.ask:
@@ -73,7 +73,7 @@ class Station:
 
 @contextmanager
 def _own_channel() -> Iterator[IO[str]]:
-    """Standard output for answers alone; what anything else prints there goes to standard error."""
+    """Standard output for replies alone; anything else that prints there goes to standard error."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with channel:
@@ -84,4 +84,4 @@ if __name__ == "__main__":
     bound_native_caches()
     sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
     with _own_channel() as channel:
-        Station(sys.stdin, channel).serve()
+        Worker(sys.stdin, channel).serve()

@@ -17,7 +17,7 @@ from jaccheck.core import to_json
 from jaccheck.errors import JaccheckError
 from jaccheck.methods import available_devices, calm_torch, describe_environment
 from jaccheck.rendering import finding_text
-from jaccheck.reports import CaseFile, Environment, Finding, finding_path, save_cases
+from jaccheck.reports import CaseFile, Environment, Finding, finding_path, save
 from jaccheck.runs.pytest.checks import Check, Choice, checks_of
 from jaccheck.runs.pytest.conformance import Conformance
 from jaccheck.runs.pytest.examination import Broken, Examination
@@ -92,7 +92,7 @@ class CheckItem(pytest.Function):
             path = finding_path(Path(self._run.directory), finding)
             if not self._is_expected:
                 self._findings.append(finding)
-                save_cases(CaseFile(cases=(finding.case,), finding=finding), path)
+                save(CaseFile(cases=(finding.case,), finding=finding), path)
             texts.append(finding_text(finding, again=self._again(path)))
         pytest.fail("\n\n".join(texts), pytrace=False)
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Lt
 
-from jaccheck.core import from_json, plain_data, to_json
+from jaccheck.core import Count, from_json, plain_data, to_json
 from jaccheck.errors import UnreadableFile
 from jaccheck.reports import EXCESS_LIMITS, NOTHING, CoverageCell, Finding, Report, Tightness, Totals
 from jaccheck.runs.plan import Shard
@@ -38,15 +38,13 @@ _ADD_TOTAL = (
 
 BINS = len(EXCESS_LIMITS) + 1
 
-Number = Annotated[int, Ge(0)]
-
 
 @plain_data
 class _Done:
     """Shards that are done, by their numbers, both ends included."""
 
-    first: Number
-    last: Number
+    first: Count
+    last: Count
 
 
 @plain_data
@@ -63,7 +61,7 @@ class _Bin:
     device: str
     dtype: str
     bin: Annotated[int, Ge(0), Lt(BINS)]
-    count: Number
+    count: Count
 
 
 class Recording:

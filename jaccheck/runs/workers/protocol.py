@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jaccheck.case import Case
-from jaccheck.core import plain_data
-from jaccheck.reports import Breach, Count
+from jaccheck.core import Count, plain_data
+from jaccheck.reports import Breach
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import Sums, Try
 

@@ -1,4 +1,4 @@
-"""Faults of memory, within a result and from call to call: shared, stale, reused or accumulated tensors."""
+"""Mutants of memory, within a result and from call to call: shared, stale, reused or accumulated tensors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from jaccheck.methods import Compute, Jacobians, Problem
-from jaccheck.selftest.mutants.registry import fault, stateful_fault
+from jaccheck.selftest.mutants.registry import mutant, stateful_mutant
 
 repeatability = frozenset({"repeatability"})
 given_memory = frozenset({"given memory"})
@@ -25,13 +25,13 @@ def _is_one_layer(problem: Problem) -> bool:
     return problem.C == 1 and problem.N > 0 and isinstance(first, nn.Linear) and not others
 
 
-@fault(expected={"no aliasing"}, when=lambda problem: _is_one_layer(problem) and "0.weight" in problem.parameters)
+@mutant(expected={"no aliasing"}, when=lambda problem: _is_one_layer(problem) and "0.weight" in problem.parameters)
 def view_of_the_input(problem: Problem, J: Jacobians) -> Jacobians:
     """The Jacobian of a single layer's weight is a view of the input, not a copy."""
     return J | {"0.weight": problem.X.detach()[:, None, None, :]}
 
 
-@fault(expected={"no aliasing", "repeatability"}, base="batch_grad_repeated", when=lambda problem: problem.N > 0)
+@mutant(expected={"no aliasing", "repeatability"}, base="batch_grad_repeated", when=lambda problem: problem.N > 0)
 def view_as_gradient(problem: Problem, J: Jacobians) -> Jacobians:
     """A parameter's .grad is a view of the Jacobian that is returned, so zero_grad zeroes it."""
     name, p = next(iter(problem.parameters.items()))
@@ -39,7 +39,7 @@ def view_as_gradient(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected={"no aliasing"}, when=lambda problem: problem.N > 0 and len(problem.parameters) > 1)
+@mutant(expected={"no aliasing"}, when=lambda problem: problem.N > 0 and len(problem.parameters) > 1)
 def overlapping_tensors(problem: Problem, J: Jacobians) -> Jacobians:
     """The last Jacobian begins where the first one ends, if that entry has the same value."""
     (first, one), (last, other) = next(iter(J.items())), list(J.items())[-1]
@@ -53,25 +53,25 @@ def overlapping_tensors(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@stateful_fault(expected=repeatability)
+@stateful_mutant(expected=repeatability)
 def stale_batch(compute: Compute) -> Compute:
     """The result of the first call with a model is returned for every later batch."""
     kept: Kept = WeakKeyDictionary()
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         if problem.model not in kept:
             kept[problem.model] = compute(problem)
         return copied(kept[problem.model])
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=repeatability)
+@stateful_mutant(expected=repeatability)
 def stale_weights(compute: Compute) -> Compute:
     """The weights of the first call with a model are used for ever, whatever an optimiser does to them."""
     kept: Kept = WeakKeyDictionary()
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         θ = dict(problem.model.named_parameters())
         if problem.model not in kept:
             kept[problem.model] = {name: p.detach().clone() for name, p in θ.items()}
@@ -83,30 +83,30 @@ def stale_weights(compute: Compute) -> Compute:
             p.data.copy_(now[name])
         return J
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=repeatability)
+@stateful_mutant(expected=repeatability)
 def accumulates(compute: Compute) -> Compute:
     """Each call with a model adds to what the call before returned, as backward does to .grad."""
     kept: Kept = WeakKeyDictionary()
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         J = compute(problem)
         if problem.model in kept:
             J = {name: j + kept[problem.model][name] for name, j in J.items()}
         kept[problem.model] = copied(J)
         return J
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=repeatability)
+@stateful_mutant(expected=repeatability)
 def earlier_result_overwritten(compute: Compute) -> Compute:
     """All calls with a model return the same tensors, with new values in them."""
     kept: Kept = WeakKeyDictionary()
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         J = compute(problem)
         if problem.model not in kept:
             kept[problem.model] = J
@@ -114,60 +114,60 @@ def earlier_result_overwritten(compute: Compute) -> Compute:
             kept[problem.model][name].copy_(j)
         return dict(kept[problem.model])
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=repeatability)
+@stateful_mutant(expected=repeatability)
 def wrong_from_the_second_call(compute: Compute) -> Compute:
     """From the second call with a model on the result is doubled, as by hooks that were registered twice."""
     kept: Kept = WeakKeyDictionary()
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         factor = 2 if problem.model in kept else 1
         kept[problem.model] = {}
         return {name: factor * j for name, j in compute(problem).items()}
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=given_memory)
+@stateful_mutant(expected=given_memory)
 def given_memory_ignored(compute: Compute) -> Compute:
     """The tensors given as `out` are returned as they were."""
 
-    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
         J = compute(problem)
         return J if out is None else out
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=given_memory)
+@stateful_mutant(expected=given_memory)
 def given_memory_copied(compute: Compute) -> Compute:
     """The tensors given as `out` are filled, but others of the same values are returned."""
 
-    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
         J = compute(problem, out=out)
         return J if out is None else copied(J)
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=given_memory)
+@stateful_mutant(expected=given_memory)
 def added_to_given_memory(compute: Compute) -> Compute:
     """The Jacobians are added to what is in the tensors given as `out`, as if it were zero."""
 
-    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
         J = compute(problem)
         return J if out is None else {name: out[name].add_(j) for name, j in J.items()}
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=given_memory)
+@stateful_mutant(expected=given_memory)
 def zeros_not_written(compute: Compute) -> Compute:
     """Entries that are zero are left as they were in the tensors given as `out`."""
 
-    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
         J = compute(problem)
         if out is None:
             return J
@@ -175,14 +175,14 @@ def zeros_not_written(compute: Compute) -> Compute:
             out[name].copy_(j.where(j != 0, out[name]))
         return out
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected=given_memory)
+@stateful_mutant(expected=given_memory)
 def given_memory_taken_as_contiguous(compute: Compute) -> Compute:
     """The entries of tensors given as `out` are written one after the other, whatever their strides."""
 
-    def faulty(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
+    def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
         J = compute(problem)
         if out is None:
             return J
@@ -190,4 +190,4 @@ def given_memory_taken_as_contiguous(compute: Compute) -> Compute:
             out[name].as_strided(j.shape, j.stride()).copy_(j)
         return out
 
-    return faulty
+    return mutated

@@ -1,4 +1,4 @@
-"""Faults of value that show only where sizes, layers, options or inputs are of a certain kind."""
+"""Mutants of value that show only where sizes, layers, options or inputs are of a certain kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.methods import Compute, Jacobians, Problem
-from jaccheck.selftest.mutants.registry import Trigger, fault, stateful_fault
+from jaccheck.selftest.mutants.registry import Trigger, mutant, stateful_mutant
 
 agreement = frozenset({"agreement"})
 
@@ -64,7 +64,7 @@ def _twice(J: Jacobians) -> Jacobians:
     return {name: 2 * j for name, j in J.items()}
 
 
-@fault(expected=agreement, when=lambda problem: problem.N == problem.C > 1)
+@mutant(expected=agreement, when=lambda problem: problem.N == problem.C > 1)
 def samples_for_outputs_when_equal(problem: Problem, J: Jacobians) -> Jacobians:
     """N and C are swapped where they are equal, so that the shape is right."""
     return {name: j.transpose(0, 1).contiguous() for name, j in J.items()}
@@ -74,7 +74,7 @@ def _is_square(θ: Tensor) -> bool:
     return θ.dim() == 2 and θ.shape[0] == θ.shape[1] > 1
 
 
-@fault(expected=agreement, when=lambda problem: any(map(_is_square, problem.parameters.values())))
+@mutant(expected=agreement, when=lambda problem: any(map(_is_square, problem.parameters.values())))
 def transposed_square_weight(problem: Problem, J: Jacobians) -> Jacobians:
     """Square weights are transposed."""
     θ = problem.parameters
@@ -91,7 +91,7 @@ def _first_twins(problem: Problem) -> tuple[str, str] | None:
     return None
 
 
-@fault(expected=agreement, when=lambda problem: _first_twins(problem) is not None)
+@mutant(expected=agreement, when=lambda problem: _first_twins(problem) is not None)
 def layers_of_same_shape_swapped(problem: Problem, J: Jacobians) -> Jacobians:
     """The Jacobians of the first two parameters of the same shape are swapped."""
     if twins := _first_twins(problem):
@@ -100,7 +100,7 @@ def layers_of_same_shape_swapped(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=agreement, when=lambda problem: problem.N > CHUNK)
+@mutant(expected=agreement, when=lambda problem: problem.N > CHUNK)
 def beyond_first_chunk_of_samples(problem: Problem, J: Jacobians) -> Jacobians:
     """Samples beyond the 64th are forgotten."""
     for j in J.values():
@@ -108,7 +108,7 @@ def beyond_first_chunk_of_samples(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=agreement, when=lambda problem: any(max(p.shape) > WIDE for p in problem.parameters.values()))
+@mutant(expected=agreement, when=lambda problem: any(max(p.shape) > WIDE for p in problem.parameters.values()))
 def beyond_width_of_a_block(problem: Problem, J: Jacobians) -> Jacobians:
     """Of layers wider than 128 the last columns or rows are forgotten."""
     for j in J.values():
@@ -117,7 +117,7 @@ def beyond_width_of_a_block(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=agreement, when=lambda problem: problem.C > CHUNK)
+@mutant(expected=agreement, when=lambda problem: problem.C > CHUNK)
 def beyond_first_chunk_of_outputs(problem: Problem, J: Jacobians) -> Jacobians:
     """Outputs beyond the 64th are forgotten."""
     for j in J.values():
@@ -125,37 +125,37 @@ def beyond_first_chunk_of_outputs(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@fault(expected=agreement, when=lambda problem: problem.C == 1)
+@mutant(expected=agreement, when=lambda problem: problem.C == 1)
 def single_output(problem: Problem, J: Jacobians) -> Jacobians:
     """Wrong by a factor of two where C = 1."""
     return _twice(J)
 
 
-@fault(expected=agreement, when=lambda problem: problem.N == 1)
+@mutant(expected=agreement, when=lambda problem: problem.N == 1)
 def single_sample(problem: Problem, J: Jacobians) -> Jacobians:
     """Wrong by a factor of two where N = 1."""
     return _twice(J)
 
 
-@fault(expected=agreement, when=lambda problem: any(RARE_WIDTH in p.shape for p in problem.parameters.values()))
+@mutant(expected=agreement, when=lambda problem: any(RARE_WIDTH in p.shape for p in problem.parameters.values()))
 def rare_width(problem: Problem, J: Jacobians) -> Jacobians:
     """Layers of width 11 have the wrong sign."""
     return {name: -j if RARE_WIDTH in j.shape[2:] else j for name, j in J.items()}
 
 
-@fault(expected=agreement, when=lambda problem: any(layer.in_features == 1 for layer in linears(problem)))
+@mutant(expected=agreement, when=lambda problem: any(layer.in_features == 1 for layer in linears(problem)))
 def one_feature(problem: Problem, J: Jacobians) -> Jacobians:
     """Layers of one input have the Jacobian zero."""
     return {name: torch.zeros_like(j) if j.dim() == 4 and j.shape[3] == 1 else j for name, j in J.items()}
 
 
-@fault(expected=agreement, when=lambda problem: any(layer.bias is None for layer in linears(problem)))
+@mutant(expected=agreement, when=lambda problem: any(layer.bias is None for layer in linears(problem)))
 def without_bias(problem: Problem, J: Jacobians) -> Jacobians:
     """Wrong by a factor of two where a layer has no bias."""
     return _twice(J)
 
 
-@fault(
+@mutant(
     expected=agreement,
     when=has_frozen,
 )
@@ -165,7 +165,7 @@ def frozen_parameters(problem: Problem, J: Jacobians) -> Jacobians:
     return {name: torch.zeros_like(j) if name == first else j for name, j in J.items()}
 
 
-@fault(expected=agreement, when=lambda problem: len(linears(problem)) > DEEP)
+@mutant(expected=agreement, when=lambda problem: len(linears(problem)) > DEEP)
 def deep_network(problem: Problem, J: Jacobians) -> Jacobians:
     """In networks of more than eight Linear layers the first ones are forgotten."""
     kept = list(J)[-2 * DEEP :]
@@ -176,13 +176,13 @@ def _nested(name: str) -> bool:
     return name.count(".") > 1
 
 
-@fault(expected=agreement, when=lambda problem: any(map(_nested, problem.parameters)))
+@mutant(expected=agreement, when=lambda problem: any(map(_nested, problem.parameters)))
 def nested_layers(problem: Problem, J: Jacobians) -> Jacobians:
     """Layers inside an inner Sequential count twice."""
     return {name: 2 * j if _nested(name) else j for name, j in J.items()}
 
 
-@fault(expected=agreement, when=lambda problem: isinstance(layers(problem)[-1], nn.Flatten))
+@mutant(expected=agreement, when=lambda problem: isinstance(layers(problem)[-1], nn.Flatten))
 def flat_output(problem: Problem, J: Jacobians) -> Jacobians:
     """Where a Flatten is the last layer, samples come in reverse order."""
     return {name: j.flip(0) for name, j in J.items()}
@@ -193,7 +193,7 @@ def _repeats_earlier_sample(X: Tensor) -> Tensor:
     return (x[:, None] == x[None]).all(2).tril(-1).any(1)
 
 
-@fault(expected=agreement, when=lambda problem: bool(_repeats_earlier_sample(problem.X).any()))
+@mutant(expected=agreement, when=lambda problem: bool(_repeats_earlier_sample(problem.X).any()))
 def duplicated_samples(problem: Problem, J: Jacobians) -> Jacobians:
     """Of equal samples only the first has a Jacobian."""
     repeated = _repeats_earlier_sample(problem.X)
@@ -207,32 +207,32 @@ def _can_be_misread(problem: Problem) -> bool:
     return not X.is_contiguous() and X.untyped_storage().nbytes() >= X.numel() * X.element_size()
 
 
-@stateful_fault(expected=agreement, when=_can_be_misread)
+@stateful_mutant(expected=agreement, when=_can_be_misread)
 def strided_input(compute: Compute) -> Compute:
     """The input's memory is read as if it were contiguous."""
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         contiguous = torch.empty(problem.X.shape).stride()
         misread = problem.X.detach().as_strided(problem.X.shape, contiguous)
         return compute(Problem(problem.model, misread, problem.C))
 
-    return faulty
+    return mutated
 
 
-@fault(expected=agreement, when=lambda problem: problem.X.requires_grad)
+@mutant(expected=agreement, when=lambda problem: problem.X.requires_grad)
 def input_that_requires_grad(problem: Problem, J: Jacobians) -> Jacobians:
     """Wrong by a factor of two where the input requires a gradient."""
     return _twice(J)
 
 
-@stateful_fault(expected=agreement, base="autograd_batched", when=has(nn.ReLU))
+@stateful_mutant(expected=agreement, base="autograd_batched", when=has(nn.ReLU))
 def slope_at_the_kink(compute: Compute) -> Compute:
     """ReLU's slope at 0 is taken as 1, not 0."""
     relu = Elementwise(lambda z: torch.where(z >= 0, z, 0))
     return lambda problem: compute(with_layers(problem, lambda layer: relu if isinstance(layer, nn.ReLU) else layer))
 
 
-@stateful_fault(expected=agreement, when=has(nn.LeakyReLU))
+@stateful_mutant(expected=agreement, when=has(nn.LeakyReLU))
 def slope_of_leaky_relu(compute: Compute) -> Compute:
     """LeakyReLU's slope is always the default 0.01."""
     return lambda problem: compute(
@@ -240,20 +240,20 @@ def slope_of_leaky_relu(compute: Compute) -> Compute:
     )
 
 
-@stateful_fault(expected=agreement, when=has(nn.ELU))
+@stateful_mutant(expected=agreement, when=has(nn.ELU))
 def alpha_of_elu(compute: Compute) -> Compute:
     """ELU's α is always the default 1."""
     return lambda problem: compute(with_layers(problem, lambda layer: nn.ELU() if isinstance(layer, nn.ELU) else layer))
 
 
-@stateful_fault(expected=agreement, when=has(nn.SELU))
+@stateful_mutant(expected=agreement, when=has(nn.SELU))
 def scale_of_selu(compute: Compute) -> Compute:
     """SELU without its scale."""
     elu = nn.ELU(1.6732632423543772)
     return lambda problem: compute(with_layers(problem, lambda layer: elu if isinstance(layer, nn.SELU) else layer))
 
 
-@stateful_fault(expected=agreement, base="autograd_batched", when=has(nn.LogSigmoid))
+@stateful_mutant(expected=agreement, base="autograd_batched", when=has(nn.LogSigmoid))
 def overflowing_log_sigmoid(compute: Compute) -> Compute:
     """LogSigmoid as −log(1 + e⁻ᶻ), which overflows for very negative z."""
     naive = Elementwise(lambda z: -torch.log(1 + torch.exp(-z)))
@@ -262,7 +262,7 @@ def overflowing_log_sigmoid(compute: Compute) -> Compute:
     )
 
 
-@stateful_fault(expected=agreement, base="autograd_batched", when=has(nn.Dropout))
+@stateful_mutant(expected=agreement, base="autograd_batched", when=has(nn.Dropout))
 def dropout_that_scales(compute: Compute) -> Compute:
     """Dropout multiplies by 1 − p in evaluation, as it did before it was inverted."""
 

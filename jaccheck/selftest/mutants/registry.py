@@ -1,4 +1,4 @@
-"""`Fault` and the catalogue: decorators that register a way to spoil a right method, as methods are registered."""
+"""`Mutant` and the catalogue: decorators that register a way to spoil a right method, as methods are registered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 
 from jaccheck.case import DTYPES, DType
-from jaccheck.core import PLANTED, unknown
+from jaccheck.core import MUTANT, unknown
 from jaccheck.errors import UnknownName
 from jaccheck.methods import Compute, Jacobians, Method, Problem, choose_methods, find_method
 
@@ -23,7 +23,7 @@ LAW_NAMES = frozenset(
         *("batch", "outputs", "freed memory"),
     }
 )
-"""What a breach can name as its law, but for the two identities, which no fault of a method breaks alone."""
+"""What a breach can name as its law, but for the two identities, which no mutant of a method breaks alone."""
 
 
 def always(problem: Problem) -> bool:
@@ -32,8 +32,8 @@ def always(problem: Problem) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One way to be wrong: `spoil` makes a faulty `compute` of a right one, that of the method named `base`.
+class Mutant:
+    """One way to be wrong: `spoil` makes a wrong `compute` from a right one, that of the method named `base`.
 
     `when` says which problems trigger it; on all others it does what the base does. `expected` names the laws that
     can see it, of which one at least must. `kind` is the file it stands in.
@@ -49,7 +49,7 @@ class Fault:
     dtypes: tuple[DType, ...] = DTYPES
 
     def method(self) -> Method:
-        """The faulty method, with a memory of its own where the fault needs one."""
+        """The wrong method; a mutant that keeps state between calls gets a state of its own."""
         base = find_method(self.base)
         right, wrong = base.compute, self.spoil(base.compute)
 
@@ -58,7 +58,7 @@ class Fault:
 
         return replace(
             base,
-            name=f"{PLANTED}{self.name}",
+            name=f"{MUTANT}{self.name}",
             summary=self.summary,
             dtypes=self.dtypes,
             compute=compute,
@@ -66,24 +66,24 @@ class Fault:
         )
 
 
-_CATALOGUE: dict[str, Fault] = {}
+_CATALOGUE: dict[str, Mutant] = {}
 
 _FILES = ("values", "rare", "precision", "structure", "state", "memory", "related", "crashes")
-"""The modules of this package that register faults, in the order of listing."""
+"""The modules of this package that register mutants, in the order of listing."""
 
 
-def stateful_fault(
+def stateful_mutant(
     *,
     expected: Iterable[str],
     base: str = "closed_form",
     when: Trigger = always,
     dtypes: tuple[DType, ...] = DTYPES,
 ) -> Callable[[Spoil], Spoil]:
-    """Registers a function `compute -> faulty compute`; its docstring's first line is its summary."""
+    """Registers a function `compute -> wrong compute`; its docstring's first line is its summary."""
 
     def register(spoil: Spoil) -> Spoil:
         name = spoil.__name__
-        _CATALOGUE[name] = Fault(
+        _CATALOGUE[name] = Mutant(
             name=name,
             kind=spoil.__module__.rpartition(".")[2],
             summary=(inspect.getdoc(spoil) or "").split("\n")[0],
@@ -98,7 +98,7 @@ def stateful_fault(
     return register
 
 
-def fault(
+def mutant(
     *,
     expected: Iterable[str],
     base: str = "closed_form",
@@ -112,19 +112,36 @@ def fault(
         def spoil(compute: Compute) -> Compute:
             return lambda problem: change(problem, compute(problem))
 
-        stateful_fault(expected=expected, base=base, when=when, dtypes=dtypes)(spoil)
+        stateful_mutant(expected=expected, base=base, when=when, dtypes=dtypes)(spoil)
         return change
 
     return register
 
 
 def choose_with_mutants(names: Iterable[str]) -> tuple[Method, ...]:
-    """The methods of these names, as `methods.choose` has them; a planted fault goes by `fault:NAME`."""
+    """The methods of these names, as `choose_methods` has them; a mutant is called `mutant:NAME`."""
+    return tuple(by_names(names).values())
+
+
+def by_names(names: Iterable[str]) -> dict[str, Method]:
+    """The methods of `choose_with_mutants`, each under the name by which it was asked for, else under its own."""
     names = tuple(names)
-    faulty = {name: _faulty(name.removeprefix(PLANTED)) for name in names if name.startswith(PLANTED)}
-    right = [name for name in names if name not in faulty]
-    chosen = {method.name: method for method in choose_methods(right)} if right or not names else {}
-    return tuple({**faulty, **chosen}.values())
+    wrong = {name: find_with_mutants(name) for name in names if name.startswith(MUTANT)}
+    right = [name for name in names if name not in wrong]
+    if names and not right:
+        return wrong
+    asked = {find_method(name): name for name in right}
+    return {**wrong, **{asked.get(method, method.name): method for method in choose_methods(right)}}
+
+
+def find_with_mutants(name: str) -> Method:
+    """The method of that name, or the mutant called `mutant:NAME`. Raises UnknownName."""
+    if not name.startswith(MUTANT):
+        return find_method(name)
+    known, name = catalogue(), name.removeprefix(MUTANT)
+    if name not in known:
+        raise unknown("mutant", name, known)
+    return known[name].method()
 
 
 def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
@@ -132,22 +149,15 @@ def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
 
     Importing a module runs it: which one is for the user to say, not for whoever wrote the file.
     """
-    if ":" in name and not name.startswith(PLANTED) and name not in imported:
+    if ":" in name and not name.startswith(MUTANT) and name not in imported:
         raise UnknownName(
             f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
         )
     return choose_with_mutants([name])[0]
 
 
-def _faulty(name: str) -> Method:
-    known = catalogue()
-    if name not in known:
-        raise unknown("planted fault", name, known)
-    return known[name].method()
-
-
-def catalogue() -> dict[str, Fault]:
-    """Every fault by name."""
+def catalogue() -> dict[str, Mutant]:
+    """Every mutant by name."""
     for file in _FILES:
         importlib.import_module(f"jaccheck.selftest.mutants.{file}")
     return dict(_CATALOGUE)

@@ -1,4 +1,4 @@
-"""Faults that a call on a related problem shows: results kept by too little, networks kept for ever."""
+"""Mutants that a call on a related problem shows: results kept by too little, networks kept for ever."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.methods import Compute, Jacobians, Problem
-from jaccheck.selftest.mutants.registry import fault, stateful_fault
+from jaccheck.selftest.mutants.registry import mutant, stateful_mutant
 
 batch = frozenset({"batch"})
 outputs = frozenset({"outputs"})
@@ -28,21 +28,21 @@ def _network(problem: Problem) -> Key:
     )
 
 
-@stateful_fault(expected=batch, when=lambda problem: problem.N > 1)
+@stateful_mutant(expected=batch, when=lambda problem: problem.N > 1)
 def kept_by_samples(compute: Compute) -> Compute:
     """Rows are kept for a network and a set of samples, and taken again by position, in whatever order they come."""
     kept: dict[Key, Jacobians] = {}
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         J = compute(problem)
         key = (*_network(problem), frozenset(_bytes(list(problem.X))))
         rows = kept.setdefault(key, {name: j.clone() for name, j in J.items()})
         return {name: torch.cat([rows[name][: len(j)], j[len(rows[name]) :]]) for name, j in J.items()}
 
-    return faulty
+    return mutated
 
 
-@fault(expected={"batch", "agreement"}, when=lambda problem: problem.N > 0)
+@mutant(expected={"batch", "agreement"}, when=lambda problem: problem.N > 0)
 def duplicates_dropped(problem: Problem, J: Jacobians) -> Jacobians:
     """A sample that stands in the batch more than once has its Jacobian once and zeros after that."""
     rows = problem.X.detach().flatten(1)
@@ -53,12 +53,12 @@ def duplicates_dropped(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
-@stateful_fault(expected=outputs)
+@stateful_mutant(expected=outputs)
 def kept_by_trainable_layers(compute: Compute) -> Compute:
     """Results are kept by input and trainable layers; a change of frozen ones goes unnoticed."""
     kept: dict[Key, Jacobians] = {}
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         leaves = [module for module in problem.model.modules() if not list(module.children())]
         seen = [m for m in leaves if all(p.requires_grad for p in m.parameters())]
         numbers = [t for module in seen for t in (*module.parameters(), *module.buffers())]
@@ -67,14 +67,14 @@ def kept_by_trainable_layers(compute: Compute) -> Compute:
             kept[key] = compute(problem)
         return {name: j[:, : problem.C].clone() for name, j in kept[key].items()}
 
-    return faulty
+    return mutated
 
 
-@stateful_fault(expected={"outputs", "agreement"})
+@stateful_mutant(expected={"outputs", "agreement"})
 def frozen_last_layer_skipped(compute: Compute) -> Compute:
     """A last layer that is frozen is taken for the identity."""
 
-    def faulty(problem: Problem) -> Jacobians:
+    def mutated(problem: Problem) -> Jacobians:
         *below, last = problem.model.children()
         is_trained = any(p.requires_grad for p in last.parameters())
         if not isinstance(last, nn.Linear) or is_trained or last.in_features < problem.C:
@@ -82,10 +82,10 @@ def frozen_last_layer_skipped(compute: Compute) -> Compute:
         J = compute(Problem(nn.Sequential(*below), problem.X, last.in_features))
         return {name: j[:, : problem.C].clone() for name, j in J.items()}
 
-    return faulty
+    return mutated
 
 
-@fault(expected=freed_memory)
+@mutant(expected=freed_memory)
 def kept_network(problem: Problem, J: Jacobians) -> Jacobians:
     """The last network stays in a list of the module."""
     _KEPT[:] = [problem.model]
@@ -95,7 +95,7 @@ def kept_network(problem: Problem, J: Jacobians) -> Jacobians:
 _KEPT: list[nn.Module] = []
 
 
-@fault(expected=freed_memory)
+@mutant(expected=freed_memory)
 def network_in_results(problem: Problem, J: Jacobians) -> Jacobians:
     """Every Jacobian holds the network as an attribute, so that whoever keeps a result keeps the network."""
     for j in J.values():

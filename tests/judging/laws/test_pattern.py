@@ -44,7 +44,7 @@ TOLD = {
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("fault", TOLD)
-def test_a_planted_fault_is_told_by_its_pattern(fault: str, dtype: str) -> None:
+def test_a_mutant_is_told_by_its_pattern(fault: str, dtype: str) -> None:
     """At the end of the message, whether it rounds or must be equal."""
     recipe = Normal() if dtype == "float32" else Integers(magnitude=3)
     layers = tuple(LeakyReLU(negative_slope=0.5) if isinstance(each, Tanh) else each for each in CASE.layers)

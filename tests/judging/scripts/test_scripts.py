@@ -259,7 +259,7 @@ def test_the_source_of_every_method_stands_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["sample_roll", "class_swap", "one_wrong_entry"])
-def test_a_planted_fault_is_asked_of_jaccheck(name: str) -> None:
+def test_a_mutant_is_asked_of_jaccheck(name: str) -> None:
     """Its source is not that of one function; the script runs all the same, and shows it."""
     method = catalogue()[name].method()
     script = write_script(CASE, method, "cpu", judge(CASE, method).breaches[0])

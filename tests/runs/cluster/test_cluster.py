@@ -19,11 +19,10 @@ from jaccheck_support.testing import Run, heeding_ctrl_c
 
 from jaccheck.case import PROFILES
 from jaccheck.errors import BrokenEnvironment, ClusterLost, UnknownName
-from jaccheck.reports import Outcome, Settings, Spent, load
+from jaccheck.reports import Outcome, Report, Settings, Spent, load
 from jaccheck.runs import (
     Assignment,
     Cluster,
-    Duty,
     Limits,
     Pool,
     Recording,
@@ -31,19 +30,20 @@ from jaccheck.runs import (
     ShardResult,
     Store,
     Tally,
+    WorkerConfig,
     in_this_process,
     shards,
 )
 from jaccheck.runs.cluster import client as cluster_client
-from jaccheck.runs.cluster import node as member
-from jaccheck.runs.cluster.messages import Member
+from jaccheck.runs.cluster import node
+from jaccheck.runs.cluster.messages import Node
 from jaccheck.runs.cluster.worker import here
 from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
 
 QUICK = PROFILES["quick"]
-METHODS = ("hooks", "fault:sample_roll")
+METHODS = ("hooks", "mutant:sample_roll")
 FEW: dict[str, Any] = {"families": ("generic", "kinks"), "dtypes": ("float32",)}
 
 
@@ -94,13 +94,13 @@ def test_a_worker_that_is_killed_loses_nothing(cluster: Any, local: tuple[object
 @contextmanager
 def joined(address: str, methods: tuple[str, ...] = METHODS, limits: Limits | None = None) -> Iterator[Cluster]:
     """The cluster, as `verify --scheduler` joins it."""
-    duty = Duty(assignment=Assignment(methods=methods, profile="quick"), limits=limits or Limits())
+    config = WorkerConfig(assignment=Assignment(methods=methods, profile="quick"), limits=limits or Limits())
     with (
         TemporaryDirectory() as folder,
-        Pool(1, duty.assignment, duty.limits, Path(folder)) as pool,
+        Pool(1, config.assignment, config.limits, Path(folder)) as pool,
         Cluster(address) as there,
     ):
-        there.on_duty(duty, pool)
+        there.judges(config, pool)
         yield there
 
 
@@ -125,7 +125,7 @@ def test_a_shard_for_a_gpu_goes_where_one_is(cluster: Any, monkeypatch: pytest.M
         wait_for_workers(there, 2)
         with pytest.raises(BrokenEnvironment, match="cannot judge: device 'cuda' is not here; torch reports cpu"):
             list(there.results([shard]))
-        monkeypatch.setattr(member, "answer", who_am_i)
+        monkeypatch.setattr(node, "answer", who_am_i)
         with_gpu = cluster.workers[1].pid
         assert {there._send(shard).result() for _ in range(4)} == {with_gpu}
 
@@ -160,7 +160,7 @@ def test_builds_of_torch_for_cpu_and_gpu_are_one_version() -> None:
     cuda = replace(mine, environment=replace(mine.environment, torch="2.13.0+cu126"))
     cpu = replace(mine, environment=replace(mine.environment, torch="2.13.0+cpu"))
     other = replace(mine, environment=replace(mine.environment, torch="2.13.1"))
-    assert not list(Member.differences(cpu, cuda))
+    assert not list(Node.differences(cpu, cuda))
     assert list(cpu.differences(other)) == ["torch 2.13.1 there, 2.13.0 here"]
 
 
@@ -222,7 +222,7 @@ def test_verify_at_the_command_line(cluster: Any, jaccheck: Run, tmp_path: Any) 
     for where, name in (((), "here.json"), (("--scheduler", cluster.address), "there.json")):
         done = jaccheck("verify", *few, *named, *where, "--report", name)
         assert done.returncode == 0, done.stderr
-    one, other = load(tmp_path / "here.json"), load(tmp_path / "there.json")
+    one, other = load(Report, tmp_path / "here.json"), load(Report, tmp_path / "there.json")
     assert set(map(repr, one.coverage)) == set(map(repr, other.coverage))
     assert replace(one.totals, seconds=Spent()) == replace(other.totals, seconds=Spent())
 
@@ -246,10 +246,10 @@ def test_a_run_that_is_ended_goes_on(cluster: Any, jaccheck: Run, tmp_path: Path
     assert 20 <= done < 400
     if how is signal.SIGINT:
         assert "To go on with it: jaccheck verify --resume 1" in said
-        assert load(tmp_path / "cut.json").interrupted
+        assert load(Report, tmp_path / "cut.json").interrupted
     ended = jaccheck("verify", "--resume", "--scheduler", cluster.address, "--store", store, "--report", "end.json")
     assert ended.returncode == 0, ended.stderr
-    assert load(tmp_path / "end.json").totals.cases == cases_in(store) == 400
+    assert load(Report, tmp_path / "end.json").totals.cases == cases_in(store) == 400
 
 
 def cases_in(path: Path) -> int:

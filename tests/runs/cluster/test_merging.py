@@ -18,7 +18,7 @@ from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("autograd_batched", "fault:sample_roll")
+METHODS = ("autograd_batched", "mutant:sample_roll")
 PARTS = 3
 
 
@@ -140,7 +140,7 @@ def test_parts_at_the_command_line(jaccheck: Run, tmp_path: Path) -> None:
     done = jaccheck("report", "2.json", "1.json", "--report", "all.json", "--report", "all.html")
     assert done.returncode == 0, done.stderr
     assert "no finding: 12 cases" in done.stdout
-    assert load(tmp_path / "all.json").totals.cases == 12
+    assert load(Report, tmp_path / "all.json").totals.cases == 12
     assert (tmp_path / "all.html").exists()
     done = jaccheck("report", "1.json", "1.json")
     assert done.returncode == 2

@@ -14,7 +14,7 @@ import pytest
 
 from jaccheck import case as case_module
 from jaccheck.case import Case
-from jaccheck.reports import load_cases
+from jaccheck.reports import CaseFile, load
 from jaccheck.runs.pytest.conformance import CHECKS
 
 pytestmark = pytest.mark.slow
@@ -152,7 +152,7 @@ def test_a_failure_says_what_is_needed(red: Red) -> None:
     assert "Traceback" not in red.printed
     assert "During handling" not in red.printed
     path, *others = re.findall(r"^To see it again: jaccheck replay (\S+) --method methods:negated$", text, re.M)
-    finding = load_cases(red.folder / path).finding
+    finding = load(CaseFile, red.folder / path).finding
     assert finding is not None
     stored = red.cases("test_negated[agreement-cpu-float32]")
     assert finding.case in stored

@@ -20,8 +20,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import PROFILES
 from jaccheck.errors import IncompatibleFile, InvalidRequest, UnreadableFile
 from jaccheck.methods import describe_environment
-from jaccheck.reports import Finding, Report, Settings, Spent
-from jaccheck.reports import verify as reports
+from jaccheck.reports import Finding, Report, Settings, Spent, load
 from jaccheck.runs import (
     FINISHED,
     UNFINISHED,
@@ -43,7 +42,7 @@ from jaccheck.selftest import choose_with_mutants
 pytestmark = pytest.mark.slow
 
 QUICK = replace(PROFILES["quick"], shrink_seconds=1.0)
-NAMES = ("closed_form", "fault:class_swap")
+NAMES = ("closed_form", "mutant:class_swap")
 SETTINGS = Settings(
     profile="quick",
     seed=3,
@@ -143,7 +142,7 @@ def test_a_fault_seen_and_not_yet_shrunk_is_found(tmp_path: Path) -> None:
         assert tally.merge(result.sums)
         Recording(store, stored).keep_result(result, tally.suspects.values())
         report, _ = run(store, stored.id, most=0)
-        assert {finding.method for finding in report.findings} == {"fault:class_swap"}
+        assert {finding.method for finding in report.findings} == {"mutant:class_swap"}
         assert Recording(store, store.run(stored.id)).findings()
 
 
@@ -281,8 +280,8 @@ def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jacc
     assert "finished" in listed.stdout
     shown = jaccheck("history", 1, "--store", path, "--report", "again.json")
     assert shown.returncode == 1
-    assert "fault:class_swap" in shown.stdout
-    assert comparable(reports.load(tmp_path / "again.json")) == comparable(report)
+    assert "mutant:class_swap" in shown.stdout
+    assert comparable(load(Report, tmp_path / "again.json")) == comparable(report)
     rendered = jaccheck("report", 1, "--store", path)
     assert rendered.returncode == 1
     assert rendered.stdout.endswith(shown.stdout)
@@ -291,7 +290,7 @@ def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jacc
 
 def test_killed_and_resumed_it_finds_what_it_would_have_found(tmp_path: Path) -> None:
     """SIGKILL at some moments, then to the end: the report is that of a run that nobody disturbed."""
-    options = ["--method", "closed_form", "--method", "fault:class_swap", "--quiet", "--workers", "1"]
+    options = ["--method", "closed_form", "--method", "mutant:class_swap", "--quiet", "--workers", "1"]
     few = [*options, "--family", "generic", "--family", "kinks", "--seed", "5", "--max-examples", "60"]
     whole = verify_to_the_end(tmp_path, [*few, "--no-store"], kills=0)
     killed = verify_to_the_end(tmp_path, few, kills=2)
@@ -311,7 +310,7 @@ def verify_to_the_end(folder: Path, options: list[str], *, kills: int) -> Report
     last = [*options[:4], "--quiet", "--resume"] if kills else options
     done = subprocess.run([*command, *last], cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stderr
-    return reports.load(folder / "out.json")
+    return load(Report, folder / "out.json")
 
 
 def wait_for_shards(path: Path, count: int) -> None:

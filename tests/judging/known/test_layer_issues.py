@@ -1,4 +1,4 @@
-"""The listed faults of layers hold both ways: each shows where it is listed, and nothing else is excused."""
+"""The known issues of layers hold both ways: each shows where it is listed, and nothing else is excused."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import pytest
 
 from jaccheck.case import Case, Flatten, Integers, Linear
 from jaccheck.cli import cli
-from jaccheck.judging import LAYER_FAULTS, CaseFault, explained, explanation, judge, write_script
+from jaccheck.judging import LAYER_ISSUES, CaseIssue, explained, explanation, judge, write_script
 from jaccheck.methods import calm_torch, find_method
 from jaccheck.reports import Breach, Outcome, Verdict, WorstEntry
 
 PLAIN = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=2)
 
 
-@pytest.mark.parametrize("fault", LAYER_FAULTS, ids=lambda fault: fault.id)
-def test_a_listed_fault_shows(fault: CaseFault) -> None:
+@pytest.mark.parametrize("issue", LAYER_ISSUES, ids=lambda issue: issue.id)
+def test_a_known_issue_shows(issue: CaseIssue) -> None:
     """Each of its methods fails on its case, in the listed way; one that no longer does must leave the list."""
-    if not fault.is_in_installed or any(find_method(name).missing for name in fault.methods):
-        pytest.skip(f"{fault.package} {fault.versions} is not installed, or does not import")
-    assert fault.meets(fault.case)
+    if not issue.is_in_installed or any(find_method(name).missing for name in issue.methods):
+        pytest.skip(f"{issue.package} {issue.versions} is not installed, or does not import")
+    assert issue.meets(issue.case)
     with calm_torch():
-        for name in fault.methods:
-            verdict = judge(fault.case, find_method(name))
-            assert any(fault.explains(fault.case, name, breach) for breach in verdict.breaches), (name, verdict)
-            shown = explained(fault.case, verdict)
-            assert fault.id in shown.known
+        for name in issue.methods:
+            verdict = judge(issue.case, find_method(name))
+            assert any(issue.explains(issue.case, name, breach) for breach in verdict.breaches), (name, verdict)
+            shown = explained(issue.case, verdict)
+            assert issue.id in shown.known
             assert shown.outcome is Outcome.KNOWN, shown
 
 
@@ -53,79 +53,79 @@ def test_the_scripts_show_them_without_jaccheck() -> None:
     """In a process without jaccheck each raises, or prints an actual line that differs from the expected one."""
     shown = []
     with calm_torch():
-        for fault in (
-            fault for fault in LAYER_FAULTS if fault.is_in_installed and not find_method(fault.methods[0]).missing
+        for issue in (
+            issue for issue in LAYER_ISSUES if issue.is_in_installed and not find_method(issue.methods[0]).missing
         ):
-            found = [(name, b) for name in fault.methods for b in judge(fault.case, find_method(name)).breaches]
-            name, breach = next((name, b) for name, b in found if fault.explains(fault.case, name, b))
-            shown.append((fault, breach, write_script(fault.case, find_method(name), "cpu", breach)))
+            found = [(name, b) for name in issue.methods for b in judge(issue.case, find_method(name)).breaches]
+            name, breach = next((name, b) for name, b in found if issue.explains(issue.case, name, b))
+            shown.append((issue, breach, write_script(issue.case, find_method(name), "cpu", breach)))
     scripts = json.dumps([script for *_, script in shown])
-    # Memory that nobody has written is filled there, too, or a fault that reads it would show by chance only.
+    # Uninitialised memory is filled there, too: otherwise an issue that reads it would show only by chance.
     environment = {**os.environ, "MALLOC_PERTURB_": "1"}
     command = [sys.executable, "-c", RUN_ALL]
     done = subprocess.run(command, input=scripts, capture_output=True, text=True, check=False, env=environment)
     assert not done.returncode, done.stderr
-    for (fault, breach, _), line in zip(shown, done.stdout.splitlines(), strict=True):
+    for (issue, breach, _), line in zip(shown, done.stdout.splitlines(), strict=True):
         printed = json.loads(line)
         if breach.outcome is Outcome.CRASHED:
-            assert printed.startswith(breach.message.split(":")[0]), fault.id
+            assert printed.startswith(breach.message.split(":")[0]), issue.id
         else:
             actual, expected = (line.split(maxsplit=1)[1] for line in printed.splitlines()[-2:])
-            assert actual.split()[0] != expected.split()[0] or actual != expected.split(" says")[0], fault.id
+            assert actual.split()[0] != expected.split()[0] or actual != expected.split(" says")[0], issue.id
 
 
 def test_outside_its_condition_nothing_is_excused() -> None:
     """The same breach of the same method on another case is a finding."""
     breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
-    for fault in LAYER_FAULTS:
-        for name in fault.methods:
-            assert explanation(PLAIN, name, breach) is None, fault.id
+    for issue in LAYER_ISSUES:
+        for name in issue.methods:
+            assert explanation(PLAIN, name, breach) is None, issue.id
 
 
 def test_only_the_parameters_that_it_shows_in_are_excused() -> None:
-    """Memory that stays unwritten is in the weight of that convolution, and a wrong Linear behind it is a finding."""
-    fault = next(fault for fault in LAYER_FAULTS if fault.id == "torch-bfloat16-conv-unwritten")
-    if not fault.is_in_installed:
+    """Uninitialised memory is in the weight of that convolution, and a wrong Linear behind it is a finding."""
+    issue = next(issue for issue in LAYER_ISSUES if issue.id == "torch-bfloat16-conv-unwritten")
+    if not issue.is_in_installed:
         pytest.skip("another torch or processor")
     values = {"index": (0, 0, 0), "actual": 1.0, "expected": 0.0, "bound": 0.0, "wrong": 1, "entries": 9}
-    for parameter, excused in (("0.weight", fault), ("0.bias", None), ("2.weight", None)):
+    for parameter, excused in (("0.weight", issue), ("0.bias", None), ("2.weight", None)):
         worst = WorstEntry(parameter=parameter, **values)  # type: ignore[arg-type]
         breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="wrong", worst=worst)
-        assert explanation(fault.case, "hooks", breach) is excused
+        assert explanation(issue.case, "hooks", breach) is excused
 
 
 def test_another_breach_on_the_same_case_stays() -> None:
-    """What a fault does not explain is left, and decides."""
-    fault = next(fault for fault in LAYER_FAULTS if fault.id == "conv-padding-mode")
-    name = fault.methods[0]
+    """What an issue does not explain is left, and decides."""
+    issue = next(issue for issue in LAYER_ISSUES if issue.id == "conv-padding-mode")
+    name = issue.methods[0]
     listed = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
     other = Breach(law="purity", outcome=Outcome.SIDE_EFFECT, message="0.weight: requires_grad changed")
     verdict = Verdict(method=name, device="cpu", outcome=Outcome.DISAGREES, breaches=(listed, other))
-    shown = explained(fault.case, verdict)
-    assert (shown.outcome, shown.breaches, shown.known) == (Outcome.SIDE_EFFECT, (other,), (fault.id,))
+    shown = explained(issue.case, verdict)
+    assert (shown.outcome, shown.breaches, shown.known) == (Outcome.SIDE_EFFECT, (other,), (issue.id,))
 
 
 def test_a_method_that_is_right_is_not_called_known() -> None:
     """A verdict without breaches stays as it is, also on a case that meets a condition."""
-    for fault in LAYER_FAULTS:
-        verdict = Verdict(method=fault.methods[0], device="cpu", outcome=Outcome.AGREES)
-        assert explained(fault.case, verdict) is verdict
+    for issue in LAYER_ISSUES:
+        verdict = Verdict(method=issue.methods[0], device="cpu", outcome=Outcome.AGREES)
+        assert explained(issue.case, verdict) is verdict
 
 
 def test_another_version_is_not_excused() -> None:
     """A release outside the listed versions has to be right."""
-    fault = LAYER_FAULTS[0]
+    issue = LAYER_ISSUES[0]
     breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
-    assert fault.explains(fault.case, fault.methods[0], breach)
-    assert not replace(fault, versions="<0.1").explains(fault.case, fault.methods[0], breach)
+    assert issue.explains(issue.case, issue.methods[0], breach)
+    assert not replace(issue, versions="<0.1").explains(issue.case, issue.methods[0], breach)
 
 
-def test_a_mended_fault_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mended_issue_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """`jaccheck known --run` says so where a listed case is right, and exits with 1."""
     right = Case(layers=(Flatten(), Linear(out_features=2)), in_shape=(3,), batch_size=2, recipe=Integers())
-    mended = replace(LAYER_FAULTS[0], case=right, meets=lambda case: True)
-    monkeypatch.setattr("jaccheck.judging.LAYER_FAULTS", (mended,))
-    monkeypatch.setattr("jaccheck.judging.SEQUENCE_FAULTS", ())
+    mended = replace(LAYER_ISSUES[0], case=right, meets=lambda case: True)
+    monkeypatch.setattr("jaccheck.judging.LAYER_ISSUES", (mended,))
+    monkeypatch.setattr("jaccheck.judging.SEQUENCE_ISSUES", ())
     assert cli(["known", "--run"], standalone_mode=False) == 1
     assert f"MENDED: {mended.id}: batch_grad_loop is right" in capsys.readouterr().out
 

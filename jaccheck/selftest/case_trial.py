@@ -1,4 +1,4 @@
-"""`Arena`: one case, and what is computed once for it and shared by all faults and methods."""
+"""`CaseTrial`: one case, and what is computed once for it and shared by all mutants and methods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaccheck.selftest.results import TOLERANCES, Result, copied
 DEVICE = "cpu"
 
 
-class Recorder:
+class Capture:
     """A method that does what another does and keeps a copy of what its first call returned."""
 
     def __init__(self, method: Method) -> None:
@@ -37,15 +37,15 @@ class Recorder:
         return jacobians
 
 
-class Arena:
-    """One case, with everything that is computed once for it and shared by all faults and methods."""
+class CaseTrial:
+    """One case, with everything that is computed once for it and shared by all mutants and methods."""
 
     def __init__(self, witness: Witness, laws: tuple[Law, ...]) -> None:
         self.witness = witness
         self.laws = laws
         self._reference: Jacobians | None = None
         self.template = witness.problem()
-        """Only looked at, by the triggers of faults."""
+        """Only looked at, by the triggers of mutants."""
         self._right: dict[str, Result] = {}
         self._passes: dict[tuple[str, Judge], bool] = {}
 
@@ -68,17 +68,17 @@ class Arena:
 
     def judge(self, method: Method) -> tuple[Verdict, Result]:
         """jaccheck's verdict, and the result that it was given on."""
-        recorder = Recorder(method)
-        verdict = judge(self.case, recorder.method(), device=DEVICE, witness=self.witness, laws=self.laws)
-        return verdict, recorder.result or Result({})
+        capture = Capture(method)
+        verdict = judge(self.case, capture.method(), device=DEVICE, witness=self.witness, laws=self.laws)
+        return verdict, capture.result or Result({})
 
     def call(self, method: Method) -> Result:
         """The result alone."""
-        recorder, before = Recorder(method), observe_globals(DEVICE)
-        with suppress(Exception):  # the recorder has kept it
-            recorder.method().compute(self.witness.problem())
+        capture, before = Capture(method), observe_globals(DEVICE)
+        with suppress(Exception):  # the capture has kept it
+            capture.method().compute(self.witness.problem())
         restore_globals(before, observe_globals(DEVICE))
-        return recorder.result or Result({})
+        return capture.result or Result({})
 
     def right(self, base: Method) -> Result:
         """What an unspoilt method returns."""

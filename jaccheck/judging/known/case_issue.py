@@ -1,7 +1,7 @@
-"""`CaseFault`: a fault of a released version that shows on single cases, with its condition.
+"""`CaseIssue`: an issue of a released version that shows on single cases, with its condition.
 
-Strict both ways: what is wrong outside the condition is a finding, and `case`, on which each of the methods fails, is
-run by `jaccheck known --run` and in CI, where a fault that no longer shows is reported as mended.
+Strict both ways: a wrong result outside the condition is a finding. Each method fails on `case`, which
+`jaccheck known --run` and CI run: an issue that no longer shows there is reported as mended.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ CRASH = Outcome.CRASHED
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Those with a flag, and without another, as /proc/cpuinfo names them; known on Linux only."""
+    """Processors with one flag and without another, by the names in /proc/cpuinfo; known on Linux only."""
 
     name: str
     flag: str
     but: str
 
     def is_here(self) -> bool:
-        """Whether this is one."""
+        """Whether this computer has such a processor."""
         return self.flag in _flags() and self.but not in _flags()
 
 
@@ -57,10 +57,10 @@ def _flags() -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFault:
-    """A fault of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
+class CaseIssue:
+    """An issue of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
 
-    `outcomes` are what may come instead, `message` a pattern that a crash or a side effect must match.
+    `outcomes` are the failures that it may give, `message` a pattern that a crash or a side effect must match.
     """
 
     id: str
@@ -68,14 +68,14 @@ class CaseFault:
     package: str
     versions: str
     processor: Processor | None = None
-    """On which processors, where it hangs on that."""
+    """The processors that show it, where not all do."""
     methods: tuple[str, ...]
     shows_in_others: bool = False
     """Whether any other method may show it as well, since it lies below all of them."""
     condition: str
     meets: Callable[[Case], bool]
     parameters: Callable[[Case], frozenset[str]] | None = None
-    """In whose Jacobians it shows, where not in all."""
+    """The parameters whose Jacobians show it, where not all do."""
     outcomes: tuple[Outcome, ...]
     message: str = ""
     instead: str
