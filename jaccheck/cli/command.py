@@ -71,24 +71,25 @@ def _parameter(field: Field[Any], hint: object) -> click.Parameter:
     if is_repeatable or get_origin(kind) is UnionType:
         kind = get_args(kind)[0]
     has_default = field.default is not MISSING
-    typed: dict[str, Any] = {
-        "type": said.type or (click.Path(path_type=Path) if kind is Path else kind),
-        "metavar": said.metavar,
-    }
+    converted = said.type or (click.Path(path_type=Path) if kind is Path else kind)
     if isinstance(said, Argument):
-        return click.Argument([field.name], nargs=-1 if is_repeatable else 1, required=not has_default, **typed)
-    if said.bare is not None:
-        typed["flag_value"] = said.bare
-    default = (field.default or None if is_repeatable else field.default) if has_default else said.default
+        count = -1 if is_repeatable else 1
+        return click.Argument([field.name], type=converted, metavar=said.metavar, nargs=count, required=not has_default)
+    names = [field.name, *said.names.split()]
+    if kind is bool:
+        return click.Option(names, is_flag=True, help=said.help)
+    default = said.default if not has_default or is_repeatable else field.default
+    bare = {} if said.bare is None else {"is_flag": False, "flag_value": said.bare}
     return click.Option(
-        [field.name, *said.names.split()],
-        is_flag=kind is bool,
+        names,
+        type=converted,
+        metavar=said.metavar,
         multiple=is_repeatable,
         default=default,
-        show_default=kind is not bool and default is not None,
+        show_default=default is not None,
         help=said.help,
         shell_complete=_offers(said.offers) if said.offers else None,
-        **typed,
+        **bare,
     )
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_LINE_SECONDS = 10.0
+BAR_WIDTH = 20
+BESIDE = BAR_WIDTH + 2 * len("0:00:00") + 3
+"""Columns that the bar and two times take."""
 
 
 class Progress:
@@ -40,7 +43,7 @@ class Progress:
         if self._console.is_terminal and not self._quiet:
             self._bar = progress.Progress(
                 progress.TimeElapsedColumn(),
-                progress.BarColumn(),
+                progress.BarColumn(BAR_WIDTH),
                 progress.TimeRemainingColumn(),
                 progress.TextColumn("{task.description}", markup=False),
                 console=self._console,
@@ -67,7 +70,9 @@ class Progress:
         text = printable(", ".join((f"{done}{of} {unit}", *counts)) + (f"; now {now}" if now else ""))
         if self._bar:
             share = (done, total) if self._limit is None else (min(elapsed, self._limit), self._limit)
-            self._bar.update(self._task, completed=share[0], total=share[1], description=text)
+            room = max(self._console.width - BESIDE, BAR_WIDTH)
+            shown = text if len(text) <= room else f"{text[: room - 1]}…"
+            self._bar.update(self._task, completed=share[0], total=share[1], description=shown)
         elif not self._quiet and clock - self._spoken >= PLAIN_LINE_SECONDS:
             self._spoken = clock
             self._console.print(f"{elapsed:.0f} s: {text}", highlight=False, markup=False, soft_wrap=True)

@@ -37,7 +37,10 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name_of(path)}: relative import"
-            yield node.module or ""
+            if node.module == "jaccheck":
+                yield from (f"jaccheck.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
 
 
 def place(path: Path) -> str:
