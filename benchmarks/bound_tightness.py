@@ -15,7 +15,7 @@ from jaccheck_support.evaluation import Evaluation, jacobians
 from jaccheck_support.simulation import SLOPES, VALUES, Machine, Rounding, Summation
 
 from jaccheck.case import DTYPES, FAMILIES, Case, DType, boundary_cases, draw_cases
-from jaccheck.judging import Witness, flattened
+from jaccheck.judging import CaseReference, flattened
 from jaccheck.methods import build, find_method, round_sample
 from jaccheck.oracle import Order, arithmetic, backward, difference_bound, forward, network
 
@@ -97,12 +97,12 @@ def differences(drawn: list[Case]) -> tuple[float, float, float]:
     for case in drawn:
         if method.refuses(build(case)) or case.family != "smooth":
             continue
-        witness = Witness(case, "cpu")
-        bound = difference_bound(witness.network, arithmetic(case.dtype), method.step)
-        error = np.abs(flattened(method.compute(witness.problem())) - witness.jacobian)
+        reference = CaseReference(case, "cpu")
+        bound = difference_bound(reference.network, arithmetic(case.dtype), method.step)
+        error = np.abs(flattened(method.compute(reference.problem())) - reference.jacobian)
         ratios.append(largest_ratio(error, bound))
         factors.append(float(np.median(bound[error > 0] / error[error > 0])))
-        widths.append(float(np.median(bound) / np.max(np.abs(witness.jacobian))))
+        widths.append(float(np.median(bound) / np.max(np.abs(reference.jacobian))))
     return max(ratios), float(np.median(factors)), float(np.median(widths))
 
 

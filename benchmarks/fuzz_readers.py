@@ -17,8 +17,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 IS_GUIDED = "--guided" in sys.argv
 if IS_GUIDED:
     sys.argv.remove("--guided")
@@ -79,13 +77,18 @@ def tell() -> None:
         print(f"  {name:<20} {counts[name, 'read']:>9,} read {counts[name, 'refused']:>9,} refused", flush=True)
 
 
-if IS_GUIDED:
-    options = ("-rss_limit_mb=4096", "-verbosity=0", "-max_len=256", "-len_control=0")
-    atheris.Setup([sys.argv[0], *options, *sys.argv[1:]], lambda data: try_one(FromBytes(data)))
-    atheris.Fuzz()
-else:
+def main() -> None:
+    """Tries as many files as are asked for, or what atheris proposes."""
+    if IS_GUIDED:
+        options = ("-rss_limit_mb=4096", "-verbosity=0", "-max_len=256", "-len_control=0")
+        atheris.Setup([sys.argv[0], *options, *sys.argv[1:]], lambda data: try_one(FromBytes(data)))
+        atheris.Fuzz()  # which ends the process
     given = [int(word) for word in sys.argv[1:]]
     rng = random.Random(given[1] if len(given) > 1 else 0)
     for _ in range(given[0] if given else 1_000_000):
         try_one(rng)
     tell()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from planting import FAULTS, MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
+from jaccheck_support.planted_faults import FAULTS
+from jaccheck_support.planting import MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
 from rich.console import Console
 
 from jaccheck.case import FAMILIES, profile

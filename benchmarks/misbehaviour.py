@@ -1,30 +1,29 @@
 """Kinds of misbehaviour that a run survives: `python benchmarks/misbehaviour.py` prints what it says of each.
 
-One run of `jaccheck verify` has all the methods of `misbehaving.py`, and `closed_form` beside them, which must be
-compared on every case. The table has what was expected of each method and what the report says.
+One run of `jaccheck verify` has all the methods of `jaccheck_support.misbehaving`, and `closed_form` beside them, which
+must be compared on every case. The table has what was expected of each method and what the report says.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import click
-import misbehaving
 import psutil
+from jaccheck_support import misbehaving
+from jaccheck_support.planting import with_first
 
 from jaccheck.reports import Report, load
 
-METHODS = (*(f"misbehaving:{name}" for name in misbehaving.KINDS), "closed_form")
+METHODS = (*(f"{misbehaving.__name__}:{name}" for name in misbehaving.KINDS), "closed_form")
 
 
 def run(folder: Path, *options: object) -> Report:
     """The report of one run with all of them."""
-    here = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(here))))}
+    environment = with_first(Path(misbehaving.__file__).parents[1])
     command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--report", "report.json"]
     for method in METHODS:
         command += ["--method", method]

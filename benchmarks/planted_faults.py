@@ -1,4 +1,4 @@
-"""Plants each fault of `planting.FAULTS` in a copy of the installed backpack: does `jaccheck verify` find it?
+"""Does `jaccheck verify` find faults in a copy of the installed backpack? Those of `jaccheck_support.planted_faults`.
 
     python benchmarks/planted_faults.py --seed 0 --json planted.json
     python benchmarks/planted_faults.py --only relu_slope_at_kink --profile ci
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from planting import BATCH_GRAD, FAULTS, SQRT_GGN, PlantedFault, find, plant, shows_fault
+from jaccheck_support.planted_faults import FAULTS, find
+from jaccheck_support.planting import BATCH_GRAD, SQRT_GGN, PlantedFault, plant, shows_fault, with_first
 from rich.console import Console
 from rich.table import Table
 
@@ -67,7 +67,7 @@ def run(fault: PlantedFault, profile: str, seed: int, keep: Path | None) -> Resu
         command += ["--report", str(work / "out.json"), "--findings", str(work / "findings"), "--quiet"]
         started = time.monotonic()
         lines, seen, exit_code = [], None, 0
-        environment = {**os.environ, "PYTHONPATH": _first(planted), "PYTHONUNBUFFERED": "1"}
+        environment = {**with_first(planted), "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=temporary, env=environment
         ) as process:
@@ -91,10 +91,6 @@ def _evaluate(script: str, planted: Path) -> str:
     if not shows_fault(script, planted):
         return "shows nothing with the fault"
     return "shows something without the fault" if shows_fault(script, None) else "shows it"
-
-
-def _first(planted: Path) -> str:
-    return os.pathsep.join(filter(None, [str(planted), os.environ.get("PYTHONPATH", "")]))
 
 
 def _result(

@@ -10,17 +10,14 @@ next. A copy without a fault is put to the whole budget once, and must not be ca
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from planting import Edit, PlantedFault, plant
+from jaccheck_support.planting import MSE, ROOT, SAVE, Edit, PlantedFault, plant, with_first
 
 from jaccheck.case import Profile, profile
-
-ROOT, SAVE, LOSS = "__init__.py", "extensions/module_extension.py", "core/derivatives/mseloss.py"
 
 FAULTS = (
     PlantedFault("control", "control", ()),
@@ -68,7 +65,7 @@ FAULTS = (
         "hard",
         (
             Edit(
-                LOSS,
+                MSE,
                 "            scale /= sqrt(input0.numel())\n",
                 '            self.cached = getattr(self, "cached", input0.numel())\n'
                 "            scale /= sqrt(self.cached)\n",
@@ -144,13 +141,12 @@ with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
 
 def sequences_until_found(overlay: Path, seeds: int, budget: Profile) -> list[tuple[int | None, str]]:
     """For each seed after how many sequences the backpack in `overlay` was called wrong, or None, and how."""
-    path = os.pathsep.join(filter(None, (str(overlay), os.environ.get("PYTHONPATH"))))
     amount = map(str, (seeds, budget.sequences, budget.sequence_steps))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WORKER, str(overlay), *amount],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env=with_first(overlay),
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])

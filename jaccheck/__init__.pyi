@@ -11,6 +11,6 @@ from .models.computing import assert_jacobians_right as assert_jacobians_right
 from .models.computing import jacobians as jacobians
 from .models.plotting import plot as plot
 from .reports.check import ModelReport as ModelReport
-from .reports.verdict import Outcome as Outcome
+from .reports.outcome import Outcome as Outcome
 from .reports.verdict import Verdict as Verdict
 from .reports.verify import Report as Report

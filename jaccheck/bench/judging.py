@@ -14,17 +14,16 @@ import torch
 from torch import Tensor
 
 from jaccheck.judging import (
-    ClosedFormWitness,
-    Expected,
+    Expectation,
     Part,
-    expected_of,
-    flattened,
-    outside,
+    Reference,
+    compare,
+    compare_values,
     parts_of,
     read,
-    smallest_seed,
-    structural_fault,
-    worst_entry,
+    reference_of,
+    smallest_cotangent,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.oracle import Affine, Array, Layout, Network, Order, arithmetic, backward, forward
@@ -56,44 +55,57 @@ class OuterProducts:
     bounds: tuple[tuple[Tensor, Tensor], ...]
     rest: float
 
+    def index(self, n: int, first: int, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Where an entry of the block of sample n from row `first` on lies in the Jacobian."""
+        *_, row, column = index
+        c, output = divmod(first + row, self.δ.shape[2])
+        return (n, c, output) if self.name.endswith("bias") else (n, c, output, column)
+
 
 class Judge:
-    """What the Jacobians of one network must be, in one dtype."""
+    """What the Jacobians of one problem must be: with proven bounds where every layer has a rule."""
 
-    how = PROVEN
-
-    def __init__(self, network: Network, dtype: str, device: str) -> None:
-        self._network = network
-        self._dtype = dtype
-        self._device = device
-        self._seed = smallest_seed(network)
+    def __init__(self, problem: Problem, network: Network | None) -> None:
+        self._problem, self._network = problem, network
+        self._is_chain = network is not None and network.is_chain
+        self.how = PROVEN if network else "no entry differs by more than rounding is estimated to explain"
+        parts = () if self._is_chain else parts_of(problem, PARTS_BYTES, network)
+        self._references = [(part, reference_of(problem, part, network)) for part in parts if part.samples]
 
     def fault(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
-        net = self._network
-        if fault := structural_fault(Layout(net.N, net.C, net.trainable), self._dtype, self._device, found):
+        problem = self._problem
+        if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
             return fault
-        if method.order is Order.ANY or method.step or method.loss:
-            return self._fault_by_sample(method, found)
-        for expected in self._expected(method):
-            if fault := first_outside(found[expected.name], expected):
-                return fault
-        return ""
+        is_streamed = self._is_chain and method.order is Order.REVERSE and not method.step and not method.loss
+        return next(self._by_block(method, found) if is_streamed else self._by_part(method, found), "")
 
-    def _fault_by_sample(self, method: Method, found: Jacobians) -> str:
-        """The same by the witness itself, sample by sample, for bounds that are no sum of two products."""
-        for n in range(self._network.N):
-            witness = ClosedFormWitness(replace(self._network, X=self._network.X[n : n + 1]), self._dtype)
-            actual = flattened({name: jacobian[n : n + 1] for name, jacobian in found.items()})
-            bound = witness.expectation(method).bound
-            if outside(actual, witness.jacobian, bound):
-                worst = worst_entry(witness.layout, actual, witness.jacobian, bound)
-                return f"{worst}, says the closed form; counted from sample {n}"
-        return ""
+    def _by_part(self, method: Method, found: Jacobians) -> Iterator[str]:
+        """What is wrong, part by part; those of a chain, whose closed form is quickly made, are kept nowhere."""
+        for part, reference in self._references or self._by_sample():
+            difference = compare(part.rows(found), reference.expectation(method))
+            if difference and difference.worst:
+                yield f"{part.in_whole(difference.worst)}, says {reference.source}"
 
-    def _expected(self, method: Method) -> Iterator[OuterProducts]:
+    def _by_sample(self) -> Iterator[tuple[Part, Reference]]:
+        problem = self._problem
+        parts = (Part(range(n, n + 1), range(problem.C)) for n in range(problem.N if self._is_chain else 0))
+        return ((part, reference_of(problem, part, self._network)) for part in parts)
+
+    def _by_block(self, method: Method, found: Jacobians) -> Iterator[str]:
+        """What is wrong, for a few rows at a time, whose entries and bounds are made and given up again."""
+        for outer in self._outer_products(method):
+            for n, first, actual, expectation in blocks(found[outer.name], outer, self._problem):
+                difference = compare_values(actual, expectation)
+                if difference and difference.worst:
+                    worst = replace(difference.worst, index=outer.index(n, first, difference.worst.index))
+                    yield f"{worst} in its block of rows, says {expectation.source}"
+
+    def _outer_products(self, method: Method) -> Iterator[OuterProducts]:
         """Parameter by parameter what the oracle says; it is asked for δ only, as if there were nothing but biases."""
-        net, ar = self._network, arithmetic(self._dtype, smallest_seed=self._seed)
+        net = self._network
+        assert net is not None
+        ar = arithmetic(self._problem.dtype, smallest_cotangent=smallest_cotangent(net))
         affine = [(step, i) for i, step in enumerate(net.steps) if isinstance(step, Affine)]
         biases: dict[str, tuple[int, ...]] = {step.bias: (len(step.W),) for step, _ in affine}
         ahead = forward(net, ar)
@@ -129,74 +141,35 @@ def _tensor(values: Array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
 
 
-def first_outside(jacobian: Tensor, expected: OuterProducts) -> str:
-    """The first entry outside its bound, in words, or an empty string. NaN is outside."""
-    N, C, outputs = expected.δ.shape
-    inputs = expected.a.shape[1]
-    rows = jacobian.detach().reshape(N, C * outputs, inputs)
-    step = max(1, ROWS_BYTES // (8 * inputs))
-    buffers = torch.empty(2, min(step, C * outputs), inputs, dtype=torch.float64)
-    rows = rows.cpu()
+def blocks(jacobian: Tensor, outer: OuterProducts, problem: Problem) -> Iterator[tuple[int, int, Array, Expectation]]:
+    """Sample, first row, entries, and what they must be; arrays are written anew for each block."""
+    N, C, outputs = outer.δ.shape
+    inputs = outer.a.shape[1]
+    step = min(max(1, ROWS_BYTES // (8 * inputs)), C * outputs)
+    rows = jacobian.detach().reshape(N, C * outputs, inputs).cpu()
+    buffers = torch.empty(3, step, inputs, dtype=torch.float64)
     for n in range(N):
-        for start in range(0, C * outputs, step):
-            stop = min(start + step, C * outputs)
-            off, bound = buffers[:, : stop - start]
-            off.copy_(rows[n, start:stop])
-            off.addr_(expected.δ[n].flatten()[start:stop], expected.a[n], alpha=-1).abs_()
-            # One product of the sum alone, the larger one, is enough for nearly all rows.
-            products = [(left[n].flatten()[start:stop], right[n]) for left, right in expected.bounds]
-            torch.outer(*products[-1], out=bound)
-            if bool((off <= bound).all()):
-                continue
-            bound.add_(expected.rest)
-            for left, right in products[:-1]:
-                bound.addr_(left, right)
-            if not bool((off <= bound).all()):
-                return _describe(expected, rows[n, start:stop], off, bound, n, start)
-    return ""
+        for first in range(0, C * outputs, step):
+            chosen = slice(first, min(first + step, C * outputs))
+            actual, expected, bound = buffers[:, : chosen.stop - first]
+            actual.copy_(rows[n, chosen])
+            torch.outer(outer.δ[n].flatten()[chosen], outer.a[n], out=expected)
+            bound.fill_(outer.rest)
+            for left, right in outer.bounds:
+                bound.addr_(left[n].flatten()[chosen], right[n])
+            expectation = Expectation(
+                source="closed form",
+                mode="bound",
+                layout=Layout(1, 1, {outer.name: (len(actual), inputs)}),
+                dtype=problem.dtype,
+                device=problem.device,
+                expected=expected.flatten().numpy(),
+                bound=bound.flatten().numpy(),
+                undecided=0,
+            )
+            yield n, first, actual.flatten().numpy(), expectation
 
 
-def _describe(expected: OuterProducts, actual: Tensor, off: Tensor, bound: Tensor, n: int, start: int) -> str:
-    excess = (off / bound).nan_to_num(nan=torch.inf).where(~(off <= bound), -1.0)
-    row, column = divmod(int(excess.argmax()), off.shape[1])
-    c, i = divmod(start + row, expected.δ.shape[2])
-    index = [n, c, i, column] if expected.a.shape[1] > 1 or expected.name.endswith("weight") else [n, c, i]
-    should = float(expected.δ[n, c, i] * expected.a[n, column])
-    return (
-        f"{expected.name}{index}: {float(actual[row, column]):.4g} instead of {should:.4g} "
-        f"({float(excess[row, column]):.1e} × bound {float(bound[row, column]):.1e}), says the closed form"
-    )
-
-
-class PartsJudge:
-    """What the Jacobians of any other network are, part by part: the closed form or, without rule, float64 autograd."""
-
-    def __init__(self, problem: Problem, network: Network | None) -> None:
-        self._problem = problem
-        self.how = PROVEN if network else "no entry differs by more than rounding is estimated to explain"
-        self._layout = Layout(problem.N, problem.C, {name: tuple(p.shape) for name, p in problem.parameters.items()})
-        self._parts: list[tuple[Part, Expected]] = [
-            (part, expected_of(problem, part, network))
-            for part in parts_of(problem, PARTS_BYTES, network)
-            if part.samples
-        ]
-
-    def fault(self, method: Method, found: Jacobians) -> str:
-        """What is wrong with a result in structure or value, or an empty string."""
-        if fault := structural_fault(self._layout, self._problem.dtype, self._problem.device, found):
-            return fault
-        for part, expected in self._parts:
-            actual = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})
-            target = next(target for target in expected.targets(method) if target.is_own_dtype)
-            if outside(actual, target.expected, target.bound):
-                worst = worst_entry(expected.layout, actual, target.expected, target.bound)
-                return f"{part.in_whole(worst)}, says {expected.witness}"
-        return ""
-
-
-def judge_of(problem: Problem) -> Judge | PartsJudge:
-    """What judges the results of methods on a problem: with proven bounds where every layer has a rule."""
-    network, _ = read(problem, PARTS_BYTES)
-    if network is None or not network.is_chain:
-        return PartsJudge(problem, network)
-    return Judge(network, problem.dtype, problem.device)
+def judge_of(problem: Problem) -> Judge:
+    """What judges the results of methods on a problem."""
+    return Judge(problem, read(problem, PARTS_BYTES)[0])

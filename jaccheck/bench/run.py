@@ -10,12 +10,12 @@ from typing import Protocol
 
 from jaccheck.bench.growth import growth_of
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.process import Worker, WorkerLost
+from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, Shape
-from jaccheck.core import plain_data
+from jaccheck.core import ChildEnded, plain_data
 from jaccheck.errors import InvalidModel
 from jaccheck.methods import describe_environment
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, BenchStanding, MethodTiming, Spread
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, MethodTiming, Outcome, Spread
 
 LARGE_BYTES = 2**30
 """Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
@@ -136,7 +136,7 @@ def start(worker: Worker, plan: Plan, device: str) -> dict[str, float]:
             threads=plan.threads,
         )
         return {m.starts: m.quick_s for m in worker.ask(task, START_S) if m.starts and m.quick_s is not None}
-    except WorkerLost:
+    except ChildEnded:
         # Whatever took the process with it will do so again, and be told, when it is examined.
         return {}
 
@@ -168,7 +168,7 @@ class _CellRun:
         """The cell, with the methods in the order of the plan."""
         started = time.monotonic()
         self._examine(list(names), (self.deadline - started) / 2)
-        right = [name for name in names if name in self.methods and self.methods[name].standing is BenchStanding.RIGHT]
+        right = [name for name in names if name in self.methods and self.methods[name].outcome.is_usable]
         for i, regime in enumerate(REGIMES):
             share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
             for message in self._ask(self._task(regime, tuple(right), max(share, 1.0)), share):
@@ -222,14 +222,14 @@ class _CellRun:
                         self.done, f"{task.shape.name}, {task.dtype} on {task.device}: {task.kind}, {message.starts}"
                     )
                 yield message
-        except WorkerLost as lost:
+        except ChildEnded as ended:
             # Where it was at no method, none of them can be done.
             for name in [current] if current in task.methods else task.methods:
-                self._leave_out(name, f"{task.kind}: {lost}")
+                self._leave_out(name, f"{task.kind}: {ended}")
 
     def _leave_out(self, name: str, why: str) -> None:
-        known = self.methods.get(name, MethodTiming(method=name, standing=BenchStanding.LEFT_OUT))
-        self.methods[name] = replace(known, standing=BenchStanding.LEFT_OUT, message=why)
+        known = self.methods.get(name, MethodTiming(method=name, outcome=Outcome.NOT_RUN))
+        self.methods[name] = replace(known, outcome=Outcome.NOT_RUN, message=why)
 
     def _note(self, message: Message, kind: str) -> None:
         """What a message says goes where it belongs."""

@@ -1,4 +1,4 @@
-"""`python -m jaccheck.bench.worker`: reads tasks from standard input, a line of JSON each, and answers in lines.
+"""A worker process: answers each `Task` with a `Message` for everything that becomes known.
 
 PYTEST_DONT_REWRITE. One such process has glibc's memory as it comes, another one keeps it (`jobs.GIVEN_MEMORY`).
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -18,16 +17,16 @@ import torch
 
 from jaccheck.bench.budget import DoesNotFit, call_within
 from jaccheck.bench.jobs import Message, Task
-from jaccheck.bench.judging import Judge, PartsJudge, judge_of
+from jaccheck.bench.judging import PROVEN, Judge, judge_of
 from jaccheck.bench.memory import peak_bytes
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
-from jaccheck.core import from_json, to_json
+from jaccheck.core import Parent
 from jaccheck.errors import JaccheckError
 from jaccheck.judging import first_line
 from jaccheck.methods import Jacobians, Method, Problem, copy_of
-from jaccheck.reports import BenchCell, BenchStanding, MethodTiming, Regime
+from jaccheck.reports import BenchCell, MethodTiming, Outcome, Regime
 from jaccheck.selftest import find_with_mutants
 
 FLOOR = "floor"
@@ -56,14 +55,11 @@ class TooSlow(Exception):
 
 def main() -> None:
     """Answers tasks until there are no more."""
-    # What libraries print must not come between the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        for message in answer(from_json(Task, line, where="task")):
-            answers.write(to_json(message) + "\n")
-            answers.flush()
+    sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
+    parent = Parent()
+    for task in parent.asks(Task):
+        for message in answer(task):
+            parent.say(message)
 
 
 def answer(task: Task) -> Iterator[Message]:
@@ -106,7 +102,7 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
         if perf_counter() - started < task.seconds:
             yield examine(find_with_mutants(name), problem, judge, task)
         else:
-            yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, "no time was left for it")
+            yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, "no time was left for it")
 
 
 def describe(task: Task, problem: Problem) -> BenchCell:
@@ -127,10 +123,10 @@ def describe(task: Task, problem: Problem) -> BenchCell:
     )
 
 
-def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: Task) -> Message:
+def examine(method: Method, problem: Problem, judge: Judge, task: Task) -> Message:
     """Whether a method is right on this very problem, how much memory it needs and how often it passes through it."""
     if refusal := method.refuses(problem):
-        return _standing(method, BenchStanding.REFUSES, refusal)
+        return _unranked(method, Outcome.UNSUPPORTED, refusal)
     results: list[Jacobians] = []
     own, most = copy_of(problem), max(1.0, task.seconds / 5, SECONDS_FOR_A_BYTE * jacobian_bytes(problem))
 
@@ -143,15 +139,16 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
                 lambda: peak_bytes(lambda: results.append(method.compute(own)), task.device), task.memory
             )
     except DoesNotFit:
-        return _standing(method, BenchStanding.LEFT_OUT, f"needs more than {task.memory / 2**30:.1f} GiB")
+        return _unranked(method, Outcome.TOO_LARGE, f"needs more than {task.memory / 2**30:.1f} GiB")
     except TooSlow:
-        return _standing(method, BenchStanding.LEFT_OUT, f"one call takes more than {most:.1f} s")
+        return _unranked(method, Outcome.NOT_RUN, f"one call takes more than {most:.1f} s")
     except Exception as error:  # a crash of a method is an answer here
-        return _standing(method, BenchStanding.CRASHED, f"{type(error).__name__}: {first_line(error)}")
+        return _unranked(method, Outcome.CRASHED, f"{type(error).__name__}: {first_line(error)}")
     fault = judge.fault(method, results[0])
+    right = Outcome.AGREES if judge.how is PROVEN else Outcome.CONSISTENT
     timing = MethodTiming(
         method=method.name,
-        standing=BenchStanding.WRONG if fault else BenchStanding.RIGHT,
+        outcome=Outcome.DISAGREES if fault else right,
         message=fault or judge.how,
         forward_passes=passes.forward,
         backward_passes=passes.backward,
@@ -160,8 +157,8 @@ def examine(method: Method, problem: Problem, judge: Judge | PartsJudge, task: T
     return Message(method=timing)
 
 
-def _standing(method: Method, standing: BenchStanding, message: str) -> Message:
-    return Message(method=MethodTiming(method=method.name, standing=standing, message=message))
+def _unranked(method: Method, outcome: Outcome, message: str) -> Message:
+    return Message(method=MethodTiming(method=method.name, outcome=outcome, message=message))
 
 
 @contextmanager
@@ -200,18 +197,18 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
     for call in calls:
         yield Message(starts=call.name)
         if len(warm) > ALWAYS and perf_counter() - started > task.seconds / 2:
-            yield _standing(find_with_mutants(call.name), BenchStanding.LEFT_OUT, "no time was left to time it")
+            yield _unranked(find_with_mutants(call.name), Outcome.NOT_RUN, "no time was left to time it")
             continue
         try:
             warm[call.name] = call_within(lambda call=call: time_once(call, wait), task.memory).wall_s  # type: ignore[misc]
         except (DoesNotFit, RuntimeError) as error:
-            yield _standing(
-                find_with_mutants(call.name), BenchStanding.LEFT_OUT, f"in {task.kind} memory: {first_line(error)}"
+            yield _unranked(
+                find_with_mutants(call.name), Outcome.NOT_RUN, f"in {task.kind} memory: {first_line(error)}"
             )
     left = task.seconds - (perf_counter() - started)
     for name in too_slow(warm, left):
         message = f"one call takes {warm.pop(name):.2g} s, too much for the time that was left"
-        yield _standing(find_with_mutants(name), BenchStanding.LEFT_OUT, message)
+        yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, message)
     effort = Effort(seconds=left, least=LEAST, most=MOST, warm_up=0)
     times = time_calls([call for call in calls if call.name in warm], effort, device=task.device)
     regime: Regime = "given" if task.kind == "given" else "fresh"

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
-from jaccheck.case.layers.features import MAX_WIDTH, Embedding, Flatten
-from jaccheck.case.layers.graph import Layer, children
-from jaccheck.case.layers.shapes import Placed, Shapes, shapes_of
-from jaccheck.case.layers.size import layers_run, numbers_held
+from jaccheck.case.layers.features import Embedding, Flatten
+from jaccheck.case.layers.layer import MAX_WIDTH, Layer
+from jaccheck.case.layers.places import Placed, Shapes, layers_run, numbers_held, shapes_of
 from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.core import plain_data
 from jaccheck.errors import InvalidCase
@@ -63,7 +62,7 @@ class Case(_Once):
         if (run := layers_run(self.layers)) > MAX_LAYERS:
             raise InvalidCase(f"layers: {run} are run, at most {MAX_LAYERS} are allowed")
         places, out = self.places(), self._all_shapes.out
-        leaves = [place for place in places if not children(place.layer)]
+        leaves = [place for place in places if not place.layer.runs]
         for place in leaves:
             joins_samples = isinstance(place.layer, Flatten) and place.layer.start_dim % (len(place.in_shape) + 1) == 0
             if joins_samples and (place is not places[-1] or "." in place.path):
@@ -96,7 +95,7 @@ class Case(_Once):
 
     def leaves(self) -> Iterator[tuple[str, Layer]]:
         """Every layer that is no nested one, with its path in the module, as in `"1.0"`."""
-        return ((place.path, place.layer) for place in self.places() if not children(place.layer))
+        return ((place.path, place.layer) for place in self.places() if not place.layer.runs)
 
     def weighted(self) -> list[Placed]:
         """Every layer that has parameters, in order."""

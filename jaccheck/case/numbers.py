@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from jaccheck.case.case import Case
 from jaccheck.case.layers.features import Embedding
-from jaccheck.case.layers.shapes import Placed
-from jaccheck.case.layers.spatial import BatchNorm
+from jaccheck.case.layers.norms import BatchNorm
+from jaccheck.case.layers.places import Placed
 from jaccheck.case.values import CopySample, Integers, Modification, ScaleInput, ScaleLayer, SetUnit, ZeroSample
 
 Array = npt.NDArray[np.float64]

@@ -1,28 +1,15 @@
-"""`PROBES`: one case for each layer and option that the support matrix has a row for."""
+"""`matrix_rows`: one case for each layer and option that the support matrix has a row for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jaccheck.case.architectures import ZOO
 from jaccheck.case.case import Case, DType
-from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.case.families import boundary_cases
-from jaccheck.case.layers.constructors import constructor
-from jaccheck.case.layers.estimated import Recurrent
-from jaccheck.case.layers.features import (
-    ELU,
-    SELU,
-    Dropout,
-    Identity,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
-from jaccheck.case.layers.graph import Layer, children
+from jaccheck.case.families.registry import FAMILIES, PERCEPTRONS, boundary_cases
+from jaccheck.case.layers.activations import ELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case.layers.features import Dropout, Identity, Linear
+from jaccheck.case.layers.layer import Layer
+from jaccheck.case.layers.sequences import Recurrent
 from jaccheck.case.values import Integers, Normal
 
 _BETWEEN = (
@@ -58,7 +45,7 @@ def matrix_rows(dtype: DType) -> list[MatrixRow]:
         MatrixRow("perceptrons", "frozen parameters", boundary_cases("frozen", dtype)[2]),
         MatrixRow("perceptrons", "empty batch", boundary_cases("empty_batch", dtype)[0]),
     ]
-    for family in (*ZOO, *ESTIMATED):
+    for family in FAMILIES[len(PERCEPTRONS) :]:
         found += [MatrixRow(family.replace("_", " "), _told(case), case) for case in boundary_cases(family, dtype)]
     return found
 
@@ -92,11 +79,11 @@ def _told(case: Case) -> str:
 
 
 def _short(layer: Layer, shape: tuple[int, ...] = (4,)) -> str:
-    if children(layer):
-        inside = [", ".join(_short(each) for each in run) for _, run in children(layer)]
+    if layer.runs:
+        inside = [", ".join(_short(each) for each in run) for _, run in layer.runs]
         merge = f", merge={layer.merge!r}" if hasattr(layer, "merge") else ""
         return f"{layer.kind}({' | '.join(inside)}{merge})"
-    how = constructor(layer, shape)
+    how = layer.constructor(shape)
     options = [f"{name}={value!r}" for name, value in how.options.items()]
     kernel = [f"kernel {layer.kernel_size}"] if hasattr(layer, "kernel_size") else []
     name = layer.cell if isinstance(layer, Recurrent) else how.name

@@ -14,8 +14,10 @@ from math import prod
 from typing import Any, get_args
 
 from jaccheck.case.case import DTYPES, Case, InputForm
-from jaccheck.case.layers.features import ELU, GELU, Flatten, LeakyReLU, Linear, PReLU, ReLU
-from jaccheck.case.layers.graph import Layer, Parallel, Repeat, Residual, Sequential, Tied, children
+from jaccheck.case.layers.activations import ELU, LeakyReLU, ReLU
+from jaccheck.case.layers.features import Flatten, Linear
+from jaccheck.case.layers.layer import Layer
+from jaccheck.case.layers.nested import Parallel, Sequential
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
 
@@ -66,7 +68,7 @@ def complexity(case: Case) -> tuple[int, ...]:
         case.input_requires_grad + FORMS.index(case.input_form),
         DTYPES.index(case.dtype),
         recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
-        sum(layer != type(layer)() for layer in leaves if isinstance(layer, LeakyReLU | ELU | GELU | PReLU | Flatten)),
+        sum(layer.shrinks_to_defaults and layer != type(layer)() for layer in leaves),
         case.seed,
     )
 
@@ -138,7 +140,7 @@ def _fewer_layers(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:
     for width in (2, 1):
         yield from (layers[:i] + layers[i + width :] for i in range(len(layers) - width + 1) if len(layers) > width)
     for i, layer in enumerate(layers):
-        runs = [run for _, run in children(layer)]
+        runs = [run for _, run in layer.runs]
         yield from ((*layers[:i], *run, *layers[i + 1 :]) for run in runs if run or len(layers) > 1)
         if isinstance(layer, Parallel) and len(runs) > 1:
             fewer = (replace(layer, branches=rest) for rest in _without_one(layer.branches))
@@ -155,12 +157,8 @@ def _each(layers: tuple[Layer, ...], simpler: Callable[[Layer], Iterable[Layer]]
 
 def _inside(layer: Layer, changes: Callable[[tuple[Layer, ...]], Iterable[tuple[Layer, ...]]]) -> Iterator[Layer]:
     """A nested layer with one of its runs of layers changed."""
-    match layer:
-        case Sequential(layers=run) | Residual(layers=run) | Repeat(layers=run) | Tied(layers=run):
-            yield from (replace(layer, layers=changed) for changed in changes(run))
-        case Parallel(branches=branches):
-            for i, run in enumerate(branches):
-                yield from (replace(layer, branches=(*branches[:i], c, *branches[i + 1 :])) for c in changes(run))
+    for index, (_, run) in enumerate(layer.runs):
+        yield from (layer.with_run(index, changed) for changed in changes(run))
 
 
 def _narrower(layer: Layer) -> Iterable[Layer]:
@@ -171,18 +169,17 @@ def _narrower(layer: Layer) -> Iterable[Layer]:
 
 
 def _simpler_activation(layer: Layer) -> Iterable[Layer]:
+    own = [type(layer)()] if layer.shrinks_to_defaults else []
     match layer:
         case Linear() | ReLU() | Sequential():
             return []
         case Flatten():
             # Flattening named axes ties a case to input of as many.
-            return [Flatten()]
+            return own
         case LeakyReLU() | ELU():
-            return [ReLU(), type(layer)()]
-        case GELU() | PReLU():
-            return [ReLU(), Linear(out_features=2), type(layer)()]
+            return [ReLU(), *own]
         case _:
-            return [ReLU(), Linear(out_features=2)]
+            return [ReLU(), Linear(out_features=2), *own]
 
 
 def _smaller(size: int) -> list[int]:
@@ -194,4 +191,4 @@ def _without_one(items: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def _nested(layers: tuple[Layer, ...]) -> int:
-    return sum(1 + _nested(run) for layer in layers for _, run in children(layer))
+    return sum(1 + _nested(run) for layer in layers for _, run in layer.runs)

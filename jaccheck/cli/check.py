@@ -25,7 +25,7 @@ class Request:
     AGREES      equal to the closed form, or within its proven bound (models whose layers all have a bound rule)
     CONSISTENT  other models: within what rounding is estimated to do to autograd in float64; no proof
     DISAGREES   further off than rounding explains
-    REFUSES     the method says beforehand that it does not cover the model
+    UNSUPPORTED the method says beforehand that it does not cover the model
     TOO_LARGE   needs more memory than --memory leaves it
     CRASHED, UNDECIDED, NOT_RUN
 

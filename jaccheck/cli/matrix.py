@@ -91,7 +91,7 @@ def _row(
     row: case.MatrixRow, dtype: str, device: str, measured: tuple[methods.Method, ...]
 ) -> list[reports.MatrixCell]:
     def cell(
-        method: methods.Method, mark: reports.Mark, message: str = "", known: tuple[str, ...] = ()
+        method: methods.Method, outcome: reports.Outcome, message: str = "", known: tuple[str, ...] = ()
     ) -> reports.MatrixCell:
         return reports.MatrixCell(
             group=row.group,
@@ -99,19 +99,18 @@ def _row(
             method=method.name,
             dtype=dtype,
             device=device,
-            mark=mark,
+            outcome=outcome,
             message=message,
             known=known,
         )
 
     try:
-        witness = judging.Witness(row.case, device)
+        reference = judging.CaseReference(row.case, device)
     except NotComputed as reason:
-        return [cell(method, reports.Mark.NOT_COMPUTED, str(reason)) for method in measured]
+        return [cell(method, reports.Outcome.NOT_COMPUTED, str(reason)) for method in measured]
     cells = []
     for method in measured:
-        verdict = judging.judge(row.case, method, device=device, witness=witness)
-        mark = reports.mark_of(verdict)
-        message = "" if mark in (reports.Mark.RIGHT, reports.Mark.CONSISTENT) else verdict.message
-        cells.append(cell(method, mark, message, judging.explained(row.case, verdict).known))
+        verdict = judging.judge(row.case, method, device=device, reference=reference)
+        message = "" if verdict.outcome.is_usable else verdict.message
+        cells.append(cell(method, verdict.gravest, message, judging.explained(row.case, verdict).known))
     return cells

@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from jaccheck import judging, methods, rendering, reports, runs, selftest
 from jaccheck.cli.command import Argument, Option, command
-from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
+from jaccheck.errors import IncompatibleFile, InvalidRequest, JaccheckError, UnreadableFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +21,11 @@ class Request:
 
     \b
     FIXED         the method keeps the law on this case now
-    FAILED        it still breaks it
+    DISAGREES     or another outcome: it still breaks it
     ERROR         it could not be tried: no finding in the file, no such method or device
     INCOMPATIBLE  the file was written under another schema version
 
-    Exit code 0 where all are FIXED, 1 where one FAILED, 2 where one could not be tried. A finding says which method it
+    Exit code 0 where all are FIXED, 1 where one is still there, 2 where one could not be tried. A finding says which method it
     is about, but never what is imported: a module of your own is given by --method.
     """
 
@@ -42,47 +41,38 @@ class Request:
     ] = ()
 
 
-class Answer(StrEnum):
-    """What a replay found."""
-
-    FIXED = "FIXED"
-    FAILED = "FAILED"
-    ERROR = "ERROR"
-    INCOMPATIBLE = "INCOMPATIBLE"
+FIXED, ERROR, INCOMPATIBLE = "FIXED", "ERROR", "INCOMPATIBLE"
+"""What is printed where the finding is gone, or its file cannot be replayed; else the outcome is."""
 
 
 @command("replay", "Run stored findings again.")
 def run(request: Request) -> int:
-    """Prints an answer for each file; 2 where a file could not be replayed, else 1 where a finding is still there."""
+    """Prints what became of each finding; 2 where a file could not be replayed, else 1 where one is still there."""
     console = rendering.make_console()
     if request.methods:
         selftest.choose_with_mutants(request.methods)
-    answers = []
+    code = 0
     for path in _files(request.paths):
-        answer, why = _answer(path, request.methods)
-        answers.append(answer)
+        try:
+            outcome, why = _replay(reports.load(reports.CaseFile, path), request.methods)
+        except JaccheckError as error:
+            code, answer, why = 2, INCOMPATIBLE if isinstance(error, IncompatibleFile) else ERROR, str(error)
+        else:
+            code, answer = max(code, int(outcome is not None)), outcome or FIXED
         console.print(
             f"{answer}: {path}: {why.removeprefix(f'{path}: ')}", highlight=False, markup=False, soft_wrap=True
         )
-    if {Answer.ERROR, Answer.INCOMPATIBLE} & set(answers):
-        return 2
-    return int(Answer.FAILED in answers)
+    return code
 
 
-def _answer(path: Path, own: tuple[str, ...]) -> tuple[Answer, str]:
-    """The answer for one file, and one line that says why."""
-    try:
-        return _replay(reports.load(reports.CaseFile, path), own)
-    except IncompatibleFile as error:
-        return Answer.INCOMPATIBLE, str(error)
-    except JaccheckError as error:
-        return Answer.ERROR, str(error)
+def _replay(stored: reports.CaseFile, own: tuple[str, ...]) -> tuple[reports.Outcome | None, str]:
+    """In which way a stored finding is still there, None where it is not, and one line that says more.
 
-
-def _replay(stored: reports.CaseFile, own: tuple[str, ...]) -> tuple[Answer, str]:
+    Raises a JaccheckError where it cannot be replayed.
+    """
     finding = stored.finding
     if finding is None:
-        return Answer.ERROR, "holds cases but no finding; run them with `jaccheck verify --cases`"
+        raise InvalidRequest("holds cases but no finding; run them with `jaccheck verify --cases`")
     is_reference = finding.method == runs.REFERENCE.name
     method = runs.REFERENCE if is_reference else selftest.choose_stored(finding.method, own)
     methods.choose_devices([finding.device])
@@ -94,8 +84,8 @@ def _replay(stored: reports.CaseFile, own: tuple[str, ...]) -> tuple[Answer, str
             if breach is not None:
                 listed = judging.explanation(case, method.name, breach)
                 known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
-                return Answer.FAILED, f"{finding.method}, {breach.law}: {breach.message}{known}"
-    return Answer.FIXED, f"{finding.method} keeps the law {finding.law!r} on this case now"
+                return breach.outcome, f"{finding.method}, {breach.law}: {breach.message}{known}"
+    return None, f"{finding.method} keeps the law {finding.law!r} on this case now"
 
 
 @contextmanager

@@ -1,9 +1,15 @@
+from .child import Child as Child
+from .child import ChildEnded as ChildEnded
+from .child import End as End
+from .child import How as How
 from .clock import OwnClock as OwnClock
 from .markup import html_table as html_table
 from .names import MUTANT as MUTANT
 from .names import chosen as chosen
 from .names import unknown as unknown
 from .native_caches import bound_native_caches as bound_native_caches
+from .parent import Parent as Parent
+from .parent import end_with_parent as end_with_parent
 from .plain import Count as Count
 from .plain import Seconds as Seconds
 from .plain import check_amount as check_amount

@@ -5,45 +5,42 @@ from __future__ import annotations
 from jaccheck.gate.protocol import Observation
 from jaccheck.reports import Kind, Outcome
 
-RIGHT, WRONG, REFUSED = "right", "wrong", "refused"
+
+def is_refused(observation: Observation) -> bool:
+    """Whether a method refused the case: beforehand, or by NotImplementedError in the call."""
+    is_late = observation.outcome is Outcome.CRASHED and observation.message.startswith("NotImplementedError")
+    return is_late or observation.outcome is Outcome.UNSUPPORTED
 
 
-def state(observation: Observation) -> str:
-    """Whether a method was right, was wrong, or refused the case."""
-    match observation.outcome:
-        case Outcome.AGREES | Outcome.UNDECIDED:
-            return RIGHT
-        case Outcome.UNSUPPORTED:
-            return REFUSED
-        case Outcome.CRASHED if observation.message.startswith("NotImplementedError"):
-            return REFUSED
-        case _:
-            return WRONG
+def is_wrong(observation: Observation) -> bool:
+    """Whether a method did something that it must not do."""
+    return observation.outcome.is_wrong and not is_refused(observation)
 
 
 def is_exception(observation: Observation) -> bool:
     """Whether a method failed as loudly as Python can: an exception, and not the end of its process."""
-    return observation.outcome is Outcome.CRASHED and not observation.message.startswith("the process")
+    return observation.outcome is Outcome.CRASHED and observation.end is None
 
 
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:
     """The kinds of change between what a method did on the two sides of one case; none where nothing changed."""
     if candidate.is_absent and not base.is_absent:
         return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method mends nothing
-    was, now = state(base), state(candidate)
-    if was == now == WRONG:
+    was_wrong, is_wrong_now = is_wrong(base), is_wrong(candidate)
+    was_refused, is_refused_now = is_refused(base), is_refused(candidate)
+    if was_wrong and is_wrong_now:
         if (base.outcome, base.laws, base.symptom) == (candidate.outcome, candidate.laws, candidate.symptom):
             return ()
         return (Kind.OTHERWISE_REFUSED if is_exception(base) and is_exception(candidate) else Kind.OTHERWISE_WRONG,)
-    if now == WRONG:
+    if is_wrong_now:
         return (Kind.BROKEN,)
-    if was == WRONG:
+    if was_wrong:
         return (Kind.FIXED,)
-    if was == now == REFUSED:
+    if was_refused and is_refused_now:
         return () if base.message == candidate.message else (Kind.OTHERWISE_REFUSED,)
-    if now == REFUSED:
+    if is_refused_now:
         return (Kind.NO_LONGER_SUPPORTED,)
-    if was == REFUSED:
+    if was_refused:
         return (Kind.NEWLY_SUPPORTED,)
     found = []
     if base.leaves != candidate.leaves:

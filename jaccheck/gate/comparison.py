@@ -14,7 +14,7 @@ import numpy as np
 from jaccheck.case import Case, complexity
 from jaccheck.core import plain_data
 from jaccheck.gate.bits import Bits, histogram
-from jaccheck.gate.changes import RIGHT, kinds_of_change, state
+from jaccheck.gate.changes import is_refused, is_wrong, kinds_of_change
 from jaccheck.gate.protocol import Array, Call, Observation
 from jaccheck.reports import LABELS, GateCell, Kind, Outcome
 
@@ -96,7 +96,7 @@ class Comparison:
         cell = self._cells.get(key) or GateCell(method=pair.method, device=device, dtype=case.dtype, family=case.family)
         was, now = pair.base, pair.candidate
         judged = was is not None and now is not None
-        both_right = was is not None and now is not None and state(was) == state(now) == RIGHT
+        both_right = judged and not any(is_wrong(side) or is_refused(side) for side in (was, now) if side)
         self._cells[key] = replace(
             cell,
             cases=cell.cases + 1,

@@ -98,7 +98,7 @@ def _runs(sides: Pairing, shape: str, method: str, device: str) -> bool:
 def _amount(side: SideProcess, shape: str, method: str, device: str, task: Task) -> float:
     answer = side.ask(Ask(case=SHAPES[shape], methods=(method,), device=device, task=task))
     if isinstance(answer, Crash):
-        raise BrokenEnvironment(f"{side.prepared.side}: {method} could be called, but not measured: {answer.reason}")
+        raise BrokenEnvironment(f"{side.prepared.side}: {method} could be called, but not measured: {answer.end}")
     return answer.amounts[0]
 
 

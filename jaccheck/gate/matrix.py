@@ -1,4 +1,4 @@
-"""Rows of the support matrix among the cases of a gate, and the cells that are marked otherwise on the candidate."""
+"""Rows of the support matrix among the cases of a gate, and the cells that are other than before on the candidate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cells_changed(case: Case, entry: Entry) -> Iterator[CellChange]:
     if probe is None:
         return
     for pair in entry.pairs:
-        was, now = (side.mark if side else None for side in (pair.base, pair.candidate))
+        was, now = (side.gravest if side else None for side in (pair.base, pair.candidate))
         if was is not now:
             yield CellChange(
                 group=probe.group,

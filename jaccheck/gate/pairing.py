@@ -8,11 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case
+from jaccheck.core import How
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.comparison import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
-from jaccheck.reports import Mark, Outcome
+from jaccheck.reports import Outcome
 
 LOOK_AHEAD = 8
 """How many cases a side may be ahead of the other: what takes long on one need not be what takes long on the other."""
@@ -86,11 +87,11 @@ def complete(side: SideProcess, ask: Ask, fallen: list[Crash]) -> Answer:
     fallen = list(fallen)
     while isinstance(answer := side.ask(_without(ask, fallen)), Crash):
         if not answer.method or answer in fallen:
-            raise BrokenEnvironment(f"{side.prepared.side}: {answer.reason}")
+            raise BrokenEnvironment(f"{side.prepared.side}: {answer.end}")
         fallen.append(answer)
     if ask.task == "judge":
         return replace(answer, observations=(*answer.observations, *map(_observed, fallen)))
-    calls = (Call(method=crash.method, error=crash.reason, is_fatal=True) for crash in fallen)
+    calls = (Call(method=crash.method, error=str(crash.end), end=crash.end) for crash in fallen)
     return replace(answer, calls=(*answer.calls, *calls))
 
 
@@ -101,12 +102,16 @@ def _without(ask: Ask, fallen: list[Crash]) -> Ask:
 
 def _fallen_in(answer: Answer, methods: tuple[str, ...]) -> list[Crash]:
     """The methods whose calls ended the process: no need to see that twice."""
-    fatal = (call for call in answer.calls if call.is_fatal and call.method in methods)
-    return [Crash(method=call.method, reason=call.error) for call in fatal]
+    return [Crash(method=call.method, end=call.end) for call in answer.calls if call.end and call.method in methods]
 
 
 def _observed(crash: Crash) -> Observation:
-    outcome = Outcome.HUNG if crash.is_timeout else Outcome.CRASHED
+    outcome = Outcome.HUNG if crash.end.how is How.TIME else Outcome.CRASHED
     return Observation(
-        method=crash.method, outcome=outcome, message=crash.reason, mark=Mark.CRASHED, laws=("no exception",)
+        method=crash.method,
+        outcome=outcome,
+        message=str(crash.end),
+        end=crash.end,
+        gravest=outcome,
+        laws=("no exception",),
     )

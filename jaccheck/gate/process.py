@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import queue
-import subprocess
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from jaccheck.core import OwnClock, from_json, to_json
+from jaccheck.core import Child, ChildEnded
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.bits import Bits
 from jaccheck.gate.environments import Prepared
-from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello
+from jaccheck.gate.protocol import Answer, Array, Ask, Crash, Hello, Message
 
 START_SECONDS = 120.0
 CASE_SECONDS = 60.0
-"""For one case with all its methods; the largest boundary case takes a second."""
+"""For one method on one case; the largest boundary case takes a second."""
 
 
 class SideProcess:
@@ -27,70 +23,45 @@ class SideProcess:
     def __init__(self, prepared: Prepared, scratch: Path) -> None:
         self.prepared = prepared
         self._scratch = scratch
-        self._process: subprocess.Popen[str] | None = None
+        self._child: Child | None = None
         self._is_closed = False
-        self._lines: queue.Queue[str] = queue.Queue()
-        self.hello = self._start()
+        self.hello = self._start()[1]
         _prove(prepared, self.hello)
 
-    def _start(self) -> Hello:
-        names = sorted(self.prepared.side.names)
-        command = [self.prepared.python, "-P", "-W", "ignore", "-m", "jaccheck.gate.worker", str(self._scratch), *names]
-        log = self._scratch.with_suffix(".log").open("w")
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-            env=self.prepared.variables(),
-            start_new_session=True,  # Ctrl-C ends the gate, which ends it then; on its own it would look like a crash
+    def _start(self) -> tuple[Child, Hello]:
+        errors = self._scratch.with_suffix(".log").open("w+b")
+        self._child = child = Child(
+            "jaccheck.gate.worker",
+            str(self._scratch),
+            *sorted(self.prepared.side.names),
+            python=self.prepared.python,
+            environment=self.prepared.variables(),
+            errors=errors,
         )
-        self._lines = queue.Queue()
-        threading.Thread(target=_forward, args=(self._process, self._lines), daemon=True).start()
-        line = self._next(START_SECONDS)
-        if not line.startswith("{"):
-            said = self._scratch.with_suffix(".log").read_text(errors="replace").strip().splitlines() or [line]
-            raise BrokenEnvironment(f"{self.prepared.side}: jaccheck does not start there: {said[-1]}")
-        return from_json(Hello, line, where=str(self.prepared.side))
-
-    def _next(self, seconds: float) -> str:
-        """What the process says next, or that it has said nothing for so many seconds of its own clock."""
-        assert self._process is not None
-        clock = OwnClock(self._process.pid)
-        until = clock.seconds() + seconds
-        while (left := until - clock.seconds()) > 0:
-            with suppress(queue.Empty):
-                return self._lines.get(timeout=left)
-        return f"no answer within {seconds:.0f} s"
+        child.allow(START_SECONDS)
+        try:
+            return child, child.receive(Hello)
+        except ChildEnded as ended:
+            raise BrokenEnvironment(f"{self.prepared.side}: jaccheck does not start there: {ended}") from None
 
     def ask(self, ask: Ask) -> Answer | Crash:
         """The answer, or how the process ended on the way to it."""
-        self._send(ask)
-        return self._receive()
-
-    def _send(self, ask: Ask) -> None:
         if self._is_closed:
             raise BrokenEnvironment(f"{self.prepared.side}: is closed")
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(to_json(ask) + "\n")
-        self._process.stdin.flush()
-
-    def _receive(self) -> Answer | Crash:
+        child = self._child
+        if child is None or not child.is_running:
+            child, _ = self._start()
         method = ""
-        while True:
-            line = self._next(CASE_SECONDS)
-            if line.startswith("{"):
-                return from_json(Answer, line, where=str(self.prepared.side))
-            if line.startswith('"'):
-                method = line.strip().strip('"')
-                continue
-            self.stop()
-            return Crash(method=method, reason=line.strip())
+        try:
+            child.send(ask)
+            while True:
+                child.allow(CASE_SECONDS)
+                message = child.receive(Message)
+                if message.answer is not None:
+                    return message.answer
+                method = message.starts
+        except ChildEnded as ended:
+            return Crash(method=method, end=ended.end)
 
     def bits(self, array: Array) -> Bits:
         """The bytes of a tensor of the last answer."""
@@ -103,19 +74,9 @@ class SideProcess:
 
     def stop(self) -> None:
         """Ends the process, whatever it is doing; the next question starts it anew."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-
-
-def _forward(process: subprocess.Popen[str], lines: queue.Queue[str]) -> None:
-    """Puts every line that a process says into a queue, and in the end how it ended."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
-    code = process.wait()
-    lines.put(f"the process was ended by signal {-code}" if code < 0 else f"the process ended with code {code}")
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
 
 
 def _prove(prepared: Prepared, hello: Hello) -> None:

@@ -6,8 +6,8 @@ from math import prod
 from typing import Literal
 
 from jaccheck.case import Case
-from jaccheck.core import plain_data
-from jaccheck.reports import Mark, Outcome
+from jaccheck.core import End, plain_data
+from jaccheck.reports import Outcome
 
 Task = Literal["call", "judge", "time", "weigh"]
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -70,8 +70,8 @@ class Call:
     method: str
     refusal: str = ""
     error: str = ""
-    is_fatal: bool = False
-    """Whether it ended the process."""
+    end: End | None = None
+    """How it ended the process, where it did."""
     digests: tuple[str, ...] = ()
     """Of the bits of the results, of BackPACK's own factor included."""
     entries: int = 0
@@ -87,12 +87,14 @@ class Observation:
     method: str
     outcome: Outcome
     message: str
+    end: End | None = None
+    """How it ended the process, where it did."""
     symptom: str = ""
     """What tells faults under one law apart."""
     is_absent: bool = False
     """Whether the method cannot run there at all, on any case."""
-    mark: Mark | None = None
-    """What the support matrix says of it; None for a method that cannot run there."""
+    gravest: Outcome | None = None
+    """The worst that was found, as the support matrix has it; None for a method that cannot run there."""
     laws: tuple[str, ...] = ()
     """The laws that were broken."""
     warnings: tuple[str, ...] = ()
@@ -114,13 +116,16 @@ class Answer:
 
 
 @plain_data
+class Message:
+    """One line of a side: which method is next, or the answer."""
+
+    starts: str = ""
+    answer: Answer | None = None
+
+
+@plain_data
 class Crash:
     """What became of a side's process: how it ended, and with which method."""
 
     method: str
-    reason: str
-
-    @property
-    def is_timeout(self) -> bool:
-        """Whether it was ended because no answer came."""
-        return self.reason.startswith("no answer")
+    end: End

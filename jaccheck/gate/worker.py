@@ -1,33 +1,30 @@
-"""One side of the gate, in the environment of that side: `python -m jaccheck.gate.worker FILE DISTRIBUTION…`.
+"""One side of the gate, in the environment of that side: `jaccheck.gate.worker FILE DISTRIBUTION…`.
 
-Reads one `Ask` a line, answers each with one line, and writes the tensors of judged results to FILE, anew for each
-case. Whatever the libraries print goes to standard error, so that standard output carries nothing but answers. This
-file and `observing.py` are the only ones of the gate that need torch.
+Answers each `Ask`, and writes the tensors of judged results to FILE, anew for each case. This file and `observing.py`
+are the only ones of the gate that need torch.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
 
 import jaccheck
-from jaccheck.core import from_json, to_json
+from jaccheck.core import Parent
 from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Capture, called, timed, weighed
-from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Observation
+from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Message, Observation
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.judging import Witness, first_line, judge, write_script
+from jaccheck.judging import CaseReference, first_line, judge, write_script
 from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
-from jaccheck.reports import Outcome, mark_of
+from jaccheck.reports import Outcome
 
 DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
 """Whose versions are stated, beside those that the side was asked for."""
@@ -36,23 +33,18 @@ DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
 class Worker:
     """Answers questions about methods, here in this environment."""
 
-    def __init__(self, scratch: BinaryIO, channel: IO[str], asked: list[str]) -> None:
+    def __init__(self, scratch: BinaryIO, parent: Parent, asked: list[str]) -> None:
         self._scratch = scratch
-        self._channel = channel
+        self._parent = parent
         self._methods = registered()
         self._distributions = dict.fromkeys((*DISTRIBUTIONS, *asked))
 
-    def serve(self, questions: IO[str]) -> None:
+    def serve(self) -> None:
         """Says hello, then answers until there are no more questions."""
-        self._say(to_json(self._hello()))
+        self._parent.say(self._hello())
         with calm_torch():
-            for line in questions:
-                ask = from_json(Ask, line, where="question")
-                self._say(to_json(self._answer(ask)))
-
-    def _say(self, line: str) -> None:
-        self._channel.write(line + "\n")
-        self._channel.flush()
+            for ask in self._parent.asks(Ask):
+                self._parent.say(Message(answer=self._answer(ask)))
 
     def _answer(self, ask: Ask) -> Answer:
         match ask.task:
@@ -81,30 +73,30 @@ class Worker:
     def _asked(self, ask: Ask) -> Iterator[Method]:
         """The methods, each named before it is run, so that the gate knows which one it was if this process dies."""
         for name in ask.methods:
-            self._say(f'"{name}"')
+            self._parent.say(Message(starts=name))
             yield self._methods[name]
 
     def _judge(self, ask: Ask) -> Answer:
         self._scratch.seek(0)
         self._scratch.truncate()
         try:
-            witness = Witness(ask.case, ask.device)
+            reference = CaseReference(ask.case, ask.device)
         except InvalidCase:
             return Answer()
-        return Answer(observations=tuple(self._observe(method, ask, witness) for method in self._asked(ask)))
+        return Answer(observations=tuple(self._observe(method, ask, reference) for method in self._asked(ask)))
 
-    def _observe(self, method: Method, ask: Ask, witness: Witness) -> Observation:
+    def _observe(self, method: Method, ask: Ask, reference: CaseReference) -> Observation:
         if method.missing:
             return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing, is_absent=True)
         capture = Capture(method)
-        verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, witness=witness)
+        verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, reference=reference)
         breach = verdict.breaches[0] if verdict.breaches else None
         return Observation(
             method=method.name,
             outcome=verdict.outcome,
             message=verdict.message,
             symptom=breach.symptom if breach else "",
-            mark=mark_of(verdict),
+            gravest=verdict.gravest,
             laws=tuple(breach.law for breach in verdict.breaches),
             warnings=tuple(sorted(capture.warnings)),
             leaves=tuple(sorted(capture.leaves)),
@@ -137,15 +129,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-@contextmanager
-def _own_channel() -> Iterator[IO[str]]:
-    """Standard output for answers alone; what anything else prints there goes to standard error."""
-    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    with channel:
-        yield channel
-
-
 if __name__ == "__main__":
-    with _own_channel() as channel, open(sys.argv[1], "wb") as scratch:
-        Worker(scratch, channel, sys.argv[2:]).serve(sys.stdin)
+    parent = Parent()
+    with open(parent.arguments[0], "wb") as scratch:
+        Worker(scratch, parent, parent.arguments[1:]).serve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from jaccheck.methods import Jacobians, Problem
@@ -12,6 +13,23 @@ def flattened(jacobians: Jacobians) -> Array:
     """All Jacobians as one flat vector in float64 on the CPU, a copy."""
     parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
     return torch.cat(parts).to("cpu", torch.float64).numpy()
+
+
+def flattened_away(jacobians: Jacobians) -> Array:
+    """The same vector, for which each Jacobian is given up on the way: it takes less memory."""
+    total = sum(jacobian.numel() for jacobian in jacobians.values())
+    vector, start = np.empty(total), 0
+    for name in list(jacobians):
+        jacobian = jacobians.pop(name).detach()
+        stop = start + jacobian.numel()
+        torch.from_numpy(vector[start:stop]).view(jacobian.shape).copy_(jacobian)
+        start = stop
+    return vector
+
+
+def flat_autograd(problem: Problem) -> Array:
+    """Autograd's Jacobians as one flat vector, one forward pass for each sample."""
+    return flattened(autograd_by_sample(problem))
 
 
 def autograd_by_sample(problem: Problem) -> Jacobians:

@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 
 from jaccheck.case import DTYPES, Case
+from jaccheck.judging.case_reference import CaseReference
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.laws import LAWS, Law, agreement
 from jaccheck.judging.laws.state import observe
 from jaccheck.judging.laws.structure import first_line, structure
 from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.judging.witness import Witness
 from jaccheck.methods import Method, TooCostly, never
 from jaccheck.reports import Breach, Outcome, Verdict
 
@@ -20,11 +20,16 @@ NOT_PROVEN = "no bound is proven; consistent by estimate"
 
 
 def judge(
-    case: Case, method: Method, *, device: str = "cpu", witness: Witness | None = None, laws: tuple[Law, ...] = LAWS
+    case: Case,
+    method: Method,
+    *,
+    device: str = "cpu",
+    reference: CaseReference | None = None,
+    laws: tuple[Law, ...] = LAWS,
 ) -> Verdict:
-    """The verdict on `method` for `case`; pass the `witness` of the case to share it among methods."""
-    witness = witness or Witness(case, device)
-    problem = witness.problem()
+    """The verdict on `method` for `case`; pass the `reference` of the case to share it among methods."""
+    reference = reference or CaseReference(case, device)
+    problem = reference.problem()
     refusal = method.refuses(problem)
     if refusal:
         return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
@@ -41,7 +46,7 @@ def judge(
     seconds = time.perf_counter() - started
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
-    trial = Trial(case, method, witness, problem, jacobians, before, after)
+    trial = Trial(case, method, reference, problem, jacobians, before, after)
     breaches = []
     for law in (structure, *laws):
         try:
@@ -53,14 +58,13 @@ def judge(
     return _verdict(method, device, breaches, trial, seconds + trial.again_seconds)
 
 
-def try_claim(case: Case, method: Method, refusal: Verdict, witness: Witness) -> Verdict:
+def try_claim(case: Case, method: Method, refusal: Verdict, reference: CaseReference) -> Verdict:
     """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways."""
-    if isinstance(method.refuses(witness.problem()), TooCostly):
+    if isinstance(method.refuses(reference.problem()), TooCostly):
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
-    tried = judge(case, unclaimed, device=refusal.device, witness=witness, laws=(agreement,))
-    is_consistent = tried.outcome is Outcome.UNDECIDED and tried.is_estimated
-    if tried.outcome is not Outcome.AGREES and not is_consistent:
+    tried = judge(case, unclaimed, device=refusal.device, reference=reference, laws=(agreement,))
+    if not tried.outcome.is_usable:
         return replace(refusal, seconds=tried.seconds)
     message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
     breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
@@ -72,8 +76,8 @@ def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial |
     if breaches:
         outcome, message = breaches[0].outcome, breaches[0].message
     elif all(c.undecided == c.entries > 0 for c in comparisons):
-        outcome = Outcome.UNDECIDED
-        message = NOT_PROVEN if any(c.mode == "estimate" for c in comparisons) else TOO_WIDE
+        is_estimated = any(c.mode == "estimate" for c in comparisons)
+        outcome, message = (Outcome.CONSISTENT, NOT_PROVEN) if is_estimated else (Outcome.UNDECIDED, TOO_WIDE)
     else:
         outcome, message = Outcome.AGREES, ""
     return Verdict(

@@ -6,6 +6,7 @@ from .environment import calm_torch as calm_torch
 from .environment import describe_environment as describe_environment
 from .given import check_given as check_given
 from .modules import linear as linear
+from .overlap import first_overlap as first_overlap
 from .problem import Jacobians as Jacobians
 from .problem import Problem as Problem
 from .problem import Tensors as Tensors

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from jaccheck.errors import InvalidOut
+from jaccheck.methods.overlap import first_overlap, overlaps_itself
 from jaccheck.methods.problem import Jacobians, Problem
 
 
@@ -39,63 +40,8 @@ def check_given(problem: Problem, out: Jacobians) -> None:
 
 def _first_overlap(out: Jacobians, others: dict[str, Tensor]) -> tuple[str, str] | None:
     """The first two names of tensors that share an entry, at least one of them given; None where memory is sound."""
-    named = [*out.items(), *others.items()]
-    spans = [_span(tensor) for _, tensor in named]
-    for name, given in out.items():
-        if not given.is_contiguous() and _collide([_runs(given)]):
-            return f"out[{name!r}]", "itself"
-    if not _any_overlap(spans):
-        return None
-    for i, (name, given) in enumerate(out.items()):
-        start, stop = spans[i]
-        for j in range(i + 1, len(named)):
-            if start < spans[j][1] and spans[j][0] < stop and _share_entries(given, named[j][1]):
-                return f"out[{name!r}]", f"out[{named[j][0]!r}]" if j < len(out) else named[j][0]
-    return None
-
-
-def _any_overlap(spans: list[tuple[int, int]]) -> bool:
-    reached = 0
-    for start, stop in sorted(spans):
-        if start < reached and start < stop:
-            return True
-        reached = max(reached, stop)
-    return False
-
-
-def _span(tensor: Tensor) -> tuple[int, int]:
-    """The first address of a tensor's entries and the one behind the last; the same where it has none."""
-    start = tensor.data_ptr()
-    if tensor.is_contiguous():
-        return start, start + tensor.nbytes
-    if not tensor.numel():
-        return 0, 0
-    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return start, start + (reach + 1) * tensor.element_size()
-
-
-def _share_entries(one: Tensor, other: Tensor) -> bool:
-    starts, length = _runs(other)
-    return _collide([_runs(one), (starts.unique(), length)])
-
-
-def _runs(tensor: Tensor) -> tuple[Tensor, int]:
-    """The addresses at which the contiguous runs of a tensor's entries start, and the bytes of each run.
-
-    A contiguous tensor is one run; the columns of a matrix are one run for each row.
-    """
-    axes = sorted((stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size != 1)
-    length = 1
-    while axes and axes[0][0] == length:
-        length *= axes.pop(0)[1]
-    starts = torch.zeros(1, dtype=torch.int64)
-    for stride, size in axes:
-        starts = (starts[:, None] + stride * torch.arange(size)).flatten()
-    return starts * tensor.element_size() + tensor.data_ptr(), length * tensor.element_size()
-
-
-def _collide(runs: list[tuple[Tensor, int]]) -> bool:
-    """Whether any two runs reach into each other."""
-    starts, order = torch.cat([starts for starts, _ in runs]).sort()
-    ends = torch.cat([starts + length for starts, length in runs])[order]
-    return bool((starts[1:] < ends.cummax(0).values[:-1]).any())
+    given = [(f"out[{name!r}]", tensor) for name, tensor in out.items()]
+    for name, tensor in given:
+        if overlaps_itself(tensor):
+            return name, "itself"
+    return first_overlap([*given, *others.items()], len(given))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from jaccheck.case import Case, Layer, Linear, Parallel, Placed, Repeat, Residual, Sequential, Tied, constructor
-from jaccheck.methods import containers as networks
+from jaccheck.case import Case, Layer, Linear, Nested, Placed
+from jaccheck.methods import containers
 
 
 def model_of(case: Case, parameters: dict[str, nn.Parameter], buffers: dict[str, Tensor]) -> nn.Sequential:
@@ -31,17 +32,10 @@ class _Maker:
 
     def _module(self, layer: Layer, path: str) -> nn.Module:
         match layer:
-            case Sequential(layers=inside):
-                return nn.Sequential(*self.modules(inside, f"{path}."))
-            case Residual(layers=inside):
-                return networks.Residual(*self.modules(inside, f"{path}."))
-            case Repeat(layers=inside, times=times):
-                return networks.Repeat(*self.modules(inside, f"{path}."), times=times)
-            case Tied(layers=inside, times=times):
-                return networks.tied(*self.modules(inside, f"{path}.0."), times=times)
-            case Parallel(branches=branches, merge=merge):
-                runs = (self.modules(run, f"{path}.{index}.") for index, run in enumerate(branches))
-                return networks.Parallel(*(nn.Sequential(*run) for run in runs), merge=merge)
+            case Nested():
+                runs = [self.modules(run, f"{path}.{name}") for name, run in layer.runs]
+                inside = [nn.Sequential(*run) for run in runs] if layer.is_branched else runs[0]
+                return _made(layer.torch_name)(*inside, **layer.options())
             case Linear():
                 return linear(self.parameters[f"{path}.weight"], self.parameters.get(f"{path}.bias"))
             case _:
@@ -49,8 +43,8 @@ class _Maker:
 
     def _leaf(self, place: Placed) -> nn.Module:
         """The module as torch constructs it, but for its initialisation, which would draw from the global generator."""
-        how = constructor(place.layer, place.in_shape)
-        kind: type[nn.Module] = getattr(nn, how.name, None) or getattr(networks, how.name)
+        how = place.layer.constructor(place.in_shape)
+        kind = _made(how.name)
         if not place.parameters and not place.buffers:
             return kind(*how.sizes, **how.options)
         module = kind(*how.sizes, **how.options, **self._uninitialised(kind, place))
@@ -65,11 +59,16 @@ class _Maker:
             module.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.long, device=device))
         return module
 
-    def _uninitialised(self, kind: type[nn.Module], place: Placed) -> dict[str, object]:
+    def _uninitialised(self, kind: Callable[..., nn.Module], place: Placed) -> dict[str, object]:
         """What keeps a constructor from drawing: `normal_` on the meta device imports torch's compiler, two seconds."""
         if kind is nn.Embedding:
             return {"_weight": self.parameters[f"{place.path}.weight"]}
         return {"device": "meta"}
+
+
+def _made(name: str) -> Callable[..., nn.Module]:
+    """What makes the module of that name."""
+    return getattr(nn, name, None) or getattr(containers, name)
 
 
 def linear(weight: nn.Parameter, bias: nn.Parameter | None) -> nn.Linear:

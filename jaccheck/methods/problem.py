@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from jaccheck.case import Case, Sample, sample
 from jaccheck.methods.modules import model_of
+from jaccheck.oracle import Layout
 
 Jacobians = dict[str, Tensor]
 """By parameter name: the Jacobian `(N, C, *θ.shape)`, in the order of `Module.named_parameters`."""
@@ -48,6 +49,11 @@ class Problem:
     def parameters(self) -> dict[str, nn.Parameter]:
         """The trainable parameters by name, in the order of `Module.named_parameters`."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def layout(self) -> Layout:
+        """How its Jacobians lie in one flat vector."""
+        return Layout(self.N, self.C, {name: tuple(p.shape) for name, p in self.parameters.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jaccheck.rendering import seconds_text
-from jaccheck.reports import MethodAnswer, ModelStanding
+from jaccheck.reports import MethodAnswer, Outcome
 
 
 def judged_by(witness: str, reason: str, dtype: str) -> str:
@@ -28,14 +28,14 @@ def judged_by(witness: str, reason: str, dtype: str) -> str:
 
 def advice(answers: Sequence[MethodAnswer], samples: int, parts: int) -> tuple[str | None, str]:
     """The method to use, and the sentence that says so; None where none is usable."""
-    usable = [answer for answer in answers if answer.standing.is_usable]
+    usable = [answer for answer in answers if answer.outcome.is_usable]
     timed = [answer for answer in usable if answer.median_s is not None]
     if not timed:
         if usable:
             return None, f"{len(usable)} methods are usable; none was timed"
         return None, "no method is known to be right on this model"
     best = min(timed, key=lambda answer: answer.median_s or 0.0)
-    agrees = best.standing is ModelStanding.AGREES
+    agrees = best.outcome is Outcome.AGREES
     if len(usable) > 1:
         rank = f"the fastest of the {len(usable)} that {'agree' if agrees else 'are consistent by estimate'}"
     else:

@@ -9,37 +9,35 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from jaccheck.bench import DoesNotFit, call_within, default_memory, resident_bytes, warm_up
 from jaccheck.core import filled
 from jaccheck.errors import InvalidModel
 from jaccheck.judging import (
-    Expected,
+    Expectation,
     Part,
-    Target,
-    excess,
-    expected_of,
+    Reference,
+    compare_values,
     first_line,
+    flattened_away,
+    in_float64,
     jacobians_of_part,
+    largest_test_ratio,
     observe_globals,
-    outside,
     parts_of,
-    pattern,
     read,
+    reference_of,
     restore_globals,
-    structural_fault,
-    worst_entry,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem, choose_methods, describe_environment, problem_of
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.timed import measure
-from jaccheck.oracle import Array, arithmetic
-from jaccheck.reports import MethodAnswer, ModelReport, ModelStanding, WorstEntry
+from jaccheck.reports import MethodAnswer, Mode, ModelReport, Outcome, Source, WorstEntry
 
 SECONDS = 60.0
 """Time that each method gets unless told otherwise."""
@@ -116,9 +114,9 @@ class _Run:
     """One method on its way through the parts."""
 
     method: Method
-    standing: ModelStanding = ModelStanding.NOT_RUN
+    outcome: Outcome = Outcome.NOT_RUN
     message: str = ""
-    comparison: str = "none"
+    comparison: Mode | Literal["none"] = "none"
     worst: WorstEntry | None = None
     excess: float = 0.0
     entries: int = 0
@@ -133,19 +131,14 @@ class _Run:
     remarks: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
 
-    def ends(self, standing: ModelStanding, message: str) -> None:
+    def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of the method."""
-        self.standing, self.message = standing, message
+        self.outcome, self.message = outcome, message
 
     @property
     def is_open(self) -> bool:
         """Whether nothing speaks against the method so far."""
-        return self.standing in (
-            ModelStanding.NOT_RUN,
-            ModelStanding.AGREES,
-            ModelStanding.CONSISTENT,
-            ModelStanding.UNDECIDED,
-        )
+        return self.outcome.is_usable or self.outcome in (Outcome.NOT_RUN, Outcome.UNDECIDED)
 
     def answer(self, parts: int) -> MethodAnswer:
         """What is known of it in the end."""
@@ -154,9 +147,9 @@ class _Run:
         message = "; ".join(text for text in (come, self.message, *self.remarks) if text)
         return MethodAnswer(
             method=self.method.name,
-            standing=self.standing,
+            outcome=self.outcome,
             message=message,
-            comparison=self.comparison,  # type: ignore[arg-type]
+            comparison=self.comparison,
             worst=self.worst,
             excess=self.excess,
             entries=self.entries,
@@ -188,14 +181,14 @@ class _Check:
         self.network, self.reason = read(problem, memory - resident_bytes())
         self.parts = parts_of(problem, memory - resident_bytes(), self.network)
         self.runs = [_Run(method) for method in methods]
-        self.witness: str = "closed form" if self.network else "float64 autograd"
+        self.witness: Source = "closed form" if self.network else "float64 autograd"
 
     def run(self, started: float) -> ModelReport:
         """The report."""
         interrupted = False
         for run in self.runs:
             if refusal := run.method.refuses(self.problem):
-                run.ends(ModelStanding.REFUSES, refusal)
+                run.ends(Outcome.UNSUPPORTED, refusal)
         try:
             self.listener.on_start(len(self.parts), sum(run.is_open for run in self.runs))
             for done, part in enumerate(self.parts):
@@ -213,56 +206,55 @@ class _Check:
 
     def _compare(self, done: int, part: Part, going: list[_Run]) -> None:
         with _silence():
-            expected = expected_of(self.problem, part, self.network)
-        self.witness = expected.witness
+            reference = reference_of(self.problem, part, self.network)
+        self.witness = reference.source
         for run in going:
             self.listener.on_method(done, len(self.parts), run.method.name)
             began = time.perf_counter()
             with _silence():
-                self._judge(run, part, expected)
+                self._judge(run, part, reference)
             run.spent += time.perf_counter() - began
 
-    def _judge(self, run: _Run, part: Part, expected: Expected) -> None:
-        """One method on one part; its crash becomes its standing here and nowhere else."""
-        undecided = 0
-        for target in expected.targets(run.method):
-            problem = target.problem()
+    def _judge(self, run: _Run, part: Part, reference: Reference) -> None:
+        """One method on one part; its crash becomes its outcome here and nowhere else."""
+        for expectation in reference.expectations(run.method):
+            is_own, problem = expectation.dtype == self.problem.dtype, part.of(self.problem)
+            problem = problem if is_own else in_float64(problem)
             if refusal := run.method.refuses(problem):
-                return run.ends(ModelStanding.REFUSES, f"in parts of its outputs: {refusal}")
+                return run.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
             try:
-                jacobians = self._call(run, problem, target)
+                jacobians = self._call(run, problem, is_own=is_own)
             except DoesNotFit as error:
-                if target.is_own_dtype:
-                    return run.ends(ModelStanding.TOO_LARGE, str(error))
+                if is_own:
+                    return run.ends(Outcome.TOO_LARGE, str(error))
                 run.remarks[f"not compared in float64, which needs {error}"] = None
                 continue
             except (Exception, SystemExit) as error:
-                if target.is_own_dtype:
-                    return run.ends(ModelStanding.CRASHED, f"{type(error).__name__}: {first_line(error)}")
-                run.remarks[f"not compared in float64: {type(error).__name__}: {first_line(error)}"] = None
+                message = f"{type(error).__name__}: {first_line(error)}"
+                if is_own:
+                    return run.ends(Outcome.CRASHED, message)
+                run.remarks[f"not compared in float64: {message}"] = None
                 continue
             del problem
-            dtype = self.problem.dtype if target.is_own_dtype else "float64"
-            if fault := structural_fault(expected.layout, dtype, self.problem.device, jacobians):
-                return run.ends(ModelStanding.DISAGREES, fault)
-            actual = _flattened_away(jacobians)
-            run.comparison, undecided = target.comparison, target.undecided
-            if target.comparison == "none":
+            if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
+                return run.ends(Outcome.DISAGREES, fault)
+            if run.method.step and expectation.mode == "estimate":
+                run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
                 continue
-            if outside(actual, target.expected, target.bound):
-                run.worst = part.in_whole(worst_entry(expected.layout, actual, target.expected, target.bound))
-                run.excess = excess(actual, target.expected, target.bound)
-                hint = pattern(expected.layout, actual, target.expected, target.bound, arithmetic(dtype).u)
-                return run.ends(ModelStanding.DISAGREES, _disagreement(run.worst, target) + (hint and f"; {hint}"))
-            run.excess = max(run.excess, excess(actual, target.expected, target.bound))
+            run.comparison, actual = expectation.mode, flattened_away(jacobians)
+            ratio = largest_test_ratio(actual, expectation.expected, expectation.bound)
+            if difference := compare_values(actual, expectation):
+                assert difference.worst is not None
+                run.worst, run.excess = part.in_whole(difference.worst), ratio
+                message = _disagreement(run.worst, expectation, is_own=is_own)
+                return run.ends(Outcome.DISAGREES, message + (difference.hint and f"; {difference.hint}"))
+            run.excess = max(run.excess, ratio)
         run.parts += 1
-        run.entries += expected.layout.entries
-        run.undecided += undecided if run.comparison != "none" else expected.layout.entries
-        run.standing = _standing(run)
-        if run.comparison == "none":
-            run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
+        run.entries += reference.layout.entries
+        run.undecided += expectation.undecided if run.comparison != "none" else reference.layout.entries
+        run.outcome = _outcome(run)
 
-    def _call(self, run: _Run, problem: Problem, target: Target) -> Jacobians:
+    def _call(self, run: _Run, problem: Problem, *, is_own: bool) -> Jacobians:
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
@@ -270,7 +262,7 @@ class _Check:
                 # The first call is not the one that counts as its time, where others follow.
                 with contextlib.nullcontext() if run.calls_s else filled():
                     found = call_within(lambda: jacobians_of_part(run.method, problem), self._left())
-                if target.is_own_dtype:
+                if is_own:
                     run.calls_s.append(time.perf_counter() - began)
             finally:
                 for warning in heard:
@@ -284,7 +276,7 @@ class _Check:
 
     def _measure(self, part: Part) -> None:
         """Time and memory of every usable method on the first part, in turns."""
-        usable = [run for run in self.runs if run.standing.is_usable or run.standing is ModelStanding.UNDECIDED]
+        usable = [run for run in self.runs if run.outcome.is_usable or run.outcome is Outcome.UNDECIDED]
         first = {run.method.name: run.calls_s[0] for run in usable}
         measured = measure(
             [run.method for run in usable], first, lambda: part.of(self.problem), self._left(), self.seconds
@@ -310,7 +302,7 @@ class _Check:
             chunks=len(self.parts),
             chunk_bytes=max(len(part.samples) * len(part.outputs) for part in self.parts) * numbers * size,
             chunk_samples=len(first.samples),
-            witness=self.witness,  # type: ignore[arg-type]
+            witness=self.witness,
             judged_by=judged_by(self.witness, self.reason, self.problem.dtype),
             environment=describe_environment({self.problem.device: ""}),
             seconds=seconds,
@@ -321,30 +313,18 @@ class _Check:
         )
 
 
-def _standing(run: _Run) -> ModelStanding:
+def _outcome(run: _Run) -> Outcome:
     if run.undecided == run.entries > 0:
-        return ModelStanding.UNDECIDED
-    return ModelStanding.CONSISTENT if run.comparison == "estimate" else ModelStanding.AGREES
+        return Outcome.UNDECIDED
+    return Outcome.CONSISTENT if run.comparison == "estimate" else Outcome.AGREES
 
 
-def _flattened_away(jacobians: Jacobians) -> Array:
-    """One vector in float64 of all Jacobians, each of which is given up on the way."""
-    total = sum(jacobian.numel() for jacobian in jacobians.values())
-    vector, start = np.empty(total), 0
-    for name in list(jacobians):
-        jacobian = jacobians.pop(name).detach()
-        stop = start + jacobian.numel()
-        torch.from_numpy(vector[start:stop]).view(jacobian.shape).copy_(jacobian)
-        start = stop
-    return vector
-
-
-def _disagreement(worst: WorstEntry, target: Target) -> str:
-    if target.comparison != "estimate":
+def _disagreement(worst: WorstEntry, expectation: Expectation, *, is_own: bool) -> str:
+    if expectation.mode != "estimate":
         return f"{worst}, says the closed form"
     place = f"{worst.parameter}{list(worst.index)}"
     times = abs(worst.actual - worst.expected) / worst.bound if worst.bound else np.inf
-    where = "" if target.is_own_dtype else "in float64, "
+    where = "" if is_own else "in float64, "
     return (
         f"{where}{place}: {worst.actual:.7g} instead of {worst.expected:.7g}, {times:.1e} × what rounding explains "
         f"(estimate {worst.bound:.1e}); {worst.wrong} of {worst.entries} entries wrong"

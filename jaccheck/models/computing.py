@@ -9,20 +9,17 @@ from torch import Tensor, nn
 from jaccheck.bench import default_memory, resident_bytes
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.judging import (
-    expected_of,
+    compare,
     first_line,
-    flattened,
     observe_globals,
-    outside,
     parts_of,
-    pattern,
     read,
+    reference_of,
     restore_globals,
-    structural_fault,
-    worst_entry,
+    structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem, check_given, copy_of, find_method, problem_of, registered
-from jaccheck.oracle import Layout, Order, arithmetic
+from jaccheck.oracle import Order
 
 _ANY_METHOD = Method(
     name="any", family="any", compute=dict, summary="any way there is", order=Order.ANY, roundings=lambda N, C: 6
@@ -82,17 +79,14 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     problem = problem_of(model, X)
     memory = default_memory() - resident_bytes()
     network, reason = read(problem, memory)
-    shapes = {name: tuple(p.shape) for name, p in problem.parameters.items()}
     found = dict(actual) if isinstance(actual, Mapping) else actual
-    if fault := structural_fault(Layout(problem.N, problem.C, shapes), problem.dtype, problem.device, found):
+    if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
         raise AssertionError(f"jacobians: {fault}")
     for part in parts_of(problem, memory, network):
-        expected = expected_of(problem, part, network)
-        target = list(expected.targets(_ANY_METHOD))[-1]
-        vector = flattened({name: part.rows(jacobian) for name, jacobian in found.items()})
-        if outside(vector, target.expected, target.bound):
-            worst = worst_entry(expected.layout, vector, target.expected, target.bound)
-            estimated = f"{expected.witness}; estimated, since no bound is proven for {reason}"
-            hint = pattern(expected.layout, vector, target.expected, target.bound, arithmetic(problem.dtype).u)
+        reference = reference_of(problem, part, network)
+        if difference := compare(part.rows(found), reference.expectation(_ANY_METHOD)):
+            assert difference.worst is not None
+            estimated = f"{reference.source}; estimated, since no bound is proven for {reason}"
             says = "the closed form" if network else estimated
-            raise AssertionError(f"{part.in_whole(worst)}, says {says}{hint and f'; {hint}'}")
+            hint = difference.hint and f"; {difference.hint}"
+            raise AssertionError(f"{part.in_whole(difference.worst)}, says {says}{hint}")

@@ -17,20 +17,20 @@ from jaccheck.bench import default_memory, resident_bytes
 from jaccheck.case import Case
 from jaccheck.errors import InvalidRequest
 from jaccheck.judging import (
-    ClosedFormWitness,
+    CaseReference,
     Part,
-    Witness,
+    Reference,
     first_line,
+    flat_autograd,
     flattened,
     float64_of,
     jacobians_of_part,
-    live_autograd,
     observe_globals,
-    part_of,
     parts_of,
     read,
+    reference_of,
     restore_globals,
-    structural_fault,
+    structural_difference,
 )
 from jaccheck.methods import Method, Problem, choose_devices
 from jaccheck.models.slices import Slice, Unit, assemble
@@ -68,18 +68,18 @@ def picture_of_case(
     case: Case, methods: Sequence[Method] = (), *, device: str = "cpu", size: Size | None = None
 ) -> Picture:
     """The Jacobians of a case. Raises InvalidRequest where there is nothing to draw."""
-    witness = Witness(case, device)
-    problem = witness.problem()
-    layout = witness.layout
+    reference = CaseReference(case, device)
+    problem = reference.problem()
+    layout = reference.layout
 
     def slices() -> Iterator[Slice]:
-        flat = tuple(_flat(method, problem, witness.problem(), layout) for method in methods)
-        sides = flat if len(flat) == 2 else (*flat, witness.jacobian)
-        yield Slice((0, 0), layout, sides, *_allowed(witness, methods))
+        flat = tuple(_flat(method, problem, reference.problem(), layout) for method in methods)
+        sides = flat if len(flat) == 2 else (*flat, reference.jacobian)
+        yield Slice((0, 0), layout, sides, *_allowed(reference, methods))
 
     layers = ", ".join(layer.kind for _, layer in case.leaves())
     title = f"{layers if len(layers) < 60 else f'{layers[:57]}...'} (family {case.family})"
-    return assemble(_title(title, problem), _shape(problem), _names(methods, witness.form.source), slices(), size)
+    return assemble(_title(title, problem), _shape(problem), _names(methods, reference.source), slices(), size)
 
 
 def picture_of_model(
@@ -91,12 +91,12 @@ def picture_of_model(
 
     def slices() -> Iterator[Slice]:
         for part in parts_of(problem, free, network):
-            layout = _layout(problem, part)
+            layout = part.layout(problem)
             flat = tuple(_flat(method, problem, part.of(problem), layout) for method in methods)
-            form = None if network is None else ClosedFormWitness(part_of(network, part), problem.dtype)
+            reference = None if network is None else reference_of(problem, part, network)
             if len(flat) < 2:
-                flat = (*flat, form.jacobian if form else _by_autograd(part, problem))
-            yield Slice((part.samples.start, part.outputs.start), layout, flat, *_allowed(form, methods))
+                flat = (*flat, reference.jacobian if reference else _by_autograd(part, problem))
+            yield Slice((part.samples.start, part.outputs.start), layout, flat, *_allowed(reference, methods))
 
     names = _names(methods, CLOSED_FORM if network else _autograd_name(problem))
     picture = assemble(_title(type(problem.model).__name__, problem), _shape(problem), names, slices(), size)
@@ -115,11 +115,7 @@ def _title(what: str, problem: Problem) -> str:
 
 
 def _shape(problem: Problem) -> tuple[int, int, dict[str, tuple[int, ...]]]:
-    return problem.N, problem.C, {name: tuple(p.shape) for name, p in problem.parameters.items()}
-
-
-def _layout(problem: Problem, part: Part) -> Layout:
-    return Layout(len(part.samples), len(part.outputs), _shape(problem)[2])
+    return problem.N, problem.C, problem.layout.shapes
 
 
 def _autograd_name(problem: Problem) -> str:
@@ -128,12 +124,12 @@ def _autograd_name(problem: Problem) -> str:
 
 def _by_autograd(part: Part, problem: Problem) -> Array:
     own = part.of(problem)
-    return live_autograd(float64_of(own) or own)
+    return flat_autograd(float64_of(own) or own)
 
 
-def _allowed(form: ClosedFormWitness | Witness | None, methods: Sequence[Method]) -> tuple[Array, Unit]:
+def _allowed(reference: Reference | None, methods: Sequence[Method]) -> tuple[Array, Unit]:
     """The bound on the difference of two methods, or of one and the closed form."""
-    expectations = [form.expectation(method) for method in methods] if form else []
+    expectations = [reference.expectation(method) for method in methods] if reference else []
     if not expectations or any(expectation.mode == "estimate" for expectation in expectations):
         return np.zeros(0), "none"
     if all(expectation.mode == "exact" for expectation in expectations):
@@ -153,6 +149,6 @@ def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> A
         raise InvalidRequest(message) from error
     finally:
         restore_globals(before, observe_globals(whole.device))
-    if fault := structural_fault(layout, whole.dtype, whole.device, found):
+    if fault := structural_difference(layout, whole.dtype, whole.device, found):
         raise InvalidRequest(f"{method.name}: {fault}; this cannot be drawn beside what it should be")
     return flattened(found)

@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 LIBRARY_ULPS = 4
 """Units in the last place: SLEEF, MKL and the C library promise 1, CUDA 2, numpy (for the reference) less than 4."""
 
-LARGEST_SEED = sqrt(2)
+LARGEST_COTANGENT = sqrt(2)
 """The largest number that a method scales its whole backward pass by (the loss ‖f‖² of SqrtGGN)."""
 
 
@@ -59,16 +59,16 @@ _PRECISION = {
 }
 
 
-def arithmetic(dtype: str, *, smallest_seed: float = 1.0) -> Arithmetic:
-    """The arithmetic of `dtype`; results that were computed scaled by as little as `smallest_seed` underflow sooner."""
+def arithmetic(dtype: str, *, smallest_cotangent: float = 1.0) -> Arithmetic:
+    """The arithmetic of `dtype`; results that are computed scaled by `smallest_cotangent` underflow sooner."""
     bits, smallest, largest = _PRECISION[dtype]
-    seed = min(1.0, smallest_seed)
+    cotangent = min(1.0, smallest_cotangent)
     return Arithmetic(
         u=2.0**-bits + 2.0**-53,
-        eta=(2.0**smallest + 2.0**-1022) / seed,
-        largest=(2 - 2.0 ** (1 - bits)) * 2.0 ** (largest - 1) / LARGEST_SEED,
+        eta=(2.0**smallest + 2.0**-1022) / cotangent,
+        largest=(2 - 2.0 ** (1 - bits)) * 2.0 ** (largest - 1) / LARGEST_COTANGENT,
         precision_bits=bits,
-        smallest_exponent=_smallest_kept_exactly(dtype, smallest, bits) + ceil(-log2(seed)),
+        smallest_exponent=_smallest_kept_exactly(dtype, smallest, bits) + ceil(-log2(cotangent)),
     )
 
 

@@ -157,8 +157,8 @@ def backward(
     net: Network, ahead: Forward, ar: Arithmetic, *, exact: bool = False, order: Order = Order.REVERSE
 ) -> ClosedForm:
     """The Jacobians from a forward pass, and their bounds; `exact` leaves the bounds at zero."""
-    seeds, found = net.seeds(), _Entries(net, ar)
-    state = _Backward(ar, order, seeds, seeds, np.zeros_like(seeds), np.zeros((net.N, net.C, 1)), _uses(net) - 1)
+    δ, found = net.cotangents(), _Entries(net, ar)
+    state = _Backward(ar, order, δ, δ, np.zeros_like(δ), np.zeros((net.N, net.C, 1)), _uses(net) - 1)
     _down(ahead.records, state, found, exact=exact, is_first=True)
     if exact:
         return ClosedForm(found.jacobian, found.bound)

@@ -22,7 +22,7 @@ from jaccheck.oracle.assumptions import Arithmetic, Array
 from jaccheck.oracle.networks import Affine, Branches, NegativePart, Network, Selection, Step, Structured
 
 SPARE_BITS = 1
-"""Room at the lower end of the exponent range, for a seed that is scaled down by a power of two and back."""
+"""Room at the lower end of the exponent range, for a cotangent that is scaled down by a power of two and back."""
 
 _NO_GRAIN = 2**20
 """The grain of zeros, which are multiples of every power of two."""
@@ -37,7 +37,7 @@ def is_exact(net: Network, ar: Arithmetic) -> bool:
         start = _Exact(net.X, np.abs(net.X), np.zeros_like(net.X), _grain(net.X))
         ledger.check(start.size, start.grain)
         entries, _ = _check_forward(net.steps, start, ledger)
-        _check_backward(entries, np.asarray(net.seeds()), 0, ledger)
+        _check_backward(entries, np.asarray(net.cotangents()), 0, ledger)
         return ledger.holds
 
 

@@ -13,8 +13,8 @@ wide, then infinite.
   τ_c(δ − τ_v·τ_c) has three roots of p, less than (1 + ρ)², and five roundings; what is put before G is of float64.
 
 Both take |f| and the largest of all outputs, so they hold for fewer outputs with other signs too, as the law of outputs
-asks for them. A backward pass that starts at S instead of units underflows sooner: its bound is made for a seed below
-the sum of any row of |S|.
+asks for them. A backward pass that starts at S instead of units underflows sooner: its bound is made for a cotangent
+below the sum of any row of |S|.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ def loss_bound(net: Network, dtype: str, loss: Loss, *, exact: bool) -> Array:
     """How far a Jacobian read from S·J may be from the closed form, flat; `exact` where the forward pass is."""
     f, E = forward(net, arithmetic(dtype), exact=exact).output
     largest = float(np.max(np.abs(f) + E, initial=0.0))
-    seed = _smallest_seed(loss, largest, net.C)
+    cotangent = _smallest_cotangent(loss, largest, net.C)
     plain = arithmetic(dtype)
-    if not seed * plain.u > plain.eta:
+    if not cotangent * plain.u > plain.eta:
         return np.full(net.layout.entries, np.inf)
-    ar = arithmetic(dtype, smallest_seed=seed)
+    ar = arithmetic(dtype, smallest_cotangent=cotangent)
     form = backward(net, forward(net, ar, exact=exact), ar)
     if loss == "bce":
         return rounded_up(_by_row(net.layout, form.bound, form.jacobian, _of_bce(np.abs(f) + E, ar), 0, ar))
     return rounded_up(_by_row(net.layout, form.bound, form.jacobian, _of_cross_entropy(largest, net.C, ar), 4, ar))
 
 
-def _smallest_seed(loss: Loss, largest: float, outputs: int) -> float:
+def _smallest_cotangent(loss: Loss, largest: float, outputs: int) -> float:
     """Less than the sum of |S| over a row can be; 0 where it underflows in float64."""
     if largest > 600:
         return 0.0

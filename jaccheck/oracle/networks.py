@@ -271,7 +271,7 @@ class Network:
         """Where the Jacobian of each trainable parameter lies in the flat vector of all of them."""
         return self.layout.offsets()
 
-    def seeds(self) -> Array:
+    def cotangents(self) -> Array:
         """The derivative of its outputs by the last layer's, `(N, C, width)`."""
         width = self.width or self.C
         return np.broadcast_to(np.eye(self.C, width, self.first), (self.N, self.C, width))

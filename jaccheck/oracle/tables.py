@@ -29,10 +29,8 @@ from jaccheck.case import (
     Shape,
     TransposedConvolution,
     ZeroPad2d,
-    margins_of,
     numbers_held,
     on_each_axis,
-    output_shape,
 )
 from jaccheck.oracle.assumptions import Array
 
@@ -70,7 +68,7 @@ def _kept_where_small(make: Callable[[L, Shape], R]) -> Callable[[L, Shape], R]:
 
     @wraps(make)
     def made(layer: L, shape: Shape) -> R:
-        place = Placed("", layer, shape, output_shape(layer, shape))
+        place = Placed("", layer, shape, layer.output_shape(shape))
         return (remembered if numbers_held([place], 1, 1) <= SMALL else make)(layer, shape)
 
     return made
@@ -104,7 +102,7 @@ def _every(outs: int, inps: int) -> Table:
 
 def _channels(layer: Convolution | TransposedConvolution, shape: Shape, rows: int, columns: int) -> Table:
     """All pairs of channels of one group: a weight has `groups·rows` times `columns` kernels."""
-    lengths, sizes = shape[1:], output_shape(layer, shape)[1:]
+    lengths, sizes = shape[1:], layer.output_shape(shape)[1:]
     kernel = on_each_axis(layer.kernel_size, layer.axes)
     group, row, column = (index.ravel() for index in np.indices((layer.groups, rows, columns)))
     first, second = group * rows + row, group * columns + column
@@ -120,7 +118,7 @@ def _positions(layer: Convolution | TransposedConvolution, lengths: Shape, sizes
     for axis, (n, size, k) in enumerate(zip(lengths, sizes, kernel, strict=True)):
         if isinstance(layer, Convolution):
             out, key = (index.ravel() for index in np.indices((size, k)))
-            inp = _folded(out * stride[axis] + key * dilation[axis] - margins_of(layer)[axis][0], n, layer.padding_mode)
+            inp = _folded(out * stride[axis] + key * dilation[axis] - layer.margins()[axis][0], n, layer.padding_mode)
             inside = (inp >= 0) & (inp < n)
         else:
             inp, key = (index.ravel() for index in np.indices((n, k)))
@@ -155,7 +153,7 @@ class Fixed:
 def fixed_table(layer: AvgPool | AdaptiveAvgPool | ZeroPad2d, shape: Shape) -> Fixed:
     """The products of pooling by average and of padding with zeros, for one sample of `shape`."""
     channels, *lengths = shape
-    sizes = output_shape(layer, shape)[1:]
+    sizes = layer.output_shape(shape)[1:]
     factors, whole = np.ones(1), Table(*(np.zeros(1, np.int64) for _ in range(3)))
     spans = np.ones(1)
     for axis, (n, size) in enumerate(zip(lengths, sizes, strict=True)):
@@ -196,7 +194,7 @@ def _line(layer: AvgPool | AdaptiveAvgPool | ZeroPad2d, axis: int, n: int, size:
 def windows(layer: MaxPool | AdaptiveMaxPool, shape: Shape) -> Indices:
     """What each output of pooling by maximum chooses from, in torch's order: `(outputs, window)`, −1 for nothing."""
     channels, *lengths = shape
-    sizes = output_shape(layer, shape)[1:]
+    sizes = layer.output_shape(shape)[1:]
     whole: Indices = np.zeros((1, 1), np.int64)
     for axis, (n, size) in enumerate(zip(lengths, sizes, strict=True)):
         outs = np.arange(size)[:, None]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaccheck.core import plural
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, BenchStanding, Growth, MethodTiming, Regime, Spread
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, MethodTiming, Regime, Spread
 
 BASELINE = "autograd_loop"
 
@@ -111,10 +111,10 @@ def print_cell(cell: BenchCell, console: Console) -> None:
     """The table of a problem, and below it each method that is not in it, with the reason."""
     console.print(cell_table(cell))
     for m in cell.methods:
-        if m.standing in (BenchStanding.WRONG, BenchStanding.CRASHED):
-            console.print(f"  {m.method}: {m.standing.upper()}, not ranked: {m.message}", style="red", highlight=False)
-        elif m.standing is not BenchStanding.RIGHT or not (m.fresh and m.given):
-            console.print(f"  {m.method}: {m.standing}: {m.message}", style="dim", highlight=False)
+        if m.outcome.is_wrong:
+            console.print(f"  {m.method}: {m.outcome}, not ranked: {m.message}", style="red", highlight=False)
+        elif not m.outcome.is_usable or not (m.fresh and m.given):
+            console.print(f"  {m.method}: {m.outcome}: {m.message}", style="dim", highlight=False)
     console.print()
 
 

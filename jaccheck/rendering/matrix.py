@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaccheck.reports import Mark, MatrixCell, MatrixReport
+from jaccheck.reports import MatrixCell, MatrixReport, Outcome
+
+SIGNS: dict[Outcome, str] = dict.fromkeys(Outcome, "") | {
+    Outcome.AGREES: "✓",
+    Outcome.DISAGREES: "✗ wrong",
+    Outcome.UNSUPPORTED: "–",
+    Outcome.CRASHED: "crash",
+    Outcome.HUNG: "hangs",
+    Outcome.SIDE_EFFECT: "✓ but",
+    Outcome.UNDECIDED: "?",
+    Outcome.CONSISTENT: "≈",
+}
+"""An outcome as a cell shows it."""
+
+LEGEND = (
+    "✓ right · ✗ wrong without a word · – refused beforehand · crash: an exception instead of a result · "
+    "✓ but: right, but something is left behind or changed · ? no bound decides · ≈ no bound is proven, consistent "
+    "with float64 autograd by estimate · blank: torch itself does not compute it"
+)
 
 
 def matrix_markdown(report: MatrixReport) -> str:
@@ -13,10 +31,7 @@ def matrix_markdown(report: MatrixReport) -> str:
         f"torch {report.environment.torch}, BackPACK {report.environment.backpack or 'not installed'}, "
         f"Python {report.environment.python}; {len(report.cells):,} cells.",
         "",
-        "✓ right · ✗ wrong without a word · – refused beforehand · crash: an exception instead of a result · "
-        "✓ but: right, but something is left behind or changed · ? no bound decides · ≈ no bound is proven, consistent "
-        "with float64 autograd by estimate · blank: torch itself does not compute it. "
-        "The names in brackets are those of `jaccheck known`.",
+        f"{LEGEND}. The names in brackets are those of `jaccheck known`.",
         "",
     ]
     for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
@@ -43,15 +58,15 @@ def _tables(cells: list[MatrixCell]) -> Iterator[str]:
 
 
 def columns_alike(cells: list[MatrixCell]) -> list[tuple[str, ...]]:
-    """Methods whose marks are the same in every row, together."""
-    by_method: dict[str, list[tuple[Mark, tuple[str, ...]]]] = {}
+    """Methods whose outcomes are the same in every row, together."""
+    by_method: dict[str, list[tuple[Outcome, tuple[str, ...]]]] = {}
     for cell in cells:
-        by_method.setdefault(cell.method, []).append((cell.mark, cell.known))
-    groups: dict[tuple[tuple[Mark, tuple[str, ...]], ...], list[str]] = {}
+        by_method.setdefault(cell.method, []).append((cell.outcome, cell.known))
+    groups: dict[tuple[tuple[Outcome, tuple[str, ...]], ...], list[str]] = {}
     for name, marks in by_method.items():
         groups.setdefault(tuple(marks), []).append(name)
     return [tuple(names) for names in groups.values()]
 
 
 def _shown(cell: MatrixCell) -> str:
-    return cell.mark.sign + (f" [{', '.join(cell.known)}]" if cell.known else "")
+    return SIGNS[cell.outcome] + (f" [{', '.join(cell.known)}]" if cell.known else "")

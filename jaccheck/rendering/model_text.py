@@ -6,14 +6,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaccheck.reports import MethodAnswer, ModelReport, ModelStanding
+from jaccheck.reports import MethodAnswer, ModelReport, Outcome
 
 _STYLES = {
-    ModelStanding.DISAGREES: "red",
-    ModelStanding.CRASHED: "red",
-    ModelStanding.REFUSES: "dim",
-    ModelStanding.TOO_LARGE: "dim",
-    ModelStanding.NOT_RUN: "dim",
+    Outcome.DISAGREES: "red",
+    Outcome.CRASHED: "red",
+    Outcome.UNSUPPORTED: "dim",
+    Outcome.TOO_LARGE: "dim",
+    Outcome.NOT_RUN: "dim",
 }
 
 
@@ -35,8 +35,8 @@ def print_model_report(report: ModelReport, console: Console) -> None:
     line(report.judged_by)
     console.print(_table(report))
     for answer in report.answers:
-        if answer.message and answer.standing is not ModelStanding.REFUSES:
-            line(f"{answer.method}: {answer.standing}: {answer.message}", _STYLES.get(answer.standing))
+        if answer.message and answer.outcome is not Outcome.UNSUPPORTED:
+            line(f"{answer.method}: {answer.outcome}: {answer.message}", _STYLES.get(answer.outcome))
         for warning in answer.warnings:
             line(f"{answer.method} warned: {warning}", "dim")
     for reason, names in _refusals(report.answers).items():
@@ -56,14 +56,14 @@ def _table(report: ModelReport) -> Table:
         seen = answer.entries > 0
         table.add_row(
             answer.method,
-            str(answer.standing),
-            answer.comparison if seen or answer.standing is ModelStanding.DISAGREES else "",
+            str(answer.outcome),
+            answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
             compared(answer, report) if seen else "",
             f"{100 * answer.undecided / answer.entries:.1f} %" if seen else "",
             f"{answer.excess:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
             "" if answer.median_s is None else seconds_text(answer.median_s),
             "" if answer.peak is None else f"{answer.peak:.1f} × J",
-            style="bold" if answer.method == report.recommended else _STYLES.get(answer.standing),
+            style="bold" if answer.method == report.recommended else _STYLES.get(answer.outcome),
         )
     return table
 
@@ -78,7 +78,7 @@ def compared(answer: MethodAnswer, report: ModelReport) -> str:
 def _refusals(answers: tuple[MethodAnswer, ...]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for answer in answers:
-        if answer.standing is ModelStanding.REFUSES:
+        if answer.outcome is Outcome.UNSUPPORTED:
             found.setdefault(answer.message, []).append(answer.method)
     return found
 

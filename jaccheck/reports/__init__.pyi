@@ -2,13 +2,11 @@ from .bench import REGIMES as REGIMES
 from .bench import Axis as Axis
 from .bench import BenchCell as BenchCell
 from .bench import BenchReport as BenchReport
-from .bench import BenchStanding as BenchStanding
 from .bench import Growth as Growth
 from .bench import MethodTiming as MethodTiming
 from .bench import Regime as Regime
 from .check import MethodAnswer as MethodAnswer
 from .check import ModelReport as ModelReport
-from .check import ModelStanding as ModelStanding
 from .check import Witness as Witness
 from .counts import NOTHING as NOTHING
 from .counts import added as added
@@ -30,11 +28,10 @@ from .gate import Kind as Kind
 from .gate import SideRecord as SideRecord
 from .gate import Speed as Speed
 from .matrix import CellChange as CellChange
-from .matrix import Mark as Mark
 from .matrix import MatrixCell as MatrixCell
 from .matrix import MatrixReport as MatrixReport
-from .matrix import mark_of as mark_of
 from .merging import merge as merge
+from .outcome import Outcome as Outcome
 from .selftest import JUDGES as JUDGES
 from .selftest import Alarm as Alarm
 from .selftest import FalseAlarms as FalseAlarms
@@ -56,7 +53,6 @@ from .verdict import Breach as Breach
 from .verdict import Comparison as Comparison
 from .verdict import Excerpt as Excerpt
 from .verdict import Mode as Mode
-from .verdict import Outcome as Outcome
 from .verdict import Source as Source
 from .verdict import Verdict as Verdict
 from .verdict import WorstEntry as WorstEntry

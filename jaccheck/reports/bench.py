@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from annotated_types import Ge
 
 from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.timings import Spread
 from jaccheck.reports.verify import Environment
 
@@ -19,22 +19,12 @@ REGIMES: tuple[Regime, ...] = ("fresh", "given")
 Axis = Literal["N", "C", "width", "depth"]
 
 
-class BenchStanding(StrEnum):
-    """What became of a method; only one that is right is timed and ranked."""
-
-    RIGHT = "right"
-    WRONG = "wrong"
-    CRASHED = "crashed"
-    REFUSES = "refuses"
-    LEFT_OUT = "left out"
-
-
 @plain_data
 class MethodTiming:
     """One method on one problem. `message` says why it is not ranked, or how it was judged."""
 
     method: str
-    standing: BenchStanding
+    outcome: Outcome
     message: str = ""
     forward_passes: Count | None = None
     """Calls of the network, by whatever number of samples each."""
@@ -126,5 +116,4 @@ class BenchReport:
     @property
     def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:
         """Methods that returned something wrong, or raised what they did not announce."""
-        bad = (BenchStanding.WRONG, BenchStanding.CRASHED)
-        return tuple((cell, m) for cell in self.cells for m in cell.methods if m.standing in bad)
+        return tuple((cell, m) for cell in self.cells for m in cell.methods if m.outcome.is_wrong)

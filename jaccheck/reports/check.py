@@ -2,54 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal
 
 from jaccheck.core import Count, Seconds, html_table, plain_data
+from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verdict import Number, WorstEntry
 from jaccheck.reports.verify import Environment
-
-
-class ModelStanding(StrEnum):
-    """What is known of a method on this model; a closed list."""
-
-    AGREES = "AGREES"
-    CONSISTENT = "CONSISTENT"
-    UNDECIDED = "UNDECIDED"
-    DISAGREES = "DISAGREES"
-    CRASHED = "CRASHED"
-    REFUSES = "REFUSES"
-    TOO_LARGE = "TOO_LARGE"
-    NOT_RUN = "NOT_RUN"
-
-    @property
-    def sentence(self) -> str:
-        """What it means, in one sentence."""
-        return _SENTENCES[self]
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether nothing speaks against the method: it agrees, or is consistent."""
-        return self in (ModelStanding.AGREES, ModelStanding.CONSISTENT)
-
-    @property
-    def is_fault(self) -> bool:
-        """Whether something is wrong with the method on this model."""
-        return self in (ModelStanding.DISAGREES, ModelStanding.CRASHED)
-
-
-_SENTENCES = {
-    ModelStanding.AGREES: "What was compared is equal to the closed form, or within its proven bound.",
-    ModelStanding.CONSISTENT: "No entry differs by more than rounding is estimated to explain; nothing is proven.",
-    ModelStanding.UNDECIDED: (
-        "No entry could be decided: what rounding can do, or is estimated to do, is as large as they."
-    ),
-    ModelStanding.DISAGREES: "The result has another structure or another value than rounding explains.",
-    ModelStanding.CRASHED: "The method raised an exception on a model that it does not declare as unsupported.",
-    ModelStanding.REFUSES: "The method declared beforehand that it does not cover this model.",
-    ModelStanding.TOO_LARGE: "The method needs more memory than it was given.",
-    ModelStanding.NOT_RUN: "The run was interrupted before the method's turn.",
-}
 
 Witness = Literal["closed form", "float64 autograd", "autograd"]
 """What results are compared with: exact mathematics with bounds, or autograd one sample at a time."""
@@ -60,9 +18,9 @@ class MethodAnswer:
     """What one method did on the model."""
 
     method: str
-    standing: ModelStanding
+    outcome: Outcome
     message: str = ""
-    """Why, in one line; empty where there is nothing to add to the standing."""
+    """Why, in one line; empty where there is nothing to add to the outcome."""
     comparison: Literal["exact", "bound", "estimate", "none"] = "none"
     """Must be equal; within a proven bound; within what rounding is estimated to do; not compared."""
     worst: WorstEntry | None = None
@@ -118,7 +76,7 @@ class ModelReport:
     def found_something(self) -> bool:
         """Whether a method is wrong here or crashes, or nothing was compared although it should have been."""
         compared = any(answer.entries for answer in self.answers)
-        return any(answer.standing.is_fault for answer in self.answers) or not (compared or self.interrupted)
+        return any(answer.outcome.is_wrong for answer in self.answers) or not (compared or self.interrupted)
 
     def answer(self, method: str) -> MethodAnswer:
         """The answer on the method of that name. Raises KeyError."""
@@ -129,7 +87,7 @@ class ModelReport:
 
     def _repr_html_(self) -> str:
         rows = [
-            (a.method, str(a.standing), "" if a.median_s is None else f"{a.median_s * 1e3:.3g} ms", a.message)
+            (a.method, str(a.outcome), "" if a.median_s is None else f"{a.median_s * 1e3:.3g} ms", a.message)
             for a in self.answers
         ]
         headline = (

@@ -11,5 +11,46 @@ Tree = dict[str, Any]
 Converter = Callable[[Tree], None]
 """Changes a tree in place. It may trust the tree: whatever it raises on one that is broken becomes one line."""
 
-CONVERTERS: Mapping[int, Mapping[str, Converter]] = {1: {}}
+PROVEN = "each entry within its proven bound"
+"""What the benchmark said of a method that is right, where every layer had a rule."""
+
+OUTCOMES_1 = {
+    "right": "AGREES",
+    "wrong": "DISAGREES",
+    "refused": "UNSUPPORTED",
+    "refuses": "UNSUPPORTED",
+    "crashed": "CRASHED",
+    "undecided": "UNDECIDED",
+    "consistent by estimate": "CONSISTENT",
+    "leaves something behind": "SIDE_EFFECT",
+    "not computed by torch": "NOT_COMPUTED",
+    "left out": "NOT_RUN",
+    "REFUSES": "UNSUPPORTED",
+}
+"""The outcomes by what the matrix, the benchmark and the check of a model called them in version 1."""
+
+
+def _outcome(name: str) -> str:
+    return OUTCOMES_1.get(name, name)
+
+
+def _matrix_1(tree: Tree) -> None:
+    for cell in tree["cells"]:
+        cell["outcome"] = _outcome(cell.pop("mark"))
+
+
+def _check_1(tree: Tree) -> None:
+    for answer in tree["answers"]:
+        answer["outcome"] = _outcome(answer.pop("standing"))
+
+
+def _bench_1(tree: Tree) -> None:
+    for cell in tree["cells"]:
+        for timing in cell["methods"]:
+            is_estimated = timing["standing"] == "right" and timing["message"] != PROVEN
+            timing["outcome"] = "CONSISTENT" if is_estimated else _outcome(timing.pop("standing"))
+            timing.pop("standing", None)
+
+
+CONVERTERS: Mapping[int, Mapping[str, Converter]] = {1: {"bench": _bench_1, "check": _check_1, "matrix": _matrix_1}}
 """For each version, by kind, what takes its files to the next version; a kind that stayed the same has none."""

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
 
-from jaccheck.reports.verdict import Outcome
+from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verify import CoverageCell, Spent, Tightness, Totals
 
 T = TypeVar("T")

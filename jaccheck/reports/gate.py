@@ -149,7 +149,7 @@ class GateReport:
     cells: tuple[GateCell, ...]
     changes: tuple[Change, ...]
     matrix: tuple[CellChange, ...] = ()
-    """Cells of the support matrix that are marked otherwise, of those rows that are among the cases."""
+    """Cells of the support matrix that have another outcome, of those rows that are among the cases."""
     speeds: tuple[Speed, ...] = ()
     """Where speed was asked for."""
     unmatched: tuple[Acceptance, ...] = ()

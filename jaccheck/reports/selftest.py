@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from jaccheck.core import Count, Seconds, plain_data
-from jaccheck.reports.verdict import Mode, Outcome
+from jaccheck.reports.outcome import Outcome
+from jaccheck.reports.verdict import Mode
 
 Judge = Literal["jaccheck", "allclose", "assert_close"]
 JUDGES: tuple[Judge, ...] = ("jaccheck", "allclose", "assert_close")

@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from math import isfinite
 from typing import Annotated, Literal
 
 from pydantic import AllowInfNan, BeforeValidator, WithJsonSchema
 
 from jaccheck.core import PATTERNS, html_table, plain_data
-
-
-class Outcome(StrEnum):
-    """What a method did on a case; a closed list."""
-
-    AGREES = "AGREES"
-    DISAGREES = "DISAGREES"
-    SIDE_EFFECT = "SIDE_EFFECT"
-    CRASHED = "CRASHED"
-    HUNG = "HUNG"
-    UNSUPPORTED = "UNSUPPORTED"
-    UNDECIDED = "UNDECIDED"
-    KNOWN = "KNOWN"
-
-    @property
-    def sentence(self) -> str:
-        """What the outcome means, in one sentence."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Outcome.AGREES: "Every entry is equal to, or within the proven bound of, autograd and the closed form.",
-    Outcome.DISAGREES: "The result has another structure or another value than any correct evaluation can have.",
-    Outcome.SIDE_EFFECT: "The result may be right, but something else was changed that the method does not declare.",
-    Outcome.CRASHED: "The method raised an exception or ended its process, on a case that it does claim to support.",
-    Outcome.HUNG: "The method did not return within its time limit.",
-    Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this case.",
-    Outcome.UNDECIDED: "No entry could be decided: the bound is too wide everywhere, or a layer has no rule.",
-    Outcome.KNOWN: "It is wrong in a way that is listed for the installed version: see `jaccheck known`.",
-}
+from jaccheck.reports.outcome import GRAVEST_FIRST, Outcome
 
 TINY = 1e-30
 
@@ -165,9 +135,10 @@ class Verdict:
     """Time inside the method."""
 
     @property
-    def is_estimated(self) -> bool:
-        """Whether the result was held to float64 autograd by an estimate, for want of a rule."""
-        return any(comparison.mode == "estimate" for comparison in self.comparisons)
+    def gravest(self) -> Outcome:
+        """The worst outcome among the breaches, or the verdict's own where there are none."""
+        found = {breach.outcome for breach in self.breaches}
+        return next((outcome for outcome in GRAVEST_FIRST if outcome in found), self.outcome)
 
     def _repr_html_(self) -> str:
         rows = [(breach.law, str(breach.outcome), breach.message) for breach in self.breaches]

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural
-from jaccheck.reports.verdict import EXCESS_LIMITS, Outcome, WorstEntry
+from jaccheck.reports.outcome import Outcome
+from jaccheck.reports.verdict import EXCESS_LIMITS, WorstEntry
 
 
 @plain_data

@@ -10,7 +10,7 @@ from typing import Protocol
 from jaccheck.case import Case, Integers, complexity, shrink
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import Witness, explanation, judge, try_claim, write_script
+from jaccheck.judging import CaseReference, explanation, judge, try_claim, write_script
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import Breach, Finding, Outcome
 from jaccheck.runs.judging import Announce, silently
@@ -65,13 +65,13 @@ def breach_of(ask: Try, method: Method, *, is_trial: bool = False, announce: Ann
     announce(case, 0, "")
     with calm_torch():
         try:
-            witness = Witness(case, fault.device)
+            reference = CaseReference(case, fault.device)
         except InvalidCase:
             return None
         announce(case, 0, method.name)
-        verdict = judge(case, method, device=fault.device, witness=witness)
+        verdict = judge(case, method, device=fault.device, reference=reference)
         if verdict.outcome is Outcome.UNSUPPORTED:
-            verdict = try_claim(case, method, verdict, witness)
+            verdict = try_claim(case, method, verdict, reference)
     for breach in verdict.breaches:
         if (breach.law, breach.outcome) == (fault.law, fault.outcome) and ask.symptom in (None, breach.symptom):
             return breach

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from jaccheck.case import Case, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
-from jaccheck.judging import Witness, explained, judge, laws_due, try_claim
+from jaccheck.judging import CaseReference, explained, judge, laws_due, try_claim
 from jaccheck.methods import Method, calm_torch, has_dtype
 from jaccheck.reports import Outcome, Verdict
 from jaccheck.runs.plan import Shard
@@ -20,7 +20,7 @@ CLAIM_EVERY = 16
 """One of so many refusals of random cases is tried."""
 
 Announce = Callable[[Case, int, str], None]
-"""Is told the case, its index in the shard and the method that is about to be run; "" for the witness."""
+"""Is told the case, its index in the shard and the method that is about to be run; "" for the reference."""
 
 
 def silently(case: Case, index: int, method: str) -> None:
@@ -76,7 +76,7 @@ def _judge_case(
     laws = laws_due(index + shard.seed, profile.repeat_every)
     announce(case, index, "")
     try:
-        witness = Witness(case, shard.device)
+        reference = CaseReference(case, shard.device)
     except NotComputed:
         tally.count(not_computed=1)
         return
@@ -87,12 +87,12 @@ def _judge_case(
     inside = 0.0
     for method in methods:
         announce(case, index, method.name)
-        verdict = judge(case, method, device=shard.device, witness=witness, laws=laws)
+        verdict = judge(case, method, device=shard.device, reference=reference, laws=laws)
         if verdict.outcome is Outcome.UNSUPPORTED and _is_claim_due(shard, case, verdict):
-            verdict = try_claim(case, method, verdict, witness)
+            verdict = try_claim(case, method, verdict, reference)
         inside += verdict.seconds
         tally.add(case, explained(case, verdict))
-    tally.spend(methods=inside, reference=witness.seconds.reference, oracle=witness.seconds.oracle)
+    tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
 
 
 def _is_claim_due(shard: Shard, case: Case, refusal: Verdict) -> bool:

@@ -117,7 +117,7 @@ def _cell_of(case: Case, verdict: Verdict) -> CoverageCell:
         dtype=case.dtype,
         family=case.family,
         cases=1,
-        compared=int(first is not None and _is_comparison(verdict, first)),
+        compared=int(first is not None and verdict.outcome not in (Outcome.UNDECIDED, Outcome.KNOWN)),
         entries=first.entries if first else 0,
         nonzero=first.nonzero if first else 0,
         undecided=first.undecided if first else 0,
@@ -150,9 +150,3 @@ def _kind(suspect: Suspect) -> tuple[str, frozenset[str]]:
 def _rank(suspect: Suspect) -> tuple[tuple[int, ...], str]:
     """The simplest first, and always the same one of two that are equally simple."""
     return complexity(suspect.case), repr(suspect.case)
-
-
-def _is_comparison(verdict: Verdict, first: Comparison) -> bool:
-    """Whether a result was compared so that it could have failed: without a bound rule, by estimate only."""
-    is_undecided = verdict.outcome is Outcome.UNDECIDED and first.mode != "estimate"
-    return not is_undecided and verdict.outcome is not Outcome.KNOWN

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 
 from jaccheck.case import Case
-from jaccheck.judging import Law, Witness, judge, observe_globals, restore_globals
+from jaccheck.judging import CaseReference, Law, judge, observe_globals, restore_globals
 from jaccheck.methods import Jacobians, Method, Problem
-from jaccheck.reports import Judge, Outcome, Verdict
+from jaccheck.reports import Judge, Verdict
 from jaccheck.selftest.results import TOLERANCES, Result, copied
 
 DEVICE = "cpu"
@@ -40,11 +40,11 @@ class Capture:
 class CaseTrial:
     """One case, with everything that is computed once for it and shared by all mutants and methods."""
 
-    def __init__(self, witness: Witness, laws: tuple[Law, ...]) -> None:
-        self.witness = witness
+    def __init__(self, reference: CaseReference, laws: tuple[Law, ...]) -> None:
+        self.reference = reference
         self.laws = laws
-        self._reference: Jacobians | None = None
-        self.template = witness.problem()
+        self._autograd: Jacobians | None = None
+        self.template = reference.problem()
         """Only looked at, by the triggers of mutants."""
         self._right: dict[str, Result] = {}
         self._passes: dict[tuple[str, Judge], bool] = {}
@@ -52,31 +52,31 @@ class CaseTrial:
     @property
     def case(self) -> Case:
         """The case."""
-        return self.witness.case
+        return self.reference.case
 
     @property
-    def reference(self) -> Jacobians:
+    def autograd(self) -> Jacobians:
         """Autograd's Jacobians in the dtype of the case."""
-        if self._reference is None:
-            layout, dtype = self.witness.layout, getattr(torch, self.case.dtype)
-            flat = torch.from_numpy(self.witness.autograd).to(dtype)
-            self._reference = {
+        if self._autograd is None:
+            layout, dtype = self.reference.layout, getattr(torch, self.case.dtype)
+            flat = torch.from_numpy(self.reference.autograd).to(dtype)
+            self._autograd = {
                 name: flat[part].reshape(layout.N, layout.C, *layout.shapes[name])
                 for name, part in layout.offsets().items()
             }
-        return self._reference
+        return self._autograd
 
     def judge(self, method: Method) -> tuple[Verdict, Result]:
         """jaccheck's verdict, and the result that it was given on."""
         capture = Capture(method)
-        verdict = judge(self.case, capture.method(), device=DEVICE, witness=self.witness, laws=self.laws)
+        verdict = judge(self.case, capture.method(), device=DEVICE, reference=self.reference, laws=self.laws)
         return verdict, capture.result or Result({})
 
     def call(self, method: Method) -> Result:
         """The result alone."""
         capture, before = Capture(method), observe_globals(DEVICE)
         with suppress(Exception):  # the capture has kept it
-            capture.method().compute(self.witness.problem())
+            capture.method().compute(self.reference.problem())
         restore_globals(before, observe_globals(DEVICE))
         return capture.result or Result({})
 
@@ -92,11 +92,11 @@ class CaseTrial:
             if name == "jaccheck":
                 passed = not is_alarm(self.judge(base)[0])
             else:
-                passed = not TOLERANCES[name](self.right(base), self.reference)
+                passed = not TOLERANCES[name](self.right(base), self.autograd)
             self._passes[base.name, name] = passed
         return self._passes[base.name, name]
 
 
 def is_alarm(verdict: Verdict) -> bool:
     """Whether a verdict says that something is wrong."""
-    return verdict.outcome not in (Outcome.AGREES, Outcome.UNSUPPORTED, Outcome.UNDECIDED)
+    return verdict.outcome.is_wrong

@@ -48,7 +48,7 @@ class MutantCounts:
         for name in waiting:
             if name == "jaccheck" or not differs:
                 continue
-            found = TOLERANCES[name](result, trial.reference)
+            found = TOLERANCES[name](result, trial.autograd)
             if found and trial.passes(self._base, name):
                 outcome = Outcome.CRASHED if result.error else Outcome.DISAGREES
                 kills[name] = _kill(trial, position, (found[0],), outcome, found[1])
@@ -80,7 +80,7 @@ class AlarmCounts:
         """Judges one right method on one case, unless it refuses it or nothing of it can be decided."""
         if method.refuses(trial.template):
             return
-        expectation = trial.witness.expectation(method)
+        expectation = trial.reference.expectation(method)
         if expectation.undecided == len(expectation.bound):
             return
         verdict, result = trial.judge(method)
@@ -89,7 +89,7 @@ class AlarmCounts:
             self.alarms.append(Alarm(method=method.name, case=repr(trial.case), message=verdict.message))
             self._count("jaccheck", expectation.mode)
         for name, find_difference in TOLERANCES.items():
-            if find_difference(result, trial.reference):
+            if find_difference(result, trial.autograd):
                 self._count(name, expectation.mode)
 
     def _count(self, name: Judge, mode: Mode) -> None:

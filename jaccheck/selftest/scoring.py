@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from jaccheck.case import Case
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import LAWS, Law, Witness, laws_due
+from jaccheck.judging import LAWS, CaseReference, Law, laws_due
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import JUDGES, Judge, MutantScore, MutationScore, SelftestReport
 from jaccheck.selftest.case_trial import DEVICE, CaseTrial
@@ -57,7 +57,7 @@ def score(
     with calm_torch():
         for position, case in enumerate(cases):
             try:
-                trial = CaseTrial(Witness(case, DEVICE), laws_of(position, case))
+                trial = CaseTrial(CaseReference(case, DEVICE), laws_of(position, case))
             except InvalidCase:
                 overflowing += 1
             else:

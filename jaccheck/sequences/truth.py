@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaccheck.judging import ClosedFormWitness
+from jaccheck.judging import ClosedFormReference
 from jaccheck.oracle import Affine, Array, Network, arithmetic, is_exact
 from jaccheck.sequences.shape import Shape
 
@@ -55,17 +55,17 @@ class Truth:
     ) -> None:
         self.N, self.C = len(X), shape.C
         net = Network(X, shape.steps(values), shape.parameters(), shape.C)
-        witness = ClosedFormWitness(net, dtype)
+        reference = ClosedFormReference(net, dtype)
         self.bits = arithmetic(dtype).precision_bits
-        flat = witness.jacobian
+        flat = reference.jacobian
         self.jacobians = {
             name: flat[part].reshape(self.N, self.C, *net.trainable[name]) for name, part in net.offsets().items()
         }
         self.f = shape.outputs(values, X)
         self.v = 2 * (self.f - y) / (self.N * self.C) if y is not None else v if v is not None else np.ones_like(self.f)
         self.root = np.sqrt(2 / (self.N * self.C))
-        self.are_jacobians_exact = witness.exact
-        self._are_gradients_exact = witness.exact and self._is_weighted_exact(net, dtype)
+        self.are_jacobians_exact = reference.exact
+        self._are_gradients_exact = reference.exact and self._is_weighted_exact(net, dtype)
         self._found: dict[tuple[str, str], Array | None] = {}
 
     def _is_weighted_exact(self, net: Network, dtype: str) -> bool:

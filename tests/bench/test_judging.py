@@ -1,4 +1,4 @@
-"""Only right results are ranked: the judge of large results is the witness of small ones, made piece by piece."""
+"""Only right results are ranked: the judge of large results is the reference of small ones, made piece by piece."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from jaccheck.bench import Shape
-from jaccheck.bench.judging import Judge, PartsJudge, first_outside, judge_of
+from jaccheck.bench.judging import judge_of
 from jaccheck.bench.shapes import make
-from jaccheck.judging import ClosedFormWitness
+from jaccheck.judging import ClosedFormReference
 from jaccheck.judging.live.network import network_of
 from jaccheck.methods import Problem, copy_of, find_method
 from jaccheck.selftest import find_with_mutants
@@ -23,18 +23,18 @@ def problem(request: pytest.FixtureRequest) -> Problem:
 
 
 @pytest.mark.parametrize("name", ["closed_form", "sqrt_ggn_sum", "batch_grad_loop"])
-def test_the_bound_is_that_of_the_witness(problem: Problem, name: str) -> None:
-    """Each entry of the sums of outer products is the witness's expectation and bound, scaling included."""
+def test_the_bound_is_that_of_the_reference(problem: Problem, name: str) -> None:
+    """Each entry of the sums of outer products is the reference's expectation and bound, scaling included."""
     net, method = network_of(problem), find_method(name)
-    witness = ClosedFormWitness(net, problem.dtype)
-    bound = witness.expectation(method).bound
-    expected = {e.name: e for e in Judge(net, problem.dtype, "cpu")._expected(method)}
+    reference = ClosedFormReference(net, problem.dtype)
+    bound = reference.expectation(method).bound
+    expected = {e.name: e for e in judge_of(problem)._outer_products(method)}
     assert set(expected) == set(problem.parameters)
-    for parameter, part in witness.layout.offsets().items():
+    for parameter, part in reference.layout.offsets().items():
         e = expected[parameter]
         value = e.δ[..., None] * e.a[:, None, None]
         total = sum(left[..., None] * right[:, None, None] for left, right in e.bounds) + e.rest
-        assert np.array_equal(value.numpy().ravel(), witness.jacobian[part])
+        assert np.array_equal(value.numpy().ravel(), reference.jacobian[part])
         np.testing.assert_allclose(total.numpy().ravel(), bound[part], rtol=1e-7)
 
 
@@ -72,12 +72,11 @@ def test_every_single_entry_counts(problem: Problem) -> None:
 def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same entry is found however few rows are compared at a time."""
     problem, method = make(SHAPE, "float64", "cpu"), find_method("closed_form")
-    judge, J = Judge(network_of(problem), "float64", "cpu"), method.compute(copy_of(problem))
+    judge, J = judge_of(problem), method.compute(copy_of(problem))
     J["2.weight"][2, 1, 3, 2] += 1
-    expected = next(e for e in judge._expected(method) if e.name == "2.weight")
     for rows_bytes in (8, 100, 1000, 10**6):
         monkeypatch.setattr("jaccheck.bench.judging.ROWS_BYTES", rows_bytes)
-        assert first_outside(J["2.weight"], expected).startswith("2.weight[2, 1, 3, 2]: ")
+        assert judge.fault(method, J).startswith("2.weight[2, 1, 3, 2]: ")
 
 
 @pytest.mark.parametrize(("between", "says"), [(torch.nn.SiLU(), "float64 autograd"), (torch.nn.GELU(), "closed form")])
@@ -86,7 +85,7 @@ def test_networks_that_are_no_perceptrons_are_judged_part_by_part(between: torch
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), between, torch.nn.Flatten(), torch.nn.Linear(8, 2))
     problem, method = Problem(net, torch.ones(2, 1, 3, 3).cumsum(-1), 2), find_method("vmap_vjp")
     judge = judge_of(problem)
-    assert isinstance(judge, PartsJudge)
+    assert not judge._is_chain
     J = method.compute(copy_of(problem))
     assert judge.fault(method, J) == ""
     J["0.weight"][1, 0, 1, 0, 1, 1] += 0.01

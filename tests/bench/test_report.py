@@ -21,14 +21,12 @@ from jaccheck.methods import describe_environment
 from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
 from jaccheck.rendering.bench import seconds_text
 from jaccheck.rendering.plots import chosen
-from jaccheck.reports import BenchCell, BenchReport, BenchStanding, MethodTiming, load, save
+from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, load, save
 
 
-def timing(name: str, seconds: float | None, standing: BenchStanding = BenchStanding.RIGHT) -> MethodTiming:
+def timing(name: str, seconds: float | None, outcome: Outcome = Outcome.AGREES) -> MethodTiming:
     times = None if seconds is None else spread([seconds * factor for factor in (0.9, 0.95, 1, 1, 1.05, 1.1, 1.2)])
-    return MethodTiming(
-        method=name, standing=standing, message="because", peak_bytes=4 * 10**6, fresh=times, given=times
-    )
+    return MethodTiming(method=name, outcome=outcome, message="because", peak_bytes=4 * 10**6, fresh=times, given=times)
 
 
 def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
@@ -47,8 +45,8 @@ def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
         methods=(
             timing("quick", 2e-6 * n),
             timing("autograd_loop", 1e-6 * n**2),
-            timing("bad", None, BenchStanding.WRONG),
-            timing("large", None, BenchStanding.LEFT_OUT),
+            timing("bad", None, Outcome.DISAGREES),
+            timing("large", None, Outcome.NOT_RUN),
         ),
         seconds=1.0,
     )

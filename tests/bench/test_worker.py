@@ -10,12 +10,13 @@ import torch
 from jaccheck.bench import Shape
 from jaccheck.bench.jobs import GIVEN_MEMORY, Message, Task
 from jaccheck.bench.passes import count_passes
-from jaccheck.bench.process import Worker, WorkerLost
+from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, make
 from jaccheck.bench.worker import FLOOR, answer, too_slow
+from jaccheck.core import ChildEnded
 from jaccheck.methods import Jacobians, Problem, copy_of, method
 from jaccheck.methods.registry import forget
-from jaccheck.reports import BenchStanding, MethodTiming
+from jaccheck.reports import MethodTiming, Outcome
 from jaccheck.selftest import find_with_mutants
 
 SHAPE = Shape(name="here", widths=(5, 4, 3), N=6)
@@ -73,8 +74,8 @@ def test_counting_leaves_nothing_behind() -> None:
 def test_a_wrong_method_is_known_as_wrong() -> None:
     """Beside one that is right, with the first wrong entry."""
     found = examined("closed_form", "mutant:sample_roll")
-    assert found["closed_form"].standing is BenchStanding.RIGHT
-    assert found["mutant:sample_roll"].standing is BenchStanding.WRONG
+    assert found["closed_form"].outcome is Outcome.AGREES
+    assert found["mutant:sample_roll"].outcome is Outcome.DISAGREES
     assert "instead of" in found["mutant:sample_roll"].message
 
 
@@ -124,18 +125,18 @@ def test_what_takes_too_much_is_left_out() -> None:
     found = examined("hungry", "endless", "clumsy", "closed_form", seconds=20.0)
     assert perf_counter() - started < 100
     assert found["hungry"] == MethodTiming(
-        method="hungry", standing=BenchStanding.LEFT_OUT, message="needs more than 8.0 GiB"
+        method="hungry", outcome=Outcome.TOO_LARGE, message="needs more than 8.0 GiB"
     )
     assert found["endless"].message == "one call takes more than 4.0 s"
-    assert found["clumsy"].standing is BenchStanding.CRASHED
+    assert found["clumsy"].outcome is Outcome.CRASHED
     assert "no such thing" in found["clumsy"].message
-    assert found["closed_form"].standing is BenchStanding.RIGHT
+    assert found["closed_form"].outcome is Outcome.AGREES
 
 
 def test_refusals_are_told() -> None:
     """What a method says of itself beforehand."""
     wide = Shape(name="wide", widths=(30, 30, 3), N=2)
-    assert examined("central_differences", shape=wide)["central_differences"].standing is BenchStanding.REFUSES
+    assert examined("central_differences", shape=wide)["central_differences"].outcome is Outcome.UNSUPPORTED
 
 
 def test_the_slowest_go_first() -> None:
@@ -163,12 +164,12 @@ def test_a_worker_process_answers_and_survives_what_methods_print() -> None:
         for _ in range(2):
             messages = list(worker.ask(task("examine", "closed_form", shape=SHAPES[0]), 120))
             assert messages[-1] == Message(is_last=True)
-        process = worker._process
-        with pytest.raises(WorkerLost, match="not done after 0 s"):
+        child = worker._child
+        with pytest.raises(ChildEnded, match=r"not done after 0\.01 s"):
             list(worker.ask(task("examine", "autograd_loop", shape=SHAPES[2]), 0.01))
         assert not worker.is_running
         assert list(worker.ask(task("examine", "closed_form"), 120))[-1].is_last
-        assert worker._process is not process
+        assert worker._child is not child
     finally:
         worker.close()
 

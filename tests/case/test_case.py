@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
+from jaccheck_support.testing import pasted
 
-import jaccheck.case
 from jaccheck.case import Case, Flatten, Linear, Recurrent, ReLU, Sequential, cases
 from jaccheck.core import from_json, to_json
 from jaccheck.errors import InvalidCase, UnreadableFile
@@ -29,7 +29,7 @@ def test_json_both_ways(case: Case) -> None:
 @settings(max_examples=200, deadline=None)
 def test_repr_can_be_pasted(case: Case) -> None:
     """The repr, evaluated with the names of `jaccheck.case`, is the case."""
-    assert eval(repr(case), vars(jaccheck.case).copy()) == case
+    assert pasted(repr(case)) == case
 
 
 @given(cases())

@@ -7,7 +7,6 @@ from backpack import extend
 from backpack.extensions import BatchGrad, SqrtGGNExact
 
 from jaccheck.case import matrix_rows
-from jaccheck.case.layers import constructors
 from jaccheck.methods import build
 from jaccheck.methods import containers as networks
 
@@ -44,5 +43,5 @@ def test_every_covered_name_is_a_module() -> None:
     """What a case names exists in torch or in `jaccheck.methods.containers`."""
     for probe in matrix_rows("float32"):
         for place in probe.case.places():
-            name = constructors.torch_name(place.layer)
+            name = place.layer.torch_name
             assert hasattr(torch.nn, name) or hasattr(networks, name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jaccheck_support.testing import Run
 
-from jaccheck.reports import ModelReport, ModelStanding, load
+from jaccheck.reports import ModelReport, Outcome, load
 
 FILE = """
 import torch
@@ -49,7 +49,7 @@ def test_a_model_that_all_methods_are_right_on(jaccheck: Run, own: Path) -> None
     report = load(ModelReport, own.parent / "out.json")
     for answer in report.answers:
         assert answer.method in done.stdout
-        assert answer.standing in (ModelStanding.AGREES, ModelStanding.REFUSES)
+        assert answer.outcome in (Outcome.AGREES, Outcome.UNSUPPORTED)
     assert report.advice in done.stdout.replace("\n", " ")
 
 

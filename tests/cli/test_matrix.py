@@ -14,7 +14,7 @@ from jaccheck.cli import cli
 from jaccheck.core import to_json
 from jaccheck.methods import registered
 from jaccheck.rendering import matrix_markdown
-from jaccheck.reports import Mark, MatrixReport, load
+from jaccheck.reports import MatrixReport, Outcome, load
 
 MATRIX = Path(__file__).parents[2] / "docs" / "support-matrix.json"
 
@@ -43,13 +43,13 @@ def test_a_changed_cell_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     """One line names method, layer, dtype, what it was and what it is; the exit code is 1."""
     report = stored()
     cells = tuple(cell for cell in report.cells if cell.method == "hooks")
-    first = replace(cells[0], mark=Mark.CRASHED)
+    first = replace(cells[0], outcome=Outcome.CRASHED)
     path = tmp_path / "old.json"
     path.write_text(to_json(replace(report, cells=(first, *cells[1:]))))
     arguments = ["matrix", "--dtype", "float32", "--method", "hooks", "--compare", str(path)]
     assert cli(arguments, standalone_mode=False) == 1
     out = capsys.readouterr().out
-    assert f"hooks, {first.group}: {first.row}, float32 on cpu: crashed -> right" in out
+    assert f"hooks, {first.group}: {first.row}, float32 on cpu: CRASHED -> AGREES" in out
 
 
 def test_rows_have_names_of_their_own() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaccheck.case import ELU, FAMILIES
+from jaccheck.core import End, How
 from jaccheck.errors import UnreadableFile
 from jaccheck.gate import accept, load_acceptances
 from jaccheck.gate.changes import kinds_of_change
@@ -17,7 +18,7 @@ from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
 from jaccheck.rendering import gate_answer
 from jaccheck.rendering.markdown import escaped
-from jaccheck.reports import Change, GateCell, GateReport, GateSettings, Kind, Mark, Outcome, SideRecord
+from jaccheck.reports import Change, GateCell, GateReport, GateSettings, Kind, Outcome, SideRecord
 
 RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
 WRONG = Observation(method="m", outcome=Outcome.DISAGREES, message="0.3 instead of 0.4", laws=("agreement",))
@@ -37,7 +38,7 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
         (WRONG, WRONG, ()),
         (WRONG, CRASH, (Kind.OTHERWISE_WRONG,)),
         (CRASH, replace(CRASH, symptom="other words"), (Kind.OTHERWISE_REFUSED,)),
-        (CRASH, replace(CRASH, symptom="ended", message="the process was ended by signal 11"), (Kind.OTHERWISE_WRONG,)),
+        (CRASH, replace(CRASH, symptom="ended", end=End(how=How.SIGNAL, code=11)), (Kind.OTHERWISE_WRONG,)),
         (WRONG, RIGHT, (Kind.FIXED,)),
         (CRASH, CLAIM, (Kind.FIXED,)),
         (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),
@@ -148,7 +149,7 @@ def test_a_method_may_refuse_the_families_that_were_asked_for() -> None:
 def test_a_row_of_the_matrix_that_is_marked_otherwise_is_told() -> None:
     """The cases of the rows that are no boundary cases are among those of a gate; what is no row changes no cell."""
     row, *_ = [case for case in cases_of_rows(("float64",)) if isinstance(case.layers[1], ELU)]
-    was, now = replace(RIGHT, mark=Mark.RIGHT), replace(WRONG, mark=Mark.WRONG)
+    was, now = replace(RIGHT, gravest=Outcome.AGREES), replace(WRONG, gravest=Outcome.DISAGREES)
     pairs = (Pair(method="m", base=was, candidate=now), Pair(method="same"), Pair(method="n", base=was, candidate=was))
     entry = Entry(number=0, device="cpu", pairs=pairs)
     assert list(map(str, cells_changed(row, entry))) == [

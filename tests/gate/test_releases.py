@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planting import planting
+from jaccheck_support.planted_faults import find
+from jaccheck_support.planting import ROOT, Edit
 from jaccheck_support.testing import Run
 from jaccheck_support.wheels import release
 
@@ -17,9 +18,9 @@ from jaccheck.gate.process import SideProcess
 pytestmark = pytest.mark.slow
 
 NAME = "backpack-for-pytorch"
-SIGN = planting.find("bias_sign").edits
+SIGN = find("bias_sign").edits
 FIRST = "from inspect import isclass\n"
-OLD_IMPORT = planting.Edit(planting.ROOT, FIRST, f"import pkg_resources\n{FIRST}")
+OLD_IMPORT = Edit(ROOT, FIRST, f"import pkg_resources\n{FIRST}")
 
 
 @pytest.fixture(autouse=True)

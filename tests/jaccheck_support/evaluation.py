@@ -23,7 +23,7 @@ class Evaluation:
     value: Formula = value
     slope: Formula = slope
     forward_mode: bool = False
-    seed: float = 1.0
+    cotangent: float = 1.0
     """Reverse mode starts from this multiple of unit vectors, and divides by it in the end."""
 
 
@@ -35,12 +35,12 @@ def jacobians(net: Network, m: Machine, how: Evaluation) -> npt.NDArray[np.float
         if how.forward_mode:
             parts = {name: walk.tangents(trace, name, shape, net) for name, shape in net.trainable.items()}
         else:
-            seeds = m.wide(np.array(net.seeds())) * m.constant(how.seed)
-            walk.backward(trace, seeds)
-            scaled = (
-                walk.found if how.seed == 1 else {n: m.round(p / m.constant(how.seed)) for n, p in walk.found.items()}
-            )
-            parts = scaled
+            cotangents = m.wide(np.array(net.cotangents())) * m.constant(how.cotangent)
+            walk.backward(trace, cotangents)
+            scale = m.constant(how.cotangent)
+            parts = walk.found
+            if how.cotangent != 1:
+                parts = {name: m.round(part / scale) for name, part in parts.items()}
     found = [parts[name].astype(np.float64).ravel() for name in net.trainable]
     return np.concatenate(found) if found else np.zeros(0)
 

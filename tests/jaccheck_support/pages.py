@@ -31,7 +31,6 @@ from jaccheck.reports import (
     Kill,
     Kind,
     KnownCount,
-    Mark,
     MatrixCell,
     MatrixReport,
     MethodAnswer,
@@ -55,8 +54,6 @@ from jaccheck.reports import (
     Totals,
     WorstEntry,
 )
-from jaccheck.reports import BenchStanding as Timed
-from jaccheck.reports import ModelStanding as Model
 from jaccheck_support.testing import ENVIRONMENT
 
 HOSTILE = (
@@ -173,10 +170,10 @@ def model_report() -> ModelReport:
         seconds=2.0,
         answers=(
             MethodAnswer(
-                method="hooks", standing=Model.AGREES, comparison="bound", excess=0.2, entries=360, median_s=1e-3
+                method="hooks", outcome=Outcome.AGREES, comparison="bound", excess=0.2, entries=360, median_s=1e-3
             ),
-            MethodAnswer(method="func", standing=Model.DISAGREES, message=str(worst), worst=worst, warnings=("old",)),
-            MethodAnswer(method="other", standing=Model.REFUSES, message="takes no Conv2d"),
+            MethodAnswer(method="func", outcome=Outcome.DISAGREES, message=str(worst), worst=worst, warnings=("old",)),
+            MethodAnswer(method="other", outcome=Outcome.UNSUPPORTED, message="takes no Conv2d"),
         ),
         recommended="hooks",
         advice="use hooks: it agrees, and is the fastest that does",
@@ -197,10 +194,10 @@ def bench_report() -> BenchReport:
     slower = dataclasses.replace(spread, median_s=5e-3)
     methods = (
         MethodTiming(
-            method="hooks", standing=Timed.RIGHT, fresh=spread, given=spread, peak_bytes=900, forward_passes=1
+            method="hooks", outcome=Outcome.AGREES, fresh=spread, given=spread, peak_bytes=900, forward_passes=1
         ),
-        MethodTiming(method="autograd_loop", standing=Timed.RIGHT, fresh=slower, given=slower, peak_bytes=900),
-        MethodTiming(method="func", standing=Timed.WRONG, message="0.weight: 1 instead of 2"),
+        MethodTiming(method="autograd_loop", outcome=Outcome.AGREES, fresh=slower, given=slower, peak_bytes=900),
+        MethodTiming(method="func", outcome=Outcome.DISAGREES, message="0.weight: 1 instead of 2"),
     )
     small = BenchCell(
         shape="small",
@@ -234,7 +231,7 @@ def bench_report() -> BenchReport:
 def matrix_report() -> MatrixReport:
     """Three layers in two groups, two methods, one of them wrong as listed."""
     layers = (("perceptrons", "ReLU"), ("perceptrons", "ELU(alpha=0.5)"), ("convolution", "Conv1d(padding='same')"))
-    marks = {"hooks": Mark.RIGHT, "func": Mark.RIGHT, "batch_grad_loop": Mark.WRONG}
+    outcomes = {"hooks": Outcome.AGREES, "func": Outcome.AGREES, "batch_grad_loop": Outcome.DISAGREES}
     cells = tuple(
         MatrixCell(
             group=group,
@@ -242,12 +239,12 @@ def matrix_report() -> MatrixReport:
             method=method,
             dtype="float32",
             device="cpu",
-            mark=mark if group == "convolution" else Mark.RIGHT,
-            message="0.weight: 1 instead of 2" if group == "convolution" and mark is Mark.WRONG else "",
-            known=("conv-string-padding",) if group == "convolution" and mark is Mark.WRONG else (),
+            outcome=outcome if group == "convolution" else Outcome.AGREES,
+            message="0.weight: 1 instead of 2" if group == "convolution" and outcome is Outcome.DISAGREES else "",
+            known=("conv-string-padding",) if group == "convolution" and outcome is Outcome.DISAGREES else (),
         )
         for group, row in layers
-        for method, mark in marks.items()
+        for method, outcome in outcomes.items()
     )
     return MatrixReport(environment=ENVIRONMENT, cells=cells)
 
@@ -342,8 +339,8 @@ def gate_report() -> GateReport:
                 method="sqrt_ggn_sum",
                 dtype="float64",
                 device="cpu",
-                was=Mark.RIGHT,
-                now=Mark.WRONG,
+                was=Outcome.AGREES,
+                now=Outcome.DISAGREES,
                 message=broken.candidate,
             ),
         ),

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
+import jaccheck.case
 from jaccheck.case import Case
 from jaccheck.reports import Environment, Finding, Outcome
 
@@ -17,6 +18,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def heeding_ctrl_c() -> None:
     """Also for `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pasted(text: str) -> Case:
+    """The case that a repr is of, evaluated with the names that the door of cases hands on."""
+    value = eval(text, {name: getattr(jaccheck.case, name) for name in jaccheck.case.__all__})
+    assert isinstance(value, Case)
+    return value
 
 
 ENVIRONMENT = Environment(

@@ -15,7 +15,7 @@ from backpack.core.derivatives.crossentropyloss import CrossEntropyLossDerivativ
 from torch import Tensor
 
 from jaccheck.case import Case, Integers, Linear, Normal, ReLU, ScaleLayer, Tanh
-from jaccheck.judging import Witness, judge
+from jaccheck.judging import CaseReference, judge
 from jaccheck.judging.laws.laws import agreement
 from jaccheck.methods import calm_torch, find_method
 from jaccheck.reports import Outcome
@@ -39,9 +39,9 @@ def test_a_right_root_agrees(name: str, outputs: int, dtype: str) -> None:
     """And its bound is within a few dozen roundings of the largest entry: it is no excuse."""
     case = case_of(outputs, dtype)
     assert outcome(case, name) is Outcome.AGREES
-    witness = Witness(case, "cpu")
-    bound = witness.expectation(find_method(name)).bound
-    assert np.median(bound) < 300 * float(torch.finfo(getattr(torch, dtype)).eps) * np.max(np.abs(witness.jacobian))
+    reference = CaseReference(case, "cpu")
+    bound = reference.expectation(find_method(name)).bound
+    assert np.median(bound) < 300 * float(torch.finfo(getattr(torch, dtype)).eps) * np.max(np.abs(reference.jacobian))
 
 
 def _bce(root: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
@@ -143,5 +143,5 @@ def test_saturated_probabilities_are_undecided(name: str, outputs: int) -> None:
 
 def test_bce_takes_one_output() -> None:
     """BackPACK's own restriction, said beforehand."""
-    reason = find_method(BCE).refuses(Witness(case_of(3), "cpu").problem())
+    reason = find_method(BCE).refuses(CaseReference(case_of(3), "cpu").problem())
     assert reason == "BackPACK's BCEWithLogitsLoss takes one output, not 3"

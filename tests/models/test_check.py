@@ -20,7 +20,7 @@ from jaccheck.errors import InvalidModel
 from jaccheck.judging import observe
 from jaccheck.judging.live.parts import BYTES_PER_ENTRY
 from jaccheck.methods import Jacobians, Method, Problem, find_method
-from jaccheck.reports import ModelReport, ModelStanding, load, save
+from jaccheck.reports import ModelReport, Outcome, load, save
 from jaccheck.selftest import catalogue
 
 QUICK = ("vmap_vjp", "batch_grad_repeated", "autograd_loop")
@@ -60,8 +60,8 @@ def test_all_methods_agree_on_a_perceptron(dtype: torch.dtype) -> None:
     report = jaccheck.check(*mlp(dtype), seconds=2.0)
     assert report.witness == "closed form"
     assert not report.found_something
-    assert {answer.standing for answer in report.answers} <= {ModelStanding.AGREES, ModelStanding.REFUSES}
-    agreeing = [answer for answer in report.answers if answer.standing is ModelStanding.AGREES]
+    assert {answer.outcome for answer in report.answers} <= {Outcome.AGREES, Outcome.UNSUPPORTED}
+    agreeing = [answer for answer in report.answers if answer.outcome is Outcome.AGREES]
     assert len(agreeing) > 15
     for answer in agreeing:
         assert answer.comparison == "bound"
@@ -81,7 +81,7 @@ def test_equality_is_asked_for_where_a_certificate_holds() -> None:
             p.copy_(torch.arange(p.numel()).reshape(p.shape) % 3 - 1)
     assert {answer.comparison for answer in checked(model, X).answers} == {"exact"}
     spoilt = planted(lambda problem, J: {name: j * 1.01 for name, j in J.items()})
-    assert checked(model, X, spoilt).answers[0].standing is ModelStanding.DISAGREES
+    assert checked(model, X, spoilt).answers[0].outcome is Outcome.DISAGREES
 
 
 def test_model_and_input_are_left_alone() -> None:
@@ -103,9 +103,9 @@ def test_nothing_is_proven_without_bound_rules() -> None:
     assert report.witness == "float64 autograd"
     assert "no bound is proven for 1 (SiLU)" in report.judged_by
     assert "no proof" in report.judged_by
-    standings = {answer.method: answer.standing for answer in report.answers}
-    assert standings.pop("central_differences") is ModelStanding.REFUSES
-    assert set(standings.values()) == {ModelStanding.CONSISTENT}
+    outcomes = {answer.method: answer.outcome for answer in report.answers}
+    assert outcomes.pop("central_differences") is Outcome.UNSUPPORTED
+    assert set(outcomes.values()) == {Outcome.CONSISTENT}
     assert "consistent by estimate" in report.advice
 
 
@@ -115,7 +115,7 @@ def test_a_wrong_value_is_seen(make: object, name: str) -> None:
     """Every fault of value, with and without bound rules."""
     report = checked(*make(), planted(name))  # type: ignore[operator]
     (answer,) = report.answers
-    assert answer.standing is ModelStanding.DISAGREES, answer
+    assert answer.outcome is Outcome.DISAGREES, answer
     assert report.found_something
     assert report.recommended is None
     assert answer.worst is not None
@@ -126,7 +126,7 @@ def test_a_wrong_value_is_seen(make: object, name: str) -> None:
 def test_a_loss_of_precision_is_seen(make: object) -> None:
     """What went through bfloat16 is not what rounding in float32 explains."""
     spoilt = planted(lambda problem, J: {name: j.bfloat16().to(j.dtype) for name, j in J.items()})
-    assert checked(*make(), spoilt).answers[0].standing is ModelStanding.DISAGREES  # type: ignore[operator]
+    assert checked(*make(), spoilt).answers[0].outcome is Outcome.DISAGREES  # type: ignore[operator]
 
 
 def test_a_fault_in_float32_alone_is_seen_without_bound_rules() -> None:
@@ -137,7 +137,7 @@ def test_a_fault_in_float32_alone_is_seen_without_bound_rules() -> None:
         return {name: j * factor for name, j in J.items()}
 
     (answer,) = checked(*small_cnn(), planted(change)).answers
-    assert answer.standing is ModelStanding.DISAGREES
+    assert answer.outcome is Outcome.DISAGREES
     assert not answer.message.startswith("in float64")
 
 
@@ -168,7 +168,7 @@ def test_a_large_jacobian_is_compared_part_by_part() -> None:
 
     spoilt = checked(model, X, planted(change), memory=memory_for(3 * 10 * 102_210), seconds=60.0)
     (answer,) = spoilt.answers
-    assert answer.standing is ModelStanding.DISAGREES
+    assert answer.outcome is Outcome.DISAGREES
     assert answer.chunks == spoilt.chunks - 1
 
 
@@ -178,19 +178,19 @@ def test_a_sample_with_too_many_outputs_is_compared_by_outputs(layers: tuple[nn.
     model, X = nn.Sequential(nn.Linear(40, 100), *layers, nn.Linear(100, 60)), torch.randn(2, 40)
     report = checked(model, X, "vmap_vjp", "batch_grad_loop", "sqrt_ggn_sum", memory=memory_for(10), seconds=60.0)
     assert report.chunks > 2
-    standings = [answer.standing for answer in report.answers]
-    usable = ModelStanding.AGREES if isinstance(layers[0], nn.ReLU) else ModelStanding.CONSISTENT
-    assert standings == [usable, usable, ModelStanding.REFUSES]
+    outcomes = [answer.outcome for answer in report.answers]
+    usable = Outcome.AGREES if isinstance(layers[0], nn.ReLU) else Outcome.CONSISTENT
+    assert outcomes == [usable, usable, Outcome.UNSUPPORTED]
     assert report.answers[0].entries == 2 * 60 * report.parameters
     (answer,) = checked(model, X, planted("one_wrong_entry"), memory=memory_for(10), seconds=60.0).answers
-    assert answer.standing is ModelStanding.DISAGREES
+    assert answer.outcome is Outcome.DISAGREES
 
 
 def test_what_needs_too_much_memory_is_stopped() -> None:
     """Forward mode wants a tangent for each number in the parameters; the machine and the other methods live on."""
     model, X = nn.Sequential(nn.Linear(200, 100), nn.ReLU(), nn.Linear(100, 10)), torch.randn(4, 200)
     report = checked(model, X, "vmap_jacfwd", "vmap_vjp", memory=resident_bytes() + 1024 * MIB, seconds=60.0)
-    assert [answer.standing for answer in report.answers] == [ModelStanding.TOO_LARGE, ModelStanding.AGREES]
+    assert [answer.outcome for answer in report.answers] == [Outcome.TOO_LARGE, Outcome.AGREES]
     assert not report.found_something
     assert torch.zeros(2**28, dtype=torch.uint8).sum() == 0
 
@@ -220,7 +220,7 @@ def test_what_is_loaded_in_the_first_call_is_not_its_time() -> None:
         return J
 
     (answer,) = checked(*mlp(), planted(change), seconds=60.0).answers
-    assert answer.standing is ModelStanding.AGREES
+    assert answer.outcome is Outcome.AGREES
     assert answer.median_s is not None
     assert answer.median_s < 2.2
 
@@ -240,7 +240,7 @@ def test_a_crash_is_told_and_stops_nothing() -> None:
         raise KeyError("no such layer")
 
     report = checked(*mlp(), planted(change), "vmap_vjp")
-    assert [answer.standing for answer in report.answers] == [ModelStanding.CRASHED, ModelStanding.AGREES]
+    assert [answer.outcome for answer in report.answers] == [Outcome.CRASHED, Outcome.AGREES]
     assert report.answers[0].message == "KeyError: 'no such layer'"
     assert report.found_something
 
@@ -249,7 +249,7 @@ def test_another_structure_is_seen() -> None:
     """As the law of structure has it."""
     spoilt = planted(lambda problem, J: {name: j.transpose(0, 1) for name, j in J.items()})
     (answer,) = checked(*mlp(), spoilt).answers
-    assert (answer.standing, "expected (N, C, *θ.shape)" in answer.message) == (ModelStanding.DISAGREES, True)
+    assert (answer.outcome, "expected (N, C, *θ.shape)" in answer.message) == (Outcome.DISAGREES, True)
 
 
 def test_a_report_survives_json(tmp_path: Path) -> None:
@@ -291,16 +291,16 @@ def frozen() -> nn.Module:
 def test_models_of_many_kinds(model: nn.Module, X: Tensor) -> None:
     """No false alarm, and something is compared."""
     report = jaccheck.check(model, X, seconds=1.0)
-    assert not report.found_something, [a for a in report.answers if a.standing.is_fault]
+    assert not report.found_something, [a for a in report.answers if a.outcome.is_wrong]
     assert report.recommended
 
 
 def test_what_backpack_makes_of_tied_weights_is_told() -> None:
     """A parameter of two modules has the derivative of one use, without a word; everybody else adds them up."""
     report = jaccheck.check(Tied(), torch.randn(3, 4), seconds=1.0)
-    wrong = [answer.method for answer in report.answers if answer.standing.is_fault]
+    wrong = [answer.method for answer in report.answers if answer.outcome.is_wrong]
     assert wrong == ["batch_grad_loop", "batch_grad_repeated"]
-    assert all("first.weight[" in answer.message for answer in report.answers if answer.standing.is_fault)
+    assert all("first.weight[" in answer.message for answer in report.answers if answer.outcome.is_wrong)
     assert report.recommended
 
 
@@ -371,7 +371,7 @@ def test_a_hook_takes_part() -> None:
     model[1].register_forward_hook(lambda module, inputs, output: 2 * output)
     report = checked(model, X, "vmap_vjp", "autograd_loop")
     assert "Tanh) with hooks" in report.judged_by
-    assert {answer.standing for answer in report.answers} == {ModelStanding.CONSISTENT}
+    assert {answer.outcome for answer in report.answers} == {Outcome.CONSISTENT}
     plain = copy.deepcopy(model)
     plain[1]._forward_hooks.clear()
     with pytest.raises(AssertionError):

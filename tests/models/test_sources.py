@@ -9,7 +9,7 @@ from torch import nn
 
 from jaccheck.case import Case, Linear, Normal, Tanh, boundary_cases
 from jaccheck.errors import InvalidRequest, UnknownName
-from jaccheck.judging import Witness, autograd_by_sample
+from jaccheck.judging import CaseReference, autograd_by_sample
 from jaccheck.methods import build, problem_of
 from jaccheck.models import methods_of, picture_of_case, picture_of_finding, picture_of_model
 from jaccheck.rendering import Size
@@ -55,9 +55,9 @@ def test_the_tutorials_picture() -> None:
 
 def test_the_difference_is_in_units_of_both_bounds() -> None:
     """Of two methods, each of which may be off by its own; of one and the closed form, by the one."""
-    witness = Witness(SMOOTH, "cpu")
+    reference = CaseReference(SMOOTH, "cpu")
     methods = methods_of(["vmap_jacfwd", "sqrt_ggn_sum"])
-    bounds = [witness.expectation(method).bound for method in methods]
+    bounds = [reference.expectation(method).bound for method in methods]
     flat = [
         np.concatenate([J.detach().double().numpy().ravel() for J in m.compute(build(SMOOTH)).values()])
         for m in methods
@@ -69,7 +69,7 @@ def test_the_difference_is_in_units_of_both_bounds() -> None:
     alone = picture_of_case(SMOOTH, methods[:1])
     assert alone.panels[1].title == "closed form"
     assert alone.worst is not None
-    assert abs(alone.worst.difference) == np.nanmax(np.abs(flat[0] - witness.jacobian) / bounds[0])
+    assert abs(alone.worst.difference) == np.nanmax(np.abs(flat[0] - reference.jacobian) / bounds[0])
 
 
 def test_a_fault_is_beyond_the_bound_where_it_is() -> None:

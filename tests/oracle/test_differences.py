@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from jaccheck.case import Case, Linear, Normal, ReLU, ScaleLayer, Tanh, boundary_cases, cases
-from jaccheck.case.estimated_cases import ESTIMATED
-from jaccheck.judging import Witness, flattened
+from jaccheck.case.families.registry import BY_NAME
+from jaccheck.judging import CaseReference, flattened
 from jaccheck.methods import build, find_method
 from jaccheck.oracle import differences
 
@@ -18,14 +18,14 @@ FEW = 60
 
 
 def errors_and_bounds(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    witness = Witness(case, "cpu")
-    found = flattened(CENTRAL.compute(witness.problem()))
-    return np.abs(found - witness.jacobian), witness.expectation(CENTRAL).bound
+    reference = CaseReference(case, "cpu")
+    found = flattened(CENTRAL.compute(reference.problem()))
+    return np.abs(found - reference.jacobian), reference.expectation(CENTRAL).bound
 
 
 def is_small(case: Case) -> bool:
     return (
-        case.family not in ESTIMATED
+        BY_NAME[case.family].has_rules
         and CENTRAL.refuses(build(case)) is None
         and case.entries() <= FEW * case.batch_size * case.outputs
     )
@@ -44,7 +44,7 @@ def test_the_bound_of_a_smooth_network_is_near_what_rounding_allows(case: Case) 
     """Rounding alone allows u/h, about 1e-11, for f of size 1; the bound is within 400 times that."""
     error, bound = errors_and_bounds(case)
     assert np.all(error <= bound)
-    assert np.all(bound <= 400 * 1e-11 * max(1, np.max(Witness(case, "cpu").jacobian)))
+    assert np.all(bound <= 400 * 1e-11 * max(1, np.max(CaseReference(case, "cpu").jacobian)))
 
 
 def test_a_linear_network_has_no_truncation() -> None:
@@ -59,10 +59,10 @@ def test_a_step_that_is_lost_in_a_large_weight_is_undecided() -> None:
     """A weight of 2^60 does not move by 2^-17: the quotient is 0/0, and nothing is claimed of it."""
     layers = (Linear(out_features=3), Tanh(), Linear(out_features=2))
     case = Case(layers=layers, in_shape=(2,), batch_size=3, modifications=(ScaleLayer(layer=1, exponent=60),))
-    witness = Witness(case, "cpu")
-    bound = witness.expectation(CENTRAL).bound[witness.layout.offsets()["2.weight"]]
+    reference = CaseReference(case, "cpu")
+    bound = reference.expectation(CENTRAL).bound[reference.layout.offsets()["2.weight"]]
     assert np.isinf(bound).any()
-    assert np.all(np.isinf(bound) == (np.repeat(np.abs(witness.network.steps[2].W.ravel())[None], 6, 0) > 0).ravel())
+    assert np.all(np.isinf(bound) == (np.repeat(np.abs(reference.network.steps[2].W.ravel())[None], 6, 0) > 0).ravel())
 
 
 def test_a_bound_without_the_rounding_of_f_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import pkgutil
 import re
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def named(pattern: str, paths: list[Path]) -> set[str]:
     return {name.strip() for match in found for name in match.split(",")}
 
 
+FILES = {"jaccheck.fish", "jaccheck.xml"}
 COMMANDS = {line for path in DOCUMENTS for line in re.findall(r"\bjaccheck [a-z]+ -[^`\n|]*", path.read_text())}
 ENVIRONMENTS = named(r"\btox\b[^`\n]* -e ([\w,-]+)", DOCUMENTS) | named(r"(?:env|TOXENV): \[?(\w[\w, -]+)", WORKFLOWS)
 
@@ -59,6 +61,12 @@ def test_a_command_has_its_options(line: str) -> None:
     known = {option for p in command.params if isinstance(p, click.Option) for option in p.opts} | {"--help"}
     asked = {word.partition("=")[0].strip("]…,.") for word in words if word.startswith("--")}
     assert asked <= known, f"{line!r} names {asked - known}"
+
+
+@pytest.mark.parametrize("name", sorted(named(r"(?<![\w/.-])(jaccheck(?:\.[A-Za-z]\w*)+)", DOCUMENTS) - FILES))
+def test_a_dotted_name_exists(name: str) -> None:
+    """Each `jaccheck.room.name` of the documents: a module, or what one has."""
+    pkgutil.resolve_name(name)
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))

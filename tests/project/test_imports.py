@@ -96,7 +96,7 @@ def test_each_library_has_its_place(path: Path) -> None:
     if "hypothesis" in libraries:
         # Strategies; the versions of a run; pytest's suite, run by Hypothesis; sequences, one of its state machines.
         assert re.fullmatch(
-            r"case/(\w*_)?strategies\.py|methods/environment\.py|runs/pytest/(items|settings|database)\.py"
+            r"case/(drawing|strategies)\.py|methods/environment\.py|runs/pytest/(items|settings|database)\.py"
             r"|sequences/(machine|run)\.py",
             name_of(path),
         ), path

@@ -13,7 +13,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import FAMILIES, Case, boundary_cases, numbers_held
 from jaccheck.core.plain import MAX_VALUES
 from jaccheck.errors import UnreadableFile
-from jaccheck.judging import Witness
+from jaccheck.judging import CaseReference
 from jaccheck.reports import CaseFile, load
 
 LITTLE = 3 * 2**30
@@ -98,7 +98,7 @@ def test_what_the_reference_holds_is_counted(family: str) -> None:
     Layers without a rule have no closed form that could hold anything: torch computes what they are held to.
     """
     for case in boundary_cases(family, "float64"):
-        net = Witness(case, "cpu").network
+        net = CaseReference(case, "cpu").network
         assert net is not None
         arrays = [array for step in net.steps for array in (getattr(step, "W", None),) if array is not None]
         held = net.X.size + sum({id(array): array.size for array in arrays}.values())

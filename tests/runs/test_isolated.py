@@ -19,6 +19,7 @@ from jaccheck_support.testing import heeding_ctrl_c
 
 from jaccheck.case import DTYPES, PROFILES, Case, Convolution, Flatten, Linear, MaxPool
 from jaccheck.methods import choose_methods
+from jaccheck.methods.registry import forget
 from jaccheck.reports import Finding, Outcome, Report, Settings, Spent
 from jaccheck.runs import LAW, Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, shards, verify
 from jaccheck.runs.judging import judge_shard
@@ -27,7 +28,7 @@ from jaccheck.runs.workers.isolated import GIVEN_UP_AFTER
 
 pytestmark = pytest.mark.slow
 
-BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
+MISBEHAVING = "jaccheck_support.misbehaving"
 QUICK = PROFILES["quick"]
 LIMITS = Limits(seconds=10.0, memory=2**29)
 
@@ -51,13 +52,9 @@ class Quiet:
 
 @pytest.fixture(scope="module", autouse=True)
 def _misbehaving() -> Iterator[None]:
-    """The misbehaving methods can be imported by name here, and so in the workers."""
-    sys.path.append(BENCHMARKS)
+    """The misbehaving methods are registered in the workers, and here as long as they are needed."""
     yield
-    sys.path.remove(BENCHMARKS)
-    from jaccheck.methods.registry import forget
-
-    for name in getattr(sys.modules.get("misbehaving"), "KINDS", ()):
+    for name in getattr(sys.modules.get(MISBEHAVING), "KINDS", ()):
         forget(name)
 
 
@@ -147,7 +144,7 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
 
     On one sample no method misbehaves, nor in the law of batches, which takes one of them twice.
     """
-    names = tuple(f"misbehaving:{kind}" for kind in kinds)
+    names = tuple(f"{MISBEHAVING}:{kind}" for kind in kinds)
     asked = settings(max_examples=2)
     report, _ = run(tmp_path, (*names, "closed_form"), asked, limits=replace(LIMITS, seconds=seconds))
     assert sum(cell.compared for cell in report.coverage if cell.method == "closed_form") == report.totals.cases == 2
@@ -162,7 +159,7 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
 
 def test_a_hopeless_method_is_given_up_on(tmp_path: Path) -> None:
     """After so many deaths it is left out, which the report says; the others go on to the end."""
-    names = ("misbehaving:exit_with_code", "closed_form")
+    names = (f"{MISBEHAVING}:exit_with_code", "closed_form")
     report, listener = run(tmp_path, names, settings(families=("generic", "kinks", "square", "large")))
     assert report.given_up == ("exit_with_code",)
     assert listener.given_up == ["exit_with_code"]
@@ -188,7 +185,7 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The results of what is done come out, whole shards or parts of them, and then the run ends."""
     heeding_ctrl_c()
-    names = ("closed_form", "misbehaving:endless_loop")
+    names = ("closed_form", f"{MISBEHAVING}:endless_loop")
     with Pool(1, Assignment(methods=names, profile="quick"), replace(LIMITS, seconds=600.0), tmp_path) as pool:
         float64_first = [*shards(QUICK, settings(dtypes=("float64",))), *shards(QUICK, settings())]
         threading.Thread(target=interrupt_when_hanging, args=(tmp_path,)).start()

@@ -9,9 +9,9 @@ import pytest
 from torch import nn
 
 from jaccheck.case import Case
-from jaccheck.case.families import all_boundary_cases
+from jaccheck.case.families.registry import all_boundary_cases
 from jaccheck.errors import UnknownName
-from jaccheck.judging import LawBroken, Trial, Witness, flattened, observe, restore_globals, structural_fault
+from jaccheck.judging import CaseReference, LawBroken, Trial, flattened, observe, restore_globals, structural_difference
 from jaccheck.judging.laws.laws import filled_with_nan, is_given_columns, no_aliasing
 from jaccheck.judging.laws.related import freed_memory, has_head, head, turned
 from jaccheck.judging.laws.state import undeclared_changes
@@ -31,8 +31,8 @@ def behaviour(method: Method, case: Case, *, given: bool) -> tuple[object, ...]:
 
 def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
     """What is in the given memory afterwards, and whether it is what comes back."""
-    witness = Witness(case, "cpu")
-    problem = witness.problem()
+    reference = CaseReference(case, "cpu")
+    problem = reference.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(case))
     returned = method.compute(problem, out=dict(given))
     return (flattened(given) + 0.0).tobytes(), [returned[name] is given[name] for name in given]
@@ -40,8 +40,8 @@ def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
 
 def called_twice(method: Method, case: Case) -> tuple[object, ...]:
     """Results, changes of state, shared memory."""
-    witness = Witness(case, "cpu")
-    problem = witness.problem()
+    reference = CaseReference(case, "cpu")
+    problem = reference.problem()
     before = observe(problem)
     try:
         jacobians = method.compute(problem)
@@ -49,11 +49,11 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
         return "raised", type(error).__name__
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
-    if difference := structural_fault(witness.layout, witness.case.dtype, witness.device, jacobians):
+    if difference := structural_difference(reference.layout, reference.case.dtype, reference.device, jacobians):
         return "structure", difference
-    trial = Trial(case, method, witness, problem, jacobians, before, after)
+    trial = Trial(case, method, reference, problem, jacobians, before, after)
     changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
-    changes += witness.changed_values(problem)
+    changes += reference.changed_values(problem)
     try:
         no_aliasing(trial)
         shared = ""
@@ -66,7 +66,7 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
     # Adding 0 makes −0 and 0 the same bytes.
     first = (flattened(jacobians) + 0.0).tobytes()
     try:
-        again = method.compute(Problem(problem.model, witness.changed.problem().X, problem.C))
+        again = method.compute(Problem(problem.model, reference.changed.problem().X, problem.C))
     except Exception as error:
         return first, changes, shared, "raised", type(error).__name__
     restore_globals(before["torch"], observe(problem)["torch"])
@@ -78,7 +78,7 @@ def with_head(method: Method, case: Case) -> tuple[object, ...]:
     """Results on the same network and input, the second time below a frozen Linear, as the law of outputs has it."""
     if not has_head(case):
         return ()
-    problem = Witness(case, "cpu").problem()
+    problem = CaseReference(case, "cpu").problem()
     chosen = turned(problem.C)
     model = nn.Sequential(*problem.model, head(chosen, problem))
     try:
@@ -97,7 +97,7 @@ def accepted(mutant: Mutant) -> list[Case]:
 
 
 def is_triggered(mutant: Mutant, case: Case) -> bool:
-    return mutant.when(Witness(case, "cpu").problem())
+    return mutant.when(CaseReference(case, "cpu").problem())
 
 
 @pytest.mark.parametrize("name", [name for name in MUTANTS if name != "stale_weights"])
@@ -119,8 +119,8 @@ def test_stale_weights_are_real() -> None:
     case = next(case for case in CASES if len(case.weighted()) == 2)
     results = []
     for method in (MUTANTS["stale_weights"].method(), find_method("closed_form")):
-        witness = Witness(case, "cpu")
-        problem = witness.problem()
+        reference = CaseReference(case, "cpu")
+        problem = reference.problem()
         first = flattened(method.compute(problem))
         problem.model.get_parameter(case.last_weight).data.neg_()
         results.append((first == flattened(method.compute(problem))).all())

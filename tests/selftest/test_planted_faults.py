@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planting import planting
+from jaccheck_support.planted_faults import find
+from jaccheck_support.planting import is_different, plant, shows_fault, with_first
 from jaccheck_support.testing import Run
 
 from jaccheck.cli import replay
@@ -20,15 +20,9 @@ pytestmark = pytest.mark.slow
 SMALL_RUN = ("--seed", 3, "--dtype", "float64", "--max-examples", 20, "--quiet", "--workers", 0, "--report", "out.json")
 
 
-def with_first(copy: Path) -> dict[str, str]:
-    """The environment in which `copy` is imported before the installed package."""
-    path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path}
-
-
 def found(jaccheck: Run, tmp_path: Path, fault: str, *options: str) -> tuple[list[Finding], Path]:
     """The findings of a small run over a planted fault, and the path of the copy; the exit code must fit them."""
-    copy = planting.plant(planting.find(fault), tmp_path / "path")
+    copy = plant(find(fault), tmp_path / "path")
     done = jaccheck("verify", *SMALL_RUN, *options, env=with_first(copy))
     assert done.returncode in (0, 1), done.stderr
     findings = list(load(Report, tmp_path / "out.json").findings)
@@ -37,20 +31,22 @@ def found(jaccheck: Run, tmp_path: Path, fault: str, *options: str) -> tuple[lis
 
 
 def assert_shown(jaccheck: Run, findings: list[Finding], copy: Path, folder: Path) -> None:
-    """Every script shows the fault with the copy and not without; `jaccheck replay` says FAILED and FIXED.
+    """Every script shows the fault with the copy and not without; `jaccheck replay` says how it fails, and FIXED.
 
     This process has the installed backpack, so what is to be seen without the copy is seen here.
     """
     with ThreadPoolExecutor(2) as pool:
         failed = pool.submit(jaccheck, "replay", "jaccheck-findings", env=with_first(copy))
-        with_copy = list(pool.map(lambda finding: planting.shows_fault(finding.script, copy), findings))
+        with_copy = list(pool.map(lambda finding: shows_fault(finding.script, copy), findings))
     assert all(with_copy)
     assert failed.result().returncode == 1, failed.result().stderr
-    assert failed.result().stdout.count("FAILED: ") == len(findings)
+    shown = failed.result().stdout
+    assert len(shown.splitlines()) == len(findings)
+    assert "FIXED" not in shown
     for finding in findings:
         with redirect_stdout(StringIO()) as printed:
             exec(finding.script, {})
-        assert not planting.is_different(printed.getvalue()), printed.getvalue()
+        assert not is_different(printed.getvalue()), printed.getvalue()
     with redirect_stdout(StringIO()) as printed:
         assert replay.run(replay.Request(paths=(folder / "jaccheck-findings",))) == 0
     assert printed.getvalue().count("FIXED: ") == len(findings)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planting import planting
+from jaccheck_support.planting import SAVE, Edit, PlantedFault, plant, with_first
 
 pytestmark = pytest.mark.slow
 
 
 def run(*options: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """`jaccheck sequences` in a process of its own, with a folder first on the path."""
-    environment = {**os.environ, "PYTHONPATH": "" if path is None else str(path)}
     command = [sys.executable, "-m", "jaccheck", "sequences", *options]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=with_first(path), check=False)
 
 
 def test_installed_backpack_breaks_nothing_that_is_not_known(tmp_path: Path) -> None:
@@ -33,12 +31,12 @@ def test_installed_backpack_breaks_nothing_that_is_not_known(tmp_path: Path) -> 
     assert sum(each["wrong"] for each in report["known"]) > 0
 
 
-STALE = planting.PlantedFault(
+STALE = PlantedFault(
     "result_added_up",
     "medium",
     (
-        planting.Edit(
-            planting.SAVE,
+        Edit(
+            SAVE,
             "        setattr(getattr(module, param_str), extension.savefield, value)",
             "        old = getattr(getattr(module, param_str), extension.savefield, 0)\n"
             "        value = value + old if getattr(old, 'shape', None) == value.shape else value\n"
@@ -51,7 +49,7 @@ STALE = planting.PlantedFault(
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], str]:
     """The folder of a BackPACK whose results add up, a finding of a run on it, and what was printed."""
-    folder = planting.plant(STALE, tmp_path_factory.mktemp("planted"))
+    folder = plant(STALE, tmp_path_factory.mktemp("planted"))
     report = folder / "report.json"
     done = run("--examples", "30", "--steps", "12", "--seed", "1", "--report", str(report), path=folder)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -66,9 +64,8 @@ def test_the_script_of_a_finding_is_short_and_shows_it(found: tuple[Path, dict[s
     assert len(finding["script"].splitlines()) < 30
     assert finding["script"].splitlines()[-1] in printed
     for path, fails in ((folder, True), (None, False)):
-        environment = {**os.environ, "PYTHONPATH": "" if path is None else str(path)}
         command = [sys.executable, "-W", "ignore", "-c", finding["script"]]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=with_first(path), check=False)
         assert ("AssertionError" in done.stderr) is fails, done.stderr
 
 

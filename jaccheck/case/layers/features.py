@@ -1,122 +1,101 @@
-"""Layers on flat features or element by element: plain data, the options those of the constructor in torch."""
+"""Layers on flat features, and those that move no number."""
 
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Literal
+from math import prod
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
-from jaccheck.core import plain_data
+from jaccheck.case.drawing import st
+from jaccheck.case.layers.layer import MAX_WIDTH, Layer, Shape, Width, layer
+from jaccheck.errors import InvalidCase
 
-MAX_WIDTH = 4096
-"""Largest number of features of a layer: far above what a check needs, far below what memory holds."""
-
-Slope = Annotated[float, Ge(-1e6), Le(1e6)]
+Factor = Annotated[float, Ge(-1e6), Le(1e6)]
 
 
-@plain_data
-class Linear:
+def check_width(name: str, width: int) -> None:
+    """Raises InvalidCase for a number of features or channels out of range: constructors check no ranges."""
+    if not 1 <= width <= MAX_WIDTH:
+        raise InvalidCase(f"{name}={width} must be 1 to {MAX_WIDTH}")
+
+
+@layer
+class Linear(Layer):
     """`torch.nn.Linear` on the last axis; the number of inputs follows from the layer before."""
 
     kind: Literal["Linear"] = field(default="Linear", repr=False)
-    out_features: Annotated[int, Ge(1), Le(MAX_WIDTH)]
+    out_features: Width
     bias: bool = True
 
+    positional: ClassVar = ("out_features",)
 
-@plain_data
-class ReLU:
-    """`torch.nn.ReLU`."""
+    def output_shape(self, shape: Shape) -> Shape:
+        check_width("out_features", self.out_features)
+        return (*shape[:-1], self.out_features)
 
-    kind: Literal["ReLU"] = field(default="ReLU", repr=False)
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        bias = {"bias": (self.out_features,)} if self.bias else {}
+        return {"weight": (self.out_features, shape[-1]), **bias}
+
+    def sizes(self, shape: Shape) -> tuple[object, ...]:
+        return shape[-1], self.out_features
+
+    def products(self, shape: Shape, out: Shape) -> int:
+        """Of a Linear on several axes; on one axis it is its own weight."""
+        return prod(shape) * prod(out) if len(shape) > 1 else 0
+
+    def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
+        return prod(shape) * (prod(out) + (1 + N * C) * self.out_features) if len(shape) > 1 else 0
 
 
-@plain_data
-class Identity:
+@layer
+class Identity(Layer):
     """`torch.nn.Identity`."""
 
     kind: Literal["Identity"] = field(default="Identity", repr=False)
 
 
-@plain_data
-class LeakyReLU:
-    """`torch.nn.LeakyReLU`."""
-
-    kind: Literal["LeakyReLU"] = field(default="LeakyReLU", repr=False)
-    negative_slope: Slope = 0.01
-
-
-@plain_data
-class Tanh:
-    """`torch.nn.Tanh`."""
-
-    kind: Literal["Tanh"] = field(default="Tanh", repr=False)
-
-
-@plain_data
-class Sigmoid:
-    """`torch.nn.Sigmoid`."""
-
-    kind: Literal["Sigmoid"] = field(default="Sigmoid", repr=False)
-
-
-@plain_data
-class LogSigmoid:
-    """`torch.nn.LogSigmoid`."""
-
-    kind: Literal["LogSigmoid"] = field(default="LogSigmoid", repr=False)
-
-
-@plain_data
-class ELU:
-    """`torch.nn.ELU`."""
-
-    kind: Literal["ELU"] = field(default="ELU", repr=False)
-    alpha: Slope = 1.0
-
-
-@plain_data
-class SELU:
-    """`torch.nn.SELU`."""
-
-    kind: Literal["SELU"] = field(default="SELU", repr=False)
-
-
-@plain_data
-class GELU:
-    """`torch.nn.GELU`."""
-
-    kind: Literal["GELU"] = field(default="GELU", repr=False)
-    approximate: Literal["none", "tanh"] = "none"
-
-
-@plain_data
-class PReLU:
-    """`torch.nn.PReLU`: one slope for all features, or one for each of the first axis after the samples."""
-
-    kind: Literal["PReLU"] = field(default="PReLU", repr=False)
-    num_parameters: Annotated[int, Ge(1), Le(MAX_WIDTH)] = 1
-
-
-@plain_data
-class Dropout:
+@layer
+class Dropout(Layer):
     """`torch.nn.Dropout` in evaluation mode, where it passes its input on."""
 
     kind: Literal["Dropout"] = field(default="Dropout", repr=False)
     p: Annotated[float, Ge(0), Le(1)] = 0.5
 
+    @classmethod
+    def module_names(cls) -> tuple[str, ...]:
+        """In evaluation mode all of these do the same."""
+        return "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"
 
-@plain_data
-class Flatten:
+
+@layer
+class Flatten(Layer):
     """`torch.nn.Flatten`; with `start_dim=0`, as the last layer of a network of one output, `f` becomes `[N]`."""
 
     kind: Literal["Flatten"] = field(default="Flatten", repr=False)
     start_dim: Annotated[int, Ge(-4), Le(4)] = 1
     end_dim: Annotated[int, Ge(-4), Le(4)] = -1
 
+    shrinks_to_defaults: ClassVar = True
 
-@plain_data
-class Embedding:
+    def output_shape(self, shape: Shape) -> Shape:
+        axes = len(shape) + 1
+        first, last = (each % axes if -axes <= each < axes else axes for each in (self.start_dim, self.end_dim))
+        if first > last or last >= axes:
+            raise InvalidCase(
+                f"from {self.start_dim} to {self.end_dim} names no axes of (N, {', '.join(map(str, shape))})"
+            )
+        if first == 0:
+            if shape != (1,):
+                raise InvalidCase("start_dim=0 joins the samples: only after one output, as the last layer")
+            return shape
+        return (*shape[: first - 1], prod(shape[first - 1 : last]), *shape[last:])
+
+
+@layer
+class Embedding(Layer):
     """`torch.nn.Embedding` of integers below `num_embeddings`, as the first layer.
 
     Without `max_norm`, by which torch changes the weights in the forward pass, and without `scale_grad_by_freq` and
@@ -124,6 +103,30 @@ class Embedding:
     """
 
     kind: Literal["Embedding"] = field(default="Embedding", repr=False)
-    num_embeddings: Annotated[int, Ge(1), Le(MAX_WIDTH)]
-    embedding_dim: Annotated[int, Ge(1), Le(MAX_WIDTH)]
+    num_embeddings: Width
+    embedding_dim: Width
     padding_idx: Annotated[int, Ge(-MAX_WIDTH), Le(MAX_WIDTH)] | None = None
+
+    positional: ClassVar = ("num_embeddings", "embedding_dim")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:
+            raise InvalidCase(f"padding_idx={self.padding_idx} is none of {self.num_embeddings} rows")
+        return (*shape, self.embedding_dim)
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (self.num_embeddings, self.embedding_dim)}
+
+    def products(self, shape: Shape, out: Shape) -> int:
+        """The reference's input is a unit vector for each index."""
+        return self.num_embeddings * prod(shape) * prod(out)
+
+    def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
+        return prod(shape) * self.num_embeddings * (prod(out) + N + (1 + N * C) * (1 + self.embedding_dim))
+
+    @classmethod
+    def drawn(cls, draw: st.DrawFn) -> Embedding:
+        """A few rows, one of them perhaps for padding."""
+        rows = draw(st.integers(2, 6))
+        padding = draw(st.none() | st.integers(-rows, rows - 1))
+        return cls(num_embeddings=rows, embedding_dim=draw(st.integers(1, 3)), padding_idx=padding)

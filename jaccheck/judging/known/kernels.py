@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from jaccheck.case import Case, Convolution, Flatten, Linear, Placed, TransposedConvolution, margins_of, on_each_axis
+from jaccheck.case import Case, Convolution, Flatten, Linear, Placed, TransposedConvolution, on_each_axis
 from jaccheck.judging.known.case_issue import CPU_WITHOUT_BFLOAT16, FORWARD_MODE, WRONG, CaseIssue, small_case
 
 
@@ -18,7 +18,7 @@ def _may_stay_uninitialised(place: Placed) -> bool:
     assert isinstance(layer, Convolution | TransposedConvolution)
     kernel, stride, dilation = (on_each_axis(n, layer.axes) for n in (layer.kernel_size, layer.stride, layer.dilation))
     if isinstance(layer, Convolution):
-        before = [margin for margin, _ in margins_of(layer)]
+        before = [margin for margin, _ in layer.margins()]
         lengths, places = place.in_shape[1:], place.out_shape[1:]
         if layer.padding_mode != "zeros":
             return False

@@ -12,7 +12,6 @@ from jaccheck.case import (
     Parallel,
     TransposedConvolution,
     ZeroPad2d,
-    margins_of,
     on_each_axis,
 )
 from jaccheck.judging.known.case_issue import (
@@ -32,7 +31,7 @@ from jaccheck.reports import Outcome
 def pads_otherwise(case: Case) -> bool:
     """Whether a convolution pads with something else than zeros."""
     return any(
-        layer.padding_mode != "zeros" and any(map(any, margins_of(layer))) for layer in layers_of(case, Convolution)
+        layer.padding_mode != "zeros" and any(map(any, layer.margins())) for layer in layers_of(case, Convolution)
     )
 
 

@@ -25,15 +25,15 @@ def _once_for_equals(law: Callable[[Trial], None]) -> Callable[[Trial], None]:
 
     @wraps(law)
     def asked(trial: Trial) -> None:
-        witness = trial.witness
+        reference = trial.reference
         if trial.is_contradicted:
             return
-        is_same = witness.expectation(trial.method).mode == "exact" and np.array_equal(trial.flat, witness.jacobian)
-        if is_same and law.__name__ in witness.held:
+        is_same = reference.expectation(trial.method).mode == "exact" and np.array_equal(trial.flat, reference.jacobian)
+        if is_same and law.__name__ in reference.held:
             return
         law(trial)
         if is_same:
-            witness.held.add(law.__name__)
+            reference.held.add(law.__name__)
 
     return asked
 
@@ -41,11 +41,11 @@ def _once_for_equals(law: Callable[[Trial], None]) -> Callable[[Trial], None]:
 @_once_for_equals
 def sum_over_samples(trial: Trial) -> None:
     """The Jacobians summed over samples and outputs are the gradient of the sum of all outputs."""
-    plain = trial.witness.plain
+    plain = trial.reference.plain
     if plain is None:
         return
-    bounds = trial.witness.expectation(trial.method).bound
-    layout = trial.witness.layout
+    bounds = trial.reference.expectation(trial.method).bound
+    layout = trial.reference.layout
     for name, part in layout.offsets().items():
         J, E = (flat[part].reshape(layout.N * layout.C, prod(layout.shapes[name])) for flat in (trial.flat, bounds))
         within = E.sum(axis=0) + _rounded(len(J)) * (_size(J) + E).sum(axis=0)
@@ -59,11 +59,11 @@ def homogeneity(trial: Trial) -> None:
 
     f is linear in one layer's weight and the biases above it where all above is linear or has no kink but at zero.
     """
-    witness, plain = trial.witness, trial.witness.plain
-    if plain is None or witness.network is None:
+    reference, plain = trial.reference, trial.reference.plain
+    if plain is None or reference.network is None:
         return
-    bounds, layout = witness.expectation(trial.method).bound, witness.layout
-    parts, θ = layout.offsets(), witness.numbers
+    bounds, layout = reference.expectation(trial.method).bound, reference.layout
+    parts, θ = layout.offsets(), reference.numbers
     shape = (layout.N, layout.C)
     total, within, terms = np.zeros(shape), np.zeros(shape), 1
 
@@ -73,7 +73,7 @@ def homogeneity(trial: Trial) -> None:
         with np.errstate(invalid="ignore"):
             return J @ θ[name].ravel(), E @ size + _rounded(size.size + 1) * ((_size(J) + E) @ size)
 
-    for step in _linear_in(witness.network, frozenset(parts)):
+    for step in _linear_in(reference.network, frozenset(parts)):
         if step.b is not None and not step.is_fixed:
             more, off = times(step.bias)
             total, within, terms = total + more, within + off, terms + 1

@@ -14,56 +14,53 @@ import torch
 
 from jaccheck.case import Case
 from jaccheck.judging.autograd import flattened
-from jaccheck.judging.laws.aliasing import first_overlap
-from jaccheck.judging.laws.comparing import excess, outside, worst_entry
+from jaccheck.judging.comparison import Difference, compare, compare_values, largest_test_ratio, worst_entry
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
-from jaccheck.judging.laws.pattern import pattern
 from jaccheck.judging.laws.related import batch, freed_memory, outputs
 from jaccheck.judging.laws.state import undeclared_changes
-from jaccheck.judging.laws.structure import fault_of, first_line
+from jaccheck.judging.laws.structure import first_line
 from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.methods import Jacobians, Problem
-from jaccheck.oracle import Array, arithmetic
-from jaccheck.reports import Breach, Comparison, Outcome, Source, WorstEntry
+from jaccheck.judging.reference import Expectation
+from jaccheck.methods import Jacobians, Problem, first_overlap
+from jaccheck.reports import Breach, Comparison, Outcome, Source
 
 Law = Callable[[Trial], None]
 
 
 def agreement(trial: Trial) -> None:
     """Every entry is what a certificate says, or within its proven bound: of the closed form, and of autograd's."""
-    expectation, witness = trial.witness.expectation(trial.method), trial.witness
-    sources: list[tuple[Source, Array, Array]] = [(witness.form.source, witness.jacobian, expectation.bound)]
-    if expectation.mode != "estimate":
-        sources.append(("autograd", witness.autograd, expectation.bound + witness.reference_bound))
-    contradicted: dict[Source, WorstEntry] = {}
-    hint = ""
-    for source, expected, bound in sources:
-        trial.comparisons.append(
-            Comparison(
-                witness=source,
-                mode=expectation.mode,
-                entries=trial.flat.size,
-                nonzero=witness.nonzero,
-                undecided=expectation.undecided,
-                excess=excess(trial.flat, expected, bound) if expectation.mode == "bound" else 0.0,
-            )
-        )
-        if outside(trial.flat, expected, bound):
-            contradicted[source] = worst_entry(witness.layout, trial.flat, expected, bound)
-            hint = hint or pattern(witness.layout, trial.flat, expected, bound, arithmetic(witness.case.dtype).u)
-    if contradicted:
+    compared = list(trial.reference.expectations(trial.method))
+    differences: dict[Source, Difference] = {}
+    for expectation in compared:
+        trial.comparisons.append(_comparison(trial, expectation))
+        if difference := compare_values(trial.flat, expectation):
+            differences[expectation.source] = difference
+    if differences:
         trial.is_contradicted = True
-        worst = next(iter(contradicted.values()))
-        by = " and ".join(contradicted) if len(contradicted) == len(sources) else f"{next(iter(contradicted))} alone"
+        worst = next(iter(differences.values())).worst
+        hint = next((each.hint for each in differences.values() if each.hint), "")
+        by = " and ".join(differences) if len(differences) == len(compared) else f"{next(iter(differences))} alone"
         message = f"{worst}, says {by}{hint and f'; {hint}'}"
         raise LawBroken(Breach(law="agreement", outcome=Outcome.DISAGREES, message=message, worst=worst))
+
+
+def _comparison(trial: Trial, expectation: Expectation) -> Comparison:
+    actual, is_bound = trial.flat, expectation.mode == "bound"
+    return Comparison(
+        witness=expectation.source,
+        mode=expectation.mode,
+        entries=actual.size,
+        nonzero=trial.reference.nonzero,
+        undecided=expectation.undecided,
+        excess=largest_test_ratio(actual, expectation.expected, expectation.bound) if is_bound else 0.0,
+    )
 
 
 def purity(trial: Trial) -> None:
     """Parameters, input, flags, hooks, random state, torch's globals: as before, but for what is declared."""
     changes = undeclared_changes(trial.before, trial.after, trial.method.leaves)
-    changes += trial.witness.changed_values(trial.problem)
+    changes += trial.reference.changed_values(trial.problem)
     if changes:
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
         raise LawBroken(Breach(law="purity", outcome=Outcome.SIDE_EFFECT, message="; ".join(changes[:3]) + more))
@@ -84,8 +81,8 @@ def no_aliasing(trial: Trial) -> None:
 
 def repeatability(trial: Trial) -> None:
     """A second call on the same model, with another batch and other weights, is right too and spares the first."""
-    witness = trial.witness.changed
-    changed = _renewed(trial.problem, witness.problem())
+    reference = trial.reference.changed
+    changed = _renewed(trial.problem, reference.problem())
     started = time.perf_counter()
     try:
         again = trial.method.compute(changed)
@@ -98,11 +95,11 @@ def repeatability(trial: Trial) -> None:
             )
         ) from None
     finally:
-        restore_globals(trial.before["torch"], observe_globals(trial.witness.device))
+        restore_globals(trial.before["torch"], observe_globals(trial.reference.device))
     trial.again_seconds += time.perf_counter() - started
     first = flattened(trial.jacobians)
     if not np.array_equal(first, trial.flat, equal_nan=True):
-        worst = worst_entry(trial.witness.layout, first, trial.flat, np.zeros_like(first))
+        worst = worst_entry(trial.reference.layout, first, trial.flat, np.zeros_like(first))
         raise LawBroken(
             Breach(
                 law="repeatability",
@@ -111,23 +108,18 @@ def repeatability(trial: Trial) -> None:
                 worst=worst,
             )
         )
-    fault = fault_of(trial.witness, again)
-    if fault:
-        raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=f"second call: {fault}"))
-    flat, bound = flattened(again), witness.expectation(trial.method).bound
-    first_bound = trial.witness.expectation(trial.method).bound
-    if outside(flat, witness.jacobian, bound) and not outside(trial.flat, trial.witness.jacobian, first_bound):
-        worst = worst_entry(witness.layout, flat, witness.jacobian, bound)
-        message = f"second call on the same model, batch reversed, last weight negated: {worst}"
-        raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=message, worst=worst))
+    difference = compare(again, reference.expectation(trial.method))
+    if difference and (difference.structure or trial.is_within):
+        message = f"second call on the same model, batch reversed, last weight negated: {difference}"
+        raise LawBroken(Breach(law="repeatability", outcome=Outcome.DISAGREES, message=message, worst=difference.worst))
 
 
 def given_memory(trial: Trial) -> None:
     """A method that takes `out` writes every entry of it, whatever was there before, and returns those very tensors."""
     if not trial.method.takes_out:
         return
-    witness = trial.witness
-    problem = witness.problem()
+    reference = trial.reference
+    problem = reference.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(trial.case))
     started = time.perf_counter()
     try:
@@ -136,18 +128,14 @@ def given_memory(trial: Trial) -> None:
         message = f"a call with given memory raised {type(error).__name__}: {first_line(error)}"
         raise LawBroken(Breach(law="given memory", outcome=Outcome.CRASHED, message=message)) from None
     finally:
-        restore_globals(trial.before["torch"], observe_globals(witness.device))
+        restore_globals(trial.before["torch"], observe_globals(reference.device))
     trial.again_seconds += time.perf_counter() - started
-    fault = fault_of(witness, returned)
-    if not fault and any(returned[name] is not given[name] for name in given):
-        fault = "returned other tensors than those given"
-    if fault:
-        raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=f"given memory: {fault}"))
-    flat, bound = flattened(given), witness.expectation(trial.method).bound
-    if outside(flat, witness.jacobian, bound) and not outside(trial.flat, witness.jacobian, bound):
-        worst = worst_entry(witness.layout, flat, witness.jacobian, bound)
-        message = f"given memory that held NaN: {worst}"
-        raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=message, worst=worst))
+    difference = compare(returned, reference.expectation(trial.method))
+    if not (difference and difference.structure) and any(returned[name] is not given[name] for name in given):
+        difference = Difference(structure="returned other tensors than those given")
+    if difference and (difference.structure or trial.is_within):
+        message = f"given memory that held NaN: {difference}"
+        raise LawBroken(Breach(law="given memory", outcome=Outcome.DISAGREES, message=message, worst=difference.worst))
 
 
 def is_given_columns(case: Case) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -16,10 +17,9 @@ import torch
 from torch import nn
 
 from jaccheck.case import Case, Flatten
-from jaccheck.judging.autograd import flattened
-from jaccheck.judging.laws.comparing import outside, worst_entry
+from jaccheck.judging.comparison import compare
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
-from jaccheck.judging.laws.structure import first_line, structural_fault
+from jaccheck.judging.laws.structure import first_line
 from jaccheck.judging.laws.trial import LawBroken, Trial
 from jaccheck.methods import Jacobians, Problem, linear
 from jaccheck.oracle import Array, Layout
@@ -28,10 +28,10 @@ from jaccheck.reports import Breach, Outcome
 
 def batch(trial: Trial) -> None:
     """The rows of a batch that is put together anew, rotated and with one sample twice, are those of its samples."""
-    samples = rotated(trial.witness.layout.N)
+    samples = rotated(trial.reference.layout.N)
     if not samples:
         return
-    problem = trial.witness.problem()
+    problem = trial.reference.problem()
     X = problem.X.detach()[samples].requires_grad_(problem.X.requires_grad)
     _compare(trial, "batch", Problem(problem.model, X, problem.C), samples, [(c, 1) for c in range(problem.C)])
 
@@ -40,7 +40,7 @@ def outputs(trial: Trial) -> None:
     """With a frozen Linear on top that takes some outputs in another order and turns signs, J does the same."""
     if not has_head(trial.case):
         return
-    problem = trial.witness.problem()
+    problem = trial.reference.problem()
     chosen = turned(problem.C)
     assert isinstance(problem.model, nn.Sequential)
     problem.model.append(head(chosen, problem))
@@ -55,7 +55,7 @@ def freed_memory(trial: Trial) -> None:
     # What the call leaves in cycles stays among the youngest objects, where it is found at once.
     gc.disable()
     try:
-        problem = trial.witness.problem()
+        problem = trial.reference.problem()
         kept = _called(trial, "freed memory", problem)
         modules = {path: weakref.ref(module) for path, module in problem.model.named_modules()}
         del problem
@@ -105,18 +105,21 @@ def head(chosen: list[tuple[int, int]], problem: Problem) -> nn.Linear:
 
 def _compare(trial: Trial, law: str, problem: Problem, samples: list[int], chosen: list[tuple[int, int]]) -> None:
     """Holds the result to the closed form's rows: products with ±1 and sums with zeros round nothing."""
-    witness = trial.witness
+    reference = trial.reference
     found = _called(trial, law, problem)
-    layout = Layout(len(samples), len(chosen), witness.layout.shapes)
-    if fault := structural_fault(layout, witness.case.dtype, witness.device, found):
-        raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=f"{_WHAT[law]}: {fault}"))
-    bound = witness.expectation(trial.method, rows=(layout.N, layout.C)).bound
-    known = witness.expectation(trial.method).bound
-    flat, expected = flattened(found), _taken(witness.layout, witness.jacobian, samples, chosen)
-    within = _taken(witness.layout, bound, samples, [(c, 1) for c, _ in chosen])
-    if outside(flat, expected, within) and not outside(trial.flat, witness.jacobian, known):
-        worst = worst_entry(layout, flat, expected, within)
-        raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=f"{_WHAT[law]}: {worst}", worst=worst))
+    layout = Layout(len(samples), len(chosen), reference.layout.shapes)
+    expectation = reference.expectation(trial.method, rows=(layout.N, layout.C))
+    unsigned = [(c, 1) for c, _ in chosen]
+    expected = replace(
+        expectation,
+        layout=layout,
+        expected=_taken(reference.layout, expectation.expected, samples, chosen),
+        bound=_taken(reference.layout, expectation.bound, samples, unsigned),
+    )
+    difference = compare(found, expected)
+    if difference and (difference.structure or trial.is_within):
+        message = f"{_WHAT[law]}: {difference}"
+        raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=message, worst=difference.worst))
 
 
 _WHAT = {
@@ -134,7 +137,7 @@ def _called(trial: Trial, law: str, problem: Problem) -> Jacobians:
         message = f"{what}: raised {type(error).__name__}: {first_line(error)}"
         raise LawBroken(Breach(law=law, outcome=Outcome.CRASHED, message=message)) from None
     finally:
-        restore_globals(trial.before["torch"], observe_globals(trial.witness.device))
+        restore_globals(trial.before["torch"], observe_globals(trial.reference.device))
         trial.again_seconds += time.perf_counter() - started
 
 

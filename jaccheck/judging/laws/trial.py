@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from jaccheck.case import Case
 from jaccheck.judging.autograd import flattened
+from jaccheck.judging.case_reference import CaseReference
+from jaccheck.judging.comparison import outside
 from jaccheck.judging.laws.state import State
-from jaccheck.judging.witness import Witness
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.oracle import Array
 from jaccheck.reports import Breach, Comparison
@@ -27,7 +28,7 @@ class Trial:
 
     case: Case
     method: Method
-    witness: Witness
+    reference: CaseReference
     problem: Problem
     jacobians: Jacobians
     before: State
@@ -45,3 +46,9 @@ class Trial:
         if self._flat is None:
             self._flat = flattened(self.jacobians)
         return self._flat
+
+    @property
+    def is_within(self) -> bool:
+        """Whether its values are within the bounds of the reference."""
+        expectation = self.reference.expectation(self.method)
+        return not outside(self.flat, expectation.expected, expectation.bound)

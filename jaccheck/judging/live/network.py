@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from jaccheck.case import BatchNorm, Embedding, Flatten, Linear, Placed, PReLU, Shape, Spatial, output_shape
+from jaccheck.case import Embedding, Flatten, Linear, Placed, Shape
 from jaccheck.errors import InvalidCase
 from jaccheck.judging.live.arithmetic import check_algorithm, check_dtype, check_torch
 from jaccheck.judging.live.parts import Part, bytes_of_one_row
@@ -55,7 +55,7 @@ def network_of(problem: Problem) -> Network:
         try:
             place = _placed(path, module, shape)
             check_algorithm(place.layer, problem)
-            products += _products(place)
+            products += place.layer.products(place.in_shape, place.out_shape)
             if products > MOST_PRODUCTS:
                 raise NoRule(f"from {place.in_shape} to {place.out_shape} is too large a map")
             if isinstance(place.layer, Embedding) and steps:
@@ -119,28 +119,12 @@ def _placed(path: str, module: nn.Module, shape: Shape) -> Placed:
         return Placed(path, Flatten(), shape, tuple(out))
     layer = layer_of(module, shape)
     # The width of a Linear is limited in a case, and not here.
-    out = (*shape[:-1], layer.out_features) if isinstance(layer, Linear) else output_shape(layer, shape)
+    out = (*shape[:-1], layer.out_features) if isinstance(layer, Linear) else layer.output_shape(shape)
     place = Placed(path, layer, shape, tuple(out))
     own = {name: tuple(p.shape) for name, p in module.named_parameters(recurse=False)}
     if own != place.parameters:
         raise NoRule(f"with parameters {own}, expected {place.parameters}")
     return place
-
-
-def _products(place: Placed) -> int:
-    """How many products of inputs and outputs the reference keeps for a layer."""
-    inputs, outputs = prod(place.in_shape), prod(place.out_shape)
-    match place.layer:
-        case Linear() if len(place.in_shape) == 1:
-            return 0
-        case BatchNorm():
-            return 2 * inputs * outputs
-        case Embedding(num_embeddings=rows):
-            return rows * inputs * outputs
-        case Linear() | PReLU():
-            return inputs * outputs
-        case layer:
-            return inputs * outputs if isinstance(layer, Spatial) else 0
 
 
 def _checked(steps: Iterator[Step]) -> Iterator[Step]:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from jaccheck.errors import InvalidModel
 from jaccheck.methods import Jacobians, Method, Problem, copy_of
-from jaccheck.oracle import Network
+from jaccheck.oracle import Layout, Network
 from jaccheck.reports import WorstEntry
 
 BYTES_PER_ENTRY = 128
-"""What a part may need for each entry: a method's result and its waste, the witness in float64, bounds, differences."""
+"""What a part may need for each entry: a result and its waste, the reference in float64, bounds, differences."""
 
 MOST_ROWS = 4096
 """Rows of a part, N·C: methods over a whole batch take time that grows with their square."""
@@ -40,9 +40,14 @@ class Part:
         X = problem.X.detach()[self.samples.start : self.samples.stop]
         return Problem(problem.model, X.requires_grad_(problem.X.requires_grad), problem.C)
 
-    def rows(self, jacobian: Tensor) -> Tensor:
-        """What it has of a Jacobian of all samples and outputs, a view."""
-        return jacobian[self.samples.start : self.samples.stop, self.outputs.start : self.outputs.stop]
+    def layout(self, problem: Problem) -> Layout:
+        """How the Jacobians of this part lie in one flat vector."""
+        return replace(problem.layout, N=len(self.samples), C=len(self.outputs))
+
+    def rows(self, jacobians: Jacobians) -> Jacobians:
+        """What it has of the Jacobians of all samples and outputs, as views."""
+        samples, outputs = (slice(each.start, each.stop) for each in (self.samples, self.outputs))
+        return {name: jacobian[samples, outputs] for name, jacobian in jacobians.items()}
 
     def in_whole(self, worst: WorstEntry) -> WorstEntry:
         """The same entry, counted from the first sample and output of all."""

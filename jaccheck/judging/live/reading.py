@@ -1,4 +1,4 @@
-"""From a live module to the layer that a case would call it: the inverse of `case.constructors`."""
+"""From a live module to the layer that a case would call it: the inverse of `Layer.constructor`."""
 
 from __future__ import annotations
 
@@ -7,38 +7,15 @@ from typing import Any
 
 from torch import nn
 
-from jaccheck.case import (
-    ELU,
-    GELU,
-    SELU,
-    WITH_AXES,
-    Dropout,
-    Embedding,
-    Flatten,
-    Identity,
-    Layer,
-    LeakyReLU,
-    Linear,
-    LogSigmoid,
-    PReLU,
-    ReLU,
-    Shape,
-    Sigmoid,
-    Tanh,
-    ZeroPad2d,
-)
+from jaccheck.case import LAYERS, Dropout, Layer, Nested, Shape
 from jaccheck.oracle import NoRule
 
-_PLAIN = (
-    *(Linear, Embedding, Flatten, Identity, ZeroPad2d, PReLU),
-    *(ReLU, LeakyReLU, ELU, SELU, GELU, Tanh, Sigmoid, LogSigmoid),
-)
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-
 READ: dict[type[nn.Module], type[Layer]] = {
-    **{getattr(nn, kind.__name__): kind for kind in _PLAIN},
-    **{getattr(nn, f"{stem}{axes}d"): kind for kind, stem in WITH_AXES.items() for axes in (1, 2, 3)},
-    **dict.fromkeys(_DROPOUTS, Dropout),
+    getattr(nn, name): kind
+    for kind in LAYERS.values()
+    if kind.has_rule and not issubclass(kind, Nested)
+    for name in kind.module_names()
+    if hasattr(nn, name)
 }
 """The layer that stands for each module of torch, where one with a bound rule does."""
 
@@ -57,7 +34,7 @@ def layer_of(module: nn.Module, shape: Shape) -> Layer:
     """
     kind = READ[type(module)]
     values: dict[str, Any] = {}
-    for name, usual in USUAL.items():
+    for name, usual in {**USUAL, **kind.fixed}.items():
         if getattr(module, name, usual) != usual:
             raise NoRule(f"with {name}={getattr(module, name)!r}")
     if kind is Dropout:

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.case import (
-    Case,
-    Layer,
-    Parallel,
-    Placed,
-    Repeat,
-    Residual,
-    Sequential,
-    Tied,
-    children,
-    constructor,
-    torch_name,
-)
+from jaccheck.case import Case, Layer, Nested, Placed, Tied
 from jaccheck.core import MUTANT, PATTERNS
 from jaccheck.judging.scripts.endings import ending, name_of
 from jaccheck.judging.scripts.sources import standalone_source
@@ -103,27 +91,20 @@ def _constructor(layers: tuple[Layer, ...], prefix: str, places: dict[str, Place
     calls = []
     for index, layer in enumerate(layers):
         path = f"{prefix}{index}"
-        runs = [_constructor(run, f"{path}.{name}", places) for name, run in children(layer)]
-        match layer:
-            case Sequential():
-                calls.append(f"torch.nn.Sequential({runs[0]})")
-            case Residual():
-                calls.append(f"Residual({runs[0]})")
-            case Repeat(times=times):
-                calls.append(f"Repeat({runs[0]}, times={times})")
-            case Tied(times=times):
-                calls.append(f"tied({runs[0]}, times={times})")
-            case Parallel(merge=merge):
-                calls.append(f"Parallel({', '.join(f'torch.nn.Sequential({run})' for run in runs)}, merge={merge!r})")
-            case _:
-                how = constructor(layer, places[path].in_shape)
-                calls.append(str(how) if hasattr(containers, how.name) else f"torch.nn.{how}")
+        how = layer.constructor(places[path].in_shape)
+        call = str(how)
+        if isinstance(layer, Nested):
+            runs = [_constructor(run, f"{path}.{name}", places) for name, run in layer.runs]
+            inside = [f"torch.nn.Sequential({run})" for run in runs] if layer.is_branched else runs
+            options = (f"{name}={value!r}" for name, value in how.options.items())
+            call = f"{how.name}({', '.join([*inside, *options])})"
+        calls.append(call if hasattr(containers, how.name) else f"torch.nn.{call}")
     return ", ".join(calls)
 
 
 def _own_modules(case: Case) -> list[str]:
     """The source of the modules of this network that torch does not have, without docstrings."""
-    kinds = dict.fromkeys(torch_name(place.layer) for place in case.places())
+    kinds = dict.fromkeys(place.layer.torch_name for place in case.places())
     sources = [standalone_source(getattr(containers, name)) for name in kinds if hasattr(containers, name)]
     return [line for source in sources if source for line in (*source[0], "", source[1], "")]
 

@@ -10,7 +10,7 @@ from jaccheck.core import plural
 from jaccheck.rendering.bench import COLUMNS, LEGEND, bench_summary, bytes_text, floor_row, headline, method_row
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, count
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, BenchStanding
+from jaccheck.reports import REGIMES, BenchCell, BenchReport
 
 Plot = tuple[str, str, str]
 """A title, what it shows in words, and the picture as the address of an image."""
@@ -83,12 +83,12 @@ def _fastest(problems: list[BenchCell]) -> Table:
 def _unranked(report: BenchReport) -> Table:
     """Methods that are not in a table, and why."""
     rows = [
-        Row((f"{cell.shape}, {cell.dtype}", m.method, m.standing, m.message), "bad" if is_wrong else "")
+        Row((f"{cell.shape}, {cell.dtype}", m.method, m.outcome, m.message), "bad" if is_wrong else "")
         for cell in report.cells
         for m in cell.methods
-        if (is_wrong := m.standing in (BenchStanding.WRONG, BenchStanding.CRASHED)) or not (m.fresh and m.given)
+        if (is_wrong := m.outcome.is_wrong) or not (m.fresh and m.given)
     ]
-    columns = ("problem ", "method ", "standing ", "why ")
+    columns = ("problem ", "method ", "outcome ", "why ")
     return Table(id="unranked", caption="Not timed, or in one kind of memory only", columns=columns, rows=tuple(rows))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from jaccheck.case import Case, Layer, Parallel, Placed, Repeat, Residual, Tied, children, constructor, torch_name
+from jaccheck.case import Case, Layer, Placed, Residual
 
 _LETTER, _HEIGHT, _GAP, _PAD = 7.3, 30, 30, 14
 MOST_LETTERS = 44
@@ -56,7 +56,7 @@ def diagram(case: Case) -> Diagram:
     places = {place.path: place for place in case.places()}
     first, last = f"X {(case.batch_size, *case.in_shape)}", f"f {(case.batch_size, case.outputs)}"
     drawn = _stacked([_box(first, "end"), *_run(case.layers, "", places), _box(last, "end")])
-    labels = [_label(place) for place in places.values() if not children(place.layer)]
+    labels = [_label(place) for place in places.values() if not place.layer.runs]
     return replace(drawn, text=" → ".join([first, *labels, last]))
 
 
@@ -69,7 +69,7 @@ def _run(layers: tuple[Layer, ...], prefix: str, places: dict[str, Placed]) -> l
 
 
 def _layer(place: Placed, places: dict[str, Placed]) -> Diagram:
-    runs = [_run(layers, f"{place.path}.{name}", places) for name, layers in children(place.layer)]
+    runs = [_run(layers, f"{place.path}.{name}", places) for name, layers in place.layer.runs]
     if not runs:
         return _box(_label(place), "weighted" if place.parameters else "plain", str(place.out_shape))
     inside = _side_by_side([_stacked(run) for run in runs])
@@ -90,20 +90,7 @@ def _layer(place: Placed, places: dict[str, Placed]) -> Diagram:
 
 
 def _label(place: Placed) -> str:
-    """How torch writes the layer, or what its nested layers are for."""
-    match place.layer:
-        case Residual():
-            return "x + …"
-        case Repeat(times=times):
-            return f"the same layers {times} times"
-        case Tied(times=times):
-            return f"{times} times, with the same parameters"
-        case Parallel(merge=merge):
-            return "branches, added up" if merge == "sum" else "branches, joined"
-        case layer if children(layer):
-            return torch_name(layer)
-        case layer:
-            return str(constructor(layer, place.in_shape))
+    return place.layer.label(place.in_shape)
 
 
 def _box(text: str, style: Style, leaving: str = "") -> Diagram:

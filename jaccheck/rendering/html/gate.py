@@ -8,10 +8,9 @@ from operator import add
 from jaccheck.core import plural
 from jaccheck.rendering.gate.text import apart, gate_answer
 from jaccheck.rendering.html.diagram import diagram
-from jaccheck.rendering.html.matrix import COLOURS
 from jaccheck.rendering.html.page import Head, render
-from jaccheck.rendering.html.tables import Marked, Row, Table, bars, count, share
-from jaccheck.reports import LABELS, GateCell, GateReport, Mark, SideRecord
+from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, bars, count, share
+from jaccheck.reports import LABELS, GateCell, GateReport, Outcome, SideRecord
 
 COUNTS = ("cases", "same", "within", "different", "refused")
 _NAMES = ("cases", "same bits", "within bound", "different", "refused")
@@ -111,8 +110,8 @@ def _matrix(report: GateReport) -> Table:
     return Table(id="matrix-cells", caption=caption, columns=columns, rows=tuple(rows))
 
 
-def _marked(mark: Mark | None) -> Marked:
-    return Marked(mark.value, COLOURS.get(mark, "")) if mark else Marked("absent", "dim")
+def _marked(outcome: Outcome | None) -> Marked:
+    return Marked(outcome, COLOURS[outcome]) if outcome else Marked("absent", "dim")
 
 
 def _speeds(report: GateReport) -> Table:

@@ -6,20 +6,9 @@ from collections import Counter, defaultdict
 
 from jaccheck.core import plural
 from jaccheck.rendering.html.page import Head, environment_facts, render
-from jaccheck.rendering.html.tables import Mark as Colour
-from jaccheck.rendering.html.tables import Marked, Row, Table, count, listed
-from jaccheck.rendering.matrix import columns_alike
-from jaccheck.reports import Mark, MatrixCell, MatrixReport
-
-COLOURS: dict[Mark, Colour] = {
-    Mark.RIGHT: "good",
-    Mark.WRONG: "bad",
-    Mark.CRASHED: "bad",
-    Mark.LEAVES: "warn",
-    Mark.UNDECIDED: "warn",
-    Mark.REFUSED: "dim",
-    Mark.NOT_COMPUTED: "dim",
-}
+from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, listed
+from jaccheck.rendering.matrix import LEGEND, SIGNS, columns_alike
+from jaccheck.reports import MatrixCell, MatrixReport, Outcome
 
 
 def matrix_page(report: MatrixReport) -> str:
@@ -30,21 +19,21 @@ def matrix_page(report: MatrixReport) -> str:
         alike = columns_alike(cells)
         together = [names for names in alike if len(names) > 1]
         tables.append((f"{dtype} on {device}", together, _table(cells, alike, number)))
-    return render("matrix.html", _head(report), tables=tables, reasons=_reasons(report), marks=list(COLOURS.items()))
+    return render("matrix.html", _head(report), tables=tables, reasons=_reasons(report), legend=LEGEND)
 
 
 def _head(report: MatrixReport) -> Head:
-    marks = Counter(cell.mark for cell in report.cells)
-    wrong = dict.fromkeys(cell.method for cell in report.cells if cell.mark is Mark.WRONG)
+    found = Counter(cell.outcome for cell in report.cells)
+    wrong = dict.fromkeys(cell.method for cell in report.cells if cell.outcome is Outcome.DISAGREES)
     rows = len({(cell.group, cell.row) for cell in report.cells})
     methods = len({cell.method for cell in report.cells})
     answer = f"{plural(methods, 'method')} on {plural(rows, 'layer and option', 'layers and options')}: "
     return Head(
         command="matrix",
-        tone="warn" if marks[Mark.WRONG] or marks[Mark.CRASHED] else "good",
+        tone="warn" if found[Outcome.DISAGREES] or found[Outcome.CRASHED] else "good",
         answer=answer + (f"wrong without a word: {listed(wrong)}" if wrong else "none is wrong without a word"),
         lead="Every method on every layer and option that torch computes, in each dtype and on each device asked for.",
-        figures=tuple((mark.value, count(marks[mark])) for mark in Mark if marks[mark]),
+        figures=tuple((outcome, count(found[outcome])) for outcome in Outcome if found[outcome]),
         facts=environment_facts(report.environment),
     )
 
@@ -56,8 +45,8 @@ def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int) -
         rows.append(Row((group,), is_group=True))
         for row in dict.fromkeys(cell.row for cell in cells if cell.group == group):
             shown = [found[group, row, names[0]] for names in alike]
-            is_wrong = any(COLOURS[cell.mark] in ("bad", "warn") for cell in shown)
-            marked = (Marked(_text(cell), COLOURS[cell.mark]) for cell in shown)
+            is_wrong = any(COLOURS[cell.outcome] in ("bad", "warn") for cell in shown)
+            marked = (Marked(_text(cell), COLOURS[cell.outcome]) for cell in shown)
             rows.append(Row((row, *marked), is_marked=is_wrong))
     return Table(
         id=f"matrix-{number}",
@@ -68,21 +57,21 @@ def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int) -
 
 
 def _text(cell: MatrixCell) -> str:
-    return " ".join((cell.mark.sign, *cell.known))
+    return " ".join((SIGNS[cell.outcome], *cell.known))
 
 
 def _reasons(report: MatrixReport) -> Table:
     """What was said where a method is not right: a row for each message on a layer."""
-    places: dict[tuple[str, Mark, str, tuple[str, ...]], list[MatrixCell]] = defaultdict(list)
+    places: dict[tuple[str, Outcome, str, tuple[str, ...]], list[MatrixCell]] = defaultdict(list)
     for cell in report.cells:
-        if cell.message and cell.mark is not Mark.NOT_COMPUTED:
-            places[f"{cell.group}: {cell.row}", cell.mark, cell.message, cell.known].append(cell)
+        if cell.message and cell.outcome is not Outcome.NOT_COMPUTED:
+            places[f"{cell.group}: {cell.row}", cell.outcome, cell.message, cell.known].append(cell)
     rows = []
-    for (layer, mark, message, known), cells in places.items():
+    for (layer, outcome, message, known), cells in places.items():
         methods = listed(dict.fromkeys(cell.method for cell in cells), most=3)
         dtypes = ", ".join(dict.fromkeys(cell.dtype for cell in cells))
-        shown = (layer, Marked(mark.value, COLOURS[mark]), methods, dtypes, message, ", ".join(known))
-        rows.append(Row(shown, is_marked=COLOURS[mark] in ("bad", "warn")))
+        shown = (layer, Marked(outcome, COLOURS[outcome]), methods, dtypes, message, ", ".join(known))
+        rows.append(Row(shown, is_marked=COLOURS[outcome] in ("bad", "warn")))
     rows.sort(key=lambda row: not row.is_marked)  # what is refused comes last
-    columns = ("layer ", "mark ", "methods ", "dtypes ", "what was seen ", "listed as ")
+    columns = ("layer ", "outcome ", "methods ", "dtypes ", "what was seen ", "listed as ")
     return Table(id="reasons", caption="What is not right, or refused", columns=columns, rows=tuple(rows))

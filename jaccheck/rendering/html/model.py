@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaccheck.core import plural
 from jaccheck.rendering.html.heatmap import heatmap
 from jaccheck.rendering.html.page import Head, environment_facts, render
-from jaccheck.rendering.html.tables import Mark, Marked, Row, Table, count, share
+from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, share
 from jaccheck.rendering.model_text import bytes_text, compared, seconds_text
-from jaccheck.reports import MethodAnswer, ModelReport, ModelStanding
+from jaccheck.reports import MethodAnswer, ModelReport, Outcome
 
 
 def model_page(report: ModelReport) -> str:
@@ -22,13 +22,13 @@ def model_page(report: ModelReport) -> str:
         answers=_answers(report),
         reasons=_reasons(report),
         pictures=pictures,
-        standings=[s for s in ModelStanding if any(answer.standing is s for answer in report.answers)],
+        outcomes=[each for each in Outcome if any(answer.outcome is each for answer in report.answers)],
     )
 
 
 def _head(report: ModelReport) -> Head:
-    usable = sum(answer.standing.is_usable for answer in report.answers)
-    wrong = sum(answer.standing.is_fault for answer in report.answers)
+    usable = sum(answer.outcome.is_usable for answer in report.answers)
+    wrong = sum(answer.outcome.is_wrong for answer in report.answers)
     return Head(
         command=f"check {report.model}",
         tone="bad" if report.found_something else "warn" if report.interrupted else "good",
@@ -61,15 +61,15 @@ def _answers(report: ModelReport) -> Table:
             Row(
                 (
                     answer.method,
-                    Marked(str(answer.standing), _mark(answer.standing)),
-                    answer.comparison if seen or answer.standing is ModelStanding.DISAGREES else "",
+                    Marked(str(answer.outcome), COLOURS[answer.outcome]),
+                    answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
                     compared(answer, report) if seen else "",
                     share(answer.undecided, answer.entries) if seen else "",
                     f"{answer.excess:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
                     "" if answer.median_s is None else seconds_text(answer.median_s),
                     "" if answer.peak is None else f"{answer.peak:.1f} × J",
                 ),
-                "good" if answer.method == report.recommended else "bad" if answer.standing.is_fault else "",
+                "good" if answer.method == report.recommended else "bad" if answer.outcome.is_wrong else "",
             )
         )
     return Table(
@@ -80,18 +80,12 @@ def _answers(report: ModelReport) -> Table:
     )
 
 
-def _mark(standing: ModelStanding) -> Mark:
-    if standing.is_usable:
-        return "good"
-    return "bad" if standing.is_fault else "dim"
-
-
 def _reasons(report: ModelReport) -> Table:
-    """What was said of a method beyond its standing, warnings that it raised included."""
+    """What was said of a method beyond its outcome, warnings that it raised included."""
     rows = [Row((answer.method, text)) for answer in report.answers for text in _said(answer)]
     return Table(id="reasons", caption="Why", columns=("method ", "what was seen "), rows=tuple(rows))
 
 
 def _said(answer: MethodAnswer) -> list[str]:
-    message = [f"{answer.standing}: {answer.message}"] if answer.message else []
+    message = [f"{answer.outcome}: {answer.message}"] if answer.message else []
     return [*message, *(f"warned: {warning}" for warning in answer.warnings)]

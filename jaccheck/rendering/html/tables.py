@@ -6,8 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from jaccheck.reports import Outcome
+
 Mark = Literal["", "bad", "warn", "good", "dim"]
 
+COLOURS: dict[Outcome, Mark] = {
+    outcome: "good" if outcome.is_usable else "bad" if outcome.is_wrong else "dim" for outcome in Outcome
+} | {Outcome.SIDE_EFFECT: "warn", Outcome.UNDECIDED: "warn"}
 
 BAR, TALLEST = 8, 24
 """Width of a bar with its gap, and the height of the largest, in the units of the drawing."""

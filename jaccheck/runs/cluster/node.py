@@ -5,20 +5,17 @@ Arguments and results are text, so that Dask's pickles hold only strings.
 
 from __future__ import annotations
 
-import atexit
-import subprocess
-import sys
 import threading
 
-from jaccheck.core import from_json, to_json
+from jaccheck.core import Child, ChildEnded, from_json, to_json
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.runs.cluster.messages import Node, Reply
+from jaccheck.runs.cluster.messages import Node, Question, Reply, WorkerConfig
 
 _MINE = threading.local()
 
 
 class WorkerLost(Exception):
-    """A worker process ended before it replied; the message says how."""
+    """A worker process ended before it replied; the message says how, and goes through Dask's pickles."""
 
 
 class WorkerProcess:
@@ -26,55 +23,26 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         # No log of its own: what it prints goes to the log of the Dask worker.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-W", "ignore", "-m", "jaccheck.runs.cluster.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for the Dask worker
-        )
-        atexit.register(self.close)
-        self.node = from_json(Node, self._line(), where="worker")
+        self._child = Child("jaccheck.runs.cluster.worker")
+        self.node = self._child.receive(Node)
         self.config = ""
 
     @property
     def is_running(self) -> bool:
         """Whether its process has not ended."""
-        return self._process.poll() is None
+        return self._child.is_running
 
-    def ask(self, config: str, question: str) -> str:
-        """The reply to a question; every question has the same config. All JSON. Raises WorkerLost."""
+    def ask(self, config: str, question: str) -> Reply:
+        """The reply to a question; every question has the same config. Both are JSON. Raises ChildEnded."""
         if not self.config:
-            self._say(config)
+            self._child.send(from_json(WorkerConfig, config, where="worker config"))
             self.config = config
-        self._say(question)
-        return self._line()
+        self._child.send(from_json(Question, question, where="question"))
+        return self._child.receive(Reply)
 
     def close(self) -> None:
         """Ends its process."""
-        atexit.unregister(self.close)
-        self._process.kill()
-        self._process.communicate()
-
-    def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise WorkerLost(self._end()) from None
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.endswith("\n"):
-            raise WorkerLost(self._end())
-        return line
-
-    def _end(self) -> str:
-        self.close()
-        return f"the process that judges ended with {self._process.returncode}"
+        self._child.close()
 
 
 def worker(config: str = "") -> WorkerProcess:
@@ -101,8 +69,11 @@ def answer(config: str, question: str, client: str) -> str:
     mine = worker(config)
     if differences := list(from_json(Node, client, where="client").differences(mine.node)):
         raise BrokenEnvironment("; ".join(differences))
-    reply = mine.ask(config, question)
-    if trouble := from_json(Reply, reply, where="worker").trouble:
+    try:
+        reply = mine.ask(config, question)
+    except ChildEnded as ended:
+        raise WorkerLost(str(ended)) from None
+    if reply.trouble:
         mine.close()
-        raise BrokenEnvironment(trouble)
-    return reply
+        raise BrokenEnvironment(reply.trouble)
+    return to_json(reply)

@@ -43,7 +43,7 @@ class Choice:
 def checks_of(conformance: Conformance, choice: Choice, *, module: str) -> Iterator[Check]:
     """The checks that a `Conformance` found in `module` stands for, all laws of one cell in a row.
 
-    Dtypes come first and methods second, so that methods share the witnesses of a dtype. Raises UnknownName and
+    Dtypes come first and methods second, so that methods share the references of a dtype. Raises UnknownName and
     BrokenEnvironment.
     """
     if conformance.subject is None:

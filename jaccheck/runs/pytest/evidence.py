@@ -6,18 +6,18 @@ from functools import lru_cache
 
 from jaccheck.case import FAMILIES, Case, DType, boundary_cases
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import LAWS, REPEATED, Law, Witness, explained, judge, try_claim
+from jaccheck.judging import LAWS, REPEATED, CaseReference, Law, explained, judge, try_claim
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import Outcome, Verdict
 
-KEPT_WITNESSES = 256
+KEPT_REFERENCES = 256
 """More than the boundary cases of one dtype and the random cases of the profile dev, which all methods share."""
 
 KEPT_VERDICTS = 4096
 """More than one method has on one device; the laws are tested one after the other, so each finds its verdicts here."""
 
 LARGE = 25_000
-"""Entries of all Jacobians of a case, above which its witness (some 100 bytes for each) is not kept."""
+"""Entries of all Jacobians of a case, above which its reference (some 100 bytes for each) is not kept."""
 
 
 def verdict_on(case: Case, method: Method, device: str) -> Verdict | None:
@@ -45,10 +45,10 @@ def _until_told(family: str, dtype: DType, method: Method, device: str) -> tuple
 @lru_cache(maxsize=KEPT_VERDICTS)
 def _verdict(case: Case, method: Method, device: str, laws: tuple[Law, ...]) -> Verdict | None:
     with calm_torch():
-        witness = _witness(case, device)
-        if witness is None:
+        reference = _reference(case, device)
+        if reference is None:
             return None
-        return explained(case, judge(case, method, device=device, witness=witness, laws=laws))
+        return explained(case, judge(case, method, device=device, reference=reference, laws=laws))
 
 
 @lru_cache(maxsize=KEPT_VERDICTS)
@@ -58,19 +58,19 @@ def claim_on(case: Case, method: Method, device: str) -> Verdict | None:
     if verdict is None or verdict.outcome is not Outcome.UNSUPPORTED:
         return verdict
     with calm_torch():
-        witness = _witness(case, device)
-        return None if witness is None else try_claim(case, method, verdict, witness)
+        reference = _reference(case, device)
+        return None if reference is None else try_claim(case, method, verdict, reference)
 
 
-def _witness(case: Case, device: str) -> Witness | None:
-    return _make_witness(case, device) if case.entries() > LARGE else _kept_witness(case, device)
+def _reference(case: Case, device: str) -> CaseReference | None:
+    return _make_reference(case, device) if case.entries() > LARGE else _kept_reference(case, device)
 
 
-def _make_witness(case: Case, device: str) -> Witness | None:
+def _make_reference(case: Case, device: str) -> CaseReference | None:
     try:
-        return Witness(case, device)
+        return CaseReference(case, device)
     except InvalidCase:
         return None
 
 
-_kept_witness = lru_cache(maxsize=KEPT_WITNESSES)(_make_witness)
+_kept_reference = lru_cache(maxsize=KEPT_REFERENCES)(_make_reference)

@@ -125,7 +125,7 @@ def _tells_about(check: Check, case: Case, verdict: Verdict) -> bool:
         case "structure":
             return bool(verdict.comparisons) or any(breach.law == "structure" for breach in verdict.breaches)
         case "agreement":
-            return bool(verdict.comparisons) and (verdict.is_estimated or verdict.outcome is not Outcome.UNDECIDED)
+            return bool(verdict.comparisons) and verdict.outcome is not Outcome.UNDECIDED
         case "batch" | "outputs" | "freed_memory":
             return bool(verdict.comparisons) and has_related_laws(case, check.method, check.device)
         case _:

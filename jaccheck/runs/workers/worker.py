@@ -7,16 +7,14 @@ print goes to a pipe that the other end empties; what the worker says goes throu
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from jaccheck.case import Case, profile
-from jaccheck.core import from_json, to_json
+from jaccheck.core import end_with_parent, from_json, to_json
 from jaccheck.methods import calm_torch, load_built_in
 from jaccheck.runs.findings import breach_of
 from jaccheck.runs.judging import judge_cases
@@ -31,8 +29,6 @@ LOADED_LATE = ("torch._dynamo", "torch.func", "torch.nn.utils._expanded_weights"
 MOST_FILES = 4096
 """More than a process that has just been forked has open."""
 
-_PR_SET_PDEATHSIG = 1
-
 
 def load() -> None:
     """Loads what judging needs. Called where workers are forked from; nothing is run, so that no thread is started."""
@@ -45,7 +41,7 @@ def load() -> None:
 def serve(connection: Connection, output: Connection, journal: str, assignment: str) -> None:
     """Answers until there are no more questions."""
     os.setsid()  # so that what methods start can be ended with the process, and Ctrl-C comes to the run alone
-    _end_with_parent()
+    end_with_parent()
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
@@ -109,9 +105,3 @@ def _close_all_but(*kept: int) -> None:
     """Closes what was handed down by the fork server: a method that writes into everything would end that, too."""
     for low, high in zip(sorted(kept), [*sorted(kept)[1:], MOST_FILES], strict=True):
         os.closerange(low + 1, high)
-
-
-def _end_with_parent() -> None:
-    """On Linux the kernel ends this process when the one that it was forked from ends, whatever it is doing then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -22,7 +22,7 @@ from jaccheck.case import (
     Tanh,
     boundary_cases,
 )
-from jaccheck.judging import LAWS, ClosedFormWitness, Law, Witness, flattened, judge
+from jaccheck.judging import LAWS, CaseReference, Law, flattened, judge
 from jaccheck.judging.laws import identities
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
 from jaccheck.judging.laws.laws import agreement
@@ -91,12 +91,10 @@ def test_they_see_what_all_references_have_in_common(name: str, law: str) -> Non
     faulty = catalogue()[name].method()
     with calm_torch():
         for case in boundary_cases("generic", "float32"):
-            witness = Witness(case, "cpu")
-            wrong = flattened(faulty.compute(witness.problem()))
-            assert isinstance(witness.form, ClosedFormWitness)
-            witness.form._form = replace(witness.form._form, jacobian=wrong)
-            witness._autograd = wrong
-            verdict = judge(case, faulty, witness=witness, laws=(agreement, *IDENTITIES))
+            reference = CaseReference(case, "cpu")
+            wrong = flattened(faulty.compute(reference.problem()))
+            reference.jacobian = reference._basis.jacobian = reference.autograd = wrong
+            verdict = judge(case, faulty, reference=reference, laws=(agreement, *IDENTITIES))
             assert all(breach.outcome is Outcome.DISAGREES for breach in verdict.breaches)
             found |= {breach.law for breach in verdict.breaches}
     assert law in found
@@ -114,8 +112,8 @@ def test_each_layer_is_asked_for_where_f_is_linear_in_it() -> None:
     """Down to the first one; not below the shift of a norm, a row of padding, or a parameter that is frozen."""
 
     def asked(case: Case) -> list[str]:
-        witness = Witness(case, "cpu")
-        layers = identities._linear_in(witness.network, frozenset(witness.layout.offsets()))
+        reference = CaseReference(case, "cpu")
+        layers = identities._linear_in(reference.network, frozenset(reference.layout.offsets()))
         return [step.path for step in layers if not step.is_fixed]
 
     assert asked(NET) == ["4", "0"]
@@ -131,9 +129,9 @@ def test_each_layer_is_asked_for_where_f_is_linear_in_it() -> None:
 
 def test_where_output_and_gradient_may_round_nothing_is_claimed() -> None:
     """A smooth network, and normal numbers, have no exact output to compare with."""
-    assert Witness(NET, "cpu").plain is not None
-    assert Witness(replace(NET, recipe=Normal()), "cpu").plain is None
-    assert Witness(replace(NET, layers=(Tanh(), *NET.layers)), "cpu").plain is None
+    assert CaseReference(NET, "cpu").plain is not None
+    assert CaseReference(replace(NET, recipe=Normal()), "cpu").plain is None
+    assert CaseReference(replace(NET, layers=(Tanh(), *NET.layers)), "cpu").plain is None
     assert set(IDENTITIES) < set(LAWS)
 
 
@@ -142,12 +140,12 @@ def test_equal_results_are_asked_once() -> None:
     case = boundary_cases("generic", "float32")[2]
     right, faulty = find_method("autograd_loop"), catalogue()["sign"].method()
     with calm_torch():
-        witness = Witness(case, "cpu")
-        assert witness.exact
-        assert not witness.held
-        assert not judge(case, right, witness=witness, laws=IDENTITIES).breaches
-        assert witness.held == {law.__name__ for law in IDENTITIES}
-        witness.plain = None  # whoever asks again learns nothing
-        assert not judge(case, right, witness=witness, laws=IDENTITIES).breaches
-        del witness.plain
-        assert len(judge(case, faulty, witness=witness, laws=IDENTITIES).breaches) == 2
+        reference = CaseReference(case, "cpu")
+        assert reference.exact
+        assert not reference.held
+        assert not judge(case, right, reference=reference, laws=IDENTITIES).breaches
+        assert reference.held == {law.__name__ for law in IDENTITIES}
+        reference.plain = None  # whoever asks again learns nothing
+        assert not judge(case, right, reference=reference, laws=IDENTITIES).breaches
+        del reference.plain
+        assert len(judge(case, faulty, reference=reference, laws=IDENTITIES).breaches) == 2

@@ -63,7 +63,7 @@ def test_red_with_a_planted_fault(installed: Path) -> None:
         # Hypothesis may tell several kinds of failure apart.
         commands = re.findall(r"^To see it again: (jaccheck replay \S+)$", done.stdout, re.MULTILINE)
         assert commands
-        assert all(run(installed, *command.split()).stdout.startswith("FAILED: ") for command in commands)
+        assert all(run(installed, *command.split()).stdout.startswith("DISAGREES: ") for command in commands)
     finally:
         module.write_text(text)
     assert all(run(installed, *command.split()).stdout.startswith("FIXED: ") for command in commands)

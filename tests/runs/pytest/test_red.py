@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jaccheck_support.testing import pasted
 
-from jaccheck import case as case_module
 from jaccheck.case import Case
 from jaccheck.reports import CaseFile, load
 from jaccheck.runs.pytest.conformance import CHECKS
@@ -93,7 +93,7 @@ class Red:
 
     def cases(self, name: str) -> list[Case]:
         """The cases that a failed test printed, pasted."""
-        return [eval(line, vars(case_module)) for line in re.findall(r"^Case\(.*$", self.results[name][1], re.M)]
+        return [pasted(line) for line in re.findall(r"^Case\(.*$", self.results[name][1], re.M)]
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_replay_reads_what_was_stored(red: Red) -> None:
     environment = {**os.environ, "PYTHONPATH": str(red.folder)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 1
-    assert done.stdout.startswith(f"FAILED: {path}: methods:negated, agreement: ")
+    assert done.stdout.startswith(f"DISAGREES: {path}: methods:negated, agreement: ")
 
 
 def test_hypothesis_shrinks_random_cases(red: Red) -> None:

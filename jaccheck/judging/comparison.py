@@ -1,18 +1,72 @@
-"""Comparing a flat vector of entries with what it must be: cheap where it holds, detailed only where it does not."""
+"""`compare`: in what a result differs from what it must be; cheap where it does not, detailed only where it does."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from jaccheck.oracle import Array, Layout
+from jaccheck.judging.autograd import flattened
+from jaccheck.judging.pattern import pattern_of
+from jaccheck.judging.reference import Expectation
+from jaccheck.oracle import Array, Layout, arithmetic
 from jaccheck.reports import Excerpt, WorstEntry
 
 EXCERPT_ROWS, EXCERPT_COLUMNS = 16, 24
 """Small enough to be drawn with every finding, and larger than most Jacobians of cases that were shrunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """In what a result is not as expected: its structure, in words, or else the entry furthest outside its bound."""
+
+    structure: str = ""
+    worst: WorstEntry | None = None
+    hint: str = ""
+    """How the wrong values follow from the right ones, in words, where they follow a pattern."""
+
+    def __str__(self) -> str:
+        return self.structure or str(self.worst)
+
+
+def compare(result: object, expectation: Expectation) -> Difference | None:
+    """In what a result differs from what is expected, or None; values are looked at where the structure is right."""
+    if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, result):
+        return Difference(structure=fault)
+    assert isinstance(result, dict)
+    return compare_values(flattened(result), expectation)
+
+
+def compare_values(actual: Array, expectation: Expectation) -> Difference | None:
+    """The same for the values of a result as one flat vector."""
+    e = expectation
+    if not outside(actual, e.expected, e.bound):
+        return None
+    worst = worst_entry(e.layout, actual, e.expected, e.bound)
+    return Difference(worst=worst, hint=pattern_of(e.layout, actual, e.expected, e.bound, arithmetic(e.dtype).u))
+
+
+def structural_difference(layout: Layout, dtype: str, device: str, found: object) -> str:
+    """What is wrong with the structure of a result, or an empty string."""
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        return f"returned {type(found).__name__}, expected a dict of tensors"
+    if list(found) != list(layout.shapes):
+        return f"returned Jacobians of {list(found)}, expected {list(layout.shapes)}"
+    kind, place = getattr(torch, dtype), torch.device(device)
+    for name, jacobian in found.items():
+        shape = (layout.N, layout.C, *layout.shapes[name])
+        if tuple(jacobian.shape) != shape:
+            return f"{name}: shape {tuple(jacobian.shape)}, expected (N, C, *θ.shape) = {shape}"
+        if jacobian.dtype != kind:
+            return f"{name}: dtype {jacobian.dtype}, expected {kind}"
+        if jacobian.device.type != place.type or jacobian.layout != torch.strided:
+            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {place}"
+    return ""
 
 
 def outside(actual: Array, expected: Array, bound: Array) -> bool:
@@ -29,22 +83,25 @@ def _wrong(actual: Array, expected: Array, bound: Array) -> npt.NDArray[np.bool_
         return ~fine
 
 
-def excess(actual: Array, expected: Array, bound: Array) -> float:
+def largest_test_ratio(actual: Array, expected: Array, bound: Array) -> float:
     """The largest difference in multiples of the bound, over entries whose bound is finite; infinite for NaN."""
-    with np.errstate(all="ignore"):
-        ratio = np.abs(actual - expected)
-        ratio /= np.maximum(bound, np.finfo(np.float64).tiny)
+    ratio = _test_ratios(actual, expected, bound)
     ratio[np.isinf(bound) | (actual == expected) | (np.isnan(actual) & np.isnan(expected))] = 0.0
     return float(np.nan_to_num(np.max(ratio, initial=0.0), nan=np.inf))
+
+
+def _test_ratios(actual: Array, expected: Array, bound: Array) -> Array:
+    with np.errstate(all="ignore"):
+        ratios: Array = np.abs(actual - expected)
+        ratios /= np.maximum(bound, np.finfo(np.float64).tiny)
+    return ratios
 
 
 def worst_entry(layout: Layout, actual: Array, expected: Array, bound: Array) -> WorstEntry:
     """The entry furthest outside its bound, in units of the bound; NaN is the furthest of all."""
     wrong = _wrong(actual, expected, bound)
-    with np.errstate(all="ignore"):
-        excess = np.abs(actual - expected) / np.maximum(bound, np.finfo(np.float64).tiny)
-    excess = np.where(wrong, np.nan_to_num(excess, nan=np.inf), -1.0)
-    position = int(np.argmax(excess))
+    ratios = np.where(wrong, np.nan_to_num(_test_ratios(actual, expected, bound), nan=np.inf), -1.0)
+    position = int(np.argmax(ratios))
     parameter, index = layout.locate(position)
     return WorstEntry(
         parameter=parameter,

@@ -2,16 +2,15 @@
 
 A float64 copy is evaluated again while the result of every operation, forward and backward, and every parameter and
 input is moved by a random relative amount (stochastic arithmetic, as in Parker's Monte Carlo arithmetic and in CADNA).
-Moves are uniform in ±size, with size STRENGTH times the unit roundoff of the dtype that is judged: a sum of k products
-is moved once and its terms once each, but a kernel may round k times. They come in opposite pairs, so that a kink
-within reach is crossed by one of the two, and the entries behind it are known to jump.
+Moves are uniform in ±size, many times the unit roundoff of the dtype that is judged: a sum of k products is moved once
+and its terms once each, but a kernel may round k times. They come in opposite pairs, so that a kink within reach is
+crossed by one of the two, and the entries behind it are known to jump.
 
 The estimate proves nothing. What it cannot see: how a fused kernel rounds within, and kinks that no draw reached.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from jaccheck.judging.autograd import flat_autograd
 from jaccheck.methods import Problem
 from jaccheck.oracle import Array, Layout
-
-STRENGTH = 32
-"""See `tests/test_noise.py` and docs/check.md for false alarms and misses measured at it."""
-
-Evaluate = Callable[[Problem], Array]
 
 
 class Moved(TorchDispatchMode):
@@ -68,8 +63,11 @@ class Precision(TorchDispatchMode):
         return result
 
 
-def spread(problem: Problem, evaluate: Evaluate, exact: Array, size: float, pairs: int) -> Array:
-    """The largest change of each entry from `exact` over so many pairs of draws; `problem` is left as it was."""
+def spread(problem: Problem, exact: Array, size: float, pairs: int) -> Array:
+    """The largest change of each entry of autograd's Jacobians from `exact` over so many pairs of draws.
+
+    `problem` is left as it was.
+    """
     widest = np.zeros_like(exact)
     numbers = _numbers(problem)
     kept = [tensor.detach().clone() for tensor in numbers]
@@ -81,7 +79,7 @@ def spread(problem: Problem, evaluate: Evaluate, exact: Array, size: float, pair
                     for tensor, value in zip(numbers, kept, strict=True):
                         tensor.copy_(mode.move(value))
                 with mode:
-                    moved = evaluate(problem)
+                    moved = flat_autograd(problem)
             finally:
                 with torch.no_grad():
                     for tensor, value in zip(numbers, kept, strict=True):

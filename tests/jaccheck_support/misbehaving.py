@@ -1,7 +1,7 @@
 """Methods that misbehave, one of each kind, each right but on batches of more than two samples in float32.
 
-Registered as anybody's methods are: `jaccheck verify --method misbehaving:segmentation_fault`, with this folder on
-PYTHONPATH. `misbehaviour.py` runs them all.
+Registered as anybody's methods are: `jaccheck verify --method jaccheck_support.misbehaving:segmentation_fault`, with
+`tests` on PYTHONPATH. `benchmarks/misbehaviour.py` runs them all.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear, Normal, Tanh
-from jaccheck.judging import judge, pattern
+from jaccheck.judging import judge
+from jaccheck.judging.pattern import pattern_of
 from jaccheck.methods import calm_torch
 from jaccheck.oracle import Layout
 from jaccheck.selftest import catalogue
@@ -59,7 +60,7 @@ def numbers(seed: int) -> np.ndarray:
 
 
 def told(actual: np.ndarray, expected: np.ndarray) -> str:
-    return pattern(LAYOUT, actual, expected, np.full(LAYOUT.entries, 1e-12), 2.0**-53)
+    return pattern_of(LAYOUT, actual, expected, np.full(LAYOUT.entries, 1e-12), 2.0**-53)
 
 
 def whole(flat: np.ndarray, name: str) -> np.ndarray:
@@ -105,4 +106,4 @@ def test_nothing_is_said_of_noise() -> None:
 def test_two_layouts_of_nothing() -> None:
     """An empty batch has no pattern."""
     empty = np.empty(0)
-    assert pattern(replace(LAYOUT, N=0), empty, empty, empty, 2.0**-53) == ""
+    assert pattern_of(replace(LAYOUT, N=0), empty, empty, empty, 2.0**-53) == ""

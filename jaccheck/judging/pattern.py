@@ -19,7 +19,7 @@ MOST_TOLD = 3
 """Parameters that are told apart, where they do not all follow one pattern."""
 
 
-def pattern(layout: Layout, actual: Array, expected: Array, bound: Array, roundoff: float) -> str:
+def pattern_of(layout: Layout, actual: Array, expected: Array, bound: Array, roundoff: float) -> str:
     """How the wrong Jacobians follow from the right ones, in words, or an empty string.
 
     `roundoff` is that of the dtype: a wrong factor may round where the right one does not.

@@ -21,7 +21,7 @@ from jaccheck.case import (
     boundary_cases,
 )
 from jaccheck.errors import NotComputed
-from jaccheck.judging import REPEATED, Witness, judge
+from jaccheck.judging import REPEATED, CaseReference, judge
 from jaccheck.judging.judgement import NOT_PROVEN
 from jaccheck.judging.laws.laws import agreement
 from jaccheck.methods import Jacobians, Method, Problem, build, calm_torch, find_method
@@ -63,10 +63,10 @@ def wrong_by(factor: float) -> Method:
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_right_method_is_consistent_and_no_more(name: str) -> None:
-    """Under all laws it is UNDECIDED, which is said to be no proof; so is its forward mode, where there is one."""
+    """Under all laws it is CONSISTENT, which is said to be no proof; so is its forward mode, where there is one."""
     for dtype in ("float64", "float32"):
         verdict = judge(case_of(name, dtype), find_method("autograd_loop"), laws=REPEATED)
-        assert (verdict.outcome, verdict.message, verdict.breaches) == (Outcome.UNDECIDED, NOT_PROVEN, ())
+        assert (verdict.outcome, verdict.message, verdict.breaches) == (Outcome.CONSISTENT, NOT_PROVEN, ())
         assert {(c.witness, c.mode) for c in verdict.comparisons} == {("float64 autograd", "estimate")}
 
 
@@ -84,17 +84,17 @@ def test_what_rounding_may_do_is_not_called_wrong() -> None:
     """An entry that is off by a few roundings passes, as it would with a bound."""
     with calm_torch():
         verdict = judge(case_of("LSTM"), wrong_by(1 + 2.0**-22), laws=(agreement,))
-    assert verdict.outcome is Outcome.UNDECIDED
+    assert verdict.outcome is Outcome.CONSISTENT
 
 
 def test_a_network_with_rules_has_a_closed_form_as_before() -> None:
     """The estimate is for what has no rule, and for nothing else."""
-    assert Witness(boundary_cases("generic", "float32")[0], "cpu").form.source == "closed form"
-    witness = Witness(case_of("LayerNorm"), "cpu")
-    assert witness.form.source == "float64 autograd"
-    assert witness.network is None
-    assert witness.plain is None
-    assert np.isfinite(witness.reference_bound).all()
+    assert CaseReference(boundary_cases("generic", "float32")[0], "cpu").source == "closed form"
+    reference = CaseReference(case_of("LayerNorm"), "cpu")
+    assert reference.source == "float64 autograd"
+    assert reference.network is None
+    assert reference.plain is None
+    assert np.isfinite(reference.autograd_bound).all()
 
 
 @pytest.mark.parametrize("family", ["recurrent", "boundary"])
@@ -111,4 +111,4 @@ def test_what_torch_refuses_is_not_computed() -> None:
     """A GroupNorm of one number for each sample, which torch takes for a mistake, ends no run."""
     case = Case(layers=(Linear(out_features=3), GroupNorm(num_groups=3)), in_shape=(2,), batch_size=2)
     with pytest.raises(NotComputed, match="Expected more than 1 value"):
-        Witness(case, "cpu")
+        CaseReference(case, "cpu")

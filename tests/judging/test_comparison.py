@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaccheck.judging import excess, outside, worst_entry
-from jaccheck.judging.laws.comparing import EXCERPT_COLUMNS, EXCERPT_ROWS
+from jaccheck.judging.comparison import EXCERPT_COLUMNS, EXCERPT_ROWS, largest_test_ratio, outside, worst_entry
 from jaccheck.oracle import Layout
 
 NAN, INF = math.nan, math.inf
@@ -19,17 +18,17 @@ bounds = st.sampled_from([0.0, 1e-9, 0.5, 1.0, INF])
 
 
 @given(st.lists(st.tuples(numbers, numbers, bounds), max_size=4))
-def test_excess_is_above_one_just_where_something_is_outside(entries: list[tuple[float, float, float]]) -> None:
+def test_the_ratio_is_above_one_just_where_something_is_outside(entries: list[tuple[float, float, float]]) -> None:
     """Both say the same of NaN, infinities, zero bounds and infinite ones."""
     actual, expected, bound = (
         (np.array(column) for column in zip(*entries, strict=True)) if entries else [np.zeros(0)] * 3
     )
-    assert (excess(actual, expected, bound) > 1) == outside(actual, expected, bound)
+    assert (largest_test_ratio(actual, expected, bound) > 1) == outside(actual, expected, bound)
 
 
-def test_excess_is_the_largest_multiple() -> None:
+def test_the_ratio_is_the_largest_multiple() -> None:
     """Of all entries, in units of each one's own bound."""
-    assert excess(np.array([1.0, 2.0]), np.array([1.5, 2.25]), np.array([1.0, 0.25])) == 1.0
+    assert largest_test_ratio(np.array([1.0, 2.0]), np.array([1.5, 2.25]), np.array([1.0, 0.25])) == 1.0
 
 
 @pytest.mark.parametrize("position", [0, 1, 17, 100, 1234, 5 * 7 * 48 - 1])

@@ -1,8 +1,9 @@
-"""`Witness`: what the Jacobians of one case must be, on one device, computed once and shared by all methods."""
+"""`CaseReference`: the reference of a drawn case on one device, and what laws need besides."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, log2
@@ -11,11 +12,19 @@ import torch
 
 from jaccheck.case import Case
 from jaccheck.errors import NotComputed
-from jaccheck.judging.autograd import autograd_by_sample, flattened
-from jaccheck.judging.estimated import EstimatedForm
-from jaccheck.judging.forms import ClosedFormWitness, Expectation, Seconds
+from jaccheck.judging.autograd import flat_autograd
+from jaccheck.judging.estimate import FAR, EstimatedReference
+from jaccheck.judging.reference import ClosedFormReference, Expectation, Reference
 from jaccheck.methods import Method, Problem, Tensors, build, round_sample
-from jaccheck.oracle import Array, Layout, Network, NoRule, arithmetic, is_exact, network
+from jaccheck.oracle import Array, Network, NoRule, arithmetic, is_exact, network
+
+
+@dataclass(slots=True)
+class Seconds:
+    """Time spent on a reference."""
+
+    oracle: float = 0.0
+    autograd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +35,29 @@ class Plain:
     gradient: dict[str, Array]
 
 
-class Witness:
-    """The closed form of a case, and autograd's Jacobians one sample at a time.
+class CaseReference(Reference):
+    """The closed form of a case or an estimate, and autograd's Jacobians one sample at a time.
 
     Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
-    backward pass one sample's NaN would spread to all others. Where a layer has no bound rule there is no closed form,
-    and `form` is an estimate around autograd in float64.
+    backward pass one sample's NaN would spread to all others. Raises InvalidCase where the numbers overflow the dtype,
+    NotComputed where torch has no Jacobians of the case.
     """
 
     def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
-        self.case = case
-        self.device = device
+        self.case, self.dtype, self.device = case, case.dtype, device
         self.seconds = Seconds()
         self.held: set[str] = set()
         """Names of the identities that its Jacobian has been found to fulfil."""
         self._tensors = tensors or round_sample(case)
-        self._changed: Witness | None = None
-        self._autograd: Array | None = None
         started = time.perf_counter()
         self.network = self._network()
         if self.network is None or not self.network.is_chain:
             self._try_autograd()
-        self.form: ClosedFormWitness | EstimatedForm
-        if self.network is not None:
-            self.form = ClosedFormWitness(self.network, case.dtype)
-        else:
-            self.form = EstimatedForm(self._in_float64(), self.autograd, case.dtype)
-        self.seconds.oracle += time.perf_counter() - started - self.seconds.reference
+        net = self.network
+        self._basis = ClosedFormReference(net, case.dtype, device) if net is not None else self._estimate()
+        self.source, self.layout, self.exact = self._basis.source, self._basis.layout, self._basis.exact
+        self.jacobian, self.autograd_bound = self._basis.jacobian, self._basis.autograd_bound
+        self.seconds.oracle += time.perf_counter() - started - self.seconds.autograd
 
     def _network(self) -> Network | None:
         numbers = {name: value.double().numpy() for name, value in self._tensors.numbers.items()}
@@ -61,63 +66,47 @@ class Witness:
         except NoRule:
             return None
 
-    @property
-    def layout(self) -> Layout:
-        """How the Jacobians lie in the flat vectors."""
-        return self.form.layout
-
-    @property
-    def jacobian(self) -> Array:
-        """The closed form, or autograd in float64, flat."""
-        return self.form.jacobian
-
-    @property
-    def reference_bound(self) -> Array:
-        """How far autograd itself may be from that."""
-        return self.form.reference_bound
-
-    @property
-    def exact(self) -> bool:
-        """Whether a certificate says that no evaluation rounds anything."""
-        return self.form.exact
-
-    @property
-    def nonzero(self) -> int:
-        """How many entries are not zero."""
-        return self.form.nonzero
+    def _estimate(self) -> EstimatedReference:
+        roundoff = float(torch.finfo(getattr(torch, self.dtype)).eps) / 2
+        own, double = self.problem(), self._in_float64()
+        return EstimatedReference(own, double, own.layout, self.autograd, strength=FAR, roundoff=roundoff)
 
     def expectation(self, method: Method, *, rows: tuple[int, int] | None = None) -> Expectation:
-        """Whether a method must be equal here, or within which bound; see `ClosedFormWitness.expectation`."""
+        """What the result of a method must be, by the closed form or the estimate."""
         started = time.perf_counter()
-        expected = self.form.expectation(method, rows=rows)
+        expectation = self._basis.expectation(method, rows=rows)
         self.seconds.oracle += time.perf_counter() - started
-        return expected
+        return expectation
+
+    def expectations(self, method: Method) -> Iterator[Expectation]:
+        """The same and, where it is proven, autograd's Jacobians, which may be off by a bound of their own."""
+        own = self.expectation(method)
+        yield own
+        if own.mode != "estimate":
+            yield replace(own, source="autograd", expected=self.autograd, bound=own.bound + self.autograd_bound)
 
     def problem(self) -> Problem:
         """A fresh problem with the numbers of this case."""
         return build(self.case, device=self.device, tensors=self._tensors)
 
-    @property
-    def changed(self) -> Witness:
+    @cached_property
+    def changed(self) -> CaseReference:
         """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
 
         What is exact or within range stays so, since no magnitude changes.
         """
-        if self._changed is None:
-            last = self.case.last_weight
-            parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
-            tensors = Tensors(self._tensors.X.flip(0), parameters, self._tensors.buffers)
-            self._changed = Witness(self.case, self.device, tensors=tensors)
-        return self._changed
+        last = self.case.last_weight
+        parameters = {**self._tensors.parameters, last: -self._tensors.parameters[last]}
+        tensors = Tensors(self._tensors.X.flip(0), parameters, self._tensors.buffers)
+        return CaseReference(self.case, self.device, tensors=tensors)
 
-    @property
+    @cached_property
     def autograd(self) -> Array:
         """Autograd's Jacobians, flat, one forward pass for each sample."""
-        if self._autograd is None:
-            started = time.perf_counter()
-            self._autograd = flattened(autograd_by_sample(self.problem()))
-            self.seconds.reference += time.perf_counter() - started
-        return self._autograd
+        started = time.perf_counter()
+        found = flat_autograd(self.problem())
+        self.seconds.autograd += time.perf_counter() - started
+        return found
 
     @property
     def numbers(self) -> dict[str, Array]:
@@ -135,7 +124,7 @@ class Witness:
         spare = ceil(log2(max(1, self.network.N * self.network.C)))
         is_known = is_exact(self.network, replace(wide, precision_bits=wide.precision_bits - spare))
         plain = self._in_one_pass() if is_known else None
-        self.seconds.reference += time.perf_counter() - started
+        self.seconds.autograd += time.perf_counter() - started
         return plain
 
     def _in_float64(self) -> Problem:

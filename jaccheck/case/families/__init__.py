@@ -1,0 +1,1 @@
+"""Families of cases: their boundary cases and how random ones are drawn."""

@@ -1,0 +1,71 @@
+"""Whether tensors share memory; views whose entries interleave in one buffer do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def first_overlap(named: Sequence[tuple[str, Tensor]], own: int) -> tuple[str, str] | None:
+    """The first two names of which one is among the first `own` and shares an entry with a later one, or None."""
+    spans = [_span(tensor) for _, tensor in named]
+    if not _any_overlap(spans):
+        return None
+    for i in range(own):
+        start, stop = spans[i]
+        for j in range(i + 1, len(named)):
+            if start < spans[j][1] and spans[j][0] < stop and _share_entries(named[i][1], named[j][1]):
+                return named[i][0], named[j][0]
+    return None
+
+
+def overlaps_itself(tensor: Tensor) -> bool:
+    """Whether two entries of a tensor lie in the same memory, as after `expand`."""
+    if tensor.is_contiguous():
+        return False
+    starts, length = _runs(tensor)
+    return bool((starts.sort().values.diff() < length).any())
+
+
+def _any_overlap(spans: list[tuple[int, int]]) -> bool:
+    reached = 0
+    for start, stop in sorted(spans):
+        if start < min(reached, stop):
+            return True
+        reached = max(reached, stop)
+    return False
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The first address of a tensor's entries and the one behind the last; the same where it has none."""
+    if not tensor.numel():
+        return 0, 0
+    start = tensor.data_ptr()
+    reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return start, start + (reach + 1) * tensor.element_size()
+
+
+def _share_entries(one: Tensor, other: Tensor) -> bool:
+    """Exactly: whether a run of one tensor begins before a run of the other ends, and ends after that has begun."""
+    (starts, length), (others, other_length) = _runs(one), _runs(other)
+    others = others.sort().values
+    # All runs of a tensor have the same length, so the last one that begins before a run ends reaches farthest.
+    before = torch.searchsorted(others, starts + length)
+    return bool((before > 0).logical_and(others[(before - 1).clamp(min=0)] + other_length > starts).any())
+
+
+def _runs(tensor: Tensor) -> tuple[Tensor, int]:
+    """The addresses at which the contiguous runs of a tensor's entries start, and the bytes of each run.
+
+    A contiguous tensor is one run; the columns of a matrix are one run for each row.
+    """
+    axes = sorted((stride, size) for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size != 1)
+    length = 1
+    while axes and axes[0][0] == length:
+        length *= axes.pop(0)[1]
+    starts = torch.zeros(1, dtype=torch.int64)
+    for stride, size in axes:
+        starts = (starts[:, None] + stride * torch.arange(size)).flatten()
+    return starts * tensor.element_size() + tensor.data_ptr(), length * tensor.element_size()

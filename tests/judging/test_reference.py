@@ -1,0 +1,59 @@
+"""A case and the live model that is built from it have one and the same reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from jaccheck.case import FAMILIES, Case, boundary_cases, children, draw_cases
+from jaccheck.errors import InvalidCase, NotComputed
+from jaccheck.judging import CaseReference, ClosedFormReference, Part, read, reference_of
+from jaccheck.methods import build, choose_methods
+
+METHODS = tuple({(m.order, m.step, m.loss, m.roundings(5, 7)): m for m in choose_methods([])}.values())
+"""One for each way to compute that has a bound of its own."""
+
+
+def is_live(case: Case) -> bool:
+    """Whether its model is made of modules of torch alone, in Sequentials."""
+    layers = [place.layer for place in case.places()]
+    return all(layer.kind == "Sequential" if children(layer) else layer.kind != "Scale" for layer in layers)
+
+
+def with_both(family: str, dtype: str) -> Iterator[tuple[CaseReference, ClosedFormReference]]:
+    """The reference of each case of a family, and that of the live model, where every layer of it has a rule."""
+    drawn = draw_cases(family, [dtype], seed_number=1, count=10)
+    for case in (*boundary_cases(family, dtype), *drawn):
+        if not (is_live(case) and case.batch_size):
+            continue
+        try:
+            of_case = CaseReference(case, "cpu")
+        except (InvalidCase, NotComputed):
+            continue
+        problem = build(case)
+        network, _ = read(problem, 2**32)
+        if network is None:
+            # Torch may take an algorithm of its own for strided input; without a rule there is none in the case either.
+            assert of_case.network is None or case.input_form != "contiguous", case
+            continue
+        live = reference_of(problem, Part(range(problem.N), range(problem.C)), network)
+        assert isinstance(live, ClosedFormReference)
+        yield of_case, live
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_case_and_its_live_model_have_the_same_reference(family: str) -> None:
+    """Jacobian, exactness, bounds and undecided entries are equal bit by bit, whatever a method claims of itself."""
+    for dtype in ("float32", "bfloat16"):
+        for of_case, live in with_both(family, dtype):
+            assert (live.source, live.layout, live.dtype) == (of_case.source, of_case.layout, of_case.dtype)
+            assert live.exact == of_case.exact
+            assert live.nonzero == of_case.nonzero
+            assert np.array_equal(live.jacobian, of_case.jacobian)
+            assert np.array_equal(live.autograd_bound, of_case.autograd_bound)
+            for method in METHODS:
+                one, other = live.expectation(method), of_case.expectation(method)
+                assert (one.mode, one.undecided) == (other.mode, other.undecided)
+                assert np.array_equal(one.bound, other.bound)

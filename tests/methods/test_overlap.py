@@ -1,0 +1,50 @@
+"""Two tensors share memory exactly where an entry of one does with an entry of the other."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from jaccheck.methods.overlap import first_overlap, overlaps_itself
+
+BUFFER = torch.zeros(64, dtype=torch.float32)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> Tensor:
+    """A view of the buffer, of float32 or float16, with any strides that stay inside."""
+    buffer = BUFFER.view(draw(st.sampled_from([torch.float32, torch.float16])))
+    shape = draw(st.lists(st.integers(0, 4), max_size=3))
+    strides = [draw(st.integers(0, 9)) for _ in shape]
+    return buffer.as_strided(shape, strides, draw(st.integers(0, 20)))
+
+
+def bytes_of(tensor: Tensor) -> list[int]:
+    """The address of every byte of every entry."""
+    offsets = torch.arange(128).as_strided(tensor.shape, tensor.stride()).flatten().tolist()
+    size = tensor.element_size()
+    return [tensor.data_ptr() + offset * size + byte for offset in offsets for byte in range(size)]
+
+
+@given(views(), views())
+def test_two_views_share_what_their_bytes_share(one: Tensor, other: Tensor) -> None:
+    """Whatever their strides are; columns of one matrix share nothing."""
+    shared = not set(bytes_of(one)).isdisjoint(bytes_of(other))
+    assert first_overlap([("one", one), ("other", other)], 1) == (("one", "other") if shared else None)
+
+
+@given(views())
+def test_a_view_overlaps_itself_where_a_byte_comes_twice(view: Tensor) -> None:
+    """As after `expand`."""
+    found = bytes_of(view)
+    assert overlaps_itself(view) == (len(set(found)) < len(found))
+
+
+def test_only_the_first_ones_are_looked_for() -> None:
+    """What others share among themselves is not asked."""
+    given, parameter, tied = BUFFER[:3], BUFFER[3:6], BUFFER[4:8]
+    named = [("given", given), ("parameter", parameter), ("tied", tied)]
+    assert first_overlap(named, 1) is None
+    assert first_overlap(named, 2) == ("parameter", "tied")
