@@ -25,8 +25,8 @@ class Request:
     ERROR         it could not be tried: no finding in the file, no such method or device
     INCOMPATIBLE  the file was written under another schema version
 
-    Exit code 0 where all are FIXED, 1 where one is still there, 2 where one could not be tried. A finding says which method it
-    is about, but never what is imported: a module of your own is given by --method.
+    Exit code 0 where all are FIXED, 1 where one is still there, 2 where one could not be tried. A finding says which
+    method it is about, but never what is imported: a module of your own is given by --method.
     """
 
     paths: Annotated[tuple[Path, ...], Argument()]
