@@ -4,8 +4,8 @@ Batched Jacobians, verified
 
 BackPACK's tutorial on `batched Jacobians
 <https://docs.backpack.pt/en/master/use_cases/example_batched_jacobians.html>`_ computes, for a small network, the
-derivative of every output of every sample by every parameter in several ways, and compares them. This one goes the same
-way, and then on: how close is close enough, and are they right on other networks too?
+derivative of every output of every sample by every parameter in several ways, and compares them. This
+tutorial does the same, then asks two more questions: how close is close enough, and are they right on other networks?
 """
 
 # %%
@@ -66,7 +66,7 @@ for c in range(C):
 # With BackPACK's SqrtGGNExact
 # ----------------------------
 # The Hessian of the summed square loss is twice the identity. ``SqrtGGNExact`` multiplies Jacobians by the root of
-# that Hessian, so they can be read from it in a single backward pass, but for a factor of √2 and the order of axes.
+# that Hessian, so they can be read from it in a single backward pass, up to a factor of √2 and the order of axes.
 
 model = extend(make_model())
 mse = extend(nn.MSELoss(reduction="sum"))
@@ -88,15 +88,15 @@ print("BatchGrad    ", all_close(J_batch_grad))
 print("SqrtGGNExact ", all_close(J_sqrt_ggn))
 
 # %%
-# But who says that 10⁻⁵ is the right number? Here is a result that is wrong by a few parts in a million: many times
-# what rounding can explain in float32.
+# But is 10⁻⁵ the right number? Here is a result that is wrong by a few parts in a million: many times what rounding
+# can explain in float32.
 
 J_wrong = {name: J * (1 + 8e-6) for name, J in J_batch_grad.items()}
 print("8e-6 too large", all_close(J_wrong))
 
 # %%
-# ``jaccheck.assert_jacobians_right`` knows no tolerance. For each entry it proves a bound on how far any evaluation in
-# float32 can be from the exact value, in whatever order it sums.
+# ``jaccheck.assert_jacobians_right`` has no tolerance. For each entry it proves a bound on how far any evaluation in
+# float32 can be from the exact value, in any order of summation.
 
 jaccheck.assert_jacobians_right(J_batch_grad, make_model(), X)
 jaccheck.assert_jacobians_right(J_sqrt_ggn, make_model(), X)
@@ -106,8 +106,8 @@ except AssertionError as error:
     print(error)
 
 # %%
-# And it does not cry wolf: ``allclose`` calls a *right* result wrong where terms cancel. These two sum in another
-# order, and some entries that are nearly zero come out a little different.
+# It also gives no false alarm. ``allclose`` calls a *right* result wrong where terms cancel: these two sum in another
+# order, and some entries that are nearly zero differ a little.
 
 deep = nn.Sequential(nn.Linear(50, 60), nn.Tanh(), nn.Linear(60, 60), nn.Tanh(), nn.Linear(60, 3))
 batch = torch.randn(8, 50)
@@ -134,7 +134,7 @@ jaccheck.plot(make_model(), X, methods=["sqrt_ggn_sum", "autograd_loop"], figure
 plt.show()
 
 # %%
-# The same with a method that has the samples in another order, one of the faults that jaccheck plants to test itself.
+# The same with a method that has the samples in another order, one of the mutants with which jaccheck tests itself.
 
 from jaccheck.selftest import catalogue
 
@@ -145,16 +145,16 @@ plt.show()
 # %%
 # Which methods are right on my model?
 # ------------------------------------
-# The report shows itself as a table in a notebook, and on this page.
+# The report appears as a table in a notebook, and on this page.
 
 jaccheck.check(make_model(), X, methods=["batch_grad_loop", "sqrt_ggn_sum", "vmap_vjp", "hooks", "closed_form"])
 
 # %%
 # And on other networks?
 # ----------------------
-# One network is one network. ``jaccheck.cases()`` is a Hypothesis strategy of random ones: layers with all their
-# options, sizes, dtypes, numbers. ``jaccheck.judge`` holds a method to every law on a case: not only must the numbers
-# be right, nothing may be left behind, and a second call must be right as well.
+# This was one network. ``jaccheck.cases()`` is a Hypothesis strategy of random ones: layers with all their options,
+# sizes, dtypes, numbers. ``jaccheck.judge`` asks every law of a method on a case: the numbers must be right, nothing
+# may be left behind on the model, and a second call must be right as well.
 
 from collections import Counter
 
@@ -184,10 +184,10 @@ for (name, outcome), count in sorted(outcomes.items()):
     print(f"{name:16} {outcome:40} {count:3}")
 
 # %%
-# ``UNSUPPORTED`` is a case that the method refuses beforehand, ``listed`` one on which it is wrong in a way that is
-# known of this release of BackPACK: ``jaccheck known`` tells more.
+# ``UNSUPPORTED`` is a case that the method refuses beforehand, ``listed`` one on which it shows a known issue of this
+# release of BackPACK: ``jaccheck known`` explains it.
 #
-# The wrong method from above does not get far, and Hypothesis shrinks what it fails on.
+# The wrong method from above fails soon, and Hypothesis shrinks the case on which it fails.
 
 
 @settings(max_examples=100, database=None, derandomize=True, deadline=None)
@@ -203,5 +203,5 @@ except AssertionError as error:
     print(error)
 
 # %%
-# On the command line all of this is ``jaccheck verify``: every method, every family of networks, every dtype and
-# device, and a script for whatever is found.
+# On the command line ``jaccheck verify`` does all of this: every method, every family of networks, every dtype and
+# device, and a script for each finding.

@@ -21,12 +21,12 @@ class Request:
 
     \b
     FIXED         the method keeps the law on this case now
-    DISAGREES     or another outcome: it still breaks it
+    an outcome    it still breaks it, as DISAGREES says
     ERROR         it could not be tried: no finding in the file, no such method or device
     INCOMPATIBLE  the file was written under another schema version
 
-    Exit code 0 where all are FIXED, 1 where one is still there, 2 where one could not be tried. A finding says which
-    method it is about, but never what is imported: a module of your own is given by --method.
+    Exit code 0 where all are FIXED, 1 where one is not, 2 where one could not be tried. A finding says which method it
+    is about, but never what is imported: a module of your own is given by --method.
     """
 
     paths: Annotated[tuple[Path, ...], Argument()]

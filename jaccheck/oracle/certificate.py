@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaccheck.case import LeakyReLU, ReLU
+from jaccheck.oracle.activations import RULES, Pieces
 from jaccheck.oracle.assumptions import Arithmetic, Array
-from jaccheck.oracle.networks import Affine, Branches, NegativePart, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Curve, Network, Selection, Step, Structured
 
 SPARE_BITS = 1
 """Room at the lower end of the exponent range, for a cotangent that is scaled down by a power of two and back."""
@@ -45,8 +45,9 @@ def _is_piecewise_linear(steps: tuple[Step, ...]) -> bool:
     return all(
         all(map(_is_piecewise_linear, step.branches))
         if isinstance(step, Branches)
-        else isinstance(step, Affine | Selection | ReLU | LeakyReLU | NegativePart)
-        and not (isinstance(step, Structured) and not step.is_dyadic)
+        else not (isinstance(step, Structured) and not step.is_dyadic)
+        if isinstance(step, Affine | Selection)
+        else RULES[type(step)].pieces(step) is not None
         for step in steps
     )
 
@@ -90,10 +91,7 @@ def _check_forward(steps: tuple[Step, ...], x: _Exact, ledger: _Ledger) -> tuple
             entry = _Entry(step, x, inside=runs)
             x = _merged([end for _, end in runs], is_sum=step.is_sum)
         else:
-            above, slope = _slopes(step)
-            ledger.check(np.array([max(1.0, abs(slope))]), min(0, _grain(np.array([slope]))))
-            a = np.where(x.a > 0, above, slope) * x.a
-            x = _Exact(a, np.abs(a), x.tangent * max(1.0, abs(slope)), x.grain + min(0, _grain(np.array([slope]))))
+            x = _activated(pieces_of(step), x, ledger)
         ledger.check(x.size, x.grain)
         ledger.check_range(x.tangent)
         entries.append(entry)
@@ -144,7 +142,8 @@ def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _
             largest_input = np.max(x.size, axis=1, initial=0)[:, None]
             ledger.add(step.weight, np.max(m, axis=2, initial=0) * largest_input, grain + x.grain)
             m, grain = m @ np.abs(step.W), grain + _grain(step.W)
-        elif entry.chosen is not None:
+        elif isinstance(step, Selection):
+            assert entry.chosen is not None
             m = m @ entry.chosen
         elif isinstance(step, Branches):
             ends = [end for _, end in entry.inside]
@@ -155,18 +154,28 @@ def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _
             ]
             m, grain = np.sum([total for total, _ in runs], axis=0), min(each for _, each in runs)
         else:
-            above, slope = _slopes(step)
-            m = m * np.abs(np.where(x.a > 0, above, slope))[:, None]
-            grain += min(0, _grain(np.array([slope])))
+            pieces = pieces_of(step)
+            m = m * np.abs(pieces.slope(x.a))[:, None]
+            grain += min(0, _grain(np.array(pieces.factors)))
         ledger.check(m, grain)
     return m, grain
 
 
-def _slopes(step: object) -> tuple[float, float]:
-    """The slope above zero, and that at zero and below."""
-    if isinstance(step, NegativePart):
-        return 0.0, 1.0
-    return 1.0, step.negative_slope if isinstance(step, LeakyReLU) else 0.0
+def pieces_of(step: Curve) -> Pieces:
+    """The pieces of an activation that has them."""
+    pieces = RULES[type(step)].pieces(step)
+    assert pieces is not None
+    return pieces
+
+
+def _activated(pieces: Pieces, x: _Exact, ledger: _Ledger) -> _Exact:
+    """What comes out of an activation: each entry one of its constants, or an entry of x times one of its factors."""
+    factors, constants = np.array(pieces.factors), np.array(pieces.constants)
+    steep, finer = max(1.0, float(np.max(np.abs(factors), initial=0.0))), min(0, _grain(factors))
+    ledger.check(np.array([steep]), finer)
+    ledger.check(np.abs(constants), _grain(constants))
+    a = pieces.value(x.a)
+    return _Exact(a, np.abs(a), x.tangent * steep, min(x.grain + finer, _grain(constants)))
 
 
 class _Ledger:

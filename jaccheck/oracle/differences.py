@@ -23,11 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaccheck.case import ELU, GELU, SELU, Layer, LogSigmoid, Sigmoid, Tanh
-from jaccheck.oracle.activations import SELU_ALPHA, SELU_SCALE, activation, bell, gelu_curvature
+from jaccheck.oracle.activations import RULES, Activation, activation
 from jaccheck.oracle.assumptions import Arithmetic, Array
 from jaccheck.oracle.bounds import backward, rounded_up
-from jaccheck.oracle.networks import Affine, NegativePart, Network
+from jaccheck.oracle.networks import Affine, Curve, Network
 from jaccheck.oracle.propagation import Forward, forward
 
 
@@ -158,29 +157,20 @@ def _change_of_output(
             change = change.through_affine(np.abs(layer.W).T)
         else:
             z, radius = np.broadcast_to(z[:, None], distance.shape), distance + E[:, None]
-            act = activation(layer, z, radius, ar)
-            change = change.through_activation(act.slope, act.slope_error, _curvature(layer, z, radius))
+            act, off = _within(layer, z, radius, ar)
+            change = change.through_activation(act.slope, off, _curvature(layer, z, radius))
     return change
 
 
-def _curvature(layer: Layer | NegativePart, z: Array, radius: Array) -> Array:
+def _curvature(layer: Curve, z: Array, radius: Array) -> Array:
     """A bound for both the second and the third derivative on z ± radius; infinite where a kink may lie there."""
-    nearest = np.maximum(np.abs(z) - radius, 0)
-    match layer:
-        case Sigmoid() | LogSigmoid():
-            # σ″ = σ′(1 − 2σ), σ‴ = σ′(1 − 6σ′); LogSigmoid's are −σ′ and −σ″.
-            return bell(nearest)
-        case Tanh():
-            # −2a(1 − a²) and (6a² − 2)(1 − a²), where 1 − a² is four times the bell at 2z.
-            return 16 * bell(2 * nearest)
-        case ELU() | SELU():
-            full = abs(layer.alpha) if isinstance(layer, ELU) else SELU_SCALE * SELU_ALPHA
-            curved = np.where(z + radius <= 0, full * np.exp(np.minimum(z + radius, 0)), np.inf)
-            return np.where(z - radius > 0, 0, curved)
-        case GELU():
-            return gelu_curvature(layer, nearest)
-        case _:
-            return np.where(np.abs(z) > radius, 0, np.inf)
+    return RULES[type(layer)].curvature(layer, z, radius)
+
+
+def _within(layer: Curve, z: Array, radius: Array, ar: Arithmetic) -> tuple[Activation, Array]:
+    """Value and slope on z ± radius, and how far the slope can be off; infinite where the value itself jumps."""
+    act = activation(layer, z, radius, ar)
+    return act, np.where(RULES[type(layer)].is_broken(layer, z, radius), np.inf, act.slope_error)
 
 
 def _rounding(net: Network, ahead: Forward, ar: Arithmetic, step: float, reach: list[Array]) -> tuple[Array, float]:
@@ -197,8 +187,8 @@ def _rounding(net: Network, ahead: Forward, ar: Arithmetic, step: float, reach: 
             R = R @ W.T + furthest * np.max(R, axis=1, keepdims=True) + ar.gamma(k + 1) * magnitude + 2 * k * ar.eta
             peak = float(np.maximum(peak, np.max(magnitude + R, initial=0.0)))
         else:
-            act = activation(layer, x, E + distance + R, ar)
-            R = R * (np.abs(act.slope) + act.slope_error) + act.rounding
+            act, off = _within(layer, x, E + distance + R, ar)
+            R = R * (np.abs(act.slope) + off) + act.rounding
     return R, peak
 
 

@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import Layer
+from jaccheck.oracle.activations import NegativePart
 from jaccheck.oracle.assumptions import Array
 from jaccheck.oracle.tables import Indices, Table
 
@@ -164,13 +165,10 @@ class Branches:
     is_sum: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NegativePart:
-    """min(z, 0), with slope one at 0, where the slope of a ReLU is 0: what a PReLU multiplies with its weight."""
+Curve = Layer | NegativePart
+"""An activation: a layer that `activations.RULES` has a rule for."""
 
-
-Activation = ReLU | LeakyReLU | Tanh | Sigmoid | LogSigmoid | ELU | SELU | GELU | NegativePart
-Step = Affine | Selection | Branches | Activation
+Step = Affine | Selection | Branches | Curve
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -247,7 +245,7 @@ class Network:
         return is_plain and len(set(affine)) == len(affine)
 
     @property
-    def chain(self) -> tuple[Affine | Activation, ...]:
+    def chain(self) -> tuple[Affine | Curve, ...]:
         """Its steps, where it is a chain. Raises TypeError where it is none."""
         if not self.is_chain:
             raise TypeError("the network is no chain of Affines and activations")

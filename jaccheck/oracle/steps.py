@@ -8,9 +8,6 @@ from math import prod
 import numpy as np
 
 from jaccheck.case import (
-    ELU,
-    GELU,
-    SELU,
     AdaptiveAvgPool,
     AdaptiveMaxPool,
     AvgPool,
@@ -22,9 +19,7 @@ from jaccheck.case import (
     Flatten,
     Identity,
     Layer,
-    LeakyReLU,
     Linear,
-    LogSigmoid,
     MaxPool,
     Parallel,
     Placed,
@@ -34,15 +29,14 @@ from jaccheck.case import (
     Residual,
     Scale,
     Sequential,
-    Sigmoid,
-    Tanh,
     Tied,
     TransposedConvolution,
     ZeroPad2d,
 )
 from jaccheck.errors import InvalidCase
+from jaccheck.oracle.activations import RULES, NegativePart
 from jaccheck.oracle.assumptions import Array
-from jaccheck.oracle.networks import Affine, Branches, NegativePart, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Network, Selection, Step, Structured
 from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
 
 NORM_ROUNDINGS = 8
@@ -129,11 +123,11 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
         case Scale(factor=factor):
             each = np.arange(sizes[0])
             yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
-        case ReLU() | LeakyReLU() | Tanh() | Sigmoid() | LogSigmoid() | ELU() | SELU() | GELU() as layer:
-            yield layer
         case PReLU():
             assert weight is not None
             yield prelu(place.path, weight, place.in_shape)
+        case layer if type(layer) in RULES:
+            yield layer
         case layer:
             raise NoRule(f"{layer.kind}, as layer {place.path}, has no bound rule")
 

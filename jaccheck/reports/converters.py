@@ -52,5 +52,17 @@ def _bench_1(tree: Tree) -> None:
             timing.pop("standing", None)
 
 
+def _mutants_1(part: Any) -> None:
+    """Version 1 called a mutant `fault:NAME`."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if not isinstance(value, str):
+            _mutants_1(value)
+        elif value.startswith("fault:"):
+            part[key] = f"mutant:{value.removeprefix('fault:')}"
+
+
+FOR_ALL: Mapping[int, Converter] = {1: _mutants_1}
+"""For each version, what is the same for every kind; it comes first."""
+
 CONVERTERS: Mapping[int, Mapping[str, Converter]] = {1: {"bench": _bench_1, "check": _check_1, "matrix": _matrix_1}}
 """For each version, by kind, what takes its files to the next version; a kind that stayed the same has none."""

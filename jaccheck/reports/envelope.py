@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from jaccheck.core import check_amount, from_json, read_text, to_json, write_text
 from jaccheck.errors import IncompatibleFile, UnreadableFile
-from jaccheck.reports.converters import CONVERTERS, Tree
+from jaccheck.reports.converters import CONVERTERS, FOR_ALL, Tree
 
 SCHEMA_VERSION = 2
 """Version 1 named no kind."""
@@ -88,6 +88,7 @@ def _converted(tree: Tree, kind: str, version: int, where: str) -> str:
     """The JSON of a file of an older version, as `SCHEMA_VERSION` has it."""
     try:
         for older in range(version, SCHEMA_VERSION):
+            FOR_ALL[older](tree)
             if convert := CONVERTERS[older].get(kind):
                 convert(tree)
         return json.dumps({**tree, "kind": kind, "schema_version": SCHEMA_VERSION})

@@ -153,7 +153,7 @@ def test_a_row_of_the_matrix_that_is_marked_otherwise_is_told() -> None:
     pairs = (Pair(method="m", base=was, candidate=now), Pair(method="same"), Pair(method="n", base=was, candidate=was))
     entry = Entry(number=0, device="cpu", pairs=pairs)
     assert list(map(str, cells_changed(row, entry))) == [
-        "m, perceptrons: ELU, float64 on cpu: right -> wrong (0.3 instead of 0.4)"
+        "m, perceptrons: ELU, float64 on cpu: AGREES -> DISAGREES (0.3 instead of 0.4)"
     ]
     assert not list(cells_changed(replace(row, seed=2), entry))
     absent = replace(entry, pairs=(Pair(method="m", base=was, candidate=ABSENT),))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
-from jaccheck.oracle.networks import Activation, NegativePart
+from jaccheck.oracle.networks import Curve, NegativePart
 
 Wide = npt.NDArray[np.floating[Any]]
 
@@ -145,10 +145,10 @@ class Machine:
         return terms[0]
 
 
-Formula = Callable[[Machine, Activation, Wide], Wide]
+Formula = Callable[[Machine, Curve, Wide], Wide]
 
 
-def value(m: Machine, layer: Activation, z: Wide) -> Wide:
+def value(m: Machine, layer: Curve, z: Wide) -> Wide:
     """The activation at z by the formula of torch."""
     one, below = m.wide(1.0), np.minimum(z, 0)
     match layer:
@@ -191,7 +191,7 @@ def _erf(t: Wide) -> Wide:
     return np.where(np.abs(t) > 6.5, np.sign(t), 2 / root * np.exp(-np.square(small)) * total)
 
 
-def _constants(m: Machine, layer: Activation) -> tuple[Wide, Wide]:
+def _constants(m: Machine, layer: Curve) -> tuple[Wide, Wide]:
     if isinstance(layer, ELU):
         return m.wide(1.0), m.constant(layer.alpha)
     scale, alpha = m.constant(1.0507009873554805), m.constant(1.6732632423543772)
@@ -202,7 +202,7 @@ def _times(m: Machine, constant: Wide, z: Wide) -> Wide:
     return constant * z if abs(constant) in (0, 1) else m.round(constant * z)
 
 
-def value_by_exp(m: Machine, layer: Activation, z: Wide) -> Wide:
+def value_by_exp(m: Machine, layer: Curve, z: Wide) -> Wide:
     """The same, but ELU and SELU by eᶻ − 1."""
     if not isinstance(layer, ELU | SELU):
         return value(m, layer, z)
@@ -211,7 +211,7 @@ def value_by_exp(m: Machine, layer: Activation, z: Wide) -> Wide:
     return np.where(z > 0, _times(m, upper, z), _times(m, lower, below))
 
 
-def slope(m: Machine, layer: Activation, z: Wide) -> Wide:
+def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
     """The derivative at z by the formula of torch."""
     one = m.wide(1.0)
     match layer:
@@ -250,7 +250,7 @@ def _gelu_slope(m: Machine, layer: GELU, z: Wide) -> Wide:
     return m.round(c + bent)
 
 
-def slope_by_other_formula(m: Machine, layer: Activation, z: Wide) -> Wide:
+def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
     """The derivative at z by another formula that is in use."""
     one = m.wide(1.0)
     match layer:
@@ -266,7 +266,7 @@ def slope_by_other_formula(m: Machine, layer: Activation, z: Wide) -> Wide:
             return slope(m, layer, z)
 
 
-def slope_by_both_sides(m: Machine, layer: Activation, z: Wide) -> Wide:
+def slope_by_both_sides(m: Machine, layer: Curve, z: Wide) -> Wide:
     """The derivative of a sigmoid as σ(z)·σ(−z)."""
     if not isinstance(layer, Sigmoid):
         return slope(m, layer, z)

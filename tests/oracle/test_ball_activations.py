@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, value_and_slope
 
 from jaccheck.case import GELU, Layer, ReLU, Sigmoid
-from jaccheck.oracle import Arithmetic, activations, arithmetic
-from jaccheck.oracle.activations import activation
+from jaccheck.oracle import Arithmetic, arithmetic
+from jaccheck.oracle.activations import activation, gelu, piecewise, sigmoids
 
 PLACES = st.one_of(
     st.floats(-50, 50),
@@ -62,13 +62,13 @@ def test_the_reference_evaluates_activations_within_its_own_rounding(layer: Laye
 
 def test_a_bound_without_the_kink_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check above fails if the slope of a ReLU is taken as known where z ± E reaches over 0."""
-    monkeypatch.setattr(activations, "kink", lambda z, E, jump: np.zeros_like(z))
+    monkeypatch.setattr(piecewise, "kink", lambda z, E, jump: np.zeros_like(z))
     assert ends_outside(ReLU(), -1e-9, 1e-8, 1.0, arithmetic("float32")) == ["slope_error"]
 
 
 def test_a_bound_for_the_middle_of_the_interval_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check above fails if a sigmoid's steepest place on z ± E is taken to be z itself."""
-    monkeypatch.setattr(activations, "_nearest", lambda z, E: np.abs(z))
+    monkeypatch.setattr(sigmoids, "nearest", lambda z, E: np.abs(z))
     assert "moved" in ends_outside(Sigmoid(), 6.0, 3.0, -1.0, arithmetic("float64"))
 
 
@@ -93,11 +93,11 @@ def test_the_constants_of_gelu_are_bounds() -> None:
             ((-z / arb(2).sqrt()).erfc() / 2 + z * bell, z * bell, bell, bell * (2 - z * z)),
             ((1 + tanh) / 2 + z * turned, z * turned, turned, 2 * turned + z * curved),
         ):
-            assert abs(slope) < activations.GELU_STEEPEST
-            assert abs(1 - slope) < activations.GELU_STEEPEST
+            assert abs(slope) < gelu.GELU_STEEPEST
+            assert abs(1 - slope) < gelu.GELU_STEEPEST
             assert abs(bent) < 0.3
-            assert abs(turn) < activations.GELU_TURNED
-            assert abs(curve) < activations.GELU_CURVED
+            assert abs(turn) < gelu.GELU_TURNED
+            assert abs(curve) < gelu.GELU_CURVED
     for z in spans(0, 8, 8000):
         bell = (-z * z / 2).exp() * root
         assert abs(z * bell) < 0.25
@@ -115,7 +115,7 @@ def test_the_curvature_of_gelu_is_bounded(distance: float, further: float, appro
     layer = GELU(approximate=approximate)  # type: ignore[arg-type]
     z = arb(distance) + arb(further)
     second, both = (
-        arb(float(activations.gelu_curvature(layer, np.array([distance]), order)[0]) * (1 + 2.0**-40) + 5e-324)
+        arb(float(gelu.gelu_curvature(layer, np.array([distance]), order)[0]) * (1 + 2.0**-40) + 5e-324)
         for order in (2, 3)
     )
     bell = (-z * z / 2).exp() / (2 * arb.pi()).sqrt()

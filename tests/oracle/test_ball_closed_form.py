@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jaccheck_support.balls import REFERENCE, arb, dot, network_of, value_and_slope
 
 from jaccheck.case import PERCEPTRONS, Case, Integers, Layer, Linear, Normal, PReLU, Sequential, Tanh, cases
-from jaccheck.oracle import Affine, Arithmetic, Network, activations, arithmetic, backward, forward, is_exact
-from jaccheck.oracle.networks import NegativePart
+from jaccheck.oracle import Affine, Arithmetic, Network, arithmetic, backward, forward, is_exact
+from jaccheck.oracle.activations import piecewise
 
 pytestmark = pytest.mark.usefixtures("balls_of_600_bits")
 
@@ -164,7 +164,7 @@ def test_a_prelu_with_a_wrong_side_is_caught(monkeypatch: pytest.MonkeyPatch) ->
         return [truth == arb(float(entry)) for entry, truth in zip(form.jacobian, prelu_jacobians(net), strict=True)]
 
     assert all(entries())
-    rule = activations._negative_part
-    at_zero = lambda *args: rule(*args)._replace(slope=np.where(args[1] < 0, 1.0, 0.0))  # noqa: E731
-    monkeypatch.setitem(activations._RULES, NegativePart, at_zero)
+    at = piecewise.NegativePartRule.at
+    at_zero = lambda self, *args: at(self, *args)._replace(slope=np.where(args[1] < 0, 1.0, 0.0))  # noqa: E731
+    monkeypatch.setattr(piecewise.NegativePartRule, "at", at_zero)
     assert not all(entries())

@@ -20,16 +20,33 @@ COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
 
 def test_ci_runs_the_two_commands() -> None:
-    """The first sets up and verifies, the last tests; `.ci/run` calls both."""
-    set_up, _, tests = COMMANDS
+    """The first is a user's, the last a developer's; `.ci/run` calls both."""
+    user, _, developer = COMMANDS
     script = (ROOT / ".ci" / "run").read_text()
-    for part in set_up.split(" && "):
-        assert part in script
-    assert f"\n{tests}" in script
+    assert user.startswith("pip install . && ")
+    assert f"\n.venv/bin/{user.removeprefix('pip install . && ')}" in script
+    for part in developer.split(" && "):
+        assert f"\n{part}" in script
+
+
+def test_it_is_short() -> None:
+    """Everything else has a page in docs/."""
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_first_example_says_what_it_prints() -> None:
+    """The right result passes, the changed entry is named."""
+    example, printed = re.findall(r"```(?:python)?\n(.*?)```", README[README.index("```python") :], re.DOTALL)[:2]
+    right, wrong = example.split("\n\nJ[", 1)
+    names: dict[str, object] = {}
+    exec(right, names)
+    with pytest.raises(AssertionError) as error:
+        exec(f"J[{wrong}", names)
+    assert f"AssertionError: {error.value}" == printed.strip()
 
 
 def test_a_failure_can_be_seen(jaccheck: Run, tmp_path: Path) -> None:
-    """The second block's commands: a planted fault as text, as a page and as a picture."""
+    """The second block's commands: a mutant as text, as a page and as a picture."""
     verify, show = (line.split()[1:] for line in COMMANDS[1].splitlines())
     done = jaccheck(*verify)
     assert done.returncode == 1, done.stderr
@@ -63,7 +80,7 @@ def test_every_command_has_help(jaccheck: Run, command: str) -> None:
 
 def test_the_example_is_a_method(jaccheck: Run, tmp_path: Path) -> None:
     """The README's method, with a body, is found by its dotted name and verified."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    _, example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     body = "    from jaccheck.methods.autograd import autograd_loop\n    return autograd_loop(problem)\n"
     (tmp_path / "my_module.py").write_text(re.sub(r"    \.\.\..*\n", body, example))
     # Named, since the folder of a run is on no path where PYTHONSAFEPATH is set, as tox does.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,18 @@ def test_another_envelope_is_one_line(
 def test_a_file_of_the_first_version_is_read(tmp_path: Path) -> None:
     """It names no kind."""
     assert load(CaseFile, written(CASES, tmp_path / "cases.json", kind=None, schema_version=1)) == CASES
+
+
+def test_a_mutant_of_the_first_version_is_found_by_its_new_name(tmp_path: Path) -> None:
+    """Wherever the file names it; text in which the old name stands is left as it is."""
+    report = valid(Report, random.Random(1))
+    settings = replace(report.settings, methods=("hooks", "mutant:sign", "about fault:sign"))
+    path = written(replace(report, settings=settings, given_up=("mutant:sign",)), tmp_path / "report.json")
+    path.write_text(path.read_text().replace('"mutant:', '"fault:'))
+    tree = json.loads(path.read_text())
+    read = load(Report, written(report, tmp_path / "old.json", **{**tree, "kind": None, "schema_version": 1}))
+    assert read.settings.methods == settings.methods
+    assert read.given_up == ("mutant:sign",)
 
 
 def test_a_converter_changes_what_is_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
