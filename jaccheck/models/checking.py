@@ -118,7 +118,7 @@ class _Run:
     message: str = ""
     comparison: Mode | Literal["none"] = "none"
     worst: WorstEntry | None = None
-    excess: float = 0.0
+    test_ratio: float = 0.0
     entries: int = 0
     undecided: int = 0
     parts: int = 0
@@ -151,7 +151,7 @@ class _Run:
             message=message,
             comparison=self.comparison,
             worst=self.worst,
-            excess=self.excess,
+            test_ratio=self.test_ratio,
             entries=self.entries,
             undecided=self.undecided,
             chunks=self.parts,
@@ -181,7 +181,7 @@ class _Check:
         self.network, self.reason = read(problem, memory - resident_bytes())
         self.parts = parts_of(problem, memory - resident_bytes(), self.network)
         self.runs = [_Run(method) for method in methods]
-        self.witness: Source = "closed form" if self.network else "float64 autograd"
+        self.source: Source = "closed form" if self.network else "float64 autograd"
 
     def run(self, started: float) -> ModelReport:
         """The report."""
@@ -207,7 +207,7 @@ class _Check:
     def _compare(self, done: int, part: Part, going: list[_Run]) -> None:
         with _silence():
             reference = reference_of(self.problem, part, self.network)
-        self.witness = reference.source
+        self.source = reference.source
         for run in going:
             self.listener.on_method(done, len(self.parts), run.method.name)
             began = time.perf_counter()
@@ -245,10 +245,10 @@ class _Check:
             ratio = largest_test_ratio(actual, expectation.expected, expectation.bound)
             if difference := compare_values(actual, expectation):
                 assert difference.worst is not None
-                run.worst, run.excess = part.in_whole(difference.worst), ratio
+                run.worst, run.test_ratio = part.in_whole(difference.worst), ratio
                 message = _disagreement(run.worst, expectation, is_own=is_own)
                 return run.ends(Outcome.DISAGREES, message + (difference.hint and f"; {difference.hint}"))
-            run.excess = max(run.excess, ratio)
+            run.test_ratio = max(run.test_ratio, ratio)
         run.parts += 1
         run.entries += reference.layout.entries
         run.undecided += expectation.undecided if run.comparison != "none" else reference.layout.entries
@@ -302,8 +302,8 @@ class _Check:
             chunks=len(self.parts),
             chunk_bytes=max(len(part.samples) * len(part.outputs) for part in self.parts) * numbers * size,
             chunk_samples=len(first.samples),
-            witness=self.witness,
-            judged_by=judged_by(self.witness, self.reason, self.problem.dtype),
+            reference=self.source,
+            judged_by=judged_by(self.source, self.reason, self.problem.dtype),
             environment=describe_environment({self.problem.device: ""}),
             seconds=seconds,
             answers=answers,

@@ -7,7 +7,6 @@ from .bench import MethodTiming as MethodTiming
 from .bench import Regime as Regime
 from .check import MethodAnswer as MethodAnswer
 from .check import ModelReport as ModelReport
-from .check import Witness as Witness
 from .counts import NOTHING as NOTHING
 from .counts import added as added
 from .counts import cell_key as cell_key
@@ -47,7 +46,7 @@ from .sequences import SequenceSettings as SequenceSettings
 from .timings import Answer as Answer
 from .timings import PairedTiming as PairedTiming
 from .timings import Spread as Spread
-from .verdict import EXCESS_LIMITS as EXCESS_LIMITS
+from .verdict import TEST_RATIO_LIMITS as TEST_RATIO_LIMITS
 from .verdict import TINY as TINY
 from .verdict import Breach as Breach
 from .verdict import Comparison as Comparison

@@ -40,7 +40,9 @@ def _matrix_1(tree: Tree) -> None:
 
 
 def _check_1(tree: Tree) -> None:
+    tree["reference"] = tree.pop("witness")
     for answer in tree["answers"]:
+        answer["test_ratio"] = answer.pop("excess", 0.0)
         answer["outcome"] = _outcome(answer.pop("standing"))
 
 

@@ -13,8 +13,8 @@ from jaccheck.reports.outcome import GRAVEST_FIRST, Outcome
 
 TINY = 1e-30
 
-EXCESS_LIMITS = (0.0, *(2.0**exponent for exponent in range(-10, 1)))
-"""Where each bin of a histogram of `Comparison.excess` ends; one more bin holds what lies outside its bound."""
+TEST_RATIO_LIMITS = (0.0, *(2.0**exponent for exponent in range(-10, 1)))
+"""Where each bin of a histogram of `Comparison.test_ratio` ends; one more bin holds what lies outside its bound."""
 
 Mode = Literal["exact", "bound", "estimate"]
 Source = Literal["closed form", "autograd", "float64 autograd"]
@@ -63,10 +63,10 @@ class WorstEntry:
     around: Excerpt | None = None
 
     def __str__(self) -> str:
-        excess = abs(self.actual - self.expected)
+        difference = abs(self.actual - self.expected)
         # A bound that only allows for underflow says that the entry must be zero.
         must_be_equal = self.bound < TINY * max(1.0, abs(self.actual))
-        by = "must be equal" if must_be_equal else f"{excess / self.bound:.1e} × bound {self.bound:.1e}"
+        by = "must be equal" if must_be_equal else f"{difference / self.bound:.1e} × bound {self.bound:.1e}"
         if {self.actual, self.expected} & PATTERNS:
             by = f"{by}; read from uninitialised memory"
         place = f"{self.parameter}{list(self.index)}"
@@ -86,14 +86,14 @@ def _short(value: float, other: float) -> str:
 
 @plain_data
 class Comparison:
-    """One comparison of all Jacobians of a case with a witness."""
+    """One comparison of all Jacobians of a case with a reference."""
 
-    witness: Source
+    reference: Source
     mode: Mode
     entries: int
     nonzero: int
     undecided: int
-    excess: Number = 0.0
+    test_ratio: Number = 0.0
     """The largest difference as a multiple of its bound, 1 being the limit; 0 where equality decides."""
 
 
@@ -144,7 +144,7 @@ class Verdict:
         rows = [(breach.law, str(breach.outcome), breach.message) for breach in self.breaches]
         rows += [("", "listed", f"jaccheck known {known}") for known in self.known]
         compared = [
-            f"{c.entries:,} entries compared with {c.witness}: "
+            f"{c.entries:,} entries compared with {c.reference}: "
             f"{'must be equal' if c.mode == 'exact' else 'by bound'}, {c.undecided:,} undecided"
             for c in self.comparisons
         ]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.verdict import EXCESS_LIMITS, WorstEntry
+from jaccheck.reports.verdict import TEST_RATIO_LIMITS, WorstEntry
 
 
 @plain_data
@@ -44,7 +44,7 @@ class Spent:
 
 @plain_data
 class Totals:
-    """Sums over the run; `comparisons` counts each witness, `entries` the Jacobian entries compared."""
+    """Sums over the run; `comparisons` counts each reference, `entries` the Jacobian entries compared."""
 
     cases: Count
     comparisons: Count
@@ -90,14 +90,14 @@ class CoverageCell:
 class Tightness:
     """How close the results of one method in one dtype come to their bounds.
 
-    `counts` has a number of comparisons for each bin of `EXCESS_LIMITS`: in how many the largest difference, as a
+    `counts` has a number of comparisons for each bin of `TEST_RATIO_LIMITS`: in how many the largest difference, as a
     multiple of its bound, lies there. Comparisons in which equality decides are not counted.
     """
 
     method: str
     device: str
     dtype: str
-    counts: Annotated[tuple[Count, ...], Len(len(EXCESS_LIMITS) + 1, len(EXCESS_LIMITS) + 1)]
+    counts: Annotated[tuple[Count, ...], Len(len(TEST_RATIO_LIMITS) + 1, len(TEST_RATIO_LIMITS) + 1)]
 
 
 @plain_data

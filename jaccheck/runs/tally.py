@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case, complexity
 from jaccheck.reports import (
-    EXCESS_LIMITS,
     NOTHING,
+    TEST_RATIO_LIMITS,
     Comparison,
     CoverageCell,
     Outcome,
@@ -127,8 +127,8 @@ def _cell_of(case: Case, verdict: Verdict) -> CoverageCell:
 
 
 def _tightness_of(case: Case, verdict: Verdict, comparison: Comparison) -> Tightness:
-    counts = [0] * (len(EXCESS_LIMITS) + 1)
-    counts[bisect_left(EXCESS_LIMITS, comparison.excess)] = 1
+    counts = [0] * (len(TEST_RATIO_LIMITS) + 1)
+    counts[bisect_left(TEST_RATIO_LIMITS, comparison.test_ratio)] = 1
     return Tightness(method=verdict.method, device=verdict.device, dtype=case.dtype, counts=tuple(counts))
 
 

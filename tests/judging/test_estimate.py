@@ -67,7 +67,7 @@ def test_a_right_method_is_consistent_and_no_more(name: str) -> None:
     for dtype in ("float64", "float32"):
         verdict = judge(case_of(name, dtype), find_method("autograd_loop"), laws=REPEATED)
         assert (verdict.outcome, verdict.message, verdict.breaches) == (Outcome.CONSISTENT, NOT_PROVEN, ())
-        assert {(c.witness, c.mode) for c in verdict.comparisons} == {("float64 autograd", "estimate")}
+        assert {(c.reference, c.mode) for c in verdict.comparisons} == {("float64 autograd", "estimate")}
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -58,7 +58,7 @@ def checked(model: nn.Module, X: Tensor, *methods: str | Method, **options: obje
 def test_all_methods_agree_on_a_perceptron(dtype: torch.dtype) -> None:
     """By proven bounds, on every entry, with time and memory of each and the fastest of them recommended."""
     report = jaccheck.check(*mlp(dtype), seconds=2.0)
-    assert report.witness == "closed form"
+    assert report.reference == "closed form"
     assert not report.found_something
     assert {answer.outcome for answer in report.answers} <= {Outcome.AGREES, Outcome.UNSUPPORTED}
     agreeing = [answer for answer in report.answers if answer.outcome is Outcome.AGREES]
@@ -66,7 +66,7 @@ def test_all_methods_agree_on_a_perceptron(dtype: torch.dtype) -> None:
     for answer in agreeing:
         assert answer.comparison == "bound"
         assert answer.entries == 7 * 3 * report.parameters > answer.undecided
-        assert 0 < answer.excess <= 1
+        assert 0 < answer.test_ratio <= 1
         assert answer.median_s
         assert answer.peak
     assert report.recommended == min(agreeing, key=lambda answer: answer.median_s or 0).method
@@ -100,7 +100,7 @@ def test_model_and_input_are_left_alone() -> None:
 def test_nothing_is_proven_without_bound_rules() -> None:
     """A SiLU has no rule: methods are consistent, none agrees, and the answer says why."""
     report = checked(*small_cnn(), *QUICK, "central_differences")
-    assert report.witness == "float64 autograd"
+    assert report.reference == "float64 autograd"
     assert "no bound is proven for 1 (SiLU)" in report.judged_by
     assert "no proof" in report.judged_by
     outcomes = {answer.method: answer.outcome for answer in report.answers}

@@ -48,12 +48,12 @@ def agreement(trial: Trial) -> None:
 def _comparison(trial: Trial, expectation: Expectation) -> Comparison:
     actual, is_bound = trial.flat, expectation.mode == "bound"
     return Comparison(
-        witness=expectation.source,
+        reference=expectation.source,
         mode=expectation.mode,
         entries=actual.size,
         nonzero=trial.reference.nonzero,
         undecided=expectation.undecided,
-        excess=largest_test_ratio(actual, expectation.expected, expectation.bound) if is_bound else 0.0,
+        test_ratio=largest_test_ratio(actual, expectation.expected, expectation.bound) if is_bound else 0.0,
     )
 
 

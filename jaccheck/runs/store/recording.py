@@ -16,7 +16,7 @@ from annotated_types import Ge, Lt
 
 from jaccheck.core import Count, from_json, plain_data, to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports import EXCESS_LIMITS, NOTHING, CoverageCell, Finding, Report, Tightness, Totals
+from jaccheck.reports import NOTHING, TEST_RATIO_LIMITS, CoverageCell, Finding, Report, Tightness, Totals
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import ShardResult, Sums, Suspects, fault_of
 from jaccheck.runs.store.store import FINISHED, INTERRUPTED, Store, StoredRun
@@ -36,7 +36,7 @@ _ADD_TOTAL = (
 )
 
 
-BINS = len(EXCESS_LIMITS) + 1
+BINS = len(TEST_RATIO_LIMITS) + 1
 
 
 @plain_data
