@@ -52,13 +52,24 @@ def room_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every module that a file imports, also inside functions, with the names that are taken from it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """Every module that a file imports, also inside functions, with the names that are taken from it.
+
+    From a door that is imported as a whole, what follows its name and a dot is taken.
+    """
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from ((alias.name, ()) for alias in node.names)
+            yield from ((alias.name, set()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "jaccheck":
+            for alias in node.names:
+                dotted = (
+                    each for each in nodes if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)
+                )
+                taken = {each.attr for each in dotted if each.value.id == (alias.asname or alias.name)}
+                yield f"jaccheck.{alias.name}", taken
         elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+            yield "." * node.level + (node.module or ""), {alias.name for alias in node.names}
 
 
 def handed_on(stub: Path) -> Iterator[tuple[str, str]]:
@@ -81,18 +92,15 @@ def faults_of(path: Path) -> Iterator[str]:
         target, _, inside = rest.partition(".")
         if not package:
             yield "a relative import"
-        elif package != "jaccheck" or target == here or rest == "errors":
+        elif package != "jaccheck" or target == here or rest in ("", "errors"):
             continue
-        elif not rest:
-            if taken:
-                yield f"{', '.join(taken)} from the package itself"
         elif target not in ROOMS or here == "errors":
             yield f"{name}, which is no room"
         elif inside:
             yield f"{name}, not the door jaccheck.{target}"
         elif here in ROOMS and ROOMS.index(target) > ROOMS.index(here):
             yield f"{name}, a later room"
-        elif hidden := {*taken} - {*door(target).__all__}:
+        elif hidden := taken - {*door(target).__all__}:
             yield f"{', '.join(sorted(hidden))}, which the door {name} does not hand on"
 
 
