@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,9 +29,12 @@ class SafeConsole(Console):
 
 
 def make_console() -> Console:
-    """A console as wide as the terminal, or wide enough for the tables in a log."""
-    console = SafeConsole()
-    return console if console.is_terminal else SafeConsole(width=LOG_WIDTH)
+    """A console as wide as the terminal, or wide enough for the tables in a log.
+
+    Bound to the standard output that is there now: what models print is sent elsewhere meanwhile.
+    """
+    console = SafeConsole(file=sys.stdout)
+    return console if console.is_terminal else SafeConsole(file=sys.stdout, width=LOG_WIDTH)
 
 
 def finding_text(finding: Finding, *, again: str | None = None) -> str:

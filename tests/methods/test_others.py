@@ -26,8 +26,9 @@ from jaccheck.case import (
     boundary_cases,
     matrix_rows,
 )
-from jaccheck.cli.run_matrix import measure
-from jaccheck.cli.run_methods import list_methods
+from jaccheck.cli import methods as command
+from jaccheck.cli.matrix import measure
+from jaccheck.cli.progress import Progress
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.judging.laws.laws import agreement, no_aliasing, purity
@@ -80,9 +81,9 @@ def test_the_list_of_methods_shows_the_whole_reason(
         raise AssertionError("is never called")
 
     monkeypatch.setenv("COLUMNS", "400")
-    monkeypatch.setattr("jaccheck.cli.run_methods.registered", lambda: {"of_no_package": find_method("of_no_package")})
+    monkeypatch.setattr("jaccheck.methods.registered", lambda: {"of_no_package": find_method("of_no_package")})
     try:
-        list_methods(as_json=False)
+        command.run(command.Request())
     finally:
         forget("of_no_package")
     assert "pip install 'jaccheck[others]'" in capsys.readouterr().out
@@ -231,7 +232,7 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     found = load(MatrixReport, PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
-        again = measure(choose_methods(names), ("float32",), ("cpu",), make_console())
+        again = measure(choose_methods(names), ("float32",), ("cpu",), Progress(make_console()))
     assert list(again.changes(replace(found, cells=cells))) == []
 
 

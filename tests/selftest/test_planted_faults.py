@@ -12,7 +12,7 @@ from jaccheck_support.planted_faults import find
 from jaccheck_support.planting import is_different, plant, shows_fault, with_first
 from jaccheck_support.testing import Run
 
-from jaccheck.cli.run_replay import replay_all
+from jaccheck.cli import replay
 from jaccheck.reports import Finding, Outcome, Report, load
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def assert_shown(jaccheck: Run, findings: list[Finding], copy: Path, folder: Pat
             exec(finding.script, {})
         assert not is_different(printed.getvalue()), printed.getvalue()
     with redirect_stdout(StringIO()) as printed:
-        assert replay_all([folder / "jaccheck-findings"]) == 0
+        assert replay.run(replay.Request(paths=(folder / "jaccheck-findings",))) == 0
     assert printed.getvalue().count("FIXED: ") == len(findings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jaccheck.case import PROFILES, Case, boundary_cases
-from jaccheck.cli.run_selftest import quick_cases
+from jaccheck.cli.selftest import quick_cases
 from jaccheck.core import from_json, to_json
 from jaccheck.judging import LAWS, Law
 from jaccheck.judging.laws.identities import homogeneity, sum_over_samples

@@ -124,8 +124,8 @@ def test_a_mended_issue_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     """`jaccheck known --run` says so where a listed case is right, and exits with 1."""
     right = Case(layers=(Flatten(), Linear(out_features=2)), in_shape=(3,), batch_size=2, recipe=Integers())
     mended = replace(LAYER_ISSUES[0], case=right, meets=lambda case: True)
-    monkeypatch.setattr("jaccheck.cli.run_known.LAYER_ISSUES", (mended,))
-    monkeypatch.setattr("jaccheck.cli.run_known.SEQUENCE_ISSUES", ())
+    monkeypatch.setattr("jaccheck.judging.LAYER_ISSUES", (mended,))
+    monkeypatch.setattr("jaccheck.judging.SEQUENCE_ISSUES", ())
     assert cli(["known", "--run"], standalone_mode=False) == 1
     assert f"MENDED: {mended.id}: batch_grad_loop is right" in capsys.readouterr().out
 
