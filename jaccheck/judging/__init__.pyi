@@ -3,7 +3,6 @@ from .autograd import flat_autograd as flat_autograd
 from .autograd import flattened as flattened
 from .autograd import flattened_away as flattened_away
 from .case_reference import CaseReference as CaseReference
-from .comparison import Difference as Difference
 from .comparison import compare as compare
 from .comparison import compare_values as compare_values
 from .comparison import largest_test_ratio as largest_test_ratio
@@ -26,10 +25,8 @@ from .laws.laws import laws_due as laws_due
 from .laws.state import all_changes as all_changes
 from .laws.state import observe as observe
 from .laws.structure import first_line as first_line
-from .laws.structure import structure as structure
 from .laws.trial import LawBroken as LawBroken
 from .laws.trial import Trial as Trial
-from .live.network import part_of as part_of
 from .live.network import read as read
 from .live.parts import Part as Part
 from .live.parts import in_float64 as in_float64

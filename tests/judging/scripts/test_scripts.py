@@ -263,5 +263,5 @@ def test_a_mutant_is_asked_of_jaccheck(name: str) -> None:
     """Its source is not that of one function; the script runs all the same, and shows it."""
     method = catalogue()[name].method()
     script = write_script(CASE, method, "cpu", judge(CASE, method).breaches[0])
-    assert "from jaccheck import faults" in script
+    assert "from jaccheck.selftest import choose_with_mutants" in script
     assert shows(script)
