@@ -1,4 +1,4 @@
-"""What kinds of change there are between what a method did on two sides of one case."""
+"""The kinds of change between what a method did in base and candidate on one case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def is_refused(observation: Observation) -> bool:
 
 
 def is_wrong(observation: Observation) -> bool:
-    """Whether a method did something that it must not do."""
+    """Whether a method did something wrong."""
     return observation.outcome.is_wrong and not is_refused(observation)
 
 
@@ -23,9 +23,9 @@ def is_exception(observation: Observation) -> bool:
 
 
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:
-    """The kinds of change between what a method did on the two sides of one case; none where nothing changed."""
+    """The kinds of change between base and candidate on one case; none if nothing changed."""
     if candidate.is_absent and not base.is_absent:
-        return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method mends nothing
+        return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method is no improvement
     was_wrong, is_wrong_now = is_wrong(base), is_wrong(candidate)
     was_refused, is_refused_now = is_refused(base), is_refused(candidate)
     if was_wrong and is_wrong_now:
@@ -51,7 +51,7 @@ def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ..
 
 
 def told(kind: Kind, observation: Observation, other: Observation) -> str:
-    """What one side did, in a few words, as far as it differs from the other."""
+    """What base or candidate did, in a few words, as far as it differs from the other."""
     match kind:
         case Kind.LEAVES:
             return _difference("leaves", observation.leaves, other.leaves)

@@ -1,6 +1,6 @@
 """`Comparison` of base and candidate, case by case, kept as counts and as the simplest case of each change.
 
-It is written down after every case, so that a gate that was killed goes on where it was.
+Each case is written to a journal, so a killed gate continues where it was.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FACTOR = "sqrt_ggn_exact of "
 
 @plain_data
 class Pair:
-    """What one method did on one case on both sides, and how far the results are apart.
+    """What one method did on one case in base and candidate, and the distance of the results.
 
     Where both did the same, bit by bit, nothing is judged and there are no observations.
     """
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What makes changes on several cases the same change: kind and method, and in which way it is wrong."""
+    """The key of a change, the same on several cases: its kind, the method, and in which way it is wrong."""
 
     kind: Kind
     method: str
@@ -118,7 +118,7 @@ def _sum(counts: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def suspicions(pair: Pair, device: str) -> tuple[Suspicion, ...]:
-    """The changes that a pair is an instance of."""
+    """The keys of the changes that a pair shows."""
     if pair.base is None or pair.candidate is None:
         return ()
     found = []
@@ -130,7 +130,7 @@ def suspicions(pair: Pair, device: str) -> tuple[Suspicion, ...]:
 
 
 def unchanged(call: Call) -> Pair:
-    """The pair of a method that did the same on both sides."""
+    """The pair of a method that did the same in base and candidate."""
     same = (0,) * (len(LABELS) - 1)
     return Pair(
         method=call.method,

@@ -124,7 +124,7 @@ class Finding:
 
 @plain_data
 class Part:
-    """Which part of a run: every so manyth of its shards, beginning with the `number`-th; printed as `3/8`."""
+    """A part of a run: every `of`-th of its shards, from the `number`-th on; printed as `3/8`."""
 
     number: Annotated[int, Ge(1)]
     of: Annotated[int, Ge(1)]

@@ -58,7 +58,7 @@ def copied(jacobians: object) -> object:
 
 
 def _structural(result: Result, reference: Jacobians) -> tuple[str, str] | None:
-    """What even a comparison by tolerance sees before it looks at a value: an exception, names, shapes."""
+    """What a comparison by tolerance finds before it compares values: an exception, names, shapes."""
     if result.error:
         return "no exception", first_line(result.error)
     found = result.jacobians

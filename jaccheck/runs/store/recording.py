@@ -1,4 +1,4 @@
-"""`Recording`: one run as it goes on: each finished shard with its counts in one transaction, each finding in one."""
+"""`Recording`: a run while it goes on. Each finished shard with its counts is one transaction, and each finding."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _Bin:
 
 
 class Recording:
-    """What a store holds of one run, read and added to."""
+    """One run in a store, to be read and extended."""
 
     def __init__(self, store: Store, run: StoredRun) -> None:
         self._store = store
@@ -88,11 +88,11 @@ class Recording:
         return [from_json(Finding, str(text), where=self._where) for (text,) in rows]
 
     def given_up(self) -> list[str]:
-        """The methods that were given up on."""
+        """The methods that were given up."""
         return [str(name) for (name,) in self._rows("SELECT method FROM given_up WHERE run = ? ORDER BY method")]
 
     def left(self, shards: Iterable[Shard]) -> Iterator[Shard]:
-        """Those shards that have not been counted."""
+        """The shards that have not been counted."""
         done = [range(each.first, each.last + 1) for each in self._store.read(_Done, "done", self.run.id)]
         return (shard for shard in shards if not any(shard.number in numbers for numbers in done))
 
@@ -142,7 +142,7 @@ class Recording:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Where workers write down what they begin; it stays where the run is killed, and says what was begun last."""
+        """Where workers write down what they begin. If the run is killed, it stays and says what was begun last."""
         folder = self._store.path.with_name(f"{self._store.path.name}.{self.run.id}.running")
         try:
             folder.mkdir(exist_ok=True)
@@ -152,7 +152,7 @@ class Recording:
         shutil.rmtree(folder, ignore_errors=True)
 
     def report(self) -> Report:
-        """What is known of the run, as a report; `interrupted` unless it has come to its end."""
+        """The report of the run so far; `interrupted` unless it has ended."""
         sums = self.sums()
         seen = {one.fault: one.seen for one in sums.suspects}
         return Report(
@@ -197,7 +197,7 @@ class Recording:
 
 
 def _add_to_ranges(connection: sqlite3.Connection, run: int, number: int) -> None:
-    """The number as a range of its own, or one range with those that it touches."""
+    """The number as a range, joined with the ranges that it touches."""
     first = last = number
     for low, high in connection.execute(
         "SELECT first, last FROM done WHERE run = ? AND (last = ? OR first = ?)", (run, number - 1, number + 1)

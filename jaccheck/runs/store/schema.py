@@ -9,10 +9,10 @@ not grow with the number of cases.
 from __future__ import annotations
 
 APPLICATION = 0x6A616363
-"""Written into the file (`PRAGMA application_id`): "jacc"; so that no other program's database is taken for a store."""
+"""Written into the file (`PRAGMA application_id`): "jacc"; a database of another program has another number."""
 
 VERSION = 1
-"""Written into the file (`PRAGMA user_version`). A later version has to migrate this one; there is none before it."""
+"""Written into the file (`PRAGMA user_version`). A later version must migrate this one; it is the first."""
 
 TABLES = """
 CREATE TABLE run (

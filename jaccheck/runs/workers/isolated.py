@@ -1,4 +1,4 @@
-"""`Pool`: a scheduler that judges in worker processes, so that nothing that a method does can end the run.
+"""`Pool`: a scheduler that judges in worker processes, so that no method can end the run.
 
 A method that ends its process, or takes more time, memory or output than it may, has broken the law of survival on the
 case that it was at. Its worker is replaced, and goes on with the rest of that case and shard.
@@ -30,26 +30,26 @@ from jaccheck.runs.workers.protocol import Assignment, Judge
 from jaccheck.runs.workers.watch import Limits
 
 GIVEN_UP_AFTER = 8
-"""Deaths of workers that one method may cause on one device; each costs a new worker, and a hang a minute."""
+"""How many workers one method may end on one device; each costs a new worker, and a hang costs a minute."""
 
 MOST_DOUBTS = 2
-"""Times that a method is tried again on a case on which somebody else may have ended its worker."""
+"""How often a method is tried again on a case whose worker somebody else may have ended."""
 
 MOST_LOST = 5
-"""Workers that may end, one after the other on one shard, before they have begun anything."""
+"""How many workers in a row may end on one shard before they have begun anything."""
 
 PAUSE_SECONDS = 0.5
 """Times the number of those lost, before the next one: what they are forked from may have to be started again."""
 
 HASTE = 10
-"""A trial whether a smaller case hangs, too, takes a tenth of the time; the smallest is given all of it in the end."""
+"""To try whether a smaller case hangs too takes a tenth of the time; the smallest case then gets all of it."""
 
 LEAST_SECONDS = 2.0
-"""For a trial on a busy machine."""
+"""The least for such a try, on a busy machine."""
 
 
 class Pool:
-    """So many worker processes, and one more in which failing cases are shrunk; ended on leaving."""
+    """Worker processes, and one more in which failing cases are shrunk; all end with the context."""
 
     def __init__(self, count: int, assignment: Assignment, limits: Limits, directory: Path) -> None:
         start_fork_server()
@@ -60,7 +60,7 @@ class Pool:
         self._is_stopping = threading.Event()
 
     def __enter__(self) -> Pool:
-        """Itself; the workers are started when they are first needed."""
+        """Itself. Workers are started when they are first needed."""
         return self
 
     def __exit__(
@@ -89,7 +89,7 @@ class Pool:
                     case ShardResult() as result:
                         yield result
             except KeyboardInterrupt:
-                # What is done so far still comes; pressed again, it ends everything.
+                # Finished results still come; a second Ctrl-C ends everything.
                 if self._is_stopping.is_set():
                     raise
                 self._stop()
@@ -118,20 +118,20 @@ class Pool:
         shards: Iterator[Shard],
         results: queue.Queue[ShardResult | BaseException | None],
     ) -> None:
-        """What one thread does: hands shards to one worker until there are no more."""
+        """The work of one thread: it gives shards to one worker until there are no more."""
         try:
             for shard in shards:
                 if self._is_stopping.is_set():
                     break
                 results.put(self._judged(worker, shard))
-        except BaseException as error:  # told in the thread that waits for results
+        except BaseException as error:  # raised in the thread that waits for results
             results.put(error)
         finally:
             worker.close()
             results.put(None)
 
     def _judged(self, worker: WorkerProcess, shard: Shard) -> ShardResult:
-        """The result of a shard, whatever becomes of workers on the way; of a part of it where the run is stopped."""
+        """The result of a shard, however many workers end; of a part of it if the run is stopped."""
         tally, at, lost = Tally(), 0, 0
         left_out: tuple[str, ...] = ()
         doubts: Counter[tuple[int, str]] = Counter()
@@ -155,7 +155,7 @@ class Pool:
                 elif death.is_from_outside and doubts[at, begun.method] < MOST_DOUBTS:
                     doubts[at, begun.method] += 1
                 elif not begun.method:
-                    # Torch itself does not survive the case: there is nothing to compare the methods with.
+                    # torch itself ends the process on this case: there is no reference to compare with.
                     tally.merge(_of_reference(begun.case, shard, death.breach))
                     at, left_out = at + 1, ()
                 else:

@@ -1,4 +1,4 @@
-"""`WorkerProcess`: a worker at its parent's end: asked, watched, ended when it takes too much, and replaced.
+"""`WorkerProcess`: a worker as its parent sees it: asked, watched, ended at a limit, and replaced.
 
 What may end it early: a crash, its own will, a limit on time, memory or output. It is started by `multiprocessing`'s
 fork server, so that a new one does not load torch again; there is no thread and no CUDA context that a fork could
@@ -25,34 +25,34 @@ from jaccheck.runs.workers.watch import LOOK_SECONDS, Limits, Watch
 from jaccheck.runs.workers.worker import serve
 
 LAW = "survival"
-"""The law that a method breaks which ends its process, or has to be ended with it."""
+"""The law that a method breaks if it ends its process, or must be ended with it."""
 
 START_SECONDS = 300.0
 """A worker imports the user's own methods; the first one waits for torch, too, on a busy machine."""
 
 MESSAGE_BYTES = 2**26
-"""More than any answer; the length that a broken process sends can be anything."""
+"""Larger than any answer; a damaged process can send any length."""
 
 LAST_WORDS = 4096
-"""Bytes of what was printed last that are kept."""
+"""How many of the last printed bytes are kept."""
 
 MOST_READS = 64
 GRACE_SECONDS = 2.0
-"""For a process whose connection has ended to end itself, so that it can be said how."""
+"""How long a process whose connection has ended may take to end, so that its exit code is known."""
 
 LOST = 255
 """The exit code of a worker that was ended together with its fork server."""
 
 
 class Death(Exception):
-    """A worker has ended, or was ended: what it was at then, if anything, and how that is judged."""
+    """A worker has ended, or was ended: what it was doing, if anything, and the verdict on it."""
 
     def __init__(self, begun: Begun | None, outcome: Outcome, message: str, *, is_from_outside: bool = False) -> None:
         super().__init__(message)
         self.begun = begun
         self.breach = Breach(law=LAW, outcome=outcome, message=message)
         self.is_from_outside = is_from_outside
-        """Whether somebody else may have ended it: the kernel for want of memory, a person."""
+        """Whether the kernel (short of memory) or a person may have ended it."""
 
 
 class WorkerProcess:
@@ -65,7 +65,7 @@ class WorkerProcess:
         self._running: _Running | None = None
 
     def judge(self, ask: Judge) -> Iterator[Answer]:
-        """What the cases give, one after the other. Raises Death."""
+        """The results of the cases, one after the other. Raises Death."""
         self._send(ask, self._limits.seconds)
         while not (answer := self._answer()).is_last:
             yield answer
@@ -76,13 +76,13 @@ class WorkerProcess:
         return self._answer().breach
 
     def end(self) -> None:
-        """Ends the process with all that it has started; whoever waits for its answer gets a Death."""
-        running = self._running  # another thread may let go of it meanwhile
+        """Ends the process and all that it has started; a thread that waits for its answer gets a Death."""
+        running = self._running  # another thread may release it meanwhile
         if running is not None:
             running.kill()
 
     def close(self) -> None:
-        """Ends the process, and lets go of all that belongs to it."""
+        """Ends the process, and releases what belongs to it."""
         if self._running is not None:
             self._running.close()
             self._running = None
@@ -110,7 +110,7 @@ class WorkerProcess:
             raise self._death() from None
 
     def _next(self, seconds: float | None) -> bytes:
-        """The next message. Raises Death where the process ends first, or takes more than it may."""
+        """The next message. Raises Death if the process ends first, or exceeds a limit."""
         assert self._running is not None
         if seconds is not None:
             self._running.watch.start(seconds)
@@ -120,7 +120,7 @@ class WorkerProcess:
         return message
 
     def _death(self, excess: tuple[Outcome, str] | None = None) -> Death:
-        """What there is to say of the process, which is ended if it has not ended yet."""
+        """How the process ended; it is ended first if it has not ended yet."""
         assert self._running is not None
         code, words = self._running.close(grace=0.0 if excess else GRACE_SECONDS)
         self._running = None
@@ -162,7 +162,7 @@ class _Running:
         self.watch = Watch(self._pid, journal, limits)
 
     def message(self) -> bytes | tuple[Outcome, str] | None:
-        """What it says next; else what it has taken too much of, or None where it has ended."""
+        """Its next message; otherwise the limit that it has exceeded, or None if it has ended."""
         while True:
             waited = [part for part in (self.connection, self._output, self._process.sentinel) if part is not None]
             ready = multiprocessing.connection.wait(waited, timeout=LOOK_SECONDS)
@@ -179,13 +179,13 @@ class _Running:
                 return excess
 
     def kill(self) -> None:
-        """Ends it with all that it has started."""
+        """Ends it and all that it has started."""
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(self._pid, signal.SIGKILL)
 
     def close(self, *, grace: float = 0.0) -> tuple[int | None, str]:
-        """How it ended, None where it had to be ended here after `grace` seconds, and the last line that it printed."""
+        """How it ended (None if it had to be ended here after `grace` seconds), and the last line that it printed."""
         self._process.join(grace)
         code = self._process.exitcode
         self.kill()

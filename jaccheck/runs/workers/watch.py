@@ -1,4 +1,4 @@
-"""`Watch`: has what a worker is at just now taken more than it may?
+"""`Watch`: whether the current work of a worker has exceeded a limit.
 
 Memory is what is resident, looked at ten times a second, and not the address space that RLIMIT_AS limits: that is
 terabytes wherever CUDA is, and counts what was reserved and never used.
@@ -18,19 +18,19 @@ from jaccheck.reports import Outcome
 LOOK_SECONDS = 0.1
 
 OUTPUT_BYTES = 2**26
-"""What may be printed while one method runs on one case."""
+"""The most that may be printed while one method runs on one case."""
 
 
 @plain_data
 class Limits:
-    """What one method may take on one case: seconds of its process, and bytes of memory beyond what that had before."""
+    """The limits of one method on one case: seconds of its process, and bytes of memory beyond what it had before."""
 
     seconds: float = 60.0
     memory: int = 2**32
 
 
 class Watch:
-    """Looks at a process and at the journal in which it writes what it begins."""
+    """Watches a process and the journal in which it writes what it begins."""
 
     def __init__(self, pid: int, journal: Path, limits: Limits) -> None:
         self._process = psutil.Process(pid)
@@ -38,19 +38,19 @@ class Watch:
         self._journal = journal
         self._limits = limits
         self.printed = 0
-        """Bytes since the last beginning that was noticed."""
+        """Bytes since the last entry of the journal that was read."""
         self._looked = 0.0
         self._stamp = self._held = self._last = 0
         self.start(limits.seconds)
 
     def start(self, seconds: float) -> None:
-        """From now on, each thing that is begun may take so many seconds."""
+        """Sets the seconds that each entry of the journal may take from now on."""
         self._seconds = seconds
         self._stamp = 0
         self._begin(self._resident())
 
     def excess(self) -> tuple[Outcome, str] | None:
-        """What it has taken too much of, or None; looks at most every `LOOK_SECONDS`."""
+        """The limit that is exceeded, or None; checked at most every `LOOK_SECONDS`."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return None
