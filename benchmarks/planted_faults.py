@@ -20,12 +20,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from jaccheck_support.planted_faults import FAULTS, find
 from jaccheck_support.planting import BATCH_GRAD, SQRT_GGN, PlantedFault, plant, shows_fault, with_first
 from rich.console import Console
 from rich.table import Table
+
+from jaccheck.reports import Report, load
 
 METHODS = (*BATCH_GRAD, *SQRT_GGN)
 LIMIT_S = 1200
@@ -77,13 +78,13 @@ def run(fault: PlantedFault, profile: str, seed: int, keep: Path | None) -> Resu
                     seen = time.monotonic() - started
             exit_code = process.wait(timeout=LIMIT_S)
         wall_s = time.monotonic() - started
-        report = json.loads((work / "out.json").read_text()) if (work / "out.json").exists() else {}
+        report = load(Report, work / "out.json") if (work / "out.json").exists() else None
         if not report:
             print("".join(lines[-20:]), file=sys.stderr)
         scripts = {}
-        for finding in report.get("findings", []):
-            if finding["law"] not in scripts:
-                scripts[finding["law"]] = _evaluate(finding["script"], planted)
+        for finding in report.findings if report else ():
+            if finding.law not in scripts:
+                scripts[finding.law] = _evaluate(finding.script, planted)
         return _result(fault, profile, seed, exit_code, report, scripts, seen, wall_s)
 
 
@@ -98,15 +99,15 @@ def _result(
     profile: str,
     seed: int,
     exit_code: int,
-    report: dict[str, Any],
+    report: Report | None,
     scripts: dict[str, str],
     seen: float | None,
     wall_s: float,
 ) -> Result:
-    findings = report.get("findings", [])
-    count = Counter(f"{finding['method']}: {finding['law']}" for finding in findings)
-    found_by = {finding["method"] for finding in findings}
-    first = findings[0] if findings else {}
+    findings = report.findings if report else ()
+    count = Counter(f"{finding.method}: {finding.law}" for finding in findings)
+    found_by = {finding.method for finding in findings}
+    first = findings[0] if findings else None
     return Result(
         name=fault.name,
         difficulty=fault.difficulty,
@@ -117,20 +118,13 @@ def _result(
         exit_code=exit_code,
         findings=dict(count),
         scripts=scripts,
-        cases=report.get("totals", {}).get("cases", 0),
+        cases=report.totals.cases if report else 0,
         first_finding_s=seen,
         wall_s=wall_s,
-        message=first.get("message", ""),
-        case=_readable(first["case"]) if first else "",
+        message=first.message if first else "",
+        case=repr(first.case) if first else "",
         note=fault.note,
     )
-
-
-def _readable(case: dict[str, Any]) -> str:
-    from jaccheck.case import Case
-    from jaccheck.core import from_json
-
-    return repr(from_json(Case, json.dumps(case), where="finding"))
 
 
 def table(results: list[Result]) -> Table:

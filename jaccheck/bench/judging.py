@@ -76,7 +76,7 @@ class Judge:
         """What is wrong with a result in structure or value, or an empty string."""
         problem = self._problem
         if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
-            return fault
+            return str(fault)
         is_streamed = self._is_chain and method.order is Order.REVERSE and not method.step and not method.loss
         return next(self._by_block(method, found) if is_streamed else self._by_part(method, found), "")
 

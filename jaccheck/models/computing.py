@@ -10,7 +10,6 @@ from jaccheck.bench import default_memory, resident_bytes
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.judging import (
     compare,
-    first_line,
     observe_globals,
     parts_of,
     read,
@@ -20,6 +19,7 @@ from jaccheck.judging import (
 )
 from jaccheck.methods import Jacobians, Method, Problem, check_given, copy_of, find_method, problem_of, registered
 from jaccheck.oracle import Order
+from jaccheck.reports import first_line
 
 _ANY_METHOD = Method(
     name="any", family="any", compute=dict, summary="any way there is", order=Order.ANY, roundings=lambda N, C: 6
