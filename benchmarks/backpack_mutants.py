@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from jaccheck_support.backpack_mutants import MUTANTS, find
 from jaccheck_support.mutated_copies import (
@@ -33,6 +32,8 @@ from jaccheck_support.mutated_copies import (
 )
 from rich.console import Console
 from rich.table import Table
+
+from jaccheck.reports import Report, load
 
 METHODS = (*BATCH_GRAD, *SQRT_GGN)
 LIMIT_S = 1200
@@ -84,14 +85,21 @@ def run(mutant: BackpackMutant, profile: str, seed: int, keep: Path | None) -> R
                     seen = time.monotonic() - started
             exit_code = process.wait(timeout=LIMIT_S)
         wall_s = time.monotonic() - started
-        report = json.loads((work / "out.json").read_text()) if (work / "out.json").exists() else {}
+        report = load(Report, work / "out.json") if (work / "out.json").exists() else None
         if not report:
             print("".join(lines[-20:]), file=sys.stderr)
         scripts = {}
+<<<<<<< HEAD:benchmarks/backpack_mutants.py
         for finding in report.get("findings", []):
             if finding["law"] not in scripts:
                 scripts[finding["law"]] = _evaluate(finding["script"], mutated)
         return _result(mutant, profile, seed, exit_code, report, scripts, seen, wall_s)
+=======
+        for finding in report.findings if report else ():
+            if finding.law not in scripts:
+                scripts[finding.law] = _evaluate(finding.script, planted)
+        return _result(fault, profile, seed, exit_code, report, scripts, seen, wall_s)
+>>>>>>> main:benchmarks/planted_faults.py
 
 
 def _evaluate(script: str, mutated: Path) -> str:
@@ -105,15 +113,15 @@ def _result(
     profile: str,
     seed: int,
     exit_code: int,
-    report: dict[str, Any],
+    report: Report | None,
     scripts: dict[str, str],
     seen: float | None,
     wall_s: float,
 ) -> Result:
-    findings = report.get("findings", [])
-    count = Counter(f"{finding['method']}: {finding['law']}" for finding in findings)
-    found_by = {finding["method"] for finding in findings}
-    first = findings[0] if findings else {}
+    findings = report.findings if report else ()
+    count = Counter(f"{finding.method}: {finding.law}" for finding in findings)
+    found_by = {finding.method for finding in findings}
+    first = findings[0] if findings else None
     return Result(
         name=mutant.name,
         difficulty=mutant.difficulty,
@@ -124,20 +132,19 @@ def _result(
         exit_code=exit_code,
         findings=dict(count),
         scripts=scripts,
-        cases=report.get("totals", {}).get("cases", 0),
+        cases=report.totals.cases if report else 0,
         first_finding_s=seen,
         wall_s=wall_s,
+<<<<<<< HEAD:benchmarks/backpack_mutants.py
         message=first.get("message", ""),
         case=_readable(first["case"]) if first else "",
         note=mutant.note,
+=======
+        message=first.message if first else "",
+        case=repr(first.case) if first else "",
+        note=fault.note,
+>>>>>>> main:benchmarks/planted_faults.py
     )
-
-
-def _readable(case: dict[str, Any]) -> str:
-    from jaccheck.case import Case
-    from jaccheck.core import from_json
-
-    return repr(from_json(Case, json.dumps(case), where="finding"))
 
 
 def table(results: list[Result]) -> Table:

@@ -18,7 +18,6 @@ from jaccheck.judging import (
     Part,
     Reference,
     compare_values,
-    first_line,
     flattened_away,
     in_float64,
     jacobians_of_part,
@@ -26,7 +25,7 @@ from jaccheck.judging import (
     structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem
-from jaccheck.reports import MethodAnswer, Mode, Outcome, WorstEntry
+from jaccheck.reports import MethodAnswer, Mode, Outcome, WorstEntry, raised
 
 SAYS_NOTHING = "Full backward hook is firing"
 """A warning of torch's about BackPACK's hooks on each call, which no user can act on."""
@@ -98,14 +97,16 @@ class MethodCheck:
                 self.remarks[f"not compared in float64, which needs {error}"] = None
                 continue
             except (Exception, SystemExit) as error:
-                message = f"{type(error).__name__}: {first_line(error)}"
+                message = str(raised(error))
                 if is_own:
                     return self.ends(Outcome.CRASHED, message)
                 self.remarks[f"not compared in float64: {message}"] = None
                 continue
             del problem
-            if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
-                return self.ends(Outcome.DISAGREES, fault)
+            if difference := structural_difference(
+                expectation.layout, expectation.dtype, expectation.device, jacobians
+            ):
+                return self.ends(Outcome.DISAGREES, str(difference))
             if self.method.step and expectation.mode == "estimate":
                 self.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
                 continue

@@ -40,7 +40,7 @@ class MutantCounts:
         if "jaccheck" in waiting:
             verdict, result = trial.judge(self._method)
             if is_alarm(verdict) and trial.passes(self._base, "jaccheck"):
-                laws = tuple(breach.law for breach in verdict.breaches)
+                laws = tuple(failure.law for failure in verdict.failures)
                 kills["jaccheck"] = _kill(trial, position, laws, verdict.outcome, verdict.message)
         else:
             result = trial.call(self._method)

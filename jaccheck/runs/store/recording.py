@@ -18,7 +18,7 @@ from jaccheck.core import Count, from_json, plain_data, to_json
 from jaccheck.errors import UnreadableFile
 from jaccheck.reports import NOTHING, TEST_RATIO_LIMITS, CoverageCell, Finding, Report, Tightness, Totals
 from jaccheck.runs.plan import Shard
-from jaccheck.runs.results import ShardResult, Sums, Suspects, fault_of
+from jaccheck.runs.results import Candidates, ShardResult, Sums, fault_of
 from jaccheck.runs.store.store import FINISHED, INTERRUPTED, Store, StoredRun
 
 _CELL = tuple(field.name for field in fields(CoverageCell))
@@ -79,7 +79,7 @@ class Recording:
             totals=self._totals(),
             coverage=tuple(self._store.read(CoverageCell, "cell", self.run.id)),
             tightness=self._tightness(),
-            suspects=self._suspects(),
+            candidates=self._candidates(),
         )
 
     def findings(self) -> list[Finding]:
@@ -96,7 +96,7 @@ class Recording:
         done = [range(each.first, each.last + 1) for each in self._store.read(_Done, "done", self.run.id)]
         return (shard for shard in shards if not any(shard.number in numbers for numbers in done))
 
-    def keep_result(self, result: ShardResult, suspects: Iterable[Suspects]) -> None:
+    def keep_result(self, result: ShardResult, candidates: Iterable[Candidates]) -> None:
         """Adds a shard that is done, and the failing cases of its faults as they are now."""
         sums, run = result.sums, self.run.id
         with self._store.transaction() as connection:
@@ -117,8 +117,8 @@ class Recording:
                 ],
             )
             connection.executemany(
-                "INSERT OR REPLACE INTO fault (run, fault, suspects) VALUES (?, ?, ?)",
-                [(run, to_json(one.fault), to_json(one)) for one in suspects],
+                "INSERT OR REPLACE INTO fault (run, fault, candidates) VALUES (?, ?, ?)",
+                [(run, to_json(one.fault), to_json(one)) for one in candidates],
             )
             connection.executemany(
                 "INSERT OR IGNORE INTO given_up (run, method) VALUES (?, ?)", [(run, name) for name in result.given_up]
@@ -154,7 +154,7 @@ class Recording:
     def report(self) -> Report:
         """The report of the run so far; `interrupted` unless it has ended."""
         sums = self.sums()
-        seen = {one.fault: one.seen for one in sums.suspects}
+        seen = {one.fault: one.seen for one in sums.candidates}
         return Report(
             settings=self.run.settings,
             environment=self.run.environment,
@@ -184,9 +184,9 @@ class Recording:
             counts.setdefault(place, [0] * BINS)[each.bin] = each.count
         return tuple(Tightness(method=m, device=d, dtype=t, counts=tuple(bins)) for (m, d, t), bins in counts.items())
 
-    def _suspects(self) -> tuple[Suspects, ...]:
-        rows = self._rows("SELECT suspects FROM fault WHERE run = ?")
-        return tuple(from_json(Suspects, str(text), where=self._where) for (text,) in rows)
+    def _candidates(self) -> tuple[Candidates, ...]:
+        rows = self._rows("SELECT candidates FROM fault WHERE run = ?")
+        return tuple(from_json(Candidates, str(text), where=self._where) for (text,) in rows)
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._store.rows(query, self.run.id)

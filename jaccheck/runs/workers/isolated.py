@@ -19,7 +19,7 @@ from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import explained
 from jaccheck.methods import Method
-from jaccheck.reports import Breach, Outcome, Verdict
+from jaccheck.reports import Failure, Outcome, Verdict
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.results import ShardResult, Sums, Try
@@ -94,18 +94,18 @@ class Pool:
                     raise
                 self._stop()
 
-    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Breach | None:
+    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
         """How the case shows the fault, in a worker of its own, whatever that does to it."""
         seconds = self._limits.seconds
         if is_trial and ask.fault.outcome is Outcome.HUNG:
             seconds = min(seconds, max(LEAST_SECONDS, seconds / HASTE))
         try:
-            return self._prober.breach(ask, seconds=seconds)
+            return self._prober.failure(ask, seconds=seconds)
         except Death as death:
             begun = death.begun.method or REFERENCE.name if death.begun else ""
-            found = (begun, death.breach.law, death.breach.outcome)
+            found = (begun, death.failure.law, death.failure.outcome)
             is_same = found == (ask.fault.method, ask.fault.law, ask.fault.outcome)
-            return death.breach if is_same and ask.symptom in (None, death.breach.symptom) else None
+            return death.failure if is_same and ask.key in (None, death.failure.key) else None
 
     def _stop(self) -> None:
         self._is_stopping.set()
@@ -156,10 +156,10 @@ class Pool:
                     doubts[at, begun.method] += 1
                 elif not begun.method:
                     # torch itself ends the process on this case: there is no reference to compare with.
-                    tally.merge(_of_reference(begun.case, shard, death.breach))
+                    tally.merge(_of_reference(begun.case, shard, death.failure))
                     at, left_out = at + 1, ()
                 else:
-                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.breach))
+                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.failure))
                     left_out = (*left_out, begun.method)
                     self._deaths[begun.method, shard.device] += 1
                     given_up = self._given_up(shard.device)
@@ -181,16 +181,16 @@ class _Shared(Iterator[Shard]):
             return next(self._shards)
 
 
-def _verdict(case: Case, method: str, shard: Shard, breach: Breach) -> Verdict:
+def _verdict(case: Case, method: str, shard: Shard, failure: Failure) -> Verdict:
     found = Verdict(
-        method=method, device=shard.device, outcome=breach.outcome, message=breach.message, breaches=(breach,)
+        method=method, device=shard.device, outcome=failure.outcome, message=failure.message, failures=(failure,)
     )
     return explained(case, found)
 
 
-def _of_reference(case: Case, shard: Shard, breach: Breach) -> Sums:
+def _of_reference(case: Case, shard: Shard, failure: Failure) -> Sums:
     """The case counts as not computed; the fault of the reference is kept as any other, but it is no method."""
     tally = Tally()
-    tally.add(case, _verdict(case, REFERENCE.name, shard, breach))
+    tally.add(case, _verdict(case, REFERENCE.name, shard, failure))
     tally.count(cases=int(shard.is_counted), not_computed=1)
     return replace(tally.sums(), coverage=())

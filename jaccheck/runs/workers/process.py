@@ -16,16 +16,13 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from jaccheck.core import from_json, to_json
+from jaccheck.core import End, How, from_json, to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports import Breach, Outcome
+from jaccheck.reports import SURVIVAL, Detail, Ended, Exceeded, Failure, Outcome, Told
 from jaccheck.runs.results import Try
 from jaccheck.runs.workers.protocol import Answer, Assignment, Begun, Judge, Question
 from jaccheck.runs.workers.watch import LOOK_SECONDS, Limits, Watch
 from jaccheck.runs.workers.worker import serve
-
-LAW = "survival"
-"""The law that a method breaks if it ends its process, or must be ended with it."""
 
 START_SECONDS = 300.0
 """A worker imports the user's own methods; the first one waits for torch, too, on a busy machine."""
@@ -47,10 +44,10 @@ LOST = 255
 class Death(Exception):
     """A worker has ended, or was ended: what it was doing, if anything, and the verdict on it."""
 
-    def __init__(self, begun: Begun | None, outcome: Outcome, message: str, *, is_from_outside: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, begun: Begun | None, outcome: Outcome, detail: Detail, *, is_from_outside: bool = False) -> None:
         self.begun = begun
-        self.breach = Breach(law=LAW, outcome=outcome, message=message)
+        self.failure = Failure(law=SURVIVAL, outcome=outcome, detail=detail)
+        super().__init__(self.failure.message)
         self.is_from_outside = is_from_outside
         """Whether the kernel (short of memory) or a person may have ended it."""
 
@@ -70,10 +67,10 @@ class WorkerProcess:
         while not (answer := self._answer()).is_last:
             yield answer
 
-    def breach(self, ask: Try, *, seconds: float) -> Breach | None:
+    def failure(self, ask: Try, *, seconds: float) -> Failure | None:
         """How a fault shows, if it does, within so many seconds. Raises Death."""
         self._send(ask, seconds)
-        return self._answer().breach
+        return self._answer().failure
 
     def end(self) -> None:
         """Ends the process and all that it has started; a thread that waits for its answer gets a Death."""
@@ -92,9 +89,8 @@ class WorkerProcess:
             try:
                 self._running = _Running(self._assignment, self._limits, self._journal)
             except (EOFError, OSError) as error:
-                raise Death(
-                    None, Outcome.CRASHED, f"no worker can be started: {error!r}", is_from_outside=True
-                ) from None
+                told = Told(text=f"no worker can be started: {error!r}")
+                raise Death(None, Outcome.CRASHED, told, is_from_outside=True) from None
             self._next(START_SECONDS)
         self._running.watch.start(seconds)
         try:
@@ -119,7 +115,7 @@ class WorkerProcess:
             raise self._death(message)
         return message
 
-    def _death(self, excess: tuple[Outcome, str] | None = None) -> Death:
+    def _death(self, excess: tuple[Outcome, Ended | Exceeded] | None = None) -> Death:
         """How the process ended; it is ended first if it has not ended yet."""
         assert self._running is not None
         code, words = self._running.close(grace=0.0 if excess else GRACE_SECONDS)
@@ -131,14 +127,10 @@ class WorkerProcess:
                 begun = from_json(Begun, first_line, where=str(self._journal))
         if excess:
             return Death(begun, *excess)
-        if code is None:
-            said = "the process lives, but has closed or spoilt the connection through which it answers"
-        elif code < 0:
-            said = f"the process was ended by {signal.Signals(-code).name}"
-        else:
-            said = f"the process ended itself with exit code {code}"
+        how = How.NO_MESSAGE if code is None else How.SIGNAL if code < 0 else How.EXIT
         is_from_outside = code in (-signal.SIGKILL, -signal.SIGTERM, LOST)
-        return Death(begun, Outcome.CRASHED, f"{said}: {words}" if words else said, is_from_outside=is_from_outside)
+        end = End(how=how, code=abs(code or 0), words=words)
+        return Death(begun, Outcome.CRASHED, Ended(end=end), is_from_outside=is_from_outside)
 
 
 class _Running:
@@ -161,7 +153,7 @@ class _Running:
         self._words = b""
         self.watch = Watch(self._pid, journal, limits)
 
-    def message(self) -> bytes | tuple[Outcome, str] | None:
+    def message(self) -> bytes | tuple[Outcome, Ended | Exceeded] | None:
         """Its next message; otherwise the limit that it has exceeded, or None if it has ended."""
         while True:
             waited = [part for part in (self.connection, self._output, self._process.sentinel) if part is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaccheck.case import Case
 from jaccheck.core import Count, plain_data
-from jaccheck.reports import Breach
+from jaccheck.reports import Failure
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import Sums, Try
 
@@ -42,7 +42,7 @@ class Answer:
     """What one case of a shard gave, or how the fault showed, if it did; `is_last` when nothing more follows."""
 
     sums: Sums | None = None
-    breach: Breach | None = None
+    failure: Failure | None = None
     is_last: bool = False
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from jaccheck.core import OwnClock, plain_data
-from jaccheck.reports import Outcome
+from jaccheck.core import End, How, OwnClock, plain_data
+from jaccheck.reports import Ended, Exceeded, Outcome
 
 LOOK_SECONDS = 0.1
 
@@ -49,7 +49,7 @@ class Watch:
         self._stamp = 0
         self._begin(self._resident())
 
-    def excess(self) -> tuple[Outcome, str] | None:
+    def excess(self) -> tuple[Outcome, Ended | Exceeded] | None:
         """The limit that is exceeded, or None; checked at most every `LOOK_SECONDS`."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
@@ -60,11 +60,11 @@ class Watch:
             self._stamp = stamp
             self._begin(min(before, self._last))
         if self._clock.seconds() - self._since > self._seconds:
-            return Outcome.HUNG, f"not done after {self._seconds:.3g} s"
+            return Outcome.HUNG, Ended(end=End(how=How.TIME, seconds=self._seconds))
         if self._last - self._held > self._limits.memory:
-            return Outcome.CRASHED, f"out of memory: it took more than {self._limits.memory / 2**30:.3g} GiB"
+            return Outcome.CRASHED, Exceeded(what="memory", most_bytes=self._limits.memory)
         if self.printed > OUTPUT_BYTES:
-            return Outcome.CRASHED, f"wrote more than {OUTPUT_BYTES >> 20} MiB to standard output and error"
+            return Outcome.CRASHED, Exceeded(what="output", most_bytes=OUTPUT_BYTES)
         return None
 
     def _begin(self, held: int) -> None:

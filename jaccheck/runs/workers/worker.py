@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from jaccheck.case import Case, profile
 from jaccheck.core import end_with_parent, from_json, to_json
 from jaccheck.methods import calm_torch, load_built_in
-from jaccheck.runs.findings import breach_of
+from jaccheck.runs.findings import failure_of
 from jaccheck.runs.judging import judge_cases
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.results import Try
@@ -80,8 +80,8 @@ class _Worker:
             case Try(fault=fault):
                 method = {**self._methods, REFERENCE.name: REFERENCE}[fault.method]
                 with calm_torch():
-                    breach = breach_of(ask, method, announce=self._announce)
-                yield Answer(breach=breach, is_last=True)
+                    failure = failure_of(ask, method, announce=self._announce)
+                yield Answer(failure=failure, is_last=True)
 
     def _announce(self, case: Case, index: int, method: str) -> None:
         """Writes down what runs next; the parent reads it when this process has ended.

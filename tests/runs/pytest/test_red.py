@@ -14,8 +14,8 @@ import pytest
 from jaccheck_support.testing import pasted
 
 from jaccheck.case import Case
+from jaccheck.judging import TESTED
 from jaccheck.reports import CaseFile, load
-from jaccheck.runs.pytest.conformance import CHECKS
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +141,7 @@ def test_each_law_sees_its_mutant(red: Red) -> None:
     """One test fails for each mutant, the others of the same method pass."""
     for law in MUTANTS:
         assert red.of_kind("failure", f"test_{law}_mutant") == {f"test_{law}_mutant[{law}-cpu-float32]"}
-        assert len(red.of_kind("passed", f"test_{law}_mutant")) >= len(CHECKS) - 2
+        assert len(red.of_kind("passed", f"test_{law}_mutant")) >= len(TESTED) - 2
 
 
 def test_a_failure_says_what_is_needed(red: Red) -> None:
@@ -189,7 +189,7 @@ def test_kinds_of_failure_are_told_apart(red: Red) -> None:
 
 def test_a_crash_leaves_the_other_laws_unasked(red: Red) -> None:
     """They fail as vacuous, rather than pass; a claim was looked at all the same."""
-    laws = set(CHECKS) - {"given_memory", "claims"}
+    laws = {law.id for law in TESTED} - {"given_memory", "claims"}
     assert red.of_kind("failure", "test_raising") == {f"test_raising[{law}-cpu-float32]" for law in laws}
     assert "no exception: RuntimeError: not today" in red.results["test_raising[no_exception-cpu-float32]"][1]
     for law in laws - {"no_exception"}:
@@ -199,7 +199,7 @@ def test_a_crash_leaves_the_other_laws_unasked(red: Red) -> None:
 def test_what_is_refused_is_skipped_and_tried(red: Red) -> None:
     """A method that refuses a whole dtype is skipped there with its reason; that it could do it fails the claim."""
     assert red.of_kind("failure", "test_modest") == {"test_modest[claims-cpu-float32]"}
-    assert len(red.of_kind("skip", "test_modest")) == len(CHECKS) - 2
+    assert len(red.of_kind("skip", "test_modest")) == len(TESTED) - 2
     _, text = red.results["test_modest[purity-cpu-float32]"]
     assert "unsupported, as the method declares: float32 is not among its dtypes float64" in text
     assert "the claim is out of date" in red.results["test_modest[claims-cpu-float32]"][1]
