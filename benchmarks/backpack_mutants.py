@@ -89,17 +89,10 @@ def run(mutant: BackpackMutant, profile: str, seed: int, keep: Path | None) -> R
         if not report:
             print("".join(lines[-20:]), file=sys.stderr)
         scripts = {}
-<<<<<<< HEAD:benchmarks/backpack_mutants.py
-        for finding in report.get("findings", []):
-            if finding["law"] not in scripts:
-                scripts[finding["law"]] = _evaluate(finding["script"], mutated)
-        return _result(mutant, profile, seed, exit_code, report, scripts, seen, wall_s)
-=======
         for finding in report.findings if report else ():
             if finding.law not in scripts:
-                scripts[finding.law] = _evaluate(finding.script, planted)
-        return _result(fault, profile, seed, exit_code, report, scripts, seen, wall_s)
->>>>>>> main:benchmarks/planted_faults.py
+                scripts[finding.law] = _evaluate(finding.script, mutated)
+        return _result(mutant, profile, seed, exit_code, report, scripts, seen, wall_s)
 
 
 def _evaluate(script: str, mutated: Path) -> str:
@@ -135,15 +128,9 @@ def _result(
         cases=report.totals.cases if report else 0,
         first_finding_s=seen,
         wall_s=wall_s,
-<<<<<<< HEAD:benchmarks/backpack_mutants.py
-        message=first.get("message", ""),
-        case=_readable(first["case"]) if first else "",
-        note=mutant.note,
-=======
         message=first.message if first else "",
         case=repr(first.case) if first else "",
-        note=fault.note,
->>>>>>> main:benchmarks/planted_faults.py
+        note=mutant.note,
     )
 
 
