@@ -177,7 +177,7 @@ class _Listener:
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
         totals = tally.totals
-        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.suspects), "finding"))
+        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
         now = f"{result.shard.family}, {result.shard.dtype}"
         self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
 
