@@ -1,7 +1,6 @@
 from .case import DTYPES as DTYPES
 from .case import Case as Case
 from .case import DType as DType
-from .case import InputForm as InputForm
 from .families.registry import FAMILIES as FAMILIES
 from .families.registry import PERCEPTRONS as PERCEPTRONS
 from .families.registry import boundary_cases as boundary_cases
@@ -60,7 +59,6 @@ from .strategies import cases as cases
 from .strategies import draw_cases as draw_cases
 from .values import CopySample as CopySample
 from .values import Integers as Integers
-from .values import Modification as Modification
 from .values import Normal as Normal
 from .values import ScaleInput as ScaleInput
 from .values import ScaleLayer as ScaleLayer

@@ -1,79 +1,139 @@
-"""`jaccheck bench`."""
+"""`jaccheck bench`: everything that can be refused is refused before the first call is timed."""
 
 from __future__ import annotations
 
+import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from jaccheck import bench, methods, rendering, reports, selftest
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
+from jaccheck.cli.command import Option, command
+from jaccheck.cli.progress import Progress
+from jaccheck.cli.writing import BENCH, report_option, writer
+from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DTYPES = ("float32", "float64")
+
+MOST_MEMORY = 2**33
+"""By default a call gets a third of what is free, and no more than this."""
 
 
-@cli.command(short_help="Time the methods side by side.")
-@click.option("--model", metavar="FILE.py:FUNCTION", help="Your own: a function that returns (model, X).")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME",
-    help="Only this shape: tutorial, small, cnn, deep, many_outputs, wide, large, or sweeps. Repeatable.",
-)
-@click.option("--method", "methods", multiple=True, metavar="NAME", help="Only this method. Repeatable.")
-@click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Only float32 or float64. Repeatable.")
-@click.option("--device", "devices", multiple=True, metavar="NAME", help="Only this device. Repeatable.")
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=1),
-    default=480.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For everything together.",
-)
-@click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Threads of torch."
-)
-@click.option(
-    "--memory",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="GIB",
-    help="Most memory of one call.  [default: a third of what is free, at most 8]",
-)
-@options.reports(".html", ".json")
-@click.option(
-    "--plot", "plots", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write plots into DIR."
-)
-def bench(
-    model: str | None,
-    shapes: tuple[str, ...],
-    methods: tuple[str, ...],
-    dtypes: tuple[str, ...],
-    devices: tuple[str, ...],
-    seconds: float,
-    threads: int,
-    memory: float | None,
-    reports: tuple[Path, ...],
-    plots: Path | None,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Time every method that is right, and how much memory it takes, beside the time of filling that memory.
 
     Each method is judged on the very problem that it is timed on. Times are taken in turns, in memory fresh from the
     system and in memory that is there already. Ctrl-C ends a run with what was done so far.
     """
-    from jaccheck.cli.run_bench import Request, run
 
-    return run(
-        Request(
-            model=model,
-            shapes=shapes,
-            methods=methods,
-            dtypes=dtypes,
-            devices=devices,
-            time=seconds,
-            threads=threads,
-            memory=memory,
-            reports=reports,
-            plots=plots,
-        )
+    model: Annotated[
+        str | None, Option("--model", "FILE.py:FUNCTION", help="Your own: a function that returns (model, X).")
+    ] = None
+    shapes: Annotated[
+        tuple[str, ...],
+        Option(
+            "--shape",
+            "NAME",
+            help="Only this shape: tutorial, small, cnn, deep, many_outputs, wide, large, or sweeps. Repeatable.",
+        ),
+    ] = ()
+    methods: options.MethodNames = ()
+    dtypes: Annotated[tuple[str, ...], Option("--dtype", "NAME", help="Only float32 or float64. Repeatable.")] = ()
+    devices: options.DeviceNames = ()
+    time: Annotated[
+        float, Option("--time", "SECONDS", type=click.FloatRange(min=1), help="For everything together.")
+    ] = 480.0
+    threads: Annotated[int, Option("--threads", "N", type=options.AT_LEAST_ONE, help="Threads of torch.")] = 1
+    memory: Annotated[
+        float | None,
+        Option(
+            "--memory",
+            "GIB",
+            type=options.ABOVE_ZERO,
+            help="Most memory of one call.  [default: a third of what is free, at most 8]",
+        ),
+    ] = None
+    reports: Annotated[tuple[Path, ...], report_option(BENCH)] = ()
+    plots: Annotated[
+        Path | None,
+        Option("--plot", "DIR", type=click.Path(path_type=Path, file_okay=False), help="Write plots into DIR."),
+    ] = None
+
+
+@command("bench", "Time the methods side by side.")
+def run(request: Request) -> int:
+    """The exit code of a run: 0, or 1 where a method was wrong."""
+    write = writer(request.reports, BENCH)
+    if request.plots:
+        _check_plots(request.plots)
+    plan = plan_of(request)
+    console = rendering.make_console()
+    with Progress(console) as progress:
+        report = bench.bench(plan, _Listener(progress, console))
+    if report.growth:
+        console.print(rendering.growth_table(report.growth))
+    console.print(rendering.bench_summary(report), highlight=False)
+    write(report)
+    if request.plots:
+        for written in rendering.plot_bench(report, request.plots):
+            console.print(f"written: {written}", highlight=False)
+    return int(bool(report.wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Shows how far the plan is done, and prints each problem when it is."""
+
+    progress: Progress
+    console: Console
+
+    def on_step(self, done: float, text: str) -> None:
+        """So large a part of the plan is done, and this comes next."""
+        self.progress.show(round(100 * done), 100, "%", now=text)
+
+    def on_cell(self, cell: reports.BenchCell) -> None:
+        """Prints the table of a problem; points of a sweep are summed up in the end."""
+        if not cell.axis:
+            rendering.print_cell(cell, self.console)
+
+
+def _check_plots(directory: Path) -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise BrokenEnvironment("--plot needs matplotlib, which is not installed: pip install 'jaccheck[plot]'")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreadableFile(f"{directory}: cannot be made: {error.strerror}; choose another folder") from None
+    reports.check_writable(directory / "bench.png")
+
+
+def plan_of(request: Request) -> bench.Plan:
+    """What the options ask for. Raises UnknownName and InvalidModel."""
+    for name in request.dtypes:
+        if name not in DTYPES:
+            raise UnknownName(f"dtype {name!r} is not timed; choose from {', '.join(DTYPES)}")
+    if request.model and (request.shapes or request.dtypes):
+        raise UnknownName("--model has its own shape and dtype: leave out --shape and --dtype")
+    dtypes = request.dtypes or DTYPES
+    shapes = bench.choose_shapes(request.shapes)
+    if request.model:
+        problem = methods.load_problem(request.model)
+        shapes, dtypes = (bench.Shape(name="model", model=request.model),), (problem.dtype,)
+    free = (bench.default_memory() - bench.resident_bytes()) * 2
+    memory = min(free // 3, MOST_MEMORY) if request.memory is None else int(request.memory * 2**30)
+    return bench.Plan(
+        shapes=shapes,
+        dtypes=dtypes,
+        devices=methods.choose_devices(request.devices),
+        methods=tuple(selftest.by_names(request.methods)),
+        seconds=request.time,
+        threads=request.threads,
+        memory=memory,
     )

@@ -1,57 +1,26 @@
-"""`jaccheck gate`."""
+"""`jaccheck gate`: two sides, one answer; everything that can be refused is refused before anything is built."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import click
-
+from jaccheck import case, gate, rendering, reports, runs
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
+from jaccheck.cli.command import Argument, Option, command
+from jaccheck.cli.progress import Progress
+from jaccheck.cli.writing import GATE, report_option, writer
+from jaccheck.core import chosen
+from jaccheck.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-@cli.command(short_help="Compare two versions of BackPACK or torch.")
-@click.argument("base")
-@click.argument("candidate")
-@options.profile
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0, show_default=True, help="Which random cases."
-)
-@options.methods
-@options.devices
-@options.dtypes
-@options.families
-@options.findings
-@options.cases("Run the cases stored in this file first, those of stored findings after them. Repeatable.")
-@click.option(
-    "--fail-slower",
-    "slower",
-    metavar="PERCENT",
-    help="Time both sides too, as in 10%; slower by more than that is a regression.",
-)
-@click.option("--accept", type=click.Path(path_type=Path), metavar="FILE", help="Changes that are known and wanted.")
-@click.option("--bisect", is_flag=True, help="Walk the releases between the two; name the first with a regression.")
-@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
-@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="Where environments are kept.")
-@options.quiet
-def gate(
-    base: str,
-    candidate: str,
-    profile_name: str,
-    seed: int,
-    methods: tuple[str, ...],
-    devices: tuple[str, ...],
-    dtypes: tuple[str, ...],
-    families: tuple[str, ...],
-    directory: Path,
-    case_files: tuple[Path, ...],
-    slower: str | None,
-    accept: Path | None,
-    bisect: bool,
-    reports: tuple[Path, ...],
-    cache: Path | None,
-    quiet: bool,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Did going from BASE to CANDIDATE change anything?
 
     Each side is a requirement, a checkout, a wheel, or several of them in quotes. Both run the same cases, each in an
@@ -65,36 +34,163 @@ def gate(
     Exit code 0: nothing that matters changed; 1: a method is wrong where it was right, wrong in another way, refuses
     what it did not, leaves something else behind or, if asked for, is slower.
     """
-    from jaccheck.cli.run_gate import Request, run
 
-    return run(
-        Request(
-            base=base,
-            candidate=candidate,
-            profile=profile_name,
-            seed=seed,
-            methods=methods,
-            devices=devices,
-            dtypes=dtypes,
-            families=families,
-            findings=directory,
-            case_files=case_files,
-            fail_slower=None if slower is None else _share(slower),
-            accept=accept,
-            reports=reports,
-            cache=cache,
-            bisect=bisect,
-            quiet=quiet,
-        )
+    base: Annotated[str, Argument()]
+    candidate: Annotated[str, Argument()]
+    profile: options.Profile = "quick"
+    seed: options.CaseSeed = 0
+    methods: options.Methods = ()
+    devices: options.Devices = ()
+    dtypes: options.Dtypes = ()
+    families: options.Families = ()
+    findings: options.Findings = options.FINDINGS
+    cases: Annotated[
+        tuple[Path, ...],
+        Option(
+            "--cases",
+            "FILE",
+            help="Run the cases stored in this file first, those of stored findings after them. Repeatable.",
+        ),
+    ] = ()
+    fail_slower: Annotated[
+        float | None,
+        Option(
+            "--fail-slower",
+            "PERCENT",
+            type=options.Percentage(),
+            help="Time both sides too, as in 10%; slower by more than that is a regression.",
+        ),
+    ] = None
+    accept: Annotated[Path | None, Option("--accept", "FILE", help="Changes that are known and wanted.")] = None
+    bisect: Annotated[
+        bool, Option("--bisect", help="Walk the releases between the two; name the first with a regression.")
+    ] = False
+    reports: Annotated[tuple[Path, ...], report_option(GATE)] = ()
+    cache: Annotated[Path | None, Option("--cache", "DIR", help="Where environments are kept.")] = None
+    quiet: options.Quiet = False
+
+
+@command("gate", "Compare two versions of BackPACK or torch.")
+def run(request: Request) -> int:
+    """The exit code of a gate: 0 nothing that matters changed, 1 a regression."""
+    base, candidate = gate.parse_side(request.base), gate.parse_side(request.candidate)
+    if base == candidate:
+        raise InvalidRequest(f"both sides are {base}: a comparison of a version with itself says nothing")
+    question = _question(request, base, candidate)
+    write = writer(request.reports, GATE)
+    console = rendering.make_console()
+    report = (_bisected if request.bisect else _answered)(question, base, candidate, console)
+    write(report)
+    if request.quiet:
+        _say(rendering.gate_answer(report), console)
+    else:
+        rendering.print_gate(report, console)
+    return int(not report.is_open)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A request that can be answered: everything that it names is there."""
+
+    settings: reports.GateSettings
+    stored: tuple[case.Case, ...]
+    acceptances: tuple[reports.Acceptance, ...]
+    cache: Path
+    quiet: bool
+
+
+def _question(request: Request, base: gate.Side, candidate: gate.Side) -> _Question:
+    """What is asked. Raises a JaccheckError for whatever has no meaning."""
+    from platformdirs import user_cache_path
+
+    settings = reports.GateSettings(
+        base=str(base),
+        candidate=str(candidate),
+        profile=case.profile(request.profile).name,
+        seed=request.seed,
+        methods=request.methods,
+        devices=request.devices,
+        dtypes=chosen("dtype", request.dtypes, case.DTYPES),
+        families=chosen("family", request.families, case.FAMILIES),
+        fail_slower=request.fail_slower,
+    )
+    return _Question(
+        settings=settings,
+        stored=tuple(runs.selected(_stored(request), settings.dtypes, settings.families)),
+        acceptances=gate.load_acceptances(request.accept) if request.accept else (),
+        cache=request.cache or user_cache_path("jaccheck"),
+        quiet=request.quiet,
     )
 
 
-def _share(text: str) -> float:
-    """0.1 for `10%`."""
-    try:
-        share = float(text.removesuffix("%")) / 100
-    except ValueError:
-        share = -1.0
-    if not (text.endswith("%") and 0 < share < 10):
-        raise click.BadParameter(f"{text!r} is no percentage above 0; expected as in 10%", param_hint="--fail-slower")
-    return share
+def _stored(request: Request) -> Iterator[case.Case]:
+    """The cases of the files that are asked for, then of the findings that `verify` left."""
+    for path in (*request.cases, *sorted(request.findings.glob("*.json"))):
+        yield from reports.load(reports.CaseFile, path).cases
+
+
+def _answered(question: _Question, base: gate.Side, candidate: gate.Side, console: Console) -> reports.GateReport:
+    """The report on two sides, with what is accepted."""
+    cache = question.cache
+
+    def say(text: str) -> None:
+        if not question.quiet:
+            _say(text, console)
+
+    settings = replace(question.settings, base=str(base), candidate=str(candidate))
+    sides = [gate.prepare(side, cache / "environments", say) for side in (base, candidate)]
+    with Progress(console, quiet=question.quiet) as progress:
+        report = gate.compare_sides(
+            settings,
+            case.profile(settings.profile),
+            *sides,
+            folder=cache / "gates",
+            listener=_Listener(progress, say),
+            stored=question.stored,
+        )
+    changes, unmatched = gate.accept(report.changes, question.acceptances)
+    return replace(report, changes=changes, unmatched=unmatched)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Shows how many cases are compared, and prints changes as they come."""
+
+    progress: Progress
+    say: Callable[[str], None]
+
+    def on_case(self, at: case.Case, done: int, total: int, changes: int) -> None:
+        """A case has been compared."""
+        self.progress.show(done, total, "cases", f"{changes} changes", now=at.family)
+
+    def on_step(self, name: str, done: int, total: int) -> None:
+        """All cases are done, and this is looked into."""
+        self.progress.show(done, total, "steps", now=name)
+
+    def on_change(self, change: reports.Change) -> None:
+        """Prints one line; the whole of it comes with the report."""
+        self.say(f"{change.kind}: {change.method}: {change.candidate}")
+
+
+def _bisected(question: _Question, base: gate.Side, candidate: gate.Side, console: Console) -> reports.GateReport:
+    """The report on the first release between the two sides with a regression, or on the last one."""
+    answers: dict[gate.Side, reports.GateReport] = {}
+
+    def differs(release: gate.Side) -> bool:
+        report = answers[release] = _answered(question, base, release, console)
+        _say(rendering.gate_answer(report), console)
+        if report.interrupted:
+            raise KeyboardInterrupt
+        return any(change.matters for change in report.changes)
+
+    releases = gate.releases_between(base, candidate)
+    first = gate.first_that_differs(releases, differs)
+    if first is None:
+        _say(f"no release up to {candidate} has a regression from {base}", console)
+        return answers[releases[-1]]
+    _say(f"the first release with a regression from {base} is {first}", console)
+    return answers[first]
+
+
+def _say(text: str, console: Console) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from jaccheck.core import plain_data, printable
-from jaccheck.reports import Report, finding_path
+from jaccheck import reports
+from jaccheck.core import printable
 
 MOST_BYTES = 2**19
 """A step's summary may have 1 MiB, and other commands of the step may write one too."""
 
 
-@plain_data
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
     """An error that is shown beside the run, and at a file where there is one."""
 
@@ -27,13 +28,13 @@ class Annotation:
         return f"::error {shown}::{_escaped(self.message)}"
 
 
-def errors_of(report: Report, directory: Path) -> list[Annotation]:
+def errors_of(report: reports.Report, directory: Path) -> list[Annotation]:
     """One for each finding, at its file in the directory, and one for each cell that compared nothing."""
     found = [
         Annotation(
             title=f"jaccheck: {finding.method} on {finding.device}: {finding.law}",
             message=f"{finding.outcome}: {finding.message}",
-            file=str(finding_path(directory, finding)),
+            file=str(reports.finding_path(directory, finding)),
         )
         for finding in report.findings
     ]

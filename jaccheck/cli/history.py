@@ -1,29 +1,79 @@
-"""`jaccheck history`."""
+"""`jaccheck history`: the runs in a store, or one of them as a report."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import click
-
+from jaccheck import rendering, runs
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
+from jaccheck.cli.command import Argument, Option, command
+from jaccheck.cli.writing import VERIFY, report_option, writer
+from jaccheck.errors import InvalidRequest
 
 
-@cli.command(short_help="List the runs that are stored, or show one again.")
-@click.argument("run", required=False, type=click.IntRange(min=1))
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Where the runs are stored.  [default: .jaccheck/runs.db]",
-)
-@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
-def history(run: int | None, store: Path | None, reports: tuple[Path, ...]) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """List the runs of `jaccheck verify` that are stored; with the number of a RUN, show its report, whole or not.
 
     Exit code 1 where the run that is shown found something.
     """
-    from jaccheck.cli.run_history import list_runs, show_run
 
-    return list_runs(store) if run is None else show_run(run, store, reports)
+    run: Annotated[int | None, Argument(type=options.AT_LEAST_ONE)] = None
+    store: Annotated[
+        Path | None, Option("--store", "PATH", help="Where the runs are stored.  [default: .jaccheck/runs.db]")
+    ] = None
+    reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
+
+
+@command("history", "List the runs that are stored, or show one again.")
+def run(request: Request) -> int:
+    """Lists all the runs, or shows one of them; 1 where that one found something."""
+    if request.run is None:
+        return _list_runs(request.store)
+    write = writer(request.reports, VERIFY)
+    with existing(request.store) as store:
+        report = runs.Recording(store, store.run(request.run)).report()
+    write(report)
+    rendering.print_report(report, rendering.make_console())
+    return int(report.found_something)
+
+
+def _list_runs(path: Path | None) -> int:
+    """Prints a line for each run, the last one at the end; always 0."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("run", "begun", "state", "profile", "seed", "torch", "BackPACK"):
+        table.add_column(column)
+    for column in ("cases", "findings", "seconds"):
+        table.add_column(column, justify="right")
+    with existing(path) as store:
+        for each in store.runs():
+            record = runs.Recording(store, each)
+            is_going_on = each.state == runs.UNFINISHED and store.is_going_on(each)
+            table.add_row(
+                str(each.id),
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(each.started)),
+                "going on" if is_going_on else each.state,
+                each.settings.profile,
+                str(each.settings.seed),
+                each.environment.torch,
+                each.environment.backpack or "none",
+                f"{record.sums().totals.cases:,}",
+                str(len(record.findings())),
+                f"{each.seconds:,.0f}",
+            )
+    rendering.make_console().print(table)
+    return 0
+
+
+def existing(path: Path | None) -> runs.Store:
+    """The store at a path, or the usual one. Raises InvalidRequest where it is not there: nothing is made."""
+    path = path or runs.DEFAULT_STORE
+    if not path.exists():
+        raise InvalidRequest(f"store {str(path)!r} does not exist; `jaccheck verify` makes it, or give --store")
+    return runs.Store(path)

@@ -1,24 +1,31 @@
-"""Options that several commands have, each written once."""
+"""Options that several commands have, each written once, and the types of values that several options have."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, ClassVar
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from jaccheck.cli.command import Option
 
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
     "no_bias, extremes, kinks, inputs, frozen, nested, convolution, transposed_convolution, pooling, normalization, "
     "embedding, extra_axes, branches, activations, shared, recurrent, boundary"
 )
-"""Written out, since importing them takes longer than printing the help; a test holds them equal."""
+"""Written out, since importing them takes longer than printing the help; a test holds them equal.
+
+Of methods and devices a shell offers none: to find them torch must be imported, for which nobody waits at a prompt.
+"""
 
 DTYPE_NAMES = "float64, float32, bfloat16, float16"
+PROFILE_NAMES = "quick, ci, nightly"
+
+SEED = click.IntRange(0, 2**32 - 1)
+AT_LEAST_ONE = click.IntRange(min=1)
+ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
@@ -37,74 +44,56 @@ class Size(click.ParamType):  # type: ignore[type-arg]
         return int(float(match[1]) * self._UNITS[match[2].upper()])
 
 
-def complete(names: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """What a shell offers for an option: those of the names, separated by commas, that begin as what is typed so far.
+class Percentage(click.ParamType):  # type: ignore[type-arg]
+    """A share in per cent: 0.1 for `10%`."""
 
-    Methods and devices are not offered: to find them torch must be imported, for which nobody waits at a prompt.
-    """
-    return lambda context, option, typed: [name for name in names.split(", ") if name.startswith(typed)]
+    name = "percentage"
 
-
-profile = click.option(
-    "--profile",
-    "profile_name",
-    shell_complete=complete("quick, ci, nightly"),
-    default="quick",
-    show_default=True,
-    metavar="quick|ci|nightly",
-    help="How much to do: quick, a minute or three; ci, ten minutes or so; nightly, hours.",
-)
-methods = click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="Only this method; `package.module:function` for one of your own. Repeatable.",
-)
-devices = click.option(
-    "--device", "devices", multiple=True, metavar="NAME", help="Only this device, as torch names it. Repeatable."
-)
-dtypes = click.option(
-    "--dtype",
-    "dtypes",
-    shell_complete=complete(DTYPE_NAMES),
-    multiple=True,
-    metavar="NAME",
-    help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
-)
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share."""
+        try:
+            share = float(value.removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not (value.endswith("%") and 0 < share < 10):
+            self.fail(f"{value!r} is no percentage above 0; expected as in 10%", param, ctx)
+        return share
 
 
-def cases(help: str) -> Callable[[F], F]:
-    """`--cases`; what is done with them is said by the command."""
-    return click.option(
-        "--cases", "case_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help=help
-    )
+Profile = Annotated[
+    str,
+    Option(
+        "--profile",
+        "quick|ci|nightly",
+        offers=PROFILE_NAMES,
+        help="How much to do: quick, a minute or three; ci, ten minutes or so; nightly, hours.",
+    ),
+]
+Methods = Annotated[
+    tuple[str, ...],
+    Option("--method", "NAME", help="Only this method; `package.module:function` for one of your own. Repeatable."),
+]
+Devices = Annotated[
+    tuple[str, ...], Option("--device", "NAME", help="Only this device, as torch names it. Repeatable.")
+]
+Dtypes = Annotated[
+    tuple[str, ...],
+    Option(
+        "--dtype",
+        "NAME",
+        offers=DTYPE_NAMES,
+        help="Only this dtype: float64, float32, bfloat16 or float16. Repeatable.",
+    ),
+]
+Families = Annotated[
+    tuple[str, ...],
+    Option("--family", "NAME", offers=FAMILY_NAMES, help=f"Only this family of cases: {FAMILY_NAMES}. Repeatable."),
+]
+Findings = Annotated[Path, Option("--findings", "DIR", help="Where findings are stored.")]
+FINDINGS = Path("jaccheck-findings")
+Quiet = Annotated[bool, Option("--quiet", help="Print findings and the last line only.")]
+CaseSeed = Annotated[int, Option("--seed", "N", type=SEED, help="Which random cases.")]
 
-
-families = click.option(
-    "--family",
-    "families",
-    shell_complete=complete(FAMILY_NAMES),
-    multiple=True,
-    metavar="NAME",
-    help=f"Only this family of cases: {FAMILY_NAMES}. Repeatable.",
-)
-findings = click.option(
-    "--findings",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path("jaccheck-findings"),
-    show_default=True,
-    metavar="DIR",
-    help="Where findings are stored.",
-)
-quiet = click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
-
-
-def reports(*endings: str) -> Callable[[F], F]:
-    """The option `--report`, for a command that writes files with these endings."""
-    *most, last = endings
-    known = f"{', '.join(most)} or {last}"
-    text = f"Write a report, {known} by its ending. Repeatable."
-    path = click.Path(path_type=Path)
-    return click.option("--report", "reports", multiple=True, type=path, metavar="PATH", help=text)
+# Of commands where a method or a device can be named only.
+MethodNames = Annotated[tuple[str, ...], Option("--method", "NAME", help="Only this method. Repeatable.")]
+DeviceNames = Annotated[tuple[str, ...], Option("--device", "NAME", help="Only this device. Repeatable.")]

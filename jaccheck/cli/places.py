@@ -1,36 +1,64 @@
-"""Where a run has its cases judged beside this machine, and which part of it runs at all."""
+"""Where a run has its cases judged: in this process, by workers beside it, or on a cluster."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from jaccheck.errors import BrokenEnvironment, InvalidRequest
-from jaccheck.reports import Part
+from jaccheck import runs
+from jaccheck.cli.start import Start
+from jaccheck.errors import BrokenEnvironment, ClusterLost, InvalidRequest
 
-if TYPE_CHECKING:
-    from jaccheck.runs import Cluster
-
-MOST_PARTS = 10_000
+MOST_WORKERS = 256
 
 
-def cluster_at(address: str) -> Cluster:
+def worker_count(text: str) -> int:
+    """How many worker processes `--workers` asks for. Raises InvalidRequest."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdecimal() or int(text) > MOST_WORKERS:
+        raise InvalidRequest(f"--workers {text!r}: give a number from 0 to {MOST_WORKERS}, or auto")
+    return int(text)
+
+
+def cluster_at(address: str) -> runs.Cluster:
     """The Dask cluster whose scheduler is at `address`, joined. Raises BrokenEnvironment."""
     try:
-        from jaccheck.runs import Cluster
+        cluster = runs.Cluster
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
         raise BrokenEnvironment("--scheduler needs Dask: pip install 'jaccheck[cluster]'") from None
-    return Cluster(address)
+    return cluster(address)
 
 
-def part_named(text: str | None, *, is_agreed: bool) -> Part | None:
-    """The part of a run that `3/8` names. Raises InvalidRequest, also where others would draw other cases."""
-    if text is None:
-        return None
-    number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) <= MOST_PARTS):
-        raise InvalidRequest(f"--shard {text!r:.80}: expected NUMBER/OF, as in 3/8, counted from 1")
-    if not is_agreed:
-        raise InvalidRequest("--shard: give --seed too, the same to all parts, or they are parts of different runs")
-    return Part(number=int(number), of=int(of))
+@contextmanager
+def judges_of(
+    start: Start, workers: int, limits: runs.Limits, record: runs.Recording | None, cluster: runs.Cluster | None
+) -> Iterator[runs.Judges]:
+    """Who judges: this process, or workers of its own, which end with the run, or those of a cluster."""
+    if not workers and cluster is None:
+        yield runs.in_this_process(start.methods, start.profile)
+        return
+    # By the names that were asked for, so that others can import what is named with its module.
+    names = start.asked or start.settings.methods
+    assignment = runs.Assignment(methods=names, profile=start.profile.name)
+    with (
+        record.folder() if record else TemporaryDirectory(prefix="jaccheck-") as folder,
+        runs.Pool(1 if cluster else workers, assignment, limits, Path(folder)) as pool,
+    ):
+        if cluster is None:
+            yield runs.Judges(pool.results, pool.probe)
+            return
+        try:
+            yield cluster.judges(runs.WorkerConfig(assignment=assignment, limits=limits), pool)
+        except ClusterLost as lost:
+            if record is None:
+                raise
+            again = f"jaccheck verify --resume {record.run.id}"
+            raise ClusterLost(
+                f"{lost}; what is done is stored, to go on: {again} --scheduler ADDRESS, or without"
+            ) from None

@@ -1,48 +1,78 @@
-"""Progress of `verify`: how far it is, and findings as they come, each stored and printed."""
+"""How far a command has come: a bar on a terminal, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-from jaccheck.cli.live import Live
-from jaccheck.core import plural
-from jaccheck.rendering import print_finding
-from jaccheck.reports import CaseFile, Finding, finding_path, save
-from jaccheck.runs import ShardResult, Tally
+from jaccheck.core import printable
+
+if TYPE_CHECKING:
+    from rich import progress
+    from rich.console import Console
+
+PLAIN_LINE_SECONDS = 10.0
+BAR_WIDTH = 20
+BESIDE = BAR_WIDTH + 2 * len("0:00:00") + 3
+"""Columns that the bar and two times take."""
 
 
 class Progress:
-    """Tells a console how a run goes, and stores each finding as it comes."""
+    """A bar that leaves nothing behind, or a line every ten seconds; nothing where it is quiet.
 
-    def __init__(self, live: Live, total: int | None, seconds: float | None, directory: Path) -> None:
-        self._live = live
-        self._total = total
-        self._seconds = seconds
-        self._directory = directory
+    The bar is drawn on the console that a command prints its results on, so that they come to stand above it; where
+    that is no terminal, bar and lines go to standard error, so that results alone are in a pipe or a file.
+    `seconds` is how long the command may take, where time ends it.
+    """
 
-    def on_result(self, result: ShardResult, tally: Tally) -> None:
-        """Shows how many cases are done, or how much of the time is over."""
-        elapsed = max(self._live.seconds, 1e-9)
-        done = tally.totals.cases if self._seconds is None else round(min(elapsed, self._seconds))
-        of = f" of {self._total}" if self._total else ""
-        findings = plural(len(tally.suspects), "finding")
-        self._live.show(
-            done,
-            self._total if self._seconds is None else self._seconds,
-            now_at=result.shard.family,
-            found=f"{tally.totals.cases / elapsed:.0f} cases/s · {findings}",
-            line=f"{tally.totals.cases}{of} cases, {tally.totals.comparisons:,} comparisons, {findings}; "
-            f"now {result.shard.family}, {result.shard.dtype}",
-        )
+    def __init__(self, console: Console, *, quiet: bool = False, seconds: float | None = None) -> None:
+        self._results = console
+        self._quiet = quiet
+        self._limit = seconds
+        self._started = self._spoken = time.monotonic()
+        self._bar: progress.Progress | None = None
 
-    def on_finding(self, finding: Finding) -> None:
-        """Stores a finding and prints it."""
-        path = finding_path(self._directory, finding)
-        save(CaseFile(cases=(finding.case,), finding=finding), path)
-        print_finding(finding, str(path), self._live.console)
+    def __enter__(self) -> Progress:
+        """Starts the bar where there is a terminal to draw it on."""
+        from rich import progress
+        from rich.console import Console
 
-    def on_given_up(self, method: str) -> None:
-        """Says which method is left out from now on."""
-        self._live.console.print(
-            f"{method} has ended so many worker processes that it is left out of the rest", style="red", highlight=False
-        )
+        self._console = self._results if self._results.is_terminal else Console(stderr=True)
+        if self._console.is_terminal and not self._quiet:
+            self._bar = progress.Progress(
+                progress.TimeElapsedColumn(),
+                progress.BarColumn(BAR_WIDTH),
+                progress.TimeRemainingColumn(),
+                progress.TextColumn("{task.description}", markup=False),
+                console=self._console,
+                transient=True,
+                redirect_stdout=sys.stdout.isatty(),
+                redirect_stderr=sys.stderr.isatty(),
+            )
+            self._task = self._bar.add_task("starting", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes the bar away."""
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, done: int, total: int | None, unit: str, *counts: str, now: str = "") -> None:
+        """Moves the bar, with counts and what is going on beside it; or prints them if the last line is a while ago."""
+        clock = time.monotonic()
+        elapsed = clock - self._started
+        of = f" of {total}" if total else ""
+        text = printable(", ".join((f"{done}{of} {unit}", *counts)) + (f"; now {now}" if now else ""))
+        if self._bar:
+            share = (done, total) if self._limit is None else (min(elapsed, self._limit), self._limit)
+            room = max(self._console.width - BESIDE, BAR_WIDTH)
+            shown = text if len(text) <= room else f"{text[: room - 1]}…"
+            self._bar.update(self._task, completed=share[0], total=share[1], description=shown)
+        elif not self._quiet and clock - self._spoken >= PLAIN_LINE_SECONDS:
+            self._spoken = clock
+            self._console.print(f"{elapsed:.0f} s: {text}", highlight=False, markup=False, soft_wrap=True)

@@ -1,30 +1,52 @@
-"""`jaccheck report`."""
+"""`jaccheck report`: stored reports of `verify`, shown and written again; parts of one run as one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import click
-
+from jaccheck import rendering, reports, runs
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
+from jaccheck.cli.command import Argument, Option, command
+from jaccheck.cli.history import existing
+from jaccheck.cli.writing import VERIFY, report_option, writer
 
 
-@cli.command(short_help="Show reports again; merge those of parts of a run.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
-@options.findings
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Where runs given by number are stored.  [default: .jaccheck/runs.db]",
-)
-def report(paths: tuple[Path, ...], reports: tuple[Path, ...], directory: Path, store: Path | None) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Show PATHS, reports of `jaccheck verify` as JSON; those of the parts of one run (`--shard`) as one report.
 
     In place of a file may stand the number of a stored run (`jaccheck history`).
     """
-    from jaccheck.cli.run_report import run
 
-    return run(paths, reports, directory, store)
+    paths: Annotated[tuple[Path, ...], Argument()]
+    reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
+    findings: options.Findings = options.FINDINGS
+    store: Annotated[
+        Path | None,
+        Option("--store", "PATH", help="Where runs given by number are stored.  [default: .jaccheck/runs.db]"),
+    ] = None
+
+
+@command("report", "Show reports again; merge those of parts of a run.")
+def run(request: Request) -> int:
+    """The exit code of the run that these reports are of: 0 nothing found, 1 something found; findings are stored."""
+    write = writer(request.reports, VERIFY)
+    merged = reports.merge([_report(path, request.store) for path in request.paths])
+    console = rendering.make_console()
+    for finding in merged.findings:
+        path = reports.finding_path(request.findings, finding)
+        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+        rendering.print_finding(finding, str(path), console)
+    rendering.print_report(merged, console)
+    write(merged)
+    return int(merged.found_something)
+
+
+def _report(path: Path, store: Path | None) -> reports.Report:
+    """The report in a file; where there is none of that name and it is a number, on that run in the store."""
+    if not path.name.isdecimal() or path.exists():
+        return reports.load(reports.Report, path)
+    with existing(store) as opened:
+        return runs.Recording(opened, opened.run(int(path.name))).report()

@@ -1,68 +1,83 @@
-"""`jaccheck sequences`."""
+"""`jaccheck sequences`: random sequences of calls on live models."""
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import click
 
+from jaccheck import case, methods, rendering, reports, sequences
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
+from jaccheck.cli.command import Option, command
+from jaccheck.cli.progress import Progress
+from jaccheck.cli.writing import SEQUENCES, report_option, writer
 from jaccheck.core import bound_native_caches
 
 
-@cli.command(short_help="Drive BackPACK through random sequences of calls.")
-@click.option(
-    "--profile",
-    "profile_name",
-    default="quick",
-    show_default=True,
-    metavar="quick|ci|nightly",
-    help="How many sequences, and how long.",
-)
-@click.option(
-    "--examples", type=click.IntRange(min=1), metavar="N", help="Run this many sequences, whatever the profile says."
-)
-@click.option(
-    "--steps", type=click.IntRange(1, 500), metavar="N", help="Steps of each sequence, whatever the profile says."
-)
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Run new sequences until this many seconds have passed.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Makes the run repeatable.  [default: random]"
-)
-@options.reports(".html", ".json")
-@click.option("--quiet", is_flag=True, help="Print findings and the last line only.")
-def sequences(
-    profile_name: str,
-    examples: int | None,
-    steps: int | None,
-    seconds: float | None,
-    seed: int | None,
-    reports: tuple[Path, ...],
-    quiet: bool,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Drive BackPACK, and the other methods in between, through random sequences of calls on live models.
 
     Every number is exact, so equality decides; nothing may be left over, and every model must be freed. What is wrong
     ends in a short script without jaccheck. Known issues of BackPACK are counted, and are no finding.
     """
-    bound_native_caches()
-    from jaccheck.cli.run_sequences import Request, run
 
-    return run(
-        Request(
-            profile=profile_name,
-            examples=examples,
-            steps=steps,
-            seconds=seconds,
-            seed=seed,
-            reports=reports,
-            quiet=quiet,
-        )
+    profile: Annotated[
+        str,
+        Option("--profile", "quick|ci|nightly", offers=options.PROFILE_NAMES, help="How many sequences, and how long."),
+    ] = "quick"
+    examples: Annotated[
+        int | None,
+        Option(
+            "--examples", "N", type=options.AT_LEAST_ONE, help="Run this many sequences, whatever the profile says."
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        Option("--steps", "N", type=click.IntRange(1, 500), help="Steps of each sequence, whatever the profile says."),
+    ] = None
+    time: Annotated[
+        float | None,
+        Option(
+            "--time",
+            "SECONDS",
+            type=options.ABOVE_ZERO,
+            help="Run new sequences until this many seconds have passed.",
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, Option("--seed", "N", type=options.SEED, help="Makes the run repeatable.  [default: random]")
+    ] = None
+    reports: Annotated[tuple[Path, ...], report_option(SEQUENCES)] = ()
+    quiet: options.Quiet = False
+
+
+@command("sequences", "Drive BackPACK through random sequences of calls.")
+def run(request: Request) -> int:
+    """The exit code of a run: 0 nothing found, 1 something found."""
+    bound_native_caches()
+    profile = case.profile(request.profile)
+    write = writer(request.reports, SEQUENCES)
+    methods.choose_methods(("batch_grad_loop",))  # raises where BackPACK cannot run
+    is_bounded = request.examples is not None or request.time is not None
+    settings = reports.SequenceSettings(
+        profile=profile.name,
+        examples=request.examples if is_bounded else profile.sequences,
+        steps=request.steps or profile.sequence_steps,
+        seconds=request.time,
+        seed=secrets.randbits(32) if request.seed is None else request.seed,
     )
+    console = rendering.make_console()
+    with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
+
+        def show(tally: sequences.Tally) -> None:
+            done = tally.failed_after or tally.examples
+            progress.show(done, settings.examples, "sequences", f"{tally.compared:,} comparisons")
+
+        report = sequences.play(settings, on_round=show)
+    write(report)
+    rendering.print_sequences(report, console, quiet=request.quiet)
+    return int(report.found_something)

@@ -1,64 +1,30 @@
-"""`jaccheck show`."""
+"""`jaccheck show`: finds out what is to be drawn, and with what; everything that can be refused is refused first."""
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from jaccheck import case, methods, models, rendering, reports
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
-from jaccheck.core import bound_native_caches
+from jaccheck.cli.command import Argument, Option, command
+from jaccheck.core import bound_native_caches, chosen
+from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName, UnreadableFile
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ENDINGS = (".png", ".svg", ".pdf")
+WITHOUT_WINDOWS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Matplotlib's backends that only write files."""
 
 
-@cli.command(short_help="Draw the Jacobians of a model, a case or a finding.")
-@click.argument("what", metavar="[FILE.py:FUNCTION|FILE.json|ID]", required=False)
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="NAME",
-    help="Draw this method beside the reference; two of them beside each other. `package.module:function` for one of "
-    "your own, `mutant:NAME` for a mutant.",
-)
-@click.option(
-    "--family",
-    shell_complete=options.complete(options.FAMILY_NAMES),
-    metavar="NAME",
-    help="Draw a random case of this family instead of a file's.",
-)
-@click.option(
-    "--dtype",
-    shell_complete=options.complete(options.DTYPE_NAMES),
-    metavar="NAME",
-    help="Dtype of the random case.  [default: float32]",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Which random case, from 0.  [default: 0]")
-@click.option(
-    "--case", "number", type=click.IntRange(0), metavar="N", help="Which case of a file, from 0.  [default: 0]"
-)
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Device of a case, as torch names it.")
-@options.findings
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Draw into this .png, .svg or .pdf with matplotlib, not into the terminal.",
-)
-@click.option("--window", is_flag=True, help="Draw into a window.")
-def show(
-    what: str | None,
-    methods: tuple[str, ...],
-    family: str | None,
-    dtype: str | None,
-    seed: int | None,
-    number: int | None,
-    device: str,
-    directory: Path,
-    output: Path | None,
-    window: bool,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Draw the Jacobians: samples × outputs by all parameters, one after another, as in BackPACK's tutorial.
 
     \b
@@ -75,20 +41,162 @@ def show(
     wrong. Where nothing is proven it says so, and shows the plain difference. What is too large for the picture is
     reduced to the entry of largest magnitude of each cell, so that nothing that sticks out is lost.
     """
-    bound_native_caches()
-    from jaccheck.cli.run_show import Request, run
 
-    return run(
-        Request(
-            what=what,
-            methods=methods,
-            family=family,
-            dtype=dtype,
-            seed=seed,
-            number=number,
-            device=device,
-            findings=directory,
-            output=output,
-            window=window,
+    what: Annotated[str | None, Argument("[FILE.py:FUNCTION|FILE.json|ID]")] = None
+    methods: Annotated[
+        tuple[str, ...],
+        Option(
+            "--method",
+            "NAME",
+            help="Draw this method beside the reference; two of them beside each other. `package.module:function` for "
+            "one of your own, `mutant:NAME` for a mutant.",
+        ),
+    ] = ()
+    family: Annotated[
+        str | None,
+        Option(
+            "--family",
+            "NAME",
+            offers=options.FAMILY_NAMES,
+            help="Draw a random case of this family instead of a file's.",
+        ),
+    ] = None
+    dtype: Annotated[
+        str | None,
+        Option("--dtype", "NAME", offers=options.DTYPE_NAMES, help="Dtype of the random case.  [default: float32]"),
+    ] = None
+    seed: Annotated[
+        int | None, Option("--seed", "N", type=options.SEED, help="Which random case, from 0.  [default: 0]")
+    ] = None
+    case: Annotated[
+        int | None, Option("--case", "N", type=click.IntRange(0), help="Which case of a file, from 0.  [default: 0]")
+    ] = None
+    device: Annotated[str, Option("--device", "NAME", help="Device of a case, as torch names it.")] = "cpu"
+    findings: options.Findings = options.FINDINGS
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output -o",
+            "PATH",
+            help="Draw into this .png, .svg or .pdf with matplotlib, not into the terminal.",
+        ),
+    ] = None
+    window: Annotated[bool, Option("--window", help="Draw into a window.")] = False
+
+
+@command("show", "Draw the Jacobians of a model, a case or a finding.")
+def run(request: Request) -> int:
+    """The exit code, 0: a picture is no judgement."""
+    bound_native_caches()
+    console = rendering.make_console()
+    _check_target(request)
+    methods.choose_devices([request.device])
+    drawn = models.methods_of(request.methods)
+    in_terminal = request.output is None and not request.window
+    size = rendering.terminal_size(console) if in_terminal else rendering.Size()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _picture(request, drawn, size)
+    if in_terminal:
+        rendering.print_picture(picture, console)
+    elif request.output is not None:
+        _save(picture, request.output, console)
+    else:
+        _open(picture)
+    return 0
+
+
+def _check_target(request: Request) -> None:
+    if request.output is not None and request.window:
+        raise InvalidRequest("--output and --window: choose one of them")
+    if request.output is not None:
+        if request.output.suffix not in ENDINGS:
+            ending = request.output.suffix
+            raise UnknownName(f"--output {str(request.output)!r}: the ending {ending!r} is not known; use {_listed()}")
+        rendering.require_matplotlib()
+        reports.check_writable(request.output)
+    if request.window:
+        rendering.require_matplotlib()
+        _check_window()
+
+
+def _listed() -> str:
+    return f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+
+
+def _check_window() -> None:
+    """Matplotlib decides on a backend when it is first asked for a figure; one that only writes files is of no use."""
+    import matplotlib.pyplot as plt
+
+    instead = "use --output, or install one that does (pip install pyqt6) where there is a display"
+    try:
+        plt.close(plt.figure())
+    except Exception as error:  # each toolkit has its own kind
+        message = (
+            f"--window: matplotlib's backend {plt.get_backend()!r} opens none ({reports.first_line(error)}); {instead}"
         )
-    )
+        raise BrokenEnvironment(message) from error
+    if plt.get_backend().lower() in WITHOUT_WINDOWS:
+        raise BrokenEnvironment(f"--window: matplotlib's backend {plt.get_backend()!r} opens none; {instead}")
+
+
+def _picture(request: Request, drawn: tuple[methods.Method, ...], size: rendering.Size) -> rendering.Picture:
+    what = request.what
+    random = (request.family, request.dtype, request.seed)
+    if (what is None) == (request.family is None):
+        raise InvalidRequest("name one thing to draw: FILE.py:FUNCTION, FILE.json, the id of a finding, or --family")
+    if what is None:
+        return models.picture_of_case(_random_case(request), drawn, device=request.device, size=size)
+    if random != (None, None, None):
+        raise InvalidRequest(f"--dtype and --seed go with --family, not with {what!r}")
+    if ".py:" in what or what.endswith(".py"):
+        if request.case is not None:
+            raise InvalidRequest(f"--case goes with a file of cases, not with {what!r}")
+        return models.picture_of_model(methods.load_problem(what), drawn, size=size)
+    path = _stored(what, request.findings)
+    file = reports.load(reports.CaseFile, path)
+    if file.finding is not None and not drawn:
+        return models.picture_of_finding(file.finding, size=size)
+    return models.picture_of_case(_case_of(file, path, request.case or 0), drawn, device=request.device, size=size)
+
+
+def _random_case(request: Request) -> case.Case:
+    """The case that Hypothesis draws first for this family, dtype and seed, after the simplest there is."""
+    (family,) = chosen("family", (request.family or "",), case.FAMILIES)
+    (dtype,) = chosen("dtype", (request.dtype or "float32",), case.DTYPES)
+    return case.draw_cases(family, (dtype,), seed_number=request.seed or 0, count=2)[-1]  # type: ignore[arg-type]
+
+
+def _stored(what: str, findings: Path) -> Path:
+    """The file of that name, or of the finding with that id."""
+    if what.endswith(".json") or Path(what).exists():
+        return Path(what)
+    found = sorted(findings.glob(f"*-{what}.json"))
+    if len(found) != 1:
+        raise UnreadableFile(
+            f"{what!r} is no file, and {len(found) or 'no'} findings in {findings} have that id; expected "
+            "FILE.py:FUNCTION, FILE.json or an id"
+        )
+    return found[0]
+
+
+def _case_of(file: reports.CaseFile, path: Path, number: int) -> case.Case:
+    if number >= len(file.cases):
+        raise InvalidRequest(f"--case {number}: {path} holds {len(file.cases)} cases, numbered from 0")
+    return file.cases[number]
+
+
+def _save(picture: rendering.Picture, path: Path, console: Console) -> None:
+    try:
+        rendering.draw_picture(picture).savefig(path, dpi=130)
+    except OSError as error:
+        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
+    said = "\n".join((picture.title, *picture.notes, f"written: {path}"))
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+def _open(picture: rendering.Picture) -> None:
+    import matplotlib.pyplot as plt
+
+    rendering.draw_picture(picture, plt.figure(figsize=rendering.figure_size(picture)))
+    plt.show()

@@ -1,162 +1,194 @@
-"""`jaccheck verify`."""
+"""`jaccheck verify`: everything that can be refused is refused before the first case runs."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import click
-from click.core import ParameterSource
 
+from jaccheck import methods, rendering, reports, runs
 from jaccheck.cli import options
-from jaccheck.cli.group import cli
-from jaccheck.core import bound_native_caches
-from jaccheck.errors import InvalidRequest
-from jaccheck.runs import start_fork_server
+from jaccheck.cli.command import Option, command
+from jaccheck.cli.github import errors_of, tell_github
+from jaccheck.cli.places import cluster_at, judges_of, worker_count
+from jaccheck.cli.progress import Progress
+from jaccheck.cli.start import LAST, check_nothing_is_changed, new_start, opened, recording, resumed_start
+from jaccheck.cli.writing import VERIFY, report_option, writer
+from jaccheck.core import bound_native_caches, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-@cli.command(short_help="Draw random networks and judge every method.")
-@options.profile
-@click.option(
-    "--max-examples", type=click.IntRange(min=1), metavar="N", help="Run this many cases, whatever the profile says."
-)
-@click.option(
-    "--time",
-    "seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Draw new cases until this many seconds have passed.",
-)
-@options.methods
-@options.devices
-@options.dtypes
-@options.families
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    metavar="N",
-    help="Makes the run repeatable, case by case.  [default: random]",
-)
-@options.cases("Run the cases stored in this file instead of drawing. Repeatable.")
-@click.option(
-    "--shard",
-    "part",
-    metavar="NUMBER/OF",
-    help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
-)
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
-)
-@options.reports(".html", ".json", ".md (Markdown)", ".xml (JUnit)")
-@options.findings
-@options.quiet
-@click.option(
-    "--workers",
-    default="1",
-    show_default=True,
-    metavar="N|auto",
-    help="Judge in so many processes, which methods may end or block without harm; auto: one for each core; "
-    "0: in this process, for debuggers.",
-)
-@click.option(
-    "--case-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="A method that is not done with a case by then is HUNG.",
-)
-@click.option(
-    "--case-memory",
-    type=options.Size(),
-    default="4GiB",
-    show_default=True,
-    metavar="SIZE",
-    help="A method that takes more memory for a case, as in 2GiB, has CRASHED.",
-)
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="Where the run is stored as it goes on.  [default: .jaccheck/runs.db]",
-)
-@click.option("--no-store", is_flag=True, help="Store nothing but findings.")
-@click.option(
-    "--resume",
-    is_flag=False,
-    flag_value="last",
-    metavar="[RUN]",
-    help="Go on with a run that was killed or interrupted, the last one or that of this number, as it was begun.",
-)
-@click.pass_context
-def verify(
-    context: click.Context,
-    profile_name: str,
-    max_examples: int | None,
-    seconds: float | None,
-    methods: tuple[str, ...],
-    devices: tuple[str, ...],
-    dtypes: tuple[str, ...],
-    families: tuple[str, ...],
-    seed: int | None,
-    case_files: tuple[Path, ...],
-    part: str | None,
-    scheduler: str | None,
-    reports: tuple[Path, ...],
-    directory: Path,
-    quiet: bool,
-    workers: str,
-    case_seconds: float,
-    case_memory: int,
-    store: Path | None,
-    no_store: bool,
-    resume: str | None,
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """Draw random networks and compare every method on every device with autograd and the closed form.
 
     Every run takes the boundary cases of each family first, then random ones. Ctrl-C ends a run with a valid report
     of what was done. To see what a failure looks like, run a method that is wrong on purpose (`jaccheck selftest`
     lists them): jaccheck verify --family generic --method mutant:sample_roll
     """
-    if resume:
-        _check_nothing_is_changed(context)
+
+    profile: options.Profile = "quick"
+    max_examples: Annotated[
+        int | None,
+        Option(
+            "--max-examples", "N", type=options.AT_LEAST_ONE, help="Run this many cases, whatever the profile says."
+        ),
+    ] = None
+    time: Annotated[
+        float | None,
+        Option(
+            "--time",
+            "SECONDS",
+            type=options.ABOVE_ZERO,
+            help="Draw new cases until this many seconds have passed.",
+        ),
+    ] = None
+    methods: options.Methods = ()
+    devices: options.Devices = ()
+    dtypes: options.Dtypes = ()
+    families: options.Families = ()
+    seed: Annotated[
+        int | None,
+        Option("--seed", "N", type=options.SEED, help="Makes the run repeatable, case by case.  [default: random]"),
+    ] = None
+    cases: Annotated[
+        tuple[Path, ...],
+        Option("--cases", "FILE", help="Run the cases stored in this file instead of drawing. Repeatable."),
+    ] = ()
+    shard: Annotated[
+        str | None,
+        Option(
+            "--shard",
+            "NUMBER/OF",
+            help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
+        ),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        Option(
+            "--scheduler",
+            "ADDRESS",
+            help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
+        ),
+    ] = None
+    reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
+    findings: options.Findings = options.FINDINGS
+    quiet: options.Quiet = False
+    workers: Annotated[
+        str,
+        Option(
+            "--workers",
+            "N|auto",
+            help="Judge in so many processes, which methods may end or block without harm; auto: one for each core; "
+            "0: in this process, for debuggers.",
+        ),
+    ] = "1"
+    case_seconds: Annotated[
+        float,
+        Option(
+            "--case-seconds",
+            "SECONDS",
+            type=options.ABOVE_ZERO,
+            help="A method that is not done with a case by then is HUNG.",
+        ),
+    ] = 60.0
+    case_memory: Annotated[
+        int,
+        Option(
+            "--case-memory",
+            "SIZE",
+            type=options.Size(),
+            default="4GiB",
+            help="A method that takes more memory for a case, as in 2GiB, has CRASHED.",
+        ),
+    ]
+    store: Annotated[
+        Path | None,
+        Option("--store", "PATH", help="Where the run is stored as it goes on.  [default: .jaccheck/runs.db]"),
+    ] = None
+    no_store: Annotated[bool, Option("--no-store", help="Store nothing but findings.")] = False
+    resume: Annotated[
+        str | None,
+        Option(
+            "--resume",
+            "[RUN]",
+            bare=LAST,
+            help="Go on with a run that was killed or interrupted, the last one or that of this number, as it was "
+            "begun.",
+        ),
+    ] = None
+
+
+@command("verify", "Draw random networks and judge every method.")
+def run(request: Request) -> int:
+    """The exit code of a run: 0 nothing found, 1 something found."""
+    if request.resume:
+        check_nothing_is_changed(click.get_current_context())
     bound_native_caches()
-    if workers != "0":
-        start_fork_server()  # before torch is imported here, which takes as long there: both at once
-    from jaccheck.cli.run_verify import Request, run, worker_count
-    from jaccheck.runs import Limits
-
-    return run(
-        Request(
-            profile=profile_name,
-            max_examples=max_examples,
-            time=seconds,
-            methods=methods,
-            devices=devices,
-            dtypes=dtypes,
-            families=families,
-            seed=seed,
-            case_files=case_files,
-            reports=reports,
-            findings=directory,
-            quiet=quiet,
-            part=part,
-            scheduler=scheduler,
-            workers=worker_count(workers),
-            store=store,
-            is_stored=not no_store,
-            resume=resume,
-            limits=Limits(seconds=case_seconds, memory=case_memory),
+    if request.workers != "0":
+        runs.start_fork_server()  # before torch is imported here, which takes as long there: both at once
+    workers = worker_count(request.workers)
+    write = writer(request.reports, VERIFY)
+    console = rendering.make_console()
+    with ExitStack() as stack:
+        store = opened(request, stack)
+        cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
+        available = cluster.choose_devices if cluster else methods.choose_devices
+        start = resumed_start(request, store, available) if request.resume else new_start(request, available)
+        record = stack.enter_context(recording(store, start)) if store else None
+        limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
+        judges = stack.enter_context(judges_of(start, workers, limits, record, cluster))
+        progress = stack.enter_context(Progress(console, quiet=request.quiet, seconds=start.settings.time))
+        report = runs.verify(
+            start.settings,
+            start.profile,
+            start.methods,
+            start.devices,
+            shards=record.left(start.shards()) if record else start.shards(),
+            judges=judges,
+            listener=_Listener(progress, console, start.expected(), request.findings),
+            record=record,
         )
-    )
+    write(report)
+    tell_github(errors_of(report, request.findings), rendering.verify_markdown(report))
+    if request.quiet:
+        console.print(rendering.verify_summary(report), highlight=False, soft_wrap=True)
+    else:
+        rendering.print_report(report, console)
+    if report.interrupted and record:
+        console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
+    return int(report.found_something)
 
 
-WHAT_A_RUN_IS = ("profile_name", "max_examples", "seconds", "devices", "dtypes", "families", "seed", "case_files")
-"""Parameters that a run that goes on has already."""
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Shows how many cases are done, and stores and prints each finding as it comes."""
 
+    progress: Progress
+    console: Console
+    expected: int | None
+    directory: Path
 
-def _check_nothing_is_changed(context: click.Context) -> None:
-    for option in context.command.params:
-        if option.name in WHAT_A_RUN_IS and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT:
-            raise InvalidRequest(f"--resume goes on with a run as it was begun; leave out {option.opts[0]}")
+    def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
+        """A shard has been judged."""
+        totals = tally.totals
+        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
+        now = f"{result.shard.family}, {result.shard.dtype}"
+        self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
+
+    def on_finding(self, finding: reports.Finding) -> None:
+        """Stores a finding and prints it."""
+        path = reports.finding_path(self.directory, finding)
+        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+        rendering.print_finding(finding, str(path), self.console)
+
+    def on_given_up(self, method: str) -> None:
+        """Says which method is left out from now on."""
+        self.console.print(
+            f"{method} has ended so many worker processes that it is left out of the rest", style="red", highlight=False
+        )

@@ -6,33 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from jaccheck.core import to_json, write_text
+from jaccheck import core, rendering, reports
+from jaccheck.cli.command import Option
 from jaccheck.errors import UnknownName
-from jaccheck.rendering import (
-    bench_page,
-    gate_junit,
-    gate_markdown,
-    gate_page,
-    junit_xml,
-    matrix_markdown,
-    matrix_page,
-    model_page,
-    selftest_page,
-    sequences_page,
-    verify_markdown,
-    verify_page,
-)
-from jaccheck.reports import (
-    BenchReport,
-    GateReport,
-    MatrixReport,
-    ModelReport,
-    Report,
-    SelftestReport,
-    SequenceReport,
-    as_json,
-    check_writable,
-)
 
 R = TypeVar("R")
 
@@ -45,16 +21,48 @@ NAMES = {".md": ".md (Markdown)", ".xml": ".xml (JUnit)"}
 
 def as_one_line(report: object) -> str:
     """The report as JSON of one line, where a report has thousands of cells."""
-    return to_json(report) + "\n"
+    return core.to_json(report) + "\n"
 
 
-BENCH: Formats[BenchReport] = {".html": bench_page, ".json": as_json}
-CHECK: Formats[ModelReport] = {".html": model_page, ".json": as_json}
-GATE: Formats[GateReport] = {".html": gate_page, ".json": as_json, ".md": gate_markdown, ".xml": gate_junit}
-MATRIX: Formats[MatrixReport] = {".html": matrix_page, ".json": as_one_line, ".md": matrix_markdown}
-SELFTEST: Formats[SelftestReport] = {".html": selftest_page, ".json": as_json}
-SEQUENCES: Formats[SequenceReport] = {".html": sequences_page, ".json": as_json}
-VERIFY: Formats[Report] = {".html": verify_page, ".json": as_json, ".md": verify_markdown, ".xml": junit_xml}
+# Renderers are looked up when a report is written: the endings alone are read for the help, where speed counts.
+BENCH: Formats[reports.BenchReport] = {
+    ".html": lambda report: rendering.bench_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
+CHECK: Formats[reports.ModelReport] = {
+    ".html": lambda report: rendering.model_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
+GATE: Formats[reports.GateReport] = {
+    ".html": lambda report: rendering.gate_page(report),
+    ".json": lambda report: reports.as_json(report),
+    ".md": lambda report: rendering.gate_markdown(report),
+    ".xml": lambda report: rendering.gate_junit(report),
+}
+MATRIX: Formats[reports.MatrixReport] = {
+    ".html": lambda report: rendering.matrix_page(report),
+    ".json": as_one_line,
+    ".md": lambda report: rendering.matrix_markdown(report),
+}
+SELFTEST: Formats[reports.SelftestReport] = {
+    ".html": lambda report: rendering.selftest_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
+SEQUENCES: Formats[reports.SequenceReport] = {
+    ".html": lambda report: rendering.sequences_page(report),
+    ".json": lambda report: reports.as_json(report),
+}
+VERIFY: Formats[reports.Report] = {
+    ".html": lambda report: rendering.verify_page(report),
+    ".json": lambda report: reports.as_json(report),
+    ".md": lambda report: rendering.verify_markdown(report),
+    ".xml": lambda report: rendering.junit_xml(report),
+}
+
+
+def report_option(formats: Formats[R]) -> Option:
+    """`--report`, for a command that writes these formats."""
+    return Option("--report", "PATH", help=f"Write a report, {_listed(formats)} by its ending. Repeatable.")
 
 
 def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:
@@ -64,18 +72,21 @@ def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:
     """
     chosen = [(path, _format(path, formats)) for path in paths]
     for path, _ in chosen:
-        check_writable(path)
+        reports.check_writable(path)
 
     def write(report: R) -> None:
         for path, text_of in chosen:
-            write_text(text_of(report), path)
+            core.write_text(text_of(report), path)
 
     return write
 
 
 def _format(path: Path, formats: Formats[R]) -> Callable[[R], str]:
     if path.suffix not in formats:
-        *most, last = (NAMES.get(ending, ending) for ending in formats)
-        known = f"{', '.join(most)} or {last}" if most else last
-        raise UnknownName(f"report {str(path)!r}: the ending {path.suffix!r} is not known; use {known}")
+        raise UnknownName(f"report {str(path)!r}: the ending {path.suffix!r} is not known; use {_listed(formats)}")
     return formats[path.suffix]
+
+
+def _listed(formats: Formats[R]) -> str:
+    *most, last = (NAMES.get(ending, ending) for ending in formats)
+    return f"{', '.join(most)} or {last}"

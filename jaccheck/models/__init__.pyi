@@ -1,4 +1,3 @@
-from .checking import Listener as Listener
 from .checking import check as check
 from .computing import assert_jacobians_right as assert_jacobians_right
 from .computing import jacobians as jacobians

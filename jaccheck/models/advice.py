@@ -8,9 +8,9 @@ from jaccheck.rendering import seconds_text
 from jaccheck.reports import MethodAnswer, Outcome
 
 
-def judged_by(witness: str, reason: str, dtype: str) -> str:
+def judged_by(source: str, reason: str, dtype: str) -> str:
     """By which comparison, in one sentence that claims no more than is known."""
-    match witness:
+    match source:
         case "closed form":
             return "compared with the closed form: equal where a certificate holds, else within a proven bound"
         case "float64 autograd":

@@ -1,7 +1,6 @@
 from .assumptions import Arithmetic as Arithmetic
 from .assumptions import Array as Array
 from .assumptions import arithmetic as arithmetic
-from .bounds import ClosedForm as ClosedForm
 from .bounds import Order as Order
 from .bounds import backward as backward
 from .bounds import scaled as scaled

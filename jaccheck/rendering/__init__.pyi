@@ -31,6 +31,8 @@ from .picture import Size as Size
 from .picture import colour_limit as colour_limit
 from .picture import grid_of as grid_of
 from .plots import plot_bench as plot_bench
+from .selftest_text import print_selftest as print_selftest
+from .sequences_text import print_sequences as print_sequences
 from .text import LOG_WIDTH as LOG_WIDTH
 from .text import coverage_table as coverage_table
 from .text import environment_line as environment_line

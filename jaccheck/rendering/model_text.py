@@ -60,7 +60,7 @@ def _table(report: ModelReport) -> Table:
             answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
             compared(answer, report) if seen else "",
             f"{100 * answer.undecided / answer.entries:.1f} %" if seen else "",
-            f"{answer.excess:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
+            f"{answer.test_ratio:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
             "" if answer.median_s is None else seconds_text(answer.median_s),
             "" if answer.peak is None else f"{answer.peak:.1f} × J",
             style="bold" if answer.method == report.recommended else _STYLES.get(answer.outcome),

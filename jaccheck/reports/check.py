@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from jaccheck.core import Count, Seconds, html_table, plain_data
+from jaccheck.reports.entries import Number, WorstEntry
+from jaccheck.reports.failure import Source
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.verdict import Number, WorstEntry
 from jaccheck.reports.verify import Environment
-
-Witness = Literal["closed form", "float64 autograd", "autograd"]
-"""What results are compared with: exact mathematics with bounds, or autograd one sample at a time."""
 
 
 @plain_data
@@ -25,7 +23,7 @@ class MethodAnswer:
     """Must be equal; within a proven bound; within what rounding is estimated to do; not compared."""
     worst: WorstEntry | None = None
     """The entry furthest outside, where one is."""
-    excess: Number = 0.0
+    test_ratio: Number = 0.0
     """The largest difference, as a multiple of its bound or of the estimate; 1 is the limit."""
     entries: Count = 0
     """Entries of the Jacobians that were compared."""
@@ -60,7 +58,8 @@ class ModelReport:
     """Bytes of the Jacobians of the largest part."""
     chunk_samples: Count
     """Samples in the first part, on which times are taken."""
-    witness: Witness
+    reference: Source
+    """What results were compared with: the closed form with its bounds, or autograd one sample at a time."""
     judged_by: str
     """By which comparison, in one sentence."""
     environment: Environment

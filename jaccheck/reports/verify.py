@@ -10,8 +10,10 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural
+from jaccheck.reports.entries import WorstEntry
+from jaccheck.reports.failure import Failure
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.verdict import EXCESS_LIMITS, WorstEntry
+from jaccheck.reports.verdict import TEST_RATIO_LIMITS
 
 
 @plain_data
@@ -44,7 +46,7 @@ class Spent:
 
 @plain_data
 class Totals:
-    """Sums over the run; `comparisons` counts each witness, `entries` the Jacobian entries compared."""
+    """Sums over the run; `comparisons` counts each reference, `entries` the Jacobian entries compared."""
 
     cases: Count
     comparisons: Count
@@ -90,14 +92,14 @@ class CoverageCell:
 class Tightness:
     """How close the results of one method in one dtype come to their bounds.
 
-    `counts` has a number of comparisons for each bin of `EXCESS_LIMITS`: in how many the largest difference, as a
+    `counts` has a number of comparisons for each bin of `TEST_RATIO_LIMITS`: in how many the largest difference, as a
     multiple of its bound, lies there. Comparisons in which equality decides are not counted.
     """
 
     method: str
     device: str
     dtype: str
-    counts: Annotated[tuple[Count, ...], Len(len(EXCESS_LIMITS) + 1, len(EXCESS_LIMITS) + 1)]
+    counts: Annotated[tuple[Count, ...], Len(len(TEST_RATIO_LIMITS) + 1, len(TEST_RATIO_LIMITS) + 1)]
 
 
 @plain_data
@@ -107,14 +109,31 @@ class Finding:
     id: str
     method: str
     device: str
-    law: str
-    outcome: Outcome
-    message: str
+    failure: Failure
     seen: Count
     """In how many cases of the run."""
     case: Case
     script: str
-    worst: WorstEntry | None = None
+
+    @property
+    def law(self) -> str:
+        """The law that the method broke."""
+        return self.failure.law
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the method."""
+        return self.failure.outcome
+
+    @property
+    def message(self) -> str:
+        """What was seen, in one line."""
+        return self.failure.message
+
+    @property
+    def worst(self) -> WorstEntry | None:
+        """The entry furthest from what it must be, where entries were compared."""
+        return self.failure.worst
 
     @property
     def what_shows_it(self) -> str:
@@ -124,7 +143,7 @@ class Finding:
 
 @plain_data
 class Part:
-    """Which part of a run: every so manyth of its shards, beginning with the `number`-th; printed as `3/8`."""
+    """A part of a run: every `of`-th of its shards, from the `number`-th on; printed as `3/8`."""
 
     number: Annotated[int, Ge(1)]
     of: Annotated[int, Ge(1)]

@@ -1,13 +1,9 @@
-from .case_trial import DEVICE as DEVICE
 from .mutants.registry import Mutant as Mutant
 from .mutants.registry import by_names as by_names
 from .mutants.registry import catalogue as catalogue
 from .mutants.registry import choose_stored as choose_stored
 from .mutants.registry import choose_with_mutants as choose_with_mutants
 from .mutants.registry import find_with_mutants as find_with_mutants
-from .mutants.registry import mutant as mutant
-from .mutants.registry import stateful_mutant as stateful_mutant
-from .scoring import every_law as every_law
 from .scoring import repeating_every as repeating_every
 from .scoring import score as score
 from .scoring import without as without

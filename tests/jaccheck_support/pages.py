@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 from jaccheck.case import Case, LeakyReLU, Linear, Parallel, Residual
 from jaccheck.cli import writing
 from jaccheck.reports import (
-    EXCESS_LIMITS,
     JUDGES,
+    TEST_RATIO_LIMITS,
     Acceptance,
     Alarm,
     Answer,
@@ -22,6 +22,7 @@ from jaccheck.reports import (
     Change,
     CoverageCell,
     Excerpt,
+    Failure,
     FalseAlarms,
     Finding,
     GateCell,
@@ -51,6 +52,7 @@ from jaccheck.reports import (
     Spent,
     Spread,
     Tightness,
+    Told,
     Totals,
     WorstEntry,
 )
@@ -101,9 +103,7 @@ def verify_report() -> Report:
         id="5d37eeac96",
         method="sqrt_ggn_sum",
         device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message=str(worst),
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text=str(worst))),
         seen=3,
         case=CASE,
         script="import torch\n\nprint('x' * 3)  # a script\n",
@@ -121,7 +121,7 @@ def verify_report() -> Report:
             method="hooks", device="cpu", dtype="float64", family="square", cases=9, compared=8, entries=90, refused=1
         ),
     )
-    counts = (5, *range(len(EXCESS_LIMITS) - 1), 2)
+    counts = (5, *range(len(TEST_RATIO_LIMITS) - 1), 2)
     return Report(
         settings=Settings(
             profile="quick",
@@ -164,13 +164,13 @@ def model_report() -> ModelReport:
         chunks=2,
         chunk_bytes=720,
         chunk_samples=2,
-        witness="closed form",
+        reference="closed form",
         judged_by="closed form with proven bounds",
         environment=ENVIRONMENT,
         seconds=2.0,
         answers=(
             MethodAnswer(
-                method="hooks", outcome=Outcome.AGREES, comparison="bound", excess=0.2, entries=360, median_s=1e-3
+                method="hooks", outcome=Outcome.AGREES, comparison="bound", test_ratio=0.2, entries=360, median_s=1e-3
             ),
             MethodAnswer(method="func", outcome=Outcome.DISAGREES, message=str(worst), worst=worst, warnings=("old",)),
             MethodAnswer(method="other", outcome=Outcome.UNSUPPORTED, message="takes no Conv2d"),
@@ -250,7 +250,7 @@ def matrix_report() -> MatrixReport:
 
 
 def selftest_report() -> SelftestReport:
-    """Two faults, one of which survives, and a false alarm."""
+    """Two mutants, one of which survives, and a false alarm."""
     kill = Kill(
         after=3, family="square", dtype="float64", laws=("agreement",), outcome=Outcome.DISAGREES, message="wrong"
     )

@@ -104,7 +104,7 @@ def test_a_convolutional_network_is_checked_with_proof() -> None:
     """Every method that takes it AGREES within the proven bound; a change in the last bits of float32 does not."""
     model, X = lenet()
     report = jaccheck.check(model, X, methods=("func_jacrev", "autograd_loop", "hooks", "vmap_jacfwd"), seconds=20.0)
-    assert report.witness == "closed form"
+    assert report.reference == "closed form"
     outcomes = {answer.method: answer.outcome for answer in report.answers}
     assert outcomes.pop("hooks") is Outcome.UNSUPPORTED  # PReLU has parameters that it does not cover
     assert set(outcomes.values()) == {Outcome.AGREES}, report.answers

@@ -26,11 +26,14 @@ from jaccheck.case import (
     boundary_cases,
     matrix_rows,
 )
-from jaccheck.cli.run_matrix import measure
-from jaccheck.cli.run_methods import list_methods
+from jaccheck.cli import methods as command
+from jaccheck.cli.matrix import measure
+from jaccheck.cli.progress import Progress
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import CaseReference, explained, judge
-from jaccheck.judging.laws.laws import agreement, no_aliasing, purity
+from jaccheck.judging.laws.agreement import AGREEMENT
+from jaccheck.judging.laws.aliasing import NO_ALIASING
+from jaccheck.judging.laws.purity import PURITY
 from jaccheck.methods import Jacobians, Problem, build, calm_torch, choose_methods, find_method, method, registered
 from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
@@ -58,7 +61,7 @@ def test_their_packages_are_imported_only_when_asked_for() -> None:
     """Neither listing the names nor choosing other methods loads any of them: together they take ten seconds."""
     modules = sorted({str(each.imports).split(".")[0] for each in OTHERS.values()})
     code = (
-        "import sys; from jaccheck.methods import choose, registered; registered(); choose(['hooks']); "
+        "import sys; from jaccheck.methods import choose_methods, registered; registered(); choose_methods(['hooks']); "
         f"print([name for name in {modules} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -80,9 +83,9 @@ def test_the_list_of_methods_shows_the_whole_reason(
         raise AssertionError("is never called")
 
     monkeypatch.setenv("COLUMNS", "400")
-    monkeypatch.setattr("jaccheck.cli.run_methods.registered", lambda: {"of_no_package": find_method("of_no_package")})
+    monkeypatch.setattr("jaccheck.methods.registered", lambda: {"of_no_package": find_method("of_no_package")})
     try:
-        list_methods(as_json=False)
+        command.run(command.Request())
     finally:
         forget("of_no_package")
     assert "pip install 'jaccheck[others]'" in capsys.readouterr().out
@@ -181,7 +184,7 @@ def test_a_frozen_parameter_is_no_column() -> None:
         for case in cases:
             reference = CaseReference(case, "cpu")
             for each in available:
-                verdict = explained(case, judge(case, each, reference=reference, laws=(agreement, purity, no_aliasing)))
+                verdict = explained(case, judge(case, each, reference=reference, laws=(AGREEMENT, PURITY, NO_ALIASING)))
                 assert verdict.outcome in (
                     Outcome.AGREES,
                     Outcome.UNSUPPORTED,
@@ -199,7 +202,7 @@ def test_jax_agrees_on_each_layer(rule: str) -> None:
     assert found
     with calm_torch():
         for layer, case in found.items():
-            verdict = judge(case, find_method("jax_jacrev"), laws=(agreement,))
+            verdict = judge(case, find_method("jax_jacrev"), laws=(AGREEMENT,))
             assert verdict.outcome in (Outcome.AGREES, Outcome.UNDECIDED, Outcome.CONSISTENT), (layer, verdict)
 
 
@@ -231,7 +234,7 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     found = load(MatrixReport, PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
-        again = measure(choose_methods(names), ("float32",), ("cpu",), make_console())
+        again = measure(choose_methods(names), ("float32",), ("cpu",), Progress(make_console()))
     assert list(again.changes(replace(found, cells=cells))) == []
 
 

@@ -55,7 +55,7 @@ REASONS = {
 STARTS_PROCESSES = {
     "core/child.py": "a module of jaccheck: this interpreter, or that of an environment that the gate has built",
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
-    "cli/run_known.py": "the scripts of known issues, which stand in the source or are written from it",
+    "cli/known.py": "the scripts of known issues, which stand in the source or are written from it",
 }
 
 

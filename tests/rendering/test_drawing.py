@@ -1,4 +1,4 @@
-"""Drawings say what the data say: colours by size and by excess, a box for each layer, an arrow for each shape."""
+"""Drawings say what the data say: colours by size and by test ratio, a box for each layer, an arrow for each shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaccheck_support.pages import CASE, EXCERPT
 
 from jaccheck.case import FAMILIES, Case, Linear, ReLU, Sequential, boundary_cases
 from jaccheck.rendering.html.diagram import MOST_LAYERS, diagram
-from jaccheck.rendering.html.heatmap import by_excess, by_value, heatmap
+from jaccheck.rendering.html.heatmap import by_test_ratio, by_value, heatmap
 from jaccheck.rendering.html.tables import bars
 
 NAN, INF = math.nan, math.inf
@@ -48,12 +48,12 @@ def test_numbers_are_coloured_by_sign_and_size(value: float, tone: str, strength
 )
 def test_differences_are_coloured_by_their_bound(actual: float, expected: float, bound: float, tone: str) -> None:
     """Red just where the comparison calls an entry wrong."""
-    assert by_excess(actual, expected, bound).tone == tone
+    assert by_test_ratio(actual, expected, bound).tone == tone
 
 
 def test_what_is_further_outside_is_stronger() -> None:
     """Up to the full colour, which no difference exceeds."""
-    strengths = [by_excess(1.0 + d, 1.0, 1e-9).strength for d in (2e-9, 1e-6, 1.0, 1e9)]
+    strengths = [by_test_ratio(1.0 + d, 1.0, 1e-9).strength for d in (2e-9, 1e-6, 1.0, 1e9)]
     assert all(less <= more for less, more in pairwise(strengths))
     assert strengths[0] < strengths[1] < strengths[2] <= 1.0
 

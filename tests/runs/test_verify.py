@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -186,12 +185,12 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
         command,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=heeding_ctrl_c,
     ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+        assert process.stderr is not None
+        process.stderr.readline()
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)

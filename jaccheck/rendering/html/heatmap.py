@@ -126,13 +126,13 @@ def _grids(excerpt: Excerpt, left: int, top: int, cell: int) -> list[Grid]:
             sample, output = divmod(excerpt.first_row + row, excerpt.C)
             place = f"sample {sample}, output {output}, {names[column]}"
             text = f"{place}: {actual:.6g}, expected {expected:.6g}, bound {bound:.2g}"
-            marks = (by_value(actual, largest), by_value(expected, largest), by_excess(actual, expected, bound))
+            marks = (by_value(actual, largest), by_value(expected, largest), by_test_ratio(actual, expected, bound))
             for squares, mark in zip(drawn.values(), marks, strict=True):
                 shown = mark if cell == WIDTHS[True] or mark.tone == "odd" else Mark(mark.tone, mark.strength, "")
                 squares.append(Square(left + column * cell, top + row * HEIGHT, shown, text))
     scale = f"blue is negative, orange positive; the strongest is {largest:.3g}"
-    excess = "in multiples of the bound; empty: equal, grey: within the bound, red: outside"
-    legends = {"actual": scale, "expected": scale, "difference": excess}
+    scaled = "in multiples of the bound; empty: equal, grey: within the bound, red: outside"
+    legends = {"actual": scale, "expected": scale, "difference": scaled}
     return [Grid(title, legends[title], tuple(squares)) for title, squares in drawn.items()]
 
 
@@ -144,13 +144,13 @@ def by_value(value: float, largest: float) -> Mark:
     return Mark("plus" if value > 0 else "minus", strength, f"{value:.3g}".replace("inf", "∞"))
 
 
-def by_excess(actual: float, expected: float, bound: float) -> Mark:
+def by_test_ratio(actual: float, expected: float, bound: float) -> Mark:
     """The mark of a difference: by how many powers of ten it is larger than its bound."""
     if actual == expected or (actual != actual and expected != expected):
         return Mark("within", 0.0, "")
     difference = abs(actual - expected)
     if difference <= bound or bound == inf:
         return Mark("within", 0.35, f"{difference / bound:.2g}" if 0 < bound < inf else "")
-    excess = difference / bound if bound > TINY and isfinite(difference) else inf
-    label = f"{excess:.1e}" if excess < inf else "≠"
-    return Mark("outside", 0.3 + 0.7 * min(log10(excess) / DECADES, 1.0), label)
+    ratio = difference / bound if bound > TINY and isfinite(difference) else inf
+    label = f"{ratio:.1e}" if ratio < inf else "≠"
+    return Mark("outside", 0.3 + 0.7 * min(log10(ratio) / DECADES, 1.0), label)

@@ -65,7 +65,7 @@ def _answers(report: ModelReport) -> Table:
                     answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
                     compared(answer, report) if seen else "",
                     share(answer.undecided, answer.entries) if seen else "",
-                    f"{answer.excess:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
+                    f"{answer.test_ratio:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
                     "" if answer.median_s is None else seconds_text(answer.median_s),
                     "" if answer.peak is None else f"{answer.peak:.1f} × J",
                 ),

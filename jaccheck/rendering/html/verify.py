@@ -11,7 +11,7 @@ from jaccheck.rendering.html.heatmap import heatmap
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, bars, count, listed, share
 from jaccheck.rendering.text import verify_summary
-from jaccheck.reports import EXCESS_LIMITS, CoverageCell, Outcome, Report
+from jaccheck.reports import TEST_RATIO_LIMITS, CoverageCell, Outcome, Report
 
 COUNTS = ("cases", "compared", "refused", "known", "entries")
 
@@ -114,7 +114,7 @@ def _sums(cells: list[CoverageCell]) -> tuple[str, ...]:
 
 
 def _tightness(report: Report) -> Table:
-    limits = [f"{limit:.2g}" for limit in EXCESS_LIMITS]
+    limits = [f"{limit:.2g}" for limit in TEST_RATIO_LIMITS]
     labels = [
         "equal",
         *(f"{low}–{high} × bound" for low, high in pairwise(limits)),
@@ -123,7 +123,7 @@ def _tightness(report: Report) -> Table:
     rows = []
     order = {method: place for place, method in enumerate(report.settings.methods)}
     for each in sorted(report.tightness, key=lambda each: (each.dtype, each.device, order.get(each.method, 0))):
-        inside = [limit for limit, number in zip(EXCESS_LIMITS, each.counts, strict=False) if number]
+        inside = [limit for limit, number in zip(TEST_RATIO_LIMITS, each.counts, strict=False) if number]
         # Those that are equal are so many that they would hide the rest.
         cells = (bars(each.counts[1:], labels[1:]), count(sum(each.counts)), count(each.counts[0]))
         largest = f"≤ {max(inside):.2g}" if inside else "–"

@@ -64,7 +64,7 @@ def summed(results: Iterable[ShardResult]) -> tuple[object, ...]:
     return (
         replace(tally.totals, seconds=Spent()),
         {repr(cell) for cell in tally.coverage()},
-        {(repr(fault), suspects.seen, suspects.cases) for fault, suspects in tally.suspects.items()},
+        {(repr(fault), candidates.seen, candidates.cases) for fault, candidates in tally.candidates.items()},
     )
 
 
@@ -201,9 +201,9 @@ def test_a_method_that_kills_is_a_verdict_and_no_worker_is_lost(cluster: Any) ->
         for result in there.results(plan(3)):
             tally.merge(result.sums)
         assert there._places() == before
-    (fault,) = tally.suspects
+    (fault,) = tally.candidates
     assert (fault.method, fault.law, fault.outcome) == ("kills_itself", "survival", Outcome.CRASHED)
-    assert tally.suspects[fault].seen == 3
+    assert tally.candidates[fault].seen == 3
 
 
 def test_a_method_of_ones_own_that_workers_do_not_have(cluster: Any) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import Annotated
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
-from jaccheck.case import DTYPES
-from jaccheck.methods import registered
-from jaccheck.rendering import make_console
+from jaccheck import case, rendering
+from jaccheck import methods as registry
+from jaccheck.cli.command import Option, command
 
 
-def list_methods(*, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """List the methods: family, whether they can run here and why not, devices, dtypes, and what each does."""
+
+    as_json: Annotated[bool, Option("--json", help="Machine-readable.")] = False
+
+
+@command("methods", "List the methods, with what they claim.")
+def run(request: Request) -> int:
     """Prints every method with its claims; always 0."""
-    methods = registered().values()
-    if as_json:
+    methods = registry.registered().values()
+    if request.as_json:
         rows = [
             {
                 "name": m.name,
@@ -32,12 +38,16 @@ def list_methods(*, as_json: bool) -> int:
         ]
         print(json.dumps(rows, indent=1))
         return 0
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "family", "available", "devices", "dtypes", "what it does"):
         table.add_column(column, overflow="fold")
     for m in methods:
         devices = "all" if "*" in m.devices else ", ".join(m.devices)
-        dtypes = "all" if m.dtypes == DTYPES else ", ".join(m.dtypes)
+        dtypes = "all" if m.dtypes == case.DTYPES else ", ".join(m.dtypes)
         table.add_row(m.name, m.family, escape(m.missing or "yes"), devices, dtypes, escape(m.summary))
-    make_console().print(table)
+    rendering.make_console().print(table)
     return 0

@@ -1,60 +1,19 @@
-"""`jaccheck selftest`: the cases of the quick profile against every mutant of the catalogue and every right method."""
+"""The report of the self-test as text: what each judge killed, its false alarms, and one line that says it all."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from jaccheck.case import DTYPES, PERCEPTRONS, PROFILES, Case
-from jaccheck.cli.writing import SELFTEST, writer
 from jaccheck.core import plural
-from jaccheck.methods import choose_methods
-from jaccheck.rendering import make_console
-from jaccheck.reports import JUDGES, MutantScore, SelftestReport, Settings
-from jaccheck.runs import shards
-from jaccheck.selftest import catalogue, repeating_every, score
+from jaccheck.reports import JUDGES, MutantScore, SelftestReport
 
 
-def run(*, seed: int, reports: tuple[Path, ...]) -> int:
-    """0 if every mutant was killed and no right method was called wrong, else 1."""
-    write = writer(reports, SELFTEST)
-    console = make_console()
-    profile = PROFILES["quick"]
-    cases = quick_cases(seed)
-    progress = iter(track(range(len(cases)), "judging mutants", console=console, disable=not console.is_terminal))
-    found = score(
-        cases,
-        catalogue().values(),
-        choose_methods(()),
-        laws_of=repeating_every(profile.repeat_every),
-        on_case=lambda done, total: next(progress, None) and None,
-    )
-    _print(found, console)
-    write(found)
-    return int(not found.is_clean)
-
-
-def quick_cases(seed: int) -> list[Case]:
-    """The cases that `jaccheck verify --profile quick` runs with this seed, in its order."""
-    settings = Settings(
-        profile="quick",
-        seed=seed,
-        max_examples=None,
-        time=None,
-        methods=(),
-        devices=("cpu",),
-        dtypes=DTYPES,
-        families=PERCEPTRONS,
-    )
-    return [case for shard in shards(PROFILES["quick"], settings) for case in shard.cases()]
-
-
-def _print(found: SelftestReport, console: Console) -> None:
+def print_selftest(found: SelftestReport, console: Console) -> None:
+    """Prints it."""
     console.print(_by_kind(found))
     console.print(_alarms(found))
     for mutant in found.survivors:
