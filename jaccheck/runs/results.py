@@ -45,7 +45,7 @@ class Candidates:
 
 @plain_data
 class Try:
-    """A question: does this case show the fault, with this key if one is named?"""
+    """A question: does this case show the fault, with this failure key if one is named?"""
 
     fault: Fault
     case: Case
