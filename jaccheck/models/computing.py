@@ -80,8 +80,8 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     memory = default_memory() - resident_bytes()
     network, reason = read(problem, memory)
     found = dict(actual) if isinstance(actual, Mapping) else actual
-    if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
-        raise AssertionError(f"jacobians: {fault}")
+    if wrong := structural_difference(problem.layout, problem.dtype, problem.device, found):
+        raise AssertionError(f"jacobians: {wrong}")
     for part in parts_of(problem, memory, network):
         reference = reference_of(problem, part, network)
         if difference := compare(part.rows(found), reference.expectation(_ANY_METHOD)):

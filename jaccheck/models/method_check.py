@@ -103,8 +103,8 @@ class MethodCheck:
                 self.remarks[f"not compared in float64: {message}"] = None
                 continue
             del problem
-            if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
-                return self.ends(Outcome.DISAGREES, str(fault))
+            if wrong := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
+                return self.ends(Outcome.DISAGREES, str(wrong))
             if self.method.step and expectation.mode == "estimate":
                 self.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
                 continue

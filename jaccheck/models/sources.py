@@ -148,6 +148,6 @@ def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> A
         raise InvalidRequest(message) from error
     finally:
         restore_globals(before, observe_globals(whole.device))
-    if fault := structural_difference(layout, whole.dtype, whole.device, found):
-        raise InvalidRequest(f"{method.name}: {fault}; this cannot be drawn beside what it should be")
+    if wrong := structural_difference(layout, whole.dtype, whole.device, found):
+        raise InvalidRequest(f"{method.name}: {wrong}; this cannot be drawn beside what it should be")
     return flattened(found)

@@ -250,7 +250,7 @@ def matrix_report() -> MatrixReport:
 
 
 def selftest_report() -> SelftestReport:
-    """Two faults, one of which survives, and a false alarm."""
+    """Two mutants, one of which survives, and a false alarm."""
     kill = Kill(
         after=3, family="square", dtype="float64", laws=("agreement",), outcome=Outcome.DISAGREES, message="wrong"
     )
