@@ -73,7 +73,7 @@ def summed(results: list[ShardResult]) -> Sums:
         totals=replace(sums.totals, seconds=Spent()),
         coverage=tuple(sorted(sums.coverage, key=repr)),
         tightness=tuple(sorted(sums.tightness, key=repr)),
-        candidates=tuple(sorted(sums.candidates, key=lambda candidates: repr(candidates.fault))),
+        candidates=tuple(sorted(sums.candidates, key=lambda candidates: repr(candidates.group))),
     )
 
 
@@ -105,8 +105,8 @@ def test_every_boundary_claim_is_tried(results: list[ShardResult]) -> None:
     refusing = [r for r in results if r.shard.round == 0 and r.shard.dtype == "float16"]
     assert len(refusing) == 3
     for result in refusing:
-        (claims,) = [candidates for candidates in result.sums.candidates if candidates.fault.law == "claims"]
-        assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.fault.method)
+        (claims,) = [candidates for candidates in result.sums.candidates if candidates.group.law == "claims"]
+        assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.group.method)
 
 
 def test_failing_cases_kept_are_bounded() -> None:
