@@ -69,7 +69,8 @@ def test_the_difference_is_in_units_of_both_bounds() -> None:
     alone = picture_of_case(SMOOTH, methods[:1])
     assert alone.panels[1].title == "closed form"
     assert alone.worst is not None
-    assert abs(alone.worst.difference) == np.nanmax(np.abs(flat[0] - reference.jacobian) / bounds[0])
+    with np.errstate(invalid="ignore"):  # 0/0 where an entry is proven exact
+        assert abs(alone.worst.difference) == np.nanmax(np.abs(flat[0] - reference.jacobian) / bounds[0])
 
 
 def test_a_fault_is_beyond_the_bound_where_it_is() -> None:
