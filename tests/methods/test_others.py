@@ -59,7 +59,7 @@ def test_their_packages_are_imported_only_when_asked_for() -> None:
     """Neither listing the names nor choosing other methods loads any of them: together they take ten seconds."""
     modules = sorted({str(each.imports).split(".")[0] for each in OTHERS.values()})
     code = (
-        "import sys; from jaccheck.methods import choose, registered; registered(); choose(['hooks']); "
+        "import sys; from jaccheck.methods import choose_methods, registered; registered(); choose_methods(['hooks']); "
         f"print([name for name in {modules} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

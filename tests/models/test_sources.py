@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from jaccheck_support.testing import tutorial
 from torch import nn
 
 from jaccheck.case import Case, Linear, Normal, Tanh, boundary_cases
@@ -22,12 +23,6 @@ SMOOTH = Case(
     dtype="float32",
     recipe=Normal(),
 )
-
-
-def tutorial() -> tuple[nn.Module, torch.Tensor]:
-    """The network and batch of BackPACK's tutorial."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 7), nn.ReLU(), nn.Linear(7, 5)), torch.rand(15, 10)
 
 
 def matrix(jacobians: dict[str, torch.Tensor]) -> np.ndarray:
