@@ -1,8 +1,8 @@
 """Runs killed at random moments: `python benchmarks/kills.py` counts what a hundred kills lose.
 
-Each run is that of `jaccheck verify`, with a store, of a method that is right and three planted faults. It is killed
+Each run is that of `jaccheck verify`, with a store, of a method that is right and three mutants. It is killed
 with SIGKILL after a random time, gone on with, killed again, until it comes to its end; its report is then compared
-with that of the same run undisturbed: every count, and every fault with the number of cases in which it was seen. The
+with that of the same run undisturbed: every count, and every failure with the number of cases in which it was seen. The
 processes are forked from this one, which has loaded torch and run nothing: loading it takes longer than the run.
 """
 
@@ -90,7 +90,7 @@ def ended(process: int, seconds: float | None) -> bool:
 
 
 def counted(report: Report) -> tuple[Report, set[tuple[object, ...]]]:
-    """Everything but times, and what each fault was seen in; how far a case is shrunk depends on time."""
+    """Everything but times, and in how many cases each failure was seen; how far a case is shrunk depends on time."""
     seen: set[tuple[object, ...]] = {(f.method, f.law, f.outcome, f.seen) for f in report.findings}
     bare = replace(
         report,
@@ -133,12 +133,10 @@ def main(kills: int, seed: int) -> None:
         killed += here
         wrong += not fine
         answer = "equal" if fine else "DIFFERENT"
-        click.echo(f"run {number}: {here} kills in {length:.1f} s of work, {len(found[1])} faults, {answer}")
+        click.echo(f"run {number}: {here} kills in {length:.1f} s of work, {len(found[1])} failures, {answer}")
         if killed >= kills:
             break
-    click.echo(
-        f"{killed} kills in {number + 1} runs with {stored} faults: {wrong} runs differ from what they are undisturbed"
-    )
+    click.echo(f"{killed} kills in {number + 1} runs with {stored} failures: {wrong} differ from undisturbed runs")
     sys.exit(int(wrong > 0))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import psutil
 from jaccheck_support import misbehaving
-from jaccheck_support.planting import with_first
+from jaccheck_support.mutated_copies import with_first
 
 from jaccheck.reports import Report, load
 

@@ -1,6 +1,6 @@
 """Makes the pictures of reports in docs/reports.md, in Chromium: `python benchmarks/report_pictures.py docs/pictures`.
 
-A run with planted faults, as anyone can repeat it, and the support matrix of the docs. It takes about two minutes.
+A run with mutants, and the support matrix of the docs. It takes about two minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jaccheck.core import from_json, read_text
 from jaccheck.rendering import matrix_page
 from jaccheck.reports import MatrixReport
 
-FAULTS = ("transposed_square_weight", "layers_of_same_shape_swapped", "leaked_hook")
+MUTANTS = ("transposed_square_weight", "layers_of_same_shape_swapped", "leaked_hook")
 VERIFY = ("verify", "--method", "hooks", "--family", "square", "--family", "repeated_shapes", "--family", "smooth")
 LIMITS = ("--max-examples", "60", "--seed", "1", "--quiet", "--report", "verify.html")
 MATRIX = Path(__file__).parents[1] / "docs" / "support-matrix.json"
@@ -36,11 +36,11 @@ def main(target: Path) -> None:
     """Writes the pictures into the folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        chosen = [option for fault in FAULTS for option in ("--method", f"mutant:{fault}")]
+        chosen = [option for mutant in MUTANTS for option in ("--method", f"mutant:{mutant}")]
         command = [sys.executable, "-m", "jaccheck", *VERIFY, *chosen, *LIMITS]
         print("jaccheck", *command[3:])
         if subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL).returncode != 1:
-            sys.exit("the planted faults were not found")
+            sys.exit("the mutants were not found")
         matrix = from_json(MatrixReport, read_text(MATRIX), where=str(MATRIX))
         (folder / "matrix.html").write_text(matrix_page(matrix), encoding="utf-8")
         with sync_playwright() as playwright:

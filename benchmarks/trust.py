@@ -69,19 +69,19 @@ MEASUREMENTS = (
     ),
     Measurement(
         question="Does it find errors in BackPACK's own code?",
-        command="python benchmarks/planted_faults.py --seed 0 --jobs 2",
+        command="python benchmarks/backpack_mutants.py --seed 0 --jobs 2",
         least=60,
         reading="Each row is a copy of BackPACK with one edit, put to the quick profile.",
     ),
     Measurement(
         question="Does the gate find the same errors in a new version?",
-        command="python benchmarks/gate_faults.py",
+        command="python benchmarks/gate_mutants.py",
         least=240,
         reading="Each row is a copy of BackPACK with one edit, compared with a copy without it.",
     ),
     Measurement(
         question="Does it find errors that depend on the order of calls?",
-        command="python benchmarks/sequence_faults.py --seeds {}",
+        command="python benchmarks/sequence_mutants.py --seeds {}",
         per_minute=1 / 12,
         least=10,
         reading="`found` counts seeds; `median` and `most` count the sequences until the error was found.",

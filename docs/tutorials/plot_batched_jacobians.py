@@ -168,7 +168,7 @@ outcomes = Counter()
 
 def outcome_of(name, case):
     verdict = jaccheck.judge(case, find_method(name))
-    listed = [explanation(case, name, breach) for breach in verdict.breaches]
+    listed = [explanation(case, name, failure) for failure in verdict.failures]
     return f"listed: {listed[0].id}" if any(listed) else str(verdict.outcome)
 
 
@@ -194,7 +194,7 @@ for (name, outcome), count in sorted(outcomes.items()):
 @given(jaccheck.cases("generic"))
 def hold_the_wrong_one(case):
     verdict = jaccheck.judge(case, wrong)
-    assert not verdict.breaches, f"{case}\n{verdict.message}"
+    assert not verdict.failures, f"{case}\n{verdict.message}"
 
 
 try:

@@ -75,8 +75,8 @@ class Judge:
     def fault(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
         problem = self._problem
-        if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
-            return fault
+        if wrong := structural_difference(problem.layout, problem.dtype, problem.device, found):
+            return str(wrong)
         is_streamed = self._is_chain and method.order is Order.REVERSE and not method.step and not method.loss
         return next(self._by_block(method, found) if is_streamed else self._by_part(method, found), "")
 

@@ -24,9 +24,8 @@ from jaccheck.bench.shapes import jacobian_bytes, make
 from jaccheck.bench.timing import Call, Effort, still_process, synchronizer, time_calls, time_once
 from jaccheck.core import Parent
 from jaccheck.errors import JaccheckError
-from jaccheck.judging import first_line
 from jaccheck.methods import Jacobians, Method, Problem, copy_of
-from jaccheck.reports import BenchCell, MethodTiming, Outcome, Regime
+from jaccheck.reports import BenchCell, MethodTiming, Outcome, Regime, first_line, raised
 from jaccheck.selftest import find_with_mutants
 
 FLOOR = "floor"
@@ -143,7 +142,7 @@ def examine(method: Method, problem: Problem, judge: Judge, task: Task) -> Messa
     except TooSlow:
         return _unranked(method, Outcome.NOT_RUN, f"one call takes more than {most:.1f} s")
     except Exception as error:  # a crash of a method is an answer here
-        return _unranked(method, Outcome.CRASHED, f"{type(error).__name__}: {first_line(error)}")
+        return _unranked(method, Outcome.CRASHED, str(raised(error)))
     fault = judge.fault(method, results[0])
     right = Outcome.AGREES if judge.how is PROVEN else Outcome.CONSISTENT
     timing = MethodTiming(

@@ -14,7 +14,7 @@ class Profile:
     cases_per_round: int
     rounds: int
     repeat_every: int
-    """The laws that call a method again, which doubles the time, are asked for on every so manyth case."""
+    """Laws that call a method again double the time; they are asked on every `repeat_every`-th case."""
     shrink_seconds: float
     sequences: int
     """How many sequences of calls `jaccheck sequences` runs, and `sequence_steps` how long each is."""

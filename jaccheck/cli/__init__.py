@@ -1,6 +1,6 @@
 """The command line: parse, call, print, exit. Nothing that takes time to import is imported before it is used.
 
-Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 3 a fault of jaccheck's own.
+Exit codes: 0 nothing found, 1 something found, 2 misuse or broken environment, 3 an error in jaccheck itself.
 """
 
 from jaccheck.cli import (  # each adds its command to the group

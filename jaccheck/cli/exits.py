@@ -40,7 +40,7 @@ def main() -> NoReturn:
         import traceback
 
         traceback.print_exc()
-        _complain("a fault of jaccheck's own; please report it with the lines above")
+        _complain("an error in jaccheck itself; please report it with the lines above")
         sys.exit(OWN_FAULT)
 
 

@@ -37,5 +37,5 @@ def cli() -> None:
     jaccheck replay FILE          a stored finding: is it still there?
 
     Exit code of every command: 0 nothing found, 1 something found, 2 misuse or a broken environment,
-    3 a fault of jaccheck's own.
+    3 an error in jaccheck itself.
     """

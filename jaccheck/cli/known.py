@@ -62,15 +62,15 @@ class _Entry:
         processor = f", {self.issue.processor.name}" if self.issue.processor else ""
         return f"{self.issue.package} {self.issue.versions}{processor}"
 
-    def breaches(self) -> dict[str, reports.Breach | None]:
+    def failures(self) -> dict[str, reports.Failure | None]:
         """For each method of an issue of layers how it shows on the listed case; None where it no longer does."""
         assert isinstance(self.issue, judging.CaseIssue)
-        found: dict[str, reports.Breach | None] = {}
+        found: dict[str, reports.Failure | None] = {}
         with methods.calm_torch(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for name in self.issue.methods:
                 verdict = judging.judge(self.issue.case, methods.find_method(name))
-                mine = (b for b in verdict.breaches if self.issue.explains(self.issue.case, name, b))
+                mine = (b for b in verdict.failures if self.issue.explains(self.issue.case, name, b))
                 found[name] = next(mine, None)
         return found
 
@@ -78,16 +78,16 @@ class _Entry:
         """A script of torch and the library alone."""
         if isinstance(self.issue, judging.KnownIssue):
             return self.issue.reproducer
-        for name, breach in self.breaches().items():
-            if breach is not None:
-                return judging.write_script(self.issue.case, methods.find_method(name), "cpu", breach)
+        for name, failure in self.failures().items():
+            if failure is not None:
+                return judging.write_script(self.issue.case, methods.find_method(name), "cpu", failure)
         return f"# {self.issue.id} no longer shows with what is installed here\n"
 
     def still_shows(self) -> list[str]:
         """What no longer shows: methods, or the reproducer; empty where all is as listed."""
         if isinstance(self.issue, judging.KnownIssue):
             return [] if _run(self.issue.reproducer).returncode else ["its reproducer prints RIGHT"]
-        return [f"{name} is right" for name, breach in self.breaches().items() if breach is None]
+        return [f"{name} is right" for name, failure in self.failures().items() if failure is None]
 
 
 def _show(ids: tuple[str, ...]) -> int:

@@ -80,19 +80,19 @@ def _replay(stored: reports.CaseFile, own: tuple[str, ...]) -> tuple[reports.Out
     with warnings.catch_warnings(), _probe(finding, own) as probe:
         warnings.simplefilter("ignore")
         for case in stored.cases:
-            breach = probe(runs.Try(fault=fault, case=case), method)
-            if breach is not None:
-                listed = judging.explanation(case, method.name, breach)
+            failure = probe(runs.Try(fault=fault, case=case), method)
+            if failure is not None:
+                listed = judging.explanation(case, method.name, failure)
                 known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
-                return breach.outcome, f"{finding.method}, {breach.law}: {breach.message}{known}"
+                return failure.outcome, f"{finding.method}, {failure.law}: {failure.message}{known}"
     return None, f"{finding.method} keeps the law {finding.law!r} on this case now"
 
 
 @contextmanager
 def _probe(finding: reports.Finding, own: tuple[str, ...]) -> Iterator[runs.Probe]:
     """Tries a case here, or in a process of its own where the finding is that it ends or blocks the process."""
-    if finding.law != runs.LAW:
-        yield runs.breach_of
+    if finding.law != reports.SURVIVAL:
+        yield runs.failure_of
         return
     names = own if finding.method == runs.REFERENCE.name else (*own, finding.method)
     assignment = runs.Assignment(methods=names, profile="quick")

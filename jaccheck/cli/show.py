@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from jaccheck import case, judging, methods, models, rendering, reports
+from jaccheck import case, methods, models, rendering, reports
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.core import bound_native_caches, chosen
@@ -133,7 +133,7 @@ def _check_window() -> None:
         plt.close(plt.figure())
     except Exception as error:  # each toolkit has its own kind
         message = (
-            f"--window: matplotlib's backend {plt.get_backend()!r} opens none ({judging.first_line(error)}); {instead}"
+            f"--window: matplotlib's backend {plt.get_backend()!r} opens none ({reports.first_line(error)}); {instead}"
         )
         raise BrokenEnvironment(message) from error
     if plt.get_backend().lower() in WITHOUT_WINDOWS:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from jaccheck import case, reports, runs, selftest
 from jaccheck import methods as registry
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 LAST = "last"
 """What `--resume` means without a number."""
+
+WHAT_A_RUN_IS = ("profile", "max_examples", "time", "devices", "dtypes", "families", "seed", "cases")
+"""Fields of a request that a run that goes on has already."""
 
 MOST_PARTS = 10_000
 
@@ -85,6 +89,13 @@ def new_start(request: Request, available: Available) -> Start:
         devices=devices,
         given=runs.selected(stored, dtypes, families) if request.cases else None,
     )
+
+
+def check_nothing_is_changed(context: click.Context) -> None:
+    """Raises InvalidRequest where options beside --resume would make it another run."""
+    for option in context.command.params:
+        if option.name in WHAT_A_RUN_IS and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT:
+            raise InvalidRequest(f"--resume goes on with a run as it was begun; leave out {option.opts[0]}")
 
 
 def resumed_start(request: Request, store: runs.Store | None, available: Available) -> Start:

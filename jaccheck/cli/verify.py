@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
-from click.core import ParameterSource
 
 from jaccheck import methods, rendering, reports, runs
 from jaccheck.cli import options
@@ -16,10 +15,9 @@ from jaccheck.cli.command import Option, command
 from jaccheck.cli.github import errors_of, tell_github
 from jaccheck.cli.places import cluster_at, judges_of, worker_count
 from jaccheck.cli.progress import Progress
-from jaccheck.cli.start import LAST, new_start, opened, recording, resumed_start
+from jaccheck.cli.start import LAST, check_nothing_is_changed, new_start, opened, recording, resumed_start
 from jaccheck.cli.writing import VERIFY, report_option, writer
 from jaccheck.core import bound_native_caches, plural
-from jaccheck.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -130,7 +128,7 @@ class Request:
 def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     if request.resume:
-        _check_nothing_is_changed(click.get_current_context())
+        check_nothing_is_changed(click.get_current_context())
     bound_native_caches()
     if request.workers != "0":
         runs.start_fork_server()  # before torch is imported here, which takes as long there: both at once
@@ -167,16 +165,6 @@ def run(request: Request) -> int:
     return int(report.found_something)
 
 
-WHAT_A_RUN_IS = ("profile", "max_examples", "time", "devices", "dtypes", "families", "seed", "cases")
-"""Fields of a request that a run that goes on has already."""
-
-
-def _check_nothing_is_changed(context: click.Context) -> None:
-    for option in context.command.params:
-        if option.name in WHAT_A_RUN_IS and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT:
-            raise InvalidRequest(f"--resume goes on with a run as it was begun; leave out {option.opts[0]}")
-
-
 @dataclass(frozen=True, slots=True)
 class _Listener:
     """Shows how many cases are done, and stores and prints each finding as it comes."""
@@ -189,7 +177,7 @@ class _Listener:
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
         totals = tally.totals
-        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.suspects), "finding"))
+        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
         now = f"{result.shard.family}, {result.shard.dtype}"
         self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
 

@@ -1,4 +1,4 @@
-"""`OwnClock`: how long a process has had for something, on a machine where it may have to wait for its turn."""
+"""`OwnClock`: the time that a process really had, on a machine where it may wait for a core."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class OwnClock:
-    """Seconds that pass for a process: all but those in which its main thread could have run, and had no core.
+    """Seconds for a process, without those in which its main thread was ready to run but had no core.
 
     What sleeps or spins for ever runs out of time by it, and what other people's work holds up does not. Linux counts
     the waiting (`/proc/PID/schedstat`); elsewhere all seconds count.

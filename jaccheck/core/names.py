@@ -1,4 +1,4 @@
-"""Names that were asked for, among those there are."""
+"""Choosing among known names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from jaccheck.errors import UnknownName
 
 MUTANT = "mutant:"
-"""What the names of methods that are wrong on purpose begin with."""
+"""The prefix of the names of mutants."""
 
 MOST = 30
-"""Names that are listed where none comes close."""
+"""How many names are listed where none is close."""
 
 
 def chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str, ...]:
-    """The names that were asked for, or all that are known where none was. Raises UnknownName."""
+    """The names that were asked for, or all known names if none was. Raises UnknownName."""
     for name in asked:
         if name not in known:
             raise unknown(kind, name, known)
@@ -23,7 +23,7 @@ def chosen(kind: str, asked: tuple[str, ...], known: Sequence[str]) -> tuple[str
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """The error that says that there is no such name, and which ones come close."""
+    """The error for an unknown name; it names the closest known one."""
     known = list(known)
     if close := difflib.get_close_matches(name, known, n=1):
         return UnknownName(f"{kind} {name!r} is not known; did you mean {close[0]}?")

@@ -1,4 +1,4 @@
-"""`plain_data`: the one kind of value that goes between the parts: frozen, printed as it is written, JSON both ways."""
+"""`plain_data`: values that go between rooms and files: frozen, with a repr that can be pasted, JSON both ways."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Count = Annotated[int, Ge(0)]
 Seconds = Annotated[float, Ge(0)]
 
 LONGEST = 400
-"""Characters of a place or a complaint that are shown."""
+"""How many characters of a place or an error are shown."""
 MAX_FILE_BYTES = 2**28
 
 MAX_VALUES = 2**22
@@ -76,7 +76,7 @@ def check_amount(text: str | bytes, *, where: str) -> None:
 
 
 def _first_of(error: ValidationError) -> str:
-    """The first complaint, with its place and a glimpse of what stands there."""
+    """The first error, with its place and the beginning of the value there."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "the whole"
     shown = reprlib.repr(first["input"])
@@ -99,14 +99,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 @cache
 def _reader(kind: Any) -> SchemaValidator:
-    """What reads a value. It ends with the first complaint in a list, and takes no number of more than 64 bits."""
+    """The validator of a type. It stops at the first error in a list, and refuses numbers of more than 64 bits."""
     schema = copy.deepcopy(_adapter(kind).core_schema)
     _tighten(schema)
     return SchemaValidator(schema)
 
 
 def _tighten(schema: object) -> None:
-    """Of millions of complaints each would be kept; a number of a thousand digits overflows wherever it is used."""
+    """Millions of errors would all be kept; a number of a thousand digits overflows when it is used."""
     if isinstance(schema, dict):
         if schema.get("type") == "tuple":
             schema["fail_fast"] = True

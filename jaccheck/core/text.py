@@ -1,10 +1,10 @@
-"""`printable`: text of somebody else's, harmless to a terminal."""
+"""`printable`: foreign text that is safe in a terminal."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """The text with each control character but line ends and tabs written out, which a terminal would obey."""
+    """The text with each control character written out, except line ends and tabs."""
     if text.isprintable():
         return text
     return "".join(

@@ -1,4 +1,4 @@
-"""Which release made the difference: the releases between two sides, and the first of them that differs."""
+"""Which release made the difference: the releases from base to candidate, and the first one that differs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jaccheck.gate.sides import Part, Side
 
 
 def releases_between(base: Side, candidate: Side) -> tuple[Side, ...]:
-    """The sides after `base` up to `candidate`, oldest first. Raises InvalidRequest unless they differ in one version.
+    """The versions after `base` up to `candidate`, oldest first. Raises InvalidRequest if they differ in more than one.
 
-    What else they hold is the same in each.
+    Everything else in them is the same.
     """
     one, other = _differing(base, candidate)
     low, high = one.version, other.version
@@ -27,7 +27,7 @@ def releases_between(base: Side, candidate: Side) -> tuple[Side, ...]:
 
 
 def first_that_differs(releases: Sequence[Side], differs: Callable[[Side], bool]) -> Side | None:
-    """The first release that differs, if each after it does too; None where the last one does not."""
+    """The first release that differs, if each after it differs too; None if the last one does not."""
     known: dict[Side, bool] = {}
 
     def answer(release: Side) -> bool:
@@ -41,7 +41,7 @@ def first_that_differs(releases: Sequence[Side], differs: Callable[[Side], bool]
 
 
 def _differing(base: Side, candidate: Side) -> tuple[Part, Part]:
-    """The one part of each side that the other does not have."""
+    """The one part of base and of candidate that the other does not have."""
     mine = [part for part in base.parts if part not in candidate.parts]
     others = [part for part in candidate.parts if part not in base.parts]
     if len(mine) != 1 or len(others) != 1 or mine[0].name != others[0].name:

@@ -1,35 +1,45 @@
-"""What kinds of change there are between what a method did on two sides of one case."""
+"""The kinds of change between what a method did in base and candidate on one case."""
 
 from __future__ import annotations
 
 from jaccheck.gate.protocol import Observation
-from jaccheck.reports import Kind, Outcome
+from jaccheck.reports import Kind, Outcome, Raised
 
 
 def is_refused(observation: Observation) -> bool:
     """Whether a method refused the case: beforehand, or by NotImplementedError in the call."""
-    is_late = observation.outcome is Outcome.CRASHED and observation.message.startswith("NotImplementedError")
-    return is_late or observation.outcome is Outcome.UNSUPPORTED
+    return observation.outcome is Outcome.UNSUPPORTED or error_type(observation) == NotImplementedError.__name__
 
 
 def is_wrong(observation: Observation) -> bool:
-    """Whether a method did something that it must not do."""
+    """Whether a method did something wrong."""
     return observation.outcome.is_wrong and not is_refused(observation)
 
 
 def is_exception(observation: Observation) -> bool:
     """Whether a method failed as loudly as Python can: an exception, and not the end of its process."""
-    return observation.outcome is Outcome.CRASHED and observation.end is None
+    return observation.outcome is Outcome.CRASHED and error_type(observation) is not None
+
+
+def error_type(observation: Observation) -> str | None:
+    """The type of the exception that a method raised first, or None where it raised none."""
+    detail = observation.failure.detail if observation.failure else None
+    return detail.error_type if isinstance(detail, Raised) else None
+
+
+def key(observation: Observation) -> str:
+    """What makes two failures under one law the same."""
+    return observation.failure.key if observation.failure else ""
 
 
 def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ...]:
-    """The kinds of change between what a method did on the two sides of one case; none where nothing changed."""
+    """The kinds of change between base and candidate on one case; none if nothing changed."""
     if candidate.is_absent and not base.is_absent:
-        return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method mends nothing
+        return (Kind.NO_LONGER_SUPPORTED,)  # also where it was wrong: losing a method is no improvement
     was_wrong, is_wrong_now = is_wrong(base), is_wrong(candidate)
     was_refused, is_refused_now = is_refused(base), is_refused(candidate)
     if was_wrong and is_wrong_now:
-        if (base.outcome, base.laws, base.symptom) == (candidate.outcome, candidate.laws, candidate.symptom):
+        if (base.outcome, base.laws, key(base)) == (candidate.outcome, candidate.laws, key(candidate)):
             return ()
         return (Kind.OTHERWISE_REFUSED if is_exception(base) and is_exception(candidate) else Kind.OTHERWISE_WRONG,)
     if is_wrong_now:
@@ -51,7 +61,7 @@ def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ..
 
 
 def told(kind: Kind, observation: Observation, other: Observation) -> str:
-    """What one side did, in a few words, as far as it differs from the other."""
+    """What base or candidate did, in a few words, as far as it differs from the other."""
     match kind:
         case Kind.LEAVES:
             return _difference("leaves", observation.leaves, other.leaves)

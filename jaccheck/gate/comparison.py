@@ -1,6 +1,6 @@
 """`Comparison` of base and candidate, case by case, kept as counts and as the simplest case of each change.
 
-It is written down after every case, so that a gate that was killed goes on where it was.
+Each case is written to a journal, so a killed gate continues where it was.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from jaccheck.case import Case, complexity
 from jaccheck.core import plain_data
 from jaccheck.gate.bits import Bits, histogram
-from jaccheck.gate.changes import is_refused, is_wrong, kinds_of_change
+from jaccheck.gate.changes import is_refused, is_wrong, key, kinds_of_change
 from jaccheck.gate.protocol import Array, Call, Observation
 from jaccheck.reports import LABELS, GateCell, Kind, Outcome
 
@@ -25,7 +25,7 @@ FACTOR = "sqrt_ggn_exact of "
 
 @plain_data
 class Pair:
-    """What one method did on one case on both sides, and how far the results are apart.
+    """What one method did on one case in base and candidate, and the distance of the results.
 
     Where both did the same, bit by bit, nothing is judged and there are no observations.
     """
@@ -48,20 +48,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
-    """What makes changes on several cases the same change: kind and method, and in which way it is wrong."""
+class ChangeKey:
+    """The key of a change, the same on several cases: its kind, the method, and in which way it is wrong."""
 
     kind: Kind
     method: str
     device: str
-    symptom: str
+    failure_key: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.method} on {self.device}{f', {self.symptom}' if self.symptom else ''}"
+        return f"{self.kind}: {self.method} on {self.device}{f', {self.failure_key}' if self.failure_key else ''}"
 
 
 @dataclass(slots=True)
-class Suspect:
+class Example:
     """The simplest case of a change so far, and in how many it was seen."""
 
     case: Case
@@ -74,7 +74,7 @@ class Comparison:
     """Counts of a comparison so far; its size does not grow with the number of cases."""
 
     cases: int = 0
-    suspects: dict[Suspicion, Suspect] = field(default_factory=dict)
+    examples: dict[ChangeKey, Example] = field(default_factory=dict)
     _cells: dict[tuple[str, str, str, str], GateCell] = field(default_factory=dict)
 
     def add(self, case: Case, entry: Entry) -> None:
@@ -82,10 +82,10 @@ class Comparison:
         self.cases += 1
         for pair in entry.pairs:
             self._count(case, entry.device, pair)
-            for suspicion in suspicions(pair, entry.device):
-                known = self.suspects.get(suspicion)
+            for change_key in changes_of(pair, entry.device):
+                known = self.examples.get(change_key)
                 if known is None:
-                    self.suspects[suspicion] = Suspect(case, pair)
+                    self.examples[change_key] = Example(case, pair)
                     continue
                 known.seen += 1
                 if complexity(case) < complexity(known.case):
@@ -117,20 +117,20 @@ def _sum(counts: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(map(add, counts, more)) if more else counts
 
 
-def suspicions(pair: Pair, device: str) -> tuple[Suspicion, ...]:
-    """The changes that a pair is an instance of."""
+def changes_of(pair: Pair, device: str) -> tuple[ChangeKey, ...]:
+    """The keys of the changes that a pair shows."""
     if pair.base is None or pair.candidate is None:
         return ()
     found = []
     for kind in kinds_of_change(pair.base, pair.candidate):
         telling = pair.candidate if kind in (Kind.BROKEN, Kind.OTHERWISE_WRONG) else pair.base
-        symptom = " ".join((*telling.laws, telling.symptom)) if telling.outcome is not Outcome.AGREES else ""
-        found.append(Suspicion(kind, pair.method, device, symptom))
+        failure_key = " ".join((*telling.laws, key(telling))) if telling.outcome is not Outcome.AGREES else ""
+        found.append(ChangeKey(kind, pair.method, device, failure_key))
     return tuple(found)
 
 
 def unchanged(call: Call) -> Pair:
-    """The pair of a method that did the same on both sides."""
+    """The pair of a method that did the same in base and candidate."""
     same = (0,) * (len(LABELS) - 1)
     return Pair(
         method=call.method,

@@ -12,7 +12,7 @@ from typing import Protocol
 from jaccheck.case import Case, shrink
 from jaccheck.core import plain_data, to_json
 from jaccheck.gate.changes import told
-from jaccheck.gate.comparison import Comparison, Suspect, Suspicion, suspicions
+from jaccheck.gate.comparison import ChangeKey, Comparison, Example, changes_of
 from jaccheck.gate.costs import SHAPES, memory_changes, speed, speed_changes
 from jaccheck.gate.journal import Journal
 from jaccheck.gate.pairing import Pairing
@@ -62,8 +62,8 @@ class Conclusions:
             yield step
 
     def _work(self) -> Iterator[tuple[str, Callable[[str], Step]]]:
-        for suspicion, suspect in self.comparison.suspects.items():
-            yield str(suspicion), partial(self._verdict, suspicion, suspect)
+        for change_key, example in self.comparison.examples.items():
+            yield str(change_key), partial(self._verdict, change_key, example)
         measured = list(product(self.settings.devices, SHAPES, self.settings.methods))
         for device, shape, method in measured:
             yield f"memory: {method} on {device}, {shape}", partial(self._memory, device, shape, method)
@@ -79,28 +79,28 @@ class Conclusions:
         found = speed(self.sides, shape, method, device, margin)
         return Step(name=name, changes=speed_changes(found) if found else (), speed=found)
 
-    def _verdict(self, suspicion: Suspicion, suspect: Suspect, name: str) -> Step:
+    def _verdict(self, change_key: ChangeKey, example: Example, name: str) -> Step:
         """The change on the smallest case found, with a script that shows it where a side is wrong."""
-        methods = (suspicion.method,)
+        methods = (change_key.method,)
 
         def still_differs(case: Case) -> bool:
-            pairs = self.sides.compare(case, methods, suspicion.device)
-            return any(suspicion in suspicions(pair, suspicion.device) for pair in pairs)
+            pairs = self.sides.compare(case, methods, change_key.device)
+            return any(change_key in changes_of(pair, change_key.device) for pair in pairs)
 
-        case = shrink(suspect.case, still_differs, seconds=self.shrink_seconds)
-        pair = next(iter(self.sides.compare(case, methods, suspicion.device)), suspect.pair)
+        case = shrink(example.case, still_differs, seconds=self.shrink_seconds)
+        pair = next(iter(self.sides.compare(case, methods, change_key.device)), example.pair)
         if pair.base is None or pair.candidate is None:  # seen before, and not once more
-            pair = suspect.pair
+            pair = example.pair
         assert pair.base is not None
         assert pair.candidate is not None
         change = Change(
-            id=hashlib.sha256(f"{suspicion} {to_json(case)}".encode()).hexdigest()[:10],
-            kind=suspicion.kind,
-            method=suspicion.method,
-            device=suspicion.device,
-            base=told(suspicion.kind, pair.base, pair.candidate),
-            candidate=told(suspicion.kind, pair.candidate, pair.base),
-            seen=suspect.seen,
+            id=hashlib.sha256(f"{change_key} {to_json(case)}".encode()).hexdigest()[:10],
+            kind=change_key.kind,
+            method=change_key.method,
+            device=change_key.device,
+            base=told(change_key.kind, pair.base, pair.candidate),
+            candidate=told(change_key.kind, pair.candidate, pair.base),
+            seen=example.seen,
             case=case,
             script=pair.candidate.script or pair.base.script,
         )

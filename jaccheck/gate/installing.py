@@ -1,4 +1,4 @@
-"""What the environments of the gate are filled by: pip or uv, never through a shell."""
+"""How the environments of the gate are filled: by pip or uv, never through a shell."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ LONGEST_ERROR = 400
 def lay_over(backpack: Part, directory: Path) -> None:
     """Puts BackPACK alone into `directory`, with what it imports without requiring it. Raises BrokenEnvironment.
 
-    Nothing that it requires comes along: what it pins would replace torch, or exclude every torch of today.
+    Without its requirements: they would replace torch, or exclude every current torch.
     """
     package = directory / "backpack"
     if Path(backpack.path or "-").is_dir():
-        # A checkout is taken as it is: building it would need its whole history for a version.
+        # A checkout is copied, not built: a build would need its whole history for a version.
         try:
             shutil.copytree(checked_out(backpack), package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         except (OSError, shutil.Error) as error:
@@ -61,7 +61,7 @@ def make_interpreter(parts: Sequence[Part], directory: Path) -> None:
 
 
 def requirements_beside(parts: Sequence[Part]) -> list[str]:
-    """What jaccheck and BackPACK require beside `parts`; torch as it is here.
+    """What jaccheck and BackPACK require beside `parts`; the torch of this environment.
 
     Without torchvision: BackPACK requires it, uses it in one module of examples, and it pins torch.
     """
@@ -75,7 +75,7 @@ def requirements_beside(parts: Sequence[Part]) -> list[str]:
 
 
 def releases_of(name: str) -> list[Version]:
-    """Every release of a distribution that pip finds, but for pre-releases. Raises BrokenEnvironment."""
+    """Every release of a distribution that pip finds, without pre-releases. Raises BrokenEnvironment."""
     said = run([sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name])
     line = next((line for line in said.splitlines() if line.startswith("Available versions:")), "")
     return sorted(Version(word) for word in line.partition(":")[2].replace(",", " ").split())
@@ -93,7 +93,7 @@ def _install_into(directory: Path, requirement: str) -> None:
 
 
 def _uv() -> str | None:
-    """uv, from where commands are found or from beside this interpreter, whose environment may not be activated."""
+    """uv, from PATH or from beside this interpreter, whose environment may not be activated."""
     return shutil.which("uv") or shutil.which("uv", path=Path(sys.executable).parent)
 
 
@@ -103,7 +103,7 @@ def _find_links() -> list[str]:
 
 
 def run(command: Sequence[str]) -> str:
-    """What an installer prints. Raises BrokenEnvironment with the last lines of what it says where it fails."""
+    """What an installer prints. Raises BrokenEnvironment with the last lines if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]

@@ -1,4 +1,4 @@
-"""`Journal`: what is done, in a file, each piece written at once, so that a gate that was killed loses none."""
+"""`Journal`: a file of finished work, each entry written at once, so that a killed gate loses none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Journal(Generic[T]):
-    """A file of one entry a line. What a kill left half written at its end is cut off when it is opened again."""
+    """A file with one entry in each line. An entry that a kill left half written is removed when it is opened again."""
 
     def __init__(self, kind: type[T], path: Path) -> None:
         self._kind = kind
@@ -20,7 +20,7 @@ class Journal(Generic[T]):
         self.entries: list[T] = []
 
     def __enter__(self) -> Journal[T]:
-        """Reads what is there."""
+        """Reads the entries."""
         written = self._path.read_bytes() if self._path.exists() else b""
         whole = written[: written.rfind(b"\n") + 1]
         lines = enumerate(whole.splitlines(), start=1)

@@ -1,4 +1,4 @@
-"""Rows of the support matrix among the cases of a gate, and the cells that are other than before on the candidate."""
+"""Rows of the support matrix among the cases of a gate, and the cells that differ with the candidate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaccheck.reports import CellChange
 
 
 def cases_of_rows(dtypes: tuple[str, ...]) -> Iterator[Case]:
-    """The cases of those rows of the matrix that are no boundary cases, which a gate has anyway."""
+    """The cases of the rows of the matrix, without the boundary cases, which a gate runs anyway."""
     for dtype in DTYPES:
         if dtype in dtypes:
             yield from (case for case in _rows(dtype) if case.family not in FAMILIES)

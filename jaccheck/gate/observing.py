@@ -14,8 +14,9 @@ from jaccheck.bench import Call as TimedCall
 from jaccheck.bench import peak_bytes, synchronizer, time_once
 from jaccheck.case import Case
 from jaccheck.gate.protocol import Ask, Call
-from jaccheck.judging import all_changes, first_line, observe, observe_globals, restore_globals
+from jaccheck.judging import all_changes, observe, observe_globals, restore_globals
 from jaccheck.methods import Jacobians, Method, Problem, Tensors, build
+from jaccheck.reports import raised
 
 FACTOR = "sqrt_ggn_exact"
 """The attribute in which BackPACK leaves the factor that Jacobians are read from."""
@@ -74,8 +75,8 @@ def called(method: Method, ask: Ask, tensors: Tensors) -> Call:
         if ask.is_called_again:
             reversed_batch = Problem(problem.model, problem.X.detach().flip(0), problem.C)
             again = tensors_of(method.compute(reversed_batch), problem)
-    except (Exception, SystemExit) as raised:
-        error = f"{type(raised).__name__}: {first_line(raised)}"
+    except (Exception, SystemExit) as exception:
+        error = str(raised(exception))
     finally:
         restore_globals(before, observe_globals(ask.device))
     factors = sum(tensor.numel() for name, tensor in capture.tensors.items() if name.startswith(FACTOR))

@@ -13,7 +13,7 @@ from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.comparison import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
-from jaccheck.reports import Outcome
+from jaccheck.reports import SURVIVAL, Ended, Failure, Outcome
 
 LOOK_AHEAD = 8
 """How many cases a side may be ahead of the other: what takes long on one need not be what takes long on the other."""
@@ -111,7 +111,7 @@ def _observed(crash: Crash) -> Observation:
         method=crash.method,
         outcome=outcome,
         message=str(crash.end),
-        end=crash.end,
+        failure=Failure(law=SURVIVAL, outcome=outcome, detail=Ended(end=crash.end)),
         gravest=outcome,
-        laws=("no exception",),
+        laws=(SURVIVAL,),
     )

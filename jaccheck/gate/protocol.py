@@ -7,7 +7,7 @@ from typing import Literal
 
 from jaccheck.case import Case
 from jaccheck.core import End, plain_data
-from jaccheck.reports import Outcome
+from jaccheck.reports import Failure, Outcome
 
 Task = Literal["call", "judge", "time", "weigh"]
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -87,10 +87,8 @@ class Observation:
     method: str
     outcome: Outcome
     message: str
-    end: End | None = None
-    """How it ended the process, where it did."""
-    symptom: str = ""
-    """What tells faults under one law apart."""
+    failure: Failure | None = None
+    """The first law that did not hold."""
     is_absent: bool = False
     """Whether the method cannot run there at all, on any case."""
     gravest: Outcome | None = None

@@ -93,7 +93,7 @@ def compare_sides(
                     entry = Entry(number=number, device=device, pairs=pairs)
                     journal.write(entry)
                     count(entry)
-                    listener.on_case(case, number + 1, len(jobs), len(comparison.suspects))
+                    listener.on_case(case, number + 1, len(jobs), len(comparison.examples))
             with Journal(Step, home / "steps.jsonl") as concluded:
                 conclusions = Conclusions(comparison, sides, settings, profile.shrink_seconds)
                 for step in conclusions.steps(concluded, listener):

@@ -22,9 +22,9 @@ from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Capture, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Message, Observation
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.judging import CaseReference, first_line, judge, write_script
+from jaccheck.judging import CaseReference, judge, write_script
 from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
-from jaccheck.reports import Outcome
+from jaccheck.reports import Outcome, first_line
 
 DISTRIBUTIONS = (BACKPACK, "torch", "numpy", "jaccheck")
 """Whose versions are stated, beside those that the side was asked for."""
@@ -90,18 +90,18 @@ class Worker:
             return Observation(method=method.name, outcome=Outcome.UNSUPPORTED, message=method.missing, is_absent=True)
         capture = Capture(method)
         verdict = judge(ask.case, replace(method, compute=capture), device=ask.device, reference=reference)
-        breach = verdict.breaches[0] if verdict.breaches else None
+        failure = verdict.failures[0] if verdict.failures else None
         return Observation(
             method=method.name,
             outcome=verdict.outcome,
             message=verdict.message,
-            symptom=breach.symptom if breach else "",
+            failure=failure,
             gravest=verdict.gravest,
-            laws=tuple(breach.law for breach in verdict.breaches),
+            laws=tuple(each.law for each in verdict.failures),
             warnings=tuple(sorted(capture.warnings)),
             leaves=tuple(sorted(capture.leaves)),
             arrays=tuple(self._written(name, tensor) for name, tensor in capture.tensors.items()),
-            script=write_script(ask.case, method, ask.device, breach) if breach else "",
+            script=write_script(ask.case, method, ask.device, failure) if failure else "",
         )
 
     def _written(self, name: str, tensor: Tensor) -> Array:

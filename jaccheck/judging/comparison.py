@@ -15,7 +15,7 @@ from jaccheck.judging.autograd import flattened
 from jaccheck.judging.pattern import pattern_of
 from jaccheck.judging.reference import Expectation
 from jaccheck.oracle import Array, Layout, arithmetic
-from jaccheck.reports import Excerpt, WorstEntry
+from jaccheck.reports import Excerpt, WorstEntry, WrongEntry, WrongStructure
 
 EXCERPT_ROWS, EXCERPT_COLUMNS = 16, 24
 """Small enough to be drawn with every finding, and larger than most Jacobians of cases that were shrunk."""
@@ -23,15 +23,20 @@ EXCERPT_ROWS, EXCERPT_COLUMNS = 16, 24
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """In what a result is not as expected: its structure, in words, or else the entry furthest outside its bound."""
+    """In what a result is not as expected: its structure, or else the entry furthest outside its bound."""
 
-    structure: str = ""
+    structure: WrongStructure | None = None
     worst: WorstEntry | None = None
     hint: str = ""
     """How the wrong values follow from the right ones, in words, where they follow a pattern."""
 
-    def __str__(self) -> str:
-        return self.structure or str(self.worst)
+    @property
+    def detail(self) -> WrongStructure | WrongEntry:
+        """The same as the detail of a failure."""
+        if self.structure:
+            return self.structure
+        assert self.worst is not None
+        return WrongEntry(worst=self.worst, pattern=self.hint)
 
 
 def compare(result: object, expectation: Expectation) -> Difference | None:
@@ -51,22 +56,25 @@ def compare_values(actual: Array, expectation: Expectation) -> Difference | None
     return Difference(worst=worst, hint=pattern_of(e.layout, actual, e.expected, e.bound, arithmetic(e.dtype).u))
 
 
-def structural_difference(layout: Layout, dtype: str, device: str, found: object) -> str:
-    """What is wrong with the structure of a result, or an empty string."""
+def structural_difference(layout: Layout, dtype: str, device: str, found: object) -> WrongStructure | None:
+    """What is wrong with the structure of a result, or None."""
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        return f"returned {type(found).__name__}, expected a dict of tensors"
+        return WrongStructure(aspect="type", actual=type(found).__name__, expected="a dict of tensors")
     if list(found) != list(layout.shapes):
-        return f"returned Jacobians of {list(found)}, expected {list(layout.shapes)}"
+        names = f"Jacobians of {list(found)}"
+        return WrongStructure(aspect="names", actual=names, expected=str(list(layout.shapes)))
     kind, place = getattr(torch, dtype), torch.device(device)
     for name, jacobian in found.items():
         shape = (layout.N, layout.C, *layout.shapes[name])
         if tuple(jacobian.shape) != shape:
-            return f"{name}: shape {tuple(jacobian.shape)}, expected (N, C, *θ.shape) = {shape}"
+            own = str(tuple(jacobian.shape))
+            return WrongStructure(aspect="shape", parameter=name, actual=own, expected=f"(N, C, *θ.shape) = {shape}")
         if jacobian.dtype != kind:
-            return f"{name}: dtype {jacobian.dtype}, expected {kind}"
+            return WrongStructure(aspect="dtype", parameter=name, actual=str(jacobian.dtype), expected=str(kind))
         if jacobian.device.type != place.type or jacobian.layout != torch.strided:
-            return f"{name}: {jacobian.layout} on {jacobian.device}, expected {torch.strided} on {place}"
-    return ""
+            own, right = f"{jacobian.layout} on {jacobian.device}", f"{torch.strided} on {place}"
+            return WrongStructure(aspect="storage", parameter=name, actual=own, expected=right)
+    return None
 
 
 def outside(actual: Array, expected: Array, bound: Array) -> bool:

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from jaccheck.case import DTYPES, Case
 from jaccheck.judging.case_reference import CaseReference
+from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
-from jaccheck.judging.laws.laws import LAWS, Law, agreement
+from jaccheck.judging.laws.law import Law, LawBroken
+from jaccheck.judging.laws.laws import CLAIMS, LAWS, NO_EXCEPTION
 from jaccheck.judging.laws.state import observe
-from jaccheck.judging.laws.structure import first_line, structure
-from jaccheck.judging.laws.trial import LawBroken, Trial
+from jaccheck.judging.laws.structure import STRUCTURE
+from jaccheck.judging.laws.trial import Trial
 from jaccheck.methods import Method, TooCostly, never
-from jaccheck.reports import Breach, Outcome, Verdict
+from jaccheck.reports import Failure, Outcome, OutdatedClaim, Verdict, raised
 
 TOO_WIDE = "the bound is too wide for every entry"
 NOT_PROVEN = "no bound is proven; consistent by estimate"
@@ -39,23 +41,21 @@ def judge(
         jacobians = method.compute(problem)
     except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
         seconds = time.perf_counter() - started
-        message = f"{type(error).__name__}: {first_line(error)}"
-        breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=message)
         restore_globals(before["torch"], observe_globals(device))
-        return _verdict(method, device, [breach], None, seconds)
+        return _verdict(method, device, [NO_EXCEPTION.failure(Outcome.CRASHED, raised(error))], None, seconds)
     seconds = time.perf_counter() - started
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
     trial = Trial(case, method, reference, problem, jacobians, before, after)
-    breaches = []
-    for law in (structure, *laws):
+    failures = []
+    for law in (STRUCTURE, *laws):
         try:
-            law(trial)
+            law.ask(trial)
         except LawBroken as broken:
-            breaches.append(broken.breach)
-            if law is structure:
+            failures.append(broken.failure)
+            if law is STRUCTURE:
                 break
-    return _verdict(method, device, breaches, trial, seconds + trial.again_seconds)
+    return _verdict(method, device, failures, trial, seconds + trial.again_seconds)
 
 
 def try_claim(case: Case, method: Method, refusal: Verdict, reference: CaseReference) -> Verdict:
@@ -63,18 +63,17 @@ def try_claim(case: Case, method: Method, refusal: Verdict, reference: CaseRefer
     if isinstance(method.refuses(reference.problem()), TooCostly):
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
-    tried = judge(case, unclaimed, device=refusal.device, reference=reference, laws=(agreement,))
+    tried = judge(case, unclaimed, device=refusal.device, reference=reference, laws=(AGREEMENT,))
     if not tried.outcome.is_usable:
         return replace(refusal, seconds=tried.seconds)
-    message = f"it claims «{refusal.message}», but its result is right: the claim is out of date"
-    breach = Breach(law="claims", outcome=Outcome.UNSUPPORTED, message=message)
-    return replace(refusal, breaches=(breach,), seconds=tried.seconds)
+    outdated = CLAIMS.failure(Outcome.UNSUPPORTED, OutdatedClaim(claim=refusal.message))
+    return replace(refusal, failures=(outdated,), seconds=tried.seconds)
 
 
-def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial | None, seconds: float) -> Verdict:
+def _verdict(method: Method, device: str, failures: list[Failure], trial: Trial | None, seconds: float) -> Verdict:
     comparisons = tuple(trial.comparisons) if trial else ()
-    if breaches:
-        outcome, message = breaches[0].outcome, breaches[0].message
+    if failures:
+        outcome, message = failures[0].outcome, failures[0].message
     elif all(c.undecided == c.entries > 0 for c in comparisons):
         is_estimated = any(c.mode == "estimate" for c in comparisons)
         outcome, message = (Outcome.CONSISTENT, NOT_PROVEN) if is_estimated else (Outcome.UNDECIDED, TOO_WIDE)
@@ -86,6 +85,6 @@ def _verdict(method: Method, device: str, breaches: list[Breach], trial: Trial |
         outcome=outcome,
         message=message,
         comparisons=comparisons,
-        breaches=tuple(breaches),
+        failures=tuple(failures),
         seconds=seconds,
     )

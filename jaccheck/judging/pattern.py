@@ -1,6 +1,6 @@
 """What a wrong result looks like as a whole: a factor, the rows of another sample, a sum over the batch, a transpose.
 
-It is a hint for whoever looks for the fault, in words; that a result is wrong does not rest on it.
+It is a hint in words for the search for the cause. The verdict does not depend on it.
 """
 
 from __future__ import annotations

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+N = TypeVar("N", bound=Hashable)
+"""What a tensor is called by."""
 
-def first_overlap(named: Sequence[tuple[str, Tensor]], own: int) -> tuple[str, str] | None:
+
+def first_overlap(named: Sequence[tuple[N, Tensor]], own: int) -> tuple[N, N] | None:
     """The first two names of which one is among the first `own` and shares an entry with a later one, or None."""
     spans = [_span(tensor) for _, tensor in named]
     if not _any_overlap(spans):

@@ -5,45 +5,29 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Literal, Protocol
+from typing import Protocol
 
-import numpy as np
 from torch import Tensor, nn
 
-from jaccheck.bench import DoesNotFit, call_within, default_memory, resident_bytes, warm_up
-from jaccheck.core import filled
+from jaccheck.bench import default_memory, resident_bytes, warm_up
 from jaccheck.errors import InvalidModel
 from jaccheck.judging import (
-    Expectation,
     Part,
-    Reference,
-    compare_values,
-    first_line,
-    flattened_away,
-    in_float64,
-    jacobians_of_part,
-    largest_test_ratio,
     observe_globals,
     parts_of,
     read,
     reference_of,
     restore_globals,
-    structural_difference,
 )
-from jaccheck.methods import Jacobians, Method, Problem, choose_methods, describe_environment, problem_of
+from jaccheck.methods import Method, Problem, choose_methods, describe_environment, problem_of
 from jaccheck.models.advice import advice, judged_by
+from jaccheck.models.method_check import MethodCheck
 from jaccheck.models.timed import measure
-from jaccheck.reports import MethodAnswer, Mode, ModelReport, Outcome, Source, WorstEntry
+from jaccheck.reports import ModelReport, Outcome, Source
 
 SECONDS = 60.0
 """Time that each method gets unless told otherwise."""
-
-SAYS_NOTHING = "Full backward hook is firing"
-"""A warning of torch's about BackPACK's hooks on each call, which no user can act on."""
 
 
 class Listener(Protocol):
@@ -109,58 +93,6 @@ def _silence() -> Iterator[None]:
         yield
 
 
-@dataclass(slots=True)
-class _Run:
-    """One method on its way through the parts."""
-
-    method: Method
-    outcome: Outcome = Outcome.NOT_RUN
-    message: str = ""
-    comparison: Mode | Literal["none"] = "none"
-    worst: WorstEntry | None = None
-    test_ratio: float = 0.0
-    entries: int = 0
-    undecided: int = 0
-    parts: int = 0
-    spent: float = 0.0
-    calls_s: list[float] = field(default_factory=list)
-    """Times of the calls that were compared, in the model's own dtype."""
-    timed_s: float | None = None
-    """The median of calls timed in turns with other methods."""
-    peak: float | None = None
-    remarks: dict[str, None] = field(default_factory=dict)
-    warnings: dict[str, None] = field(default_factory=dict)
-
-    def ends(self, outcome: Outcome, message: str) -> None:
-        """Nothing more is asked of the method."""
-        self.outcome, self.message = outcome, message
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing speaks against the method so far."""
-        return self.outcome.is_usable or self.outcome in (Outcome.NOT_RUN, Outcome.UNDECIDED)
-
-    def answer(self, parts: int) -> MethodAnswer:
-        """What is known of it in the end."""
-        partly = self.is_open and 0 < self.parts < parts
-        come = f"{self.parts} of {parts} parts compared, the others not" if partly else ""
-        message = "; ".join(text for text in (come, self.message, *self.remarks) if text)
-        return MethodAnswer(
-            method=self.method.name,
-            outcome=self.outcome,
-            message=message,
-            comparison=self.comparison,
-            worst=self.worst,
-            test_ratio=self.test_ratio,
-            entries=self.entries,
-            undecided=self.undecided,
-            chunks=self.parts,
-            median_s=self.timed_s if self.timed_s is not None or not self.calls_s else median(self.calls_s),
-            peak=self.peak,
-            warnings=tuple(self.warnings),
-        )
-
-
 class _Check:
     """One check from the first part to the report."""
 
@@ -180,7 +112,7 @@ class _Check:
             )
         self.network, self.reason = read(problem, memory - resident_bytes())
         self.parts = parts_of(problem, memory - resident_bytes(), self.network)
-        self.runs = [_Run(method) for method in methods]
+        self.runs = [MethodCheck(method) for method in methods]
         self.source: Source = "closed form" if self.network else "float64 autograd"
 
     def run(self, started: float) -> ModelReport:
@@ -204,7 +136,7 @@ class _Check:
             interrupted = True
         return self._report(time.perf_counter() - started, interrupted)
 
-    def _compare(self, done: int, part: Part, going: list[_Run]) -> None:
+    def _compare(self, done: int, part: Part, going: list[MethodCheck]) -> None:
         with _silence():
             reference = reference_of(self.problem, part, self.network)
         self.source = reference.source
@@ -212,64 +144,8 @@ class _Check:
             self.listener.on_method(done, len(self.parts), run.method.name)
             began = time.perf_counter()
             with _silence():
-                self._judge(run, part, reference)
+                run.compare(self.problem, part, reference, self.memory)
             run.spent += time.perf_counter() - began
-
-    def _judge(self, run: _Run, part: Part, reference: Reference) -> None:
-        """One method on one part; its crash becomes its outcome here and nowhere else."""
-        for expectation in reference.expectations(run.method):
-            is_own, problem = expectation.dtype == self.problem.dtype, part.of(self.problem)
-            problem = problem if is_own else in_float64(problem)
-            if refusal := run.method.refuses(problem):
-                return run.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
-            try:
-                jacobians = self._call(run, problem, is_own=is_own)
-            except DoesNotFit as error:
-                if is_own:
-                    return run.ends(Outcome.TOO_LARGE, str(error))
-                run.remarks[f"not compared in float64, which needs {error}"] = None
-                continue
-            except (Exception, SystemExit) as error:
-                message = f"{type(error).__name__}: {first_line(error)}"
-                if is_own:
-                    return run.ends(Outcome.CRASHED, message)
-                run.remarks[f"not compared in float64: {message}"] = None
-                continue
-            del problem
-            if fault := structural_difference(expectation.layout, expectation.dtype, expectation.device, jacobians):
-                return run.ends(Outcome.DISAGREES, fault)
-            if run.method.step and expectation.mode == "estimate":
-                run.remarks["a difference quotient has an error of its own, for which nothing is estimated"] = None
-                continue
-            run.comparison, actual = expectation.mode, flattened_away(jacobians)
-            ratio = largest_test_ratio(actual, expectation.expected, expectation.bound)
-            if difference := compare_values(actual, expectation):
-                assert difference.worst is not None
-                run.worst, run.test_ratio = part.in_whole(difference.worst), ratio
-                message = _disagreement(run.worst, expectation, is_own=is_own)
-                return run.ends(Outcome.DISAGREES, message + (difference.hint and f"; {difference.hint}"))
-            run.test_ratio = max(run.test_ratio, ratio)
-        run.parts += 1
-        run.entries += reference.layout.entries
-        run.undecided += expectation.undecided if run.comparison != "none" else reference.layout.entries
-        run.outcome = _outcome(run)
-
-    def _call(self, run: _Run, problem: Problem, *, is_own: bool) -> Jacobians:
-        with warnings.catch_warnings(record=True) as heard:
-            warnings.simplefilter("always")
-            try:
-                began = time.perf_counter()
-                # The first call is not the one that counts as its time, where others follow.
-                with contextlib.nullcontext() if run.calls_s else filled():
-                    found = call_within(lambda: jacobians_of_part(run.method, problem), self._left())
-                if is_own:
-                    run.calls_s.append(time.perf_counter() - began)
-            finally:
-                for warning in heard:
-                    text = str(warning.message).strip().split("\n")[0]
-                    if not text.startswith(SAYS_NOTHING):
-                        run.warnings[text] = None
-        return found
 
     def _left(self) -> int:
         return self.memory - resident_bytes()
@@ -311,21 +187,3 @@ class _Check:
             advice=sentence,
             interrupted=interrupted,
         )
-
-
-def _outcome(run: _Run) -> Outcome:
-    if run.undecided == run.entries > 0:
-        return Outcome.UNDECIDED
-    return Outcome.CONSISTENT if run.comparison == "estimate" else Outcome.AGREES
-
-
-def _disagreement(worst: WorstEntry, expectation: Expectation, *, is_own: bool) -> str:
-    if expectation.mode != "estimate":
-        return f"{worst}, says the closed form"
-    place = f"{worst.parameter}{list(worst.index)}"
-    times = abs(worst.actual - worst.expected) / worst.bound if worst.bound else np.inf
-    where = "" if is_own else "in float64, "
-    return (
-        f"{where}{place}: {worst.actual:.7g} instead of {worst.expected:.7g}, {times:.1e} × what rounding explains "
-        f"(estimate {worst.bound:.1e}); {worst.wrong} of {worst.entries} entries wrong"
-    )

@@ -10,7 +10,6 @@ from jaccheck.bench import default_memory, resident_bytes
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.judging import (
     compare,
-    first_line,
     observe_globals,
     parts_of,
     read,
@@ -20,6 +19,7 @@ from jaccheck.judging import (
 )
 from jaccheck.methods import Jacobians, Method, Problem, check_given, copy_of, find_method, problem_of, registered
 from jaccheck.oracle import Order
+from jaccheck.reports import first_line
 
 _ANY_METHOD = Method(
     name="any", family="any", compute=dict, summary="any way there is", order=Order.ANY, roundings=lambda N, C: 6
@@ -80,8 +80,8 @@ def assert_jacobians_right(actual: Mapping[str, Tensor], model: nn.Module, X: Te
     memory = default_memory() - resident_bytes()
     network, reason = read(problem, memory)
     found = dict(actual) if isinstance(actual, Mapping) else actual
-    if fault := structural_difference(problem.layout, problem.dtype, problem.device, found):
-        raise AssertionError(f"jacobians: {fault}")
+    if wrong := structural_difference(problem.layout, problem.dtype, problem.device, found):
+        raise AssertionError(f"jacobians: {wrong}")
     for part in parts_of(problem, memory, network):
         reference = reference_of(problem, part, network)
         if difference := compare(part.rows(found), reference.expectation(_ANY_METHOD)):

@@ -20,7 +20,6 @@ from jaccheck.judging import (
     CaseReference,
     Part,
     Reference,
-    first_line,
     flat_autograd,
     flattened,
     float64_of,
@@ -36,7 +35,7 @@ from jaccheck.methods import Method, Problem, choose_devices
 from jaccheck.models.slices import Slice, Unit, assemble
 from jaccheck.oracle import Array, Layout
 from jaccheck.rendering import Picture, Size
-from jaccheck.reports import Finding
+from jaccheck.reports import Finding, raised
 from jaccheck.selftest import choose_stored, choose_with_mutants
 
 CLOSED_FORM = "closed form"
@@ -145,10 +144,10 @@ def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> A
     try:
         found = jacobians_of_part(method, problem)
     except (Exception, SystemExit) as error:
-        message = f"{method.name} raised {type(error).__name__}: {first_line(error)}; there is nothing to draw"
+        message = f"{method.name} raised {raised(error)}; there is nothing to draw"
         raise InvalidRequest(message) from error
     finally:
         restore_globals(before, observe_globals(whole.device))
-    if fault := structural_difference(layout, whole.dtype, whole.device, found):
-        raise InvalidRequest(f"{method.name}: {fault}; this cannot be drawn beside what it should be")
+    if wrong := structural_difference(layout, whole.dtype, whole.device, found):
+        raise InvalidRequest(f"{method.name}: {wrong}; this cannot be drawn beside what it should be")
     return flattened(found)

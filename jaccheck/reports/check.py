@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from jaccheck.core import Count, Seconds, html_table, plain_data
+from jaccheck.reports.entries import Number, WorstEntry
+from jaccheck.reports.failure import Source
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.verdict import Number, Source, WorstEntry
 from jaccheck.reports.verify import Environment
 
 

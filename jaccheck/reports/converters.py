@@ -66,5 +66,24 @@ def _mutants_1(part: Any) -> None:
 FOR_ALL: Mapping[int, Converter] = {1: _mutants_1}
 """For each version, what is the same for every kind; it comes first."""
 
-CONVERTERS: Mapping[int, Mapping[str, Converter]] = {1: {"bench": _bench_1, "check": _check_1, "matrix": _matrix_1}}
+
+def _finding_1(finding: Tree) -> None:
+    """What was seen was told in words only."""
+    told = {"kind": "told", "text": finding.pop("message"), "worst": finding.pop("worst", None)}
+    finding["failure"] = {"law": finding.pop("law"), "outcome": finding.pop("outcome"), "detail": told}
+
+
+def _verify_1(tree: Tree) -> None:
+    for finding in tree["findings"]:
+        _finding_1(finding)
+
+
+def _cases_1(tree: Tree) -> None:
+    if tree.get("finding"):
+        _finding_1(tree["finding"])
+
+
+CONVERTERS: Mapping[int, Mapping[str, Converter]] = {
+    1: {"bench": _bench_1, "cases": _cases_1, "check": _check_1, "matrix": _matrix_1, "verify": _verify_1}
+}
 """For each version, by kind, what takes its files to the next version; a kind that stayed the same has none."""

@@ -26,7 +26,7 @@ class Kill:
     family: str
     dtype: str
     laws: tuple[str, ...]
-    """The laws that were broken; for a tolerance what differed: "values", "structure" or "no exception"."""
+    """The laws that were broken; for a tolerance "values", or the law that says the same."""
     outcome: Outcome
     message: str
 

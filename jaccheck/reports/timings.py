@@ -9,7 +9,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 
 from jaccheck.core import Seconds, plain_data
-from jaccheck.reports.verdict import Number
+from jaccheck.reports.entries import Number
 
 Limit = Annotated[Number, Ge(0)]
 """Also infinite."""

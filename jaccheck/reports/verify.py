@@ -10,8 +10,10 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural
+from jaccheck.reports.entries import WorstEntry
+from jaccheck.reports.failure import Failure
 from jaccheck.reports.outcome import Outcome
-from jaccheck.reports.verdict import TEST_RATIO_LIMITS, WorstEntry
+from jaccheck.reports.verdict import TEST_RATIO_LIMITS
 
 
 @plain_data
@@ -107,14 +109,31 @@ class Finding:
     id: str
     method: str
     device: str
-    law: str
-    outcome: Outcome
-    message: str
+    failure: Failure
     seen: Count
     """In how many cases of the run."""
     case: Case
     script: str
-    worst: WorstEntry | None = None
+
+    @property
+    def law(self) -> str:
+        """The law that the method broke."""
+        return self.failure.law
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the method."""
+        return self.failure.outcome
+
+    @property
+    def message(self) -> str:
+        """What was seen, in one line."""
+        return self.failure.message
+
+    @property
+    def worst(self) -> WorstEntry | None:
+        """The entry furthest from what it must be, where entries were compared."""
+        return self.failure.worst
 
     @property
     def what_shows_it(self) -> str:
@@ -124,7 +143,7 @@ class Finding:
 
 @plain_data
 class Part:
-    """Which part of a run: every so manyth of its shards, beginning with the `number`-th; printed as `3/8`."""
+    """A part of a run: every `of`-th of its shards, from the `number`-th on; printed as `3/8`."""
 
     number: Annotated[int, Ge(1)]
     of: Annotated[int, Ge(1)]

@@ -1,7 +1,7 @@
 from .cluster.client import Cluster as Cluster
 from .cluster.messages import WorkerConfig as WorkerConfig
 from .findings import Probe as Probe
-from .findings import breach_of as breach_of
+from .findings import failure_of as failure_of
 from .local import in_this_process as in_this_process
 from .plan import Shard as Shard
 from .plan import expected_cases as expected_cases
@@ -34,6 +34,5 @@ from .store.store import StoredRun as StoredRun
 from .tally import Tally as Tally
 from .workers.fork_server import start_fork_server as start_fork_server
 from .workers.isolated import Pool as Pool
-from .workers.process import LAW as LAW
 from .workers.protocol import Assignment as Assignment
 from .workers.watch import Limits as Limits

@@ -1,4 +1,4 @@
-"""`judge_shard`: every method on every case of one shard. What comes back depends on nothing that was judged before."""
+"""`judge_shard`: every method on every case of one shard. The result does not depend on what was judged before."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from jaccheck.runs.results import ShardResult, Sums
 from jaccheck.runs.tally import Tally
 
 CLAIM_EVERY = 16
-"""One of so many refusals of random cases is tried."""
+"""One in this many refusals of random cases is tried."""
 
 Announce = Callable[[Case, int, str], None]
-"""Is told the case, its index in the shard and the method that is about to be run; "" for the reference."""
+"""Receives the case, its index in the shard and the method that runs next; "" for the reference."""
 
 
 def silently(case: Case, index: int, method: str) -> None:
-    """Tells nobody."""
+    """Does nothing."""
 
 
 def judge_shard(shard: Shard, methods: Sequence[Method], profile: Profile) -> ShardResult:
-    """The result of a shard; of its first cases only where Ctrl-C is pressed."""
+    """The result of a shard, or of its first cases if Ctrl-C is pressed."""
     tally, done = Tally(), 0
     try:
         for sums in judge_cases(shard, methods, profile):
@@ -48,7 +48,7 @@ def judge_cases(
     left_out: Collection[str] = (),
     announce: Announce = silently,
 ) -> Iterator[Sums]:
-    """What each case of the shard gives, from index `start` on; that first one without the methods `left_out`."""
+    """The result of each case of the shard from index `start`; the first of them without the methods `left_out`."""
     began = time.perf_counter()
     cases = shard.cases()
     drawing = time.perf_counter() - began
@@ -96,7 +96,7 @@ def _judge_case(
 
 
 def _is_claim_due(shard: Shard, case: Case, refusal: Verdict) -> bool:
-    """Whether the claim to be unsupported is tried: on every boundary case, and on every so manyth random one."""
+    """Whether the claim to be unsupported is tried: on every boundary case, and on a fixed share of random ones."""
     if shard.round == 0:
         return True
     digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()

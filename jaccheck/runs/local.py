@@ -1,4 +1,4 @@
-"""`in_this_process`: the simplest scheduler, one shard after the other where it is called."""
+"""`in_this_process`: the simplest scheduler, one shard after the other in the calling process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Shard`: the smallest piece of a run, drawn and judged on its own; a run is a stream of them.
+"""`Shard`: the smallest piece of a run, drawn and judged on its own. A run is a stream of shards.
 
 The boundary cases of all families come first, then rounds of random ones, so every family × dtype has its share
 whenever a run is cut short. The cases of a shard depend on nothing but its own fields, and the shards of a run on
@@ -16,12 +16,12 @@ from jaccheck.core import Count, plain_data
 from jaccheck.reports import Part, Settings
 
 GIVEN_AT_ONCE = 8
-"""Cases in a shard that were not drawn."""
+"""Cases in a shard of given cases."""
 
 
 @plain_data
 class Shard:
-    """So many boundary cases (`round` 0) or random cases of one family and dtype, or given ones, for one device."""
+    """Boundary cases (`round` 0), random cases of one family and dtype, or given cases, for one device."""
 
     number: Count
     """Its place in the run."""
@@ -32,9 +32,9 @@ class Shard:
     count: Count
     seed: Count
     given: tuple[Case, ...] = ()
-    """The cases themselves, where they are not drawn."""
+    """The cases, if they are given and not drawn."""
     is_counted: bool = True
-    """Not so where a shard with the same cases on another device is; so a run counts each case once."""
+    """False if a shard with the same cases on another device counts them: a run counts each case once."""
 
     def cases(self) -> list[Case]:
         """The cases of this shard, the same for the same shard."""
@@ -44,13 +44,13 @@ class Shard:
             return list(boundary_cases(self.family, self.dtype))[: self.count]
         from jaccheck.case import draw_cases
 
-        # The first case that Hypothesis draws is always the simplest; one for each shard would be a waste.
+        # The first case that Hypothesis draws is always the simplest; to run it in each shard would waste time.
         drawn = draw_cases(self.family, (self.dtype,), seed_number=self.seed, count=self.count + 1)
         return drawn[1:]
 
 
 def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
-    """The shards of a run, in order; without end where the settings limit time instead of the profile."""
+    """The shards of a run, in order; endless if the settings limit the time."""
     left = settings.max_examples
     number = count()
     for family, dtype, round in _rounds(profile, settings):
@@ -81,7 +81,7 @@ def part_of(run: Iterable[Shard], part: Part | None, devices: Sequence[str]) -> 
 
 
 def given_shards(cases: Iterable[Case], devices: Sequence[str]) -> Iterator[Shard]:
-    """The shards of a run over cases that are there already, in their order."""
+    """The shards of a run over given cases, in their order."""
     number = count()
     rest = iter(cases)
     while some := tuple(islice(rest, GIVEN_AT_ONCE)):
@@ -100,12 +100,12 @@ def given_shards(cases: Iterable[Case], devices: Sequence[str]) -> Iterator[Shar
 
 
 def selected(stored: Iterable[Case], dtypes: Sequence[str], families: Sequence[str]) -> list[Case]:
-    """Those stored cases that are of these dtypes, and of these families or of none."""
+    """The stored cases of these dtypes, and of these families or of none."""
     return [case for case in stored if case.dtype in dtypes and (case.family in families or case.family == "custom")]
 
 
 def expected_cases(profile: Profile, settings: Settings) -> int | None:
-    """How many cases a run will have, or None where time decides."""
+    """How many cases a run will have, or None if the time decides."""
     if settings.max_examples is not None:
         return settings.max_examples
     if settings.time is not None:

@@ -1,4 +1,4 @@
-"""`REFERENCE`: what all methods are compared with, as a method, since torch can end the process in it, too."""
+"""`REFERENCE`: the reference in the form of a method, since torch can end the process in it, too."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ REFERENCE = Method(
     compute=autograd_by_sample,
     summary="torch.autograd.grad for each entry of the output, one forward pass for each sample.",
 )
-"""Not in the registry: nobody chooses it, every case is run by it before any method."""
+"""Not in the registry: it cannot be chosen; it runs on every case before any method."""

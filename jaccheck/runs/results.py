@@ -27,29 +27,29 @@ class Fault:
 
 
 @plain_data
-class Suspect:
-    """A failing case, the simplest seen for its symptom and set of layers."""
+class Candidate:
+    """A failing case, the simplest seen for its key and set of layers."""
 
-    symptom: str
+    key: str
     case: Case
 
 
 @plain_data
-class Suspects:
-    """The failing cases of one fault: how many there were, and some of them, at most `MOST_SUSPECTS`."""
+class Candidates:
+    """The failing cases of one fault: how many there were, and some of them, at most `MOST_CANDIDATES`."""
 
     fault: Fault
     seen: Annotated[int, Ge(1)]
-    cases: tuple[Suspect, ...]
+    cases: tuple[Candidate, ...]
 
 
 @plain_data
 class Try:
-    """A question: does this case show the fault, with this symptom if one is named?"""
+    """A question: does this case show the fault, with this key if one is named?"""
 
     fault: Fault
     case: Case
-    symptom: str | None = None
+    key: str | None = None
 
 
 @plain_data
@@ -59,7 +59,7 @@ class Sums:
     totals: Totals
     coverage: tuple[CoverageCell, ...] = ()
     tightness: tuple[Tightness, ...] = ()
-    suspects: tuple[Suspects, ...] = ()
+    candidates: tuple[Candidates, ...] = ()
 
 
 @plain_data

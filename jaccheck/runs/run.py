@@ -23,10 +23,10 @@ from typing import Protocol
 from jaccheck.case import Profile
 from jaccheck.methods import Method, calm_torch, describe_environment
 from jaccheck.reports import Finding, Report, Settings
-from jaccheck.runs.findings import Probe, breach_of, investigate
+from jaccheck.runs.findings import Probe, failure_of, investigate
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
-from jaccheck.runs.results import Fault, ShardResult, Sums, Suspects, fault_of
+from jaccheck.runs.results import Candidates, Fault, ShardResult, Sums, fault_of
 from jaccheck.runs.tally import Tally
 
 Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
@@ -37,7 +37,7 @@ class Judges:
     """Where cases are judged: shards by a scheduler, and the cases that a fault is shrunk through by a probe."""
 
     scheduler: Scheduler
-    probe: Probe = breach_of
+    probe: Probe = failure_of
 
 
 class Listener(Protocol):
@@ -65,7 +65,7 @@ class Record(Protocol):
     def given_up(self) -> list[str]:
         """The methods that were given up on."""
 
-    def keep_result(self, result: ShardResult, suspects: Iterable[Suspects]) -> None:
+    def keep_result(self, result: ShardResult, candidates: Iterable[Candidates]) -> None:
         """Adds a whole shard, and the failing cases of its faults as they are now: all of it or nothing."""
 
     def keep_finding(self, finding: Finding) -> None:
@@ -134,7 +134,7 @@ class _Run:
 
     def catch_up(self) -> None:
         """Shrinks what an earlier part of the run saw, and was cut short before it had shrunk it."""
-        for fault in [fault for fault in self.tally.suspects if fault not in self._findings]:
+        for fault in [fault for fault in self.tally.candidates if fault not in self._findings]:
             self._investigate(fault)
 
     def take(self, result: ShardResult) -> None:
@@ -147,8 +147,8 @@ class _Run:
                 self._listener.on_given_up(name)
         new = self.tally.merge(result.sums)
         if self._record and result.is_whole:
-            touched = (suspects.fault for suspects in result.sums.suspects)
-            self._record.keep_result(result, [self.tally.suspects[fault] for fault in touched])
+            touched = (candidates.fault for candidates in result.sums.candidates)
+            self._record.keep_result(result, [self.tally.candidates[fault] for fault in touched])
         for fault in new:
             self._investigate(fault)
         self._listener.on_result(result, self.tally)
@@ -167,7 +167,7 @@ class _Run:
             coverage=self.tally.coverage(),
             tightness=self.tally.tightness(),
             findings=tuple(
-                replace(finding, seen=suspects.seen) if (suspects := self.tally.suspects.get(fault)) else finding
+                replace(finding, seen=candidates.seen) if (candidates := self.tally.candidates.get(fault)) else finding
                 for fault, findings in self._findings.items()
                 for finding in findings
             ),
@@ -179,7 +179,7 @@ class _Run:
         known = self._findings.setdefault(fault, [])
         started = time.perf_counter()
         for finding in investigate(
-            self.tally.suspects[fault],
+            self.tally.candidates[fault],
             self._methods[fault.method],
             # Whoever has pressed Ctrl-C gets the failing case as it is.
             seconds=0.0 if self.interrupted else self._seconds,

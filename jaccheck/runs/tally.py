@@ -20,37 +20,37 @@ from jaccheck.reports import (
     cell_key,
     tightness_key,
 )
-from jaccheck.runs.results import Fault, Sums, Suspect, Suspects
+from jaccheck.runs.results import Candidate, Candidates, Fault, Sums
 
-MOST_SUSPECTS = 24
+MOST_CANDIDATES = 24
 """Failing cases kept for one fault."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Sums so far; `suspects` has the failing cases of each fault."""
+    """Sums so far; `candidates` has the failing cases of each fault."""
 
     totals: Totals = NOTHING
-    suspects: dict[Fault, Suspects] = field(default_factory=dict)
+    candidates: dict[Fault, Candidates] = field(default_factory=dict)
     _cells: dict[tuple[str, str, str, str], CoverageCell] = field(default_factory=dict)
     _tightness: dict[tuple[str, str, str], Tightness] = field(default_factory=dict)
 
     def add(self, case: Case, verdict: Verdict) -> list[Fault]:
         """Counts a verdict; returns the faults that are seen for the first time."""
         found = [
-            Suspects(
-                fault=Fault(method=verdict.method, device=verdict.device, law=breach.law, outcome=breach.outcome),
+            Candidates(
+                fault=Fault(method=verdict.method, device=verdict.device, law=failure.law, outcome=failure.outcome),
                 seen=1,
-                cases=(Suspect(symptom=breach.symptom, case=case),),
+                cases=(Candidate(key=failure.key, case=case),),
             )
-            for breach in verdict.breaches
+            for failure in verdict.failures
         ]
         return self.merge(
             Sums(
                 totals=_totals_of(verdict),
                 coverage=(_cell_of(case, verdict),),
                 tightness=tuple(_tightness_of(case, verdict, c) for c in verdict.comparisons if c.mode == "bound"),
-                suspects=tuple(found),
+                candidates=tuple(found),
             )
         )
 
@@ -63,10 +63,10 @@ class Tally:
         for tightness in sums.tightness:
             kind = tightness_key(tightness)
             self._tightness[kind] = added(self._tightness[kind], tightness) if kind in self._tightness else tightness
-        new = [suspects.fault for suspects in sums.suspects if suspects.fault not in self.suspects]
-        for suspects in sums.suspects:
-            known = self.suspects.get(suspects.fault)
-            self.suspects[suspects.fault] = _united(known, suspects) if known else suspects
+        new = [candidates.fault for candidates in sums.candidates if candidates.fault not in self.candidates]
+        for candidates in sums.candidates:
+            known = self.candidates.get(candidates.fault)
+            self.candidates[candidates.fault] = _united(known, candidates) if known else candidates
         return list(dict.fromkeys(new))
 
     def count(self, *, cases: int = 0, overflowing: int = 0, not_computed: int = 0) -> None:
@@ -93,7 +93,7 @@ class Tally:
             totals=self.totals,
             coverage=self.coverage(),
             tightness=self.tightness(),
-            suspects=tuple(self.suspects.values()),
+            candidates=tuple(self.candidates.values()),
         )
 
 
@@ -132,21 +132,21 @@ def _tightness_of(case: Case, verdict: Verdict, comparison: Comparison) -> Tight
     return Tightness(method=verdict.method, device=verdict.device, dtype=case.dtype, counts=tuple(counts))
 
 
-def _united(known: Suspects, more: Suspects) -> Suspects:
-    """Both together; of the cases the simplest for each symptom and set of layers, since they may be several faults."""
-    kept = {_kind(suspect): suspect for suspect in known.cases}
-    for suspect in more.cases:
-        other = kept.get(_kind(suspect))
-        if other is None or _rank(suspect) < _rank(other):
-            kept[_kind(suspect)] = suspect
+def _united(known: Candidates, more: Candidates) -> Candidates:
+    """Both together; of the cases the simplest for each key and set of layers, since they may be several faults."""
+    kept = {_kind(candidate): candidate for candidate in known.cases}
+    for candidate in more.cases:
+        other = kept.get(_kind(candidate))
+        if other is None or _rank(candidate) < _rank(other):
+            kept[_kind(candidate)] = candidate
     simplest = sorted(kept.values(), key=_rank)
-    return replace(known, seen=known.seen + more.seen, cases=tuple(simplest[:MOST_SUSPECTS]))
+    return replace(known, seen=known.seen + more.seen, cases=tuple(simplest[:MOST_CANDIDATES]))
 
 
-def _kind(suspect: Suspect) -> tuple[str, frozenset[str]]:
-    return suspect.symptom, frozenset(layer.kind for _, layer in suspect.case.leaves())
+def _kind(candidate: Candidate) -> tuple[str, frozenset[str]]:
+    return candidate.key, frozenset(layer.kind for _, layer in candidate.case.leaves())
 
 
-def _rank(suspect: Suspect) -> tuple[tuple[int, ...], str]:
+def _rank(candidate: Candidate) -> tuple[tuple[int, ...], str]:
     """The simplest first, and always the same one of two that are equally simple."""
-    return complexity(suspect.case), repr(suspect.case)
+    return complexity(candidate.case), repr(candidate.case)

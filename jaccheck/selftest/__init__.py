@@ -1,4 +1,4 @@
-"""The tester tested: the checks on methods that are wrong on purpose, and on methods that are right.
+"""The self-test: the checks on mutants, which are wrong on purpose, and on methods that are right.
 
 Other rooms import from here. Names are looked up when they are first used: `__init__.pyi` lists them.
 """

@@ -1,4 +1,4 @@
-"""`CaseTrial`: one case, and what is computed once for it and shared by all mutants and methods."""
+"""`CaseTrial`: one case, with what all mutants and methods share and is computed once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVICE = "cpu"
 
 
 class Capture:
-    """A method that does what another does and keeps a copy of what its first call returned."""
+    """A method that calls another one and keeps a copy of the first result."""
 
     def __init__(self, method: Method) -> None:
         self.result: Result | None = None
@@ -38,14 +38,14 @@ class Capture:
 
 
 class CaseTrial:
-    """One case, with everything that is computed once for it and shared by all mutants and methods."""
+    """One case, with what all mutants and methods share; it is computed once."""
 
     def __init__(self, reference: CaseReference, laws: tuple[Law, ...]) -> None:
         self.reference = reference
         self.laws = laws
         self._autograd: Jacobians | None = None
         self.template = reference.problem()
-        """Only looked at, by the triggers of mutants."""
+        """Read by the triggers of mutants, never changed."""
         self._right: dict[str, Result] = {}
         self._passes: dict[tuple[str, Judge], bool] = {}
 
@@ -67,7 +67,7 @@ class CaseTrial:
         return self._autograd
 
     def judge(self, method: Method) -> tuple[Verdict, Result]:
-        """jaccheck's verdict, and the result that it was given on."""
+        """jaccheck's verdict, and the result that it judged."""
         capture = Capture(method)
         verdict = judge(self.case, capture.method(), device=DEVICE, reference=self.reference, laws=self.laws)
         return verdict, capture.result or Result({})
@@ -81,13 +81,13 @@ class CaseTrial:
         return capture.result or Result({})
 
     def right(self, base: Method) -> Result:
-        """What an unspoilt method returns."""
+        """The result of a right method."""
         if base.name not in self._right:
             self._right[base.name] = self.call(base)
         return self._right[base.name]
 
     def passes(self, base: Method, name: Judge) -> bool:
-        """Whether a judge lets an unspoilt method pass."""
+        """Whether a judge accepts a right method."""
         if (base.name, name) not in self._passes:
             if name == "jaccheck":
                 passed = not is_alarm(self.judge(base)[0])

@@ -1,4 +1,4 @@
-"""One mutant on its way through the cases, and the false alarms on methods that are right."""
+"""Counts: how each mutant fared on the cases, and the false alarms on methods that are right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaccheck.selftest.results import TOLERANCES
 
 
 class MutantCounts:
-    """One mutant on its way through the cases."""
+    """How one mutant fared on the cases so far."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.score = MutantScore(
@@ -29,7 +29,7 @@ class MutantCounts:
         self._is_triggered = mutant.when
 
     def meet(self, trial: CaseTrial, position: int) -> None:
-        """Every judge that has not killed it yet looks at its result on one case."""
+        """Every judge that has not killed it yet judges its result on one case."""
         waiting = [name for name in JUDGES if self.score.kill(name) is None]
         if not waiting or self._method.refuses(trial.template):
             return
@@ -40,7 +40,7 @@ class MutantCounts:
         if "jaccheck" in waiting:
             verdict, result = trial.judge(self._method)
             if is_alarm(verdict) and trial.passes(self._base, "jaccheck"):
-                laws = tuple(breach.law for breach in verdict.breaches)
+                laws = tuple(failure.law for failure in verdict.failures)
                 kills["jaccheck"] = _kill(trial, position, laws, verdict.outcome, verdict.message)
         else:
             result = trial.call(self._method)
@@ -77,7 +77,7 @@ class AlarmCounts:
     _alarms: dict[tuple[Judge, Mode], int] = field(default_factory=dict)
 
     def add(self, trial: CaseTrial, method: Method) -> None:
-        """Judges one right method on one case, unless it refuses it or nothing of it can be decided."""
+        """Judges one right method on one case, unless it refuses the case or no entry can be decided."""
         if method.refuses(trial.template):
             return
         expectation = trial.reference.expectation(method)

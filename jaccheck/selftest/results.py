@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jaccheck.judging import first_line
+from jaccheck.judging import NO_EXCEPTION, STRUCTURE
 from jaccheck.methods import Jacobians
-from jaccheck.reports import Judge
+from jaccheck.reports import Judge, first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +58,18 @@ def copied(jacobians: object) -> object:
 
 
 def _structural(result: Result, reference: Jacobians) -> tuple[str, str] | None:
-    """What even a comparison by tolerance sees before it looks at a value: an exception, names, shapes."""
+    """What a comparison by tolerance finds before it compares values: an exception, names, shapes."""
     if result.error:
-        return "no exception", first_line(result.error)
+        return NO_EXCEPTION.name, first_line(result.error)
     found = result.jacobians
     if not is_plain(found):
-        return "structure", f"returned {type(found).__name__}, or values that are no strided tensors"
+        return STRUCTURE.name, f"returned {type(found).__name__}, or values that are no strided tensors"
     found = plain(found)
     if list(found) != list(reference):
-        return "structure", f"returned Jacobians of {list(found)}, expected {list(reference)}"
+        return STRUCTURE.name, f"returned Jacobians of {list(found)}, expected {list(reference)}"
     for name, value in reference.items():
         if found[name].shape != value.shape:
-            return "structure", f"{name}: shape {tuple(found[name].shape)}, expected {tuple(value.shape)}"
+            return STRUCTURE.name, f"{name}: shape {tuple(found[name].shape)}, expected {tuple(value.shape)}"
     return None
 
 
@@ -80,7 +80,7 @@ def _by_allclose(result: Result, reference: Jacobians) -> tuple[str, str] | None
     for name, value in reference.items():
         found = plain(result.jacobians)[name]
         if found.dtype != value.dtype:
-            return "structure", f"{name}: {found.dtype} did not match {value.dtype}"
+            return STRUCTURE.name, f"{name}: {found.dtype} did not match {value.dtype}"
         if not torch.equal(found, value) and not torch.allclose(found, value):
             return "values", f"{name}: not close"
     return None

@@ -1,6 +1,6 @@
-"""`score`: the checks tested on methods that are wrong on purpose and on methods that are right; two tolerances beside.
+"""`score`: the checks and two tolerances of torch, on mutants and on methods that are right.
 
-A kill counts only on a case on which the same judge lets the unspoilt method pass: a false alarm kills nothing.
+A kill counts only on a case on which the same judge accepts the right method: a false alarm kills nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def every_law(position: int, case: Case) -> tuple[Law, ...]:
 
 
 def repeating_every(count: int) -> LawsOf:
-    """All laws, but those that call the method again on every so manyth case only, as profiles do."""
+    """All laws; those that call the method again only on every `count`-th case, as in profiles."""
     return lambda position, case: laws_due(position, count)
 
 
 def without(law: Law, laws_of: LawsOf = every_law) -> LawsOf:
-    """The same laws but one."""
+    """The same laws without one."""
     return lambda position, case: tuple(other for other in laws_of(position, case) if other is not law)
 
 

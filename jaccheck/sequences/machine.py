@@ -1,4 +1,4 @@
-"""The state machine: Hypothesis draws what is done next; after every step everything must be as it should be."""
+"""The state machine: Hypothesis draws the next step; after every step everything must be as predicted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MOST_NETS, MOST_GRAPHS, MOST_CONTEXTS, MOST_KEPT = 3, 4, 2, 4
 Reused = Literal["new", "clean", "dirty"]
 
 which = st.integers(0, 11)
-"""Which of the things that are there, modulo their number."""
+"""Which of the live things, modulo their number."""
 
 seeds = st.integers(0, 99)
 dtypes = st.sampled_from(("float64", "float32"))
@@ -73,7 +73,7 @@ class SequenceMachine(RuleBasedStateMachine):
         self.has_failed = False
 
     def explained(self, action: Any, *arguments: Any, **options: Any) -> Any:
-        """What the action returns; what it finds broken gets its script."""
+        """The result of the action; a failure gets its script."""
         self.tally.steps[action.__name__] += 1
         try:
             return action(self.sequence, *arguments, **options)
@@ -89,7 +89,7 @@ class SequenceMachine(RuleBasedStateMachine):
         return self.sequence.nets[index % len(self.sequence.nets)]
 
     def graph(self, index: int) -> Graph:
-        """One of the graphs, the newest for 0; a new one where all were freed, but for some indices."""
+        """One of the graphs, the newest for 0; for most indices a new one if all were freed."""
         live = [graph for graph in self.sequence.graphs if not graph.is_freed]
         if not live and index < 10 and self.sequence.nets:
             self.forward(index, index % 2 == 1, index, True, False, False, False)
@@ -160,7 +160,7 @@ class SequenceMachine(RuleBasedStateMachine):
         between=st.sampled_from(("nothing", "nothing", "no_grad", "disable", "forward")),
     )
     def train(self, index: int, large: bool, seed: int, names: list[str], reused: Reused, between: Any) -> None:
-        """The commonest use: forward, then BackPACK's backward pass; perhaps with another batch in between."""
+        """The most common use: forward, then BackPACK's backward pass; perhaps with another batch in between."""
         self.forward(index, large, seed, True, False, False, False)
         graph = self.sequence.graphs[-1]
         other = networks.BATCH_SIZES[graph.net.shape.C][not large]

@@ -1,4 +1,4 @@
-"""What is done to networks: made, extended, run forward, changed, copied, dropped."""
+"""Steps on networks: make, extend, run forward, change, copy, drop."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def convert(sequence: Sequence, net: Net, dtype: Literal["float32", "float64"]) 
 
 
 def zero_gradients(sequence: Sequence, net: Net, *, to_none: bool) -> None:
-    """Gradients taken away, or set to zero; a gradient that is not there stays away."""
+    """`zero_grad`: gradients set to None or to zero; a missing gradient stays missing."""
     sequence.session.run(f"{net.name}.zero_grad({'' if to_none else 'set_to_none=False'})")
     for name, gradient in net.gradients.items():
         if to_none:
@@ -151,7 +151,7 @@ def round_trip(sequence: Sequence, net: Net) -> None:
 
 
 def optimiser_step(sequence: Sequence, net: Net) -> bool:
-    """A step of SGD; none, and False, where its result would not be exact or cannot be foretold."""
+    """A step of SGD; none, and False, where its result would not be exact or cannot be predicted."""
     values = {}
     for name, gradient in net.gradients.items():
         if gradient is None:

@@ -17,9 +17,9 @@ from jaccheck.sequences.truth import Truth
 
 
 def exact_methods() -> tuple[Method, ...]:
-    """The methods that run here and whose results must be exact on exact problems, but for other packages'.
+    """The methods that run here and whose results must be exact on exact problems, without those of other packages.
 
-    laplace-torch takes BackPACK's hooks off every network of the process, and nothing would be told of BackPACK then.
+    laplace-torch removes BackPACK's hooks from every network of the process, and BackPACK could not be tested then.
     """
     found = [each for each in registered().values() if not each.imports]
     return tuple(each for each in found if not (each.missing or each.step or each.loss or each.roundings(2, 4)))
@@ -68,7 +68,7 @@ def _define(sequence: Sequence, method: Method) -> None:
 
 @cache
 def _source(method: Method) -> tuple[list[str], str]:
-    return standalone_source(method.compute) or ([], f"# {method.name}: its source is not at hand")
+    return standalone_source(method.compute) or ([], f"# {method.name}: its source is not available")
 
 
 def _after(net: Net, method: Method) -> None:

@@ -17,7 +17,7 @@ from jaccheck.sequences.truth import Quantity, Truth
 
 
 class Unknown(Enum):
-    """The one value of what cannot be foretold, as after an exception in the middle of a backward pass."""
+    """The value of what cannot be predicted, for example after an exception in the middle of a backward pass."""
 
     UNKNOWN = "unknown"
 
@@ -25,7 +25,7 @@ class Unknown(Enum):
 UNKNOWN = Unknown.UNKNOWN
 
 Stored = frozenset[int | None]
-"""The numbers of the graphs that may be stored, None for nothing: one of them where it is known which."""
+"""The numbers of the graphs that may be stored, None for nothing; one number where it is known which."""
 
 NOTHING: Stored = frozenset((None,))
 FOREIGN = -1
@@ -40,7 +40,7 @@ class Result:
     dtype: str
 
     def assertion(self, source: str) -> tuple[str, ...]:
-        """Lines of a script that hold if what stands in `source` has these numbers."""
+        """Lines of a script that pass if `source` has these numbers."""
         if self.values is None:
             return (f"assert {source} is not None",)
         return (
@@ -77,7 +77,7 @@ class Net:
         return f"{self.name}[{module}]"
 
     def forget_stored(self) -> None:
-        """After something whose effect on what is stored cannot be foretold."""
+        """After a step whose effect on what is stored cannot be predicted."""
         self.stored = [each | {FOREIGN, None} for each in self.stored]
 
 

@@ -38,7 +38,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     for regime in ("fresh", "given"):
         assert [m.method for m in cell.ranked(regime)] == ["closed_form", "autograd_loop"]  # type: ignore[arg-type]
         assert cell.floor(regime)  # type: ignore[arg-type]
-    assert "mutant:sample_roll: WRONG, not ranked" in done.stdout
+    assert "mutant:sample_roll: DISAGREES, not ranked" in done.stdout
     assert (tmp_path / "plots" / "bench-float32-cpu.png").exists()
 
 
@@ -82,7 +82,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     [
         (("--shape", "huge"), "choose from tutorial"),
         (("--method", "closed_from"), "did you mean closed_form"),
-        (("--method", "mutant:nonsense"), "mutant 'mutant:nonsense' is not known"),
+        (("--method", "mutant:nonsense"), "mutant 'nonsense' is not known"),
         (("--dtype", "bfloat16"), "choose from float32, float64"),
         (("--device", "cuda:7"), "torch reports"),
         (("--time", "0"), "'--time'"),

@@ -88,8 +88,8 @@ def test_only_what_is_right_is_ranked() -> None:
     console = Console(file=StringIO(), width=200)
     print_cell(cell(100), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "bad: WRONG, not ranked: because" in text
-    assert "large: left out: because" in text
+    assert "bad: DISAGREES, not ranked: because" in text
+    assert "large: NOT_RUN: because" in text
     assert text.count("bad") == 1
     assert "fastest in fresh memory: size 100 float32 quick" in bench_summary(report(cell(100)))
     assert report(cell(100)).wrong

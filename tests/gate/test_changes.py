@@ -18,12 +18,35 @@ from jaccheck.gate.matrix import cases_of_rows, cells_changed
 from jaccheck.gate.protocol import Observation
 from jaccheck.rendering import gate_answer
 from jaccheck.rendering.markdown import escaped
-from jaccheck.reports import Change, GateCell, GateReport, GateSettings, Kind, Outcome, SideRecord
+from jaccheck.reports import (
+    Change,
+    Detail,
+    Ended,
+    Failure,
+    GateCell,
+    GateReport,
+    GateSettings,
+    Kind,
+    Outcome,
+    Raised,
+    SideRecord,
+)
+
+
+def crashed(detail: Detail) -> Observation:
+    """A method that raised, or ended its process."""
+    failure = Failure(law="no exception", outcome=Outcome.CRASHED, detail=detail)
+    return Observation(
+        method="m", outcome=failure.outcome, message=failure.message, failure=failure, laws=(failure.law,)
+    )
+
 
 RIGHT = Observation(method="m", outcome=Outcome.AGREES, message="")
 WRONG = Observation(method="m", outcome=Outcome.DISAGREES, message="0.3 instead of 0.4", laws=("agreement",))
-CRASH = Observation(method="m", outcome=Outcome.CRASHED, message="ValueError: no", laws=("no exception",))
-REFUSAL = Observation(method="m", outcome=Outcome.CRASHED, message="NotImplementedError: ELU", laws=("no exception",))
+CRASH = crashed(Raised(error_type="ValueError", error_text="no"))
+OTHER_CRASH = crashed(Raised(error_type="ValueError", error_text="other words"))
+END = crashed(Ended(end=End(how=How.SIGNAL, code=11)))
+REFUSAL = crashed(Raised(error_type="NotImplementedError", error_text="ELU"))
 ABSENT = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="does not import", is_absent=True)
 CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an empty batch")
 
@@ -37,8 +60,8 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
         (CLAIM, WRONG, (Kind.BROKEN,)),
         (WRONG, WRONG, ()),
         (WRONG, CRASH, (Kind.OTHERWISE_WRONG,)),
-        (CRASH, replace(CRASH, symptom="other words"), (Kind.OTHERWISE_REFUSED,)),
-        (CRASH, replace(CRASH, symptom="ended", end=End(how=How.SIGNAL, code=11)), (Kind.OTHERWISE_WRONG,)),
+        (CRASH, OTHER_CRASH, (Kind.OTHERWISE_REFUSED,)),
+        (CRASH, END, (Kind.OTHERWISE_WRONG,)),
         (WRONG, RIGHT, (Kind.FIXED,)),
         (CRASH, CLAIM, (Kind.FIXED,)),
         (RIGHT, REFUSAL, (Kind.NO_LONGER_SUPPORTED,)),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planting import ELU, LINEAR, SAVE, SELU, Edit, PlantedFault, plant, shows_fault
+from jaccheck_support.mutated_copies import ELU, LINEAR, SAVE, SELU, BackpackMutant, Edit, mutated_copy, shows_failure
 from jaccheck_support.testing import Run
 
 from jaccheck.case import Case
@@ -46,7 +46,7 @@ SEVERAL = (
 
 def copy(folder: Path, name: str, *edits: Edit) -> Path:
     """A checkout of backpack with these edits."""
-    return plant(PlantedFault(name, "control", edits, ()), folder / name)
+    return mutated_copy(BackpackMutant(name, "control", edits, ()), folder / name)
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_changes_are_named_for_what_they_are(jaccheck: Run, tmp_path: Path, cach
     assert "attribute kept is left behind" in messages["batch_grad_loop"]
     assert "instead of" in messages["sqrt_ggn_sum"]
     broken = next(c for c in report.changes if c.kind is Kind.BROKEN and c.method == "sqrt_ggn_sum")
-    assert shows_fault(broken.script, Path(report.candidate.files["backpack"]).parent)
-    assert not shows_fault(broken.script, Path(report.base.files["backpack"]).parent)
+    assert shows_failure(broken.script, Path(report.candidate.files["backpack"]).parent)
+    assert not shows_failure(broken.script, Path(report.base.files["backpack"]).parent)
     assert "jaccheck gate: shut" in (tmp_path / "gate.md").read_text()
     assert "<failure" in (tmp_path / "gate.xml").read_text()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planted_faults import find
-from jaccheck_support.planting import ROOT, Edit
+from jaccheck_support.backpack_mutants import find
+from jaccheck_support.mutated_copies import ROOT, Edit
 from jaccheck_support.testing import Run
 from jaccheck_support.wheels import release
 

@@ -43,7 +43,7 @@ from jaccheck.reports import (
     load,
 )
 from jaccheck.runs import Recording, ShardResult, Store
-from jaccheck.runs.results import Suspects
+from jaccheck.runs.results import Candidates
 from jaccheck_support.stores import rows_of, store_of
 
 LONGEST_LINE = 2000
@@ -152,7 +152,7 @@ def _recorded(rng: random.Random) -> bytes:
             for given in ((), CASES[:2]):
                 run = store.begin(("hooks",), valid(Settings, rng), valid(Environment, rng), given)
                 recording = Recording(store, run)
-                recording.keep_result(valid(ShardResult, rng), valid(tuple[Suspects, ...], rng))
+                recording.keep_result(valid(ShardResult, rng), valid(tuple[Candidates, ...], rng))
                 recording.keep_finding(valid(Finding, rng))
         return path.read_bytes()
 

@@ -22,6 +22,7 @@ from jaccheck.reports import (
     Change,
     CoverageCell,
     Excerpt,
+    Failure,
     FalseAlarms,
     Finding,
     GateCell,
@@ -51,6 +52,7 @@ from jaccheck.reports import (
     Spent,
     Spread,
     Tightness,
+    Told,
     Totals,
     WorstEntry,
 )
@@ -101,9 +103,7 @@ def verify_report() -> Report:
         id="5d37eeac96",
         method="sqrt_ggn_sum",
         device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message=str(worst),
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text=str(worst))),
         seen=3,
         case=CASE,
         script="import torch\n\nprint('x' * 3)  # a script\n",
@@ -250,7 +250,7 @@ def matrix_report() -> MatrixReport:
 
 
 def selftest_report() -> SelftestReport:
-    """Two faults, one of which survives, and a false alarm."""
+    """Two mutants, one of which survives, and a false alarm."""
     kill = Kill(
         after=3, family="square", dtype="float64", laws=("agreement",), outcome=Outcome.DISAGREES, message="wrong"
     )

@@ -21,5 +21,5 @@ def summed(results: Iterable[ShardResult]) -> Sums:
         totals=replace(sums.totals, seconds=Spent()),
         coverage=tuple(sorted(sums.coverage, key=repr)),
         tightness=tuple(sorted(sums.tightness, key=repr)),
-        suspects=tuple(sorted(sums.suspects, key=lambda suspects: repr(suspects.fault))),
+        candidates=tuple(sorted(sums.candidates, key=lambda candidates: repr(candidates.fault))),
     )

@@ -14,7 +14,7 @@ import jaccheck.case
 from jaccheck.case import Case
 from jaccheck.methods import round_sample
 from jaccheck.oracle import Network, network
-from jaccheck.reports import Environment, Finding, Outcome
+from jaccheck.reports import Environment, Failure, Finding, Outcome, Told
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 """Runs the command line in a process of its own."""
@@ -65,9 +65,7 @@ def finding_on(case: Case, **changes: object) -> Finding:
         id="1",
         method="autograd_batched",
         device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message="once wrong",
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="once wrong")),
         seen=1,
         case=case,
         script="",

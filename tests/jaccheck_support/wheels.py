@@ -5,12 +5,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from jaccheck_support.planting import Edit, PlantedFault, plant
+from jaccheck_support.mutated_copies import BackpackMutant, Edit, mutated_copy
 
 
 def release(folder: Path, version: str, *edits: Edit) -> Path:
     """A wheel of the installed backpack with these edits, under another version number."""
-    source = plant(PlantedFault(version, "control", edits, ()), folder / f"source-{version}")
+    source = mutated_copy(BackpackMutant(version, "control", edits, ()), folder / f"source-{version}")
     info = f"backpack_for_pytorch-{version}.dist-info"
     written = {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: backpack-for-pytorch\nVersion: {version}\n",

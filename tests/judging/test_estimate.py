@@ -23,7 +23,7 @@ from jaccheck.case import (
 from jaccheck.errors import NotComputed
 from jaccheck.judging import REPEATED, CaseReference, judge
 from jaccheck.judging.judgement import NOT_PROVEN
-from jaccheck.judging.laws.laws import agreement
+from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.methods import Jacobians, Method, Problem, build, calm_torch, find_method
 from jaccheck.reports import Outcome
 
@@ -66,7 +66,7 @@ def test_a_right_method_is_consistent_and_no_more(name: str) -> None:
     """Under all laws it is CONSISTENT, which is said to be no proof; so is its forward mode, where there is one."""
     for dtype in ("float64", "float32"):
         verdict = judge(case_of(name, dtype), find_method("autograd_loop"), laws=REPEATED)
-        assert (verdict.outcome, verdict.message, verdict.breaches) == (Outcome.CONSISTENT, NOT_PROVEN, ())
+        assert (verdict.outcome, verdict.message, verdict.failures) == (Outcome.CONSISTENT, NOT_PROVEN, ())
         assert {(c.reference, c.mode) for c in verdict.comparisons} == {("float64 autograd", "estimate")}
 
 
@@ -75,7 +75,7 @@ def test_a_wrong_value_is_caught(name: str) -> None:
     """One entry that is off by a hundredth, in either dtype; in float64 also one that is off by 10⁻⁹."""
     for dtype, factor in (("float32", 1.01), ("float64", 1.01), ("float64", 1 + 1e-9)):
         with calm_torch():
-            verdict = judge(case_of(name, dtype), wrong_by(factor), laws=(agreement,))
+            verdict = judge(case_of(name, dtype), wrong_by(factor), laws=(AGREEMENT,))
         assert verdict.outcome is Outcome.DISAGREES, (dtype, factor)
         assert "says float64 autograd" in verdict.message
 
@@ -83,7 +83,7 @@ def test_a_wrong_value_is_caught(name: str) -> None:
 def test_what_rounding_may_do_is_not_called_wrong() -> None:
     """An entry that is off by a few roundings passes, as it would with a bound."""
     with calm_torch():
-        verdict = judge(case_of("LSTM"), wrong_by(1 + 2.0**-22), laws=(agreement,))
+        verdict = judge(case_of("LSTM"), wrong_by(1 + 2.0**-22), laws=(AGREEMENT,))
     assert verdict.outcome is Outcome.CONSISTENT
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from jaccheck.case import FAMILIES, Case, boundary_cases, children, draw_cases
+from jaccheck.case import FAMILIES, Case, boundary_cases, draw_cases
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import CaseReference, ClosedFormReference, Part, read, reference_of
 from jaccheck.methods import build, choose_methods
@@ -19,7 +19,7 @@ METHODS = tuple({(m.order, m.step, m.loss, m.roundings(5, 7)): m for m in choose
 def is_live(case: Case) -> bool:
     """Whether its model is made of modules of torch alone, in Sequentials."""
     layers = [place.layer for place in case.places()]
-    return all(layer.kind == "Sequential" if children(layer) else layer.kind != "Scale" for layer in layers)
+    return all(layer.kind == "Sequential" if layer.runs else layer.kind != "Scale" for layer in layers)
 
 
 def with_both(family: str, dtype: str) -> Iterator[tuple[CaseReference, ClosedFormReference]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from jaccheck.case import Case, Integers, Linear, Normal, ReLU, ScaleLayer, Tanh
 from jaccheck.judging import CaseReference, judge
-from jaccheck.judging.laws.laws import agreement
+from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.methods import calm_torch, find_method
 from jaccheck.reports import Outcome
 
@@ -30,7 +30,7 @@ def case_of(outputs: int, dtype: str = "float32", *, recipe: Normal | Integers =
 
 def outcome(case: Case, name: str) -> Outcome:
     with calm_torch():
-        return judge(case, find_method(name), laws=(agreement,)).outcome
+        return judge(case, find_method(name), laws=(AGREEMENT,)).outcome
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

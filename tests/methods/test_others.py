@@ -31,7 +31,9 @@ from jaccheck.cli.matrix import measure
 from jaccheck.cli.progress import Progress
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import CaseReference, explained, judge
-from jaccheck.judging.laws.laws import agreement, no_aliasing, purity
+from jaccheck.judging.laws.agreement import AGREEMENT
+from jaccheck.judging.laws.aliasing import NO_ALIASING
+from jaccheck.judging.laws.purity import PURITY
 from jaccheck.methods import Jacobians, Problem, build, calm_torch, choose_methods, find_method, method, registered
 from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
@@ -182,7 +184,7 @@ def test_a_frozen_parameter_is_no_column() -> None:
         for case in cases:
             reference = CaseReference(case, "cpu")
             for each in available:
-                verdict = explained(case, judge(case, each, reference=reference, laws=(agreement, purity, no_aliasing)))
+                verdict = explained(case, judge(case, each, reference=reference, laws=(AGREEMENT, PURITY, NO_ALIASING)))
                 assert verdict.outcome in (
                     Outcome.AGREES,
                     Outcome.UNSUPPORTED,
@@ -200,7 +202,7 @@ def test_jax_agrees_on_each_layer(rule: str) -> None:
     assert found
     with calm_torch():
         for layer, case in found.items():
-            verdict = judge(case, find_method("jax_jacrev"), laws=(agreement,))
+            verdict = judge(case, find_method("jax_jacrev"), laws=(AGREEMENT,))
             assert verdict.outcome in (Outcome.AGREES, Outcome.UNDECIDED, Outcome.CONSISTENT), (layer, verdict)
 
 

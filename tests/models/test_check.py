@@ -41,13 +41,13 @@ def small_cnn() -> tuple[nn.Module, Tensor]:
     return model, torch.randn(3, 1, 4, 4)
 
 
-def planted(change: str | object, base: str = "func_jacrev") -> Method:
-    """A right method with a fault of the catalogue in it, or with a change of its result."""
+def mutated(change: str | object, base: str = "func_jacrev") -> Method:
+    """A right method with a mutant of the catalogue in it, or with a change of its result."""
     right = find_method(base)
     if isinstance(change, str):
-        fault = catalogue()[change]
-        return replace(right, name=f"mutant:{change}", compute=fault.spoil(right.compute))
-    return replace(right, name="fault", compute=lambda problem: change(problem, right.compute(problem)))  # type: ignore[operator]
+        mutant = catalogue()[change]
+        return replace(right, name=f"mutant:{change}", compute=mutant.spoil(right.compute))
+    return replace(right, name="mutant", compute=lambda problem: change(problem, right.compute(problem)))  # type: ignore[operator]
 
 
 def checked(model: nn.Module, X: Tensor, *methods: str | Method, **options: object) -> ModelReport:
@@ -80,7 +80,7 @@ def test_equality_is_asked_for_where_a_certificate_holds() -> None:
         for p in model.parameters():
             p.copy_(torch.arange(p.numel()).reshape(p.shape) % 3 - 1)
     assert {answer.comparison for answer in checked(model, X).answers} == {"exact"}
-    spoilt = planted(lambda problem, J: {name: j * 1.01 for name, j in J.items()})
+    spoilt = mutated(lambda problem, J: {name: j * 1.01 for name, j in J.items()})
     assert checked(model, X, spoilt).answers[0].outcome is Outcome.DISAGREES
 
 
@@ -109,11 +109,11 @@ def test_nothing_is_proven_without_bound_rules() -> None:
     assert "consistent by estimate" in report.advice
 
 
-@pytest.mark.parametrize("name", [name for name, fault in catalogue().items() if fault.kind == "values"])
+@pytest.mark.parametrize("name", [name for name, mutant in catalogue().items() if mutant.kind == "values"])
 @pytest.mark.parametrize("make", [mlp, small_cnn])
 def test_a_wrong_value_is_seen(make: object, name: str) -> None:
-    """Every fault of value, with and without bound rules."""
-    report = checked(*make(), planted(name))  # type: ignore[operator]
+    """Every mutant of value, with and without bound rules."""
+    report = checked(*make(), mutated(name))  # type: ignore[operator]
     (answer,) = report.answers
     assert answer.outcome is Outcome.DISAGREES, answer
     assert report.found_something
@@ -125,18 +125,18 @@ def test_a_wrong_value_is_seen(make: object, name: str) -> None:
 @pytest.mark.parametrize("make", [mlp, small_cnn])
 def test_a_loss_of_precision_is_seen(make: object) -> None:
     """What went through bfloat16 is not what rounding in float32 explains."""
-    spoilt = planted(lambda problem, J: {name: j.bfloat16().to(j.dtype) for name, j in J.items()})
+    spoilt = mutated(lambda problem, J: {name: j.bfloat16().to(j.dtype) for name, j in J.items()})
     assert checked(*make(), spoilt).answers[0].outcome is Outcome.DISAGREES  # type: ignore[operator]
 
 
-def test_a_fault_in_float32_alone_is_seen_without_bound_rules() -> None:
+def test_a_mutant_in_float32_alone_is_seen_without_bound_rules() -> None:
     """The comparison in float64 is not the only one."""
 
     def change(problem: Problem, J: Jacobians) -> Jacobians:
         factor = 1.01 if problem.dtype == "float32" else 1.0
         return {name: j * factor for name, j in J.items()}
 
-    (answer,) = checked(*small_cnn(), planted(change)).answers
+    (answer,) = checked(*small_cnn(), mutated(change)).answers
     assert answer.outcome is Outcome.DISAGREES
     assert not answer.message.startswith("in float64")
 
@@ -154,7 +154,7 @@ def wide() -> tuple[nn.Module, Tensor]:
 
 
 def test_a_large_jacobian_is_compared_part_by_part() -> None:
-    """All of it, and a fault in the very last sample is found."""
+    """All of it, and a mutant in the very last sample is found."""
     model, X = wide()
     memory = memory_for(3 * 10 * 102_210)
     report = checked(model, X, "vmap_vjp", memory=memory, seconds=60.0)
@@ -166,7 +166,7 @@ def test_a_large_jacobian_is_compared_part_by_part() -> None:
             J["2.bias"][-1, -1, -1] += 1
         return J
 
-    spoilt = checked(model, X, planted(change), memory=memory_for(3 * 10 * 102_210), seconds=60.0)
+    spoilt = checked(model, X, mutated(change), memory=memory_for(3 * 10 * 102_210), seconds=60.0)
     (answer,) = spoilt.answers
     assert answer.outcome is Outcome.DISAGREES
     assert answer.chunks == spoilt.chunks - 1
@@ -182,7 +182,7 @@ def test_a_sample_with_too_many_outputs_is_compared_by_outputs(layers: tuple[nn.
     usable = Outcome.AGREES if isinstance(layers[0], nn.ReLU) else Outcome.CONSISTENT
     assert outcomes == [usable, usable, Outcome.UNSUPPORTED]
     assert report.answers[0].entries == 2 * 60 * report.parameters
-    (answer,) = checked(model, X, planted("one_wrong_entry"), memory=memory_for(10), seconds=60.0).answers
+    (answer,) = checked(model, X, mutated("one_wrong_entry"), memory=memory_for(10), seconds=60.0).answers
     assert answer.outcome is Outcome.DISAGREES
 
 
@@ -219,7 +219,7 @@ def test_what_is_loaded_in_the_first_call_is_not_its_time() -> None:
         time.sleep(waits.pop() if waits else 0)
         return J
 
-    (answer,) = checked(*mlp(), planted(change), seconds=60.0).answers
+    (answer,) = checked(*mlp(), mutated(change), seconds=60.0).answers
     assert answer.outcome is Outcome.AGREES
     assert answer.median_s is not None
     assert answer.median_s < 2.2
@@ -239,7 +239,7 @@ def test_a_crash_is_told_and_stops_nothing() -> None:
     def change(problem: Problem, J: Jacobians) -> Jacobians:
         raise KeyError("no such layer")
 
-    report = checked(*mlp(), planted(change), "vmap_vjp")
+    report = checked(*mlp(), mutated(change), "vmap_vjp")
     assert [answer.outcome for answer in report.answers] == [Outcome.CRASHED, Outcome.AGREES]
     assert report.answers[0].message == "KeyError: 'no such layer'"
     assert report.found_something
@@ -247,14 +247,14 @@ def test_a_crash_is_told_and_stops_nothing() -> None:
 
 def test_another_structure_is_seen() -> None:
     """As the law of structure has it."""
-    spoilt = planted(lambda problem, J: {name: j.transpose(0, 1) for name, j in J.items()})
+    spoilt = mutated(lambda problem, J: {name: j.transpose(0, 1) for name, j in J.items()})
     (answer,) = checked(*mlp(), spoilt).answers
     assert (answer.outcome, "expected (N, C, *θ.shape)" in answer.message) == (Outcome.DISAGREES, True)
 
 
 def test_a_report_survives_json(tmp_path: Path) -> None:
     """Also one with a worst entry."""
-    report = checked(*mlp(), planted("infinity_in_first_parameter"), "vmap_vjp")
+    report = checked(*mlp(), mutated("infinity_in_first_parameter"), "vmap_vjp")
     save(report, tmp_path / "report.json")
     assert load(ModelReport, tmp_path / "report.json") == report
 

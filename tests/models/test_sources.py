@@ -14,7 +14,7 @@ from jaccheck.judging import CaseReference, autograd_by_sample
 from jaccheck.methods import build, problem_of
 from jaccheck.models import methods_of, picture_of_case, picture_of_finding, picture_of_model
 from jaccheck.rendering import Size
-from jaccheck.reports import Finding, Outcome
+from jaccheck.reports import Failure, Finding, Outcome, Told
 
 SMOOTH = Case(
     layers=(Linear(out_features=4), Tanh(), Linear(out_features=2)),
@@ -119,9 +119,7 @@ def finding(method: str, case: Case, law: str = "agreement") -> Finding:
         id="abc",
         method=method,
         device="cpu",
-        law=law,
-        outcome=Outcome.DISAGREES,
-        message="",
+        failure=Failure(law=law, outcome=Outcome.DISAGREES, detail=Told(text="")),
         seen=1,
         case=case,
         script="",

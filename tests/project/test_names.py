@@ -13,7 +13,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import Case, Linear
 from jaccheck.rendering import print_finding
 from jaccheck.rendering.text import SafeConsole
-from jaccheck.reports import CaseFile, Finding, Outcome, finding_path, save
+from jaccheck.reports import CaseFile, Failure, Finding, Outcome, Told, finding_path, save
 
 HOSTILE = st.text() | st.sampled_from(["../../x", "/etc/passwd", "..", ".", "a\0b", "con:", "x" * 10_000, "\x1b[2J"])
 
@@ -25,9 +25,7 @@ def finding_of(case: Case, *, method: str, law: str = "agreement", id: str = "1"
         id=id,
         method=method,
         device="cpu",
-        law=law,
-        outcome=outcome,
-        message="\x1b[2J",
+        failure=Failure(law=law, outcome=outcome, detail=Told(text="\x1b[2J")),
         seen=1,
         case=case,
         script="#\x1b",
@@ -70,7 +68,7 @@ def test_the_user_may_say_what_is_imported(jaccheck: Run, tmp_path: Path, case: 
     save(CaseFile(cases=(case,), finding=finding_of(case, method="mine:zeros")), path)
     done = jaccheck("replay", path, "--method", "mine:zeros")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.startswith("FAILED")
+    assert done.stdout.startswith("DISAGREES")
 
 
 def test_no_text_reaches_the_terminal_as_a_command(case: Case) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 import jaccheck
 from jaccheck.case import Case
 from jaccheck.methods import find_method
-from jaccheck.reports import Breach, Outcome, Report, Settings, Spent, Totals, Verdict
+from jaccheck.reports import Failure, Outcome, Report, Settings, Spent, Told, Totals, Verdict
 from jaccheck.selftest import catalogue
 
 HOSTILE = "<script>alert('&')</script>\" onload=\"x\x00 \u202e"
@@ -44,8 +44,8 @@ OWN = {"p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
 
 def test_hostile_text_is_text() -> None:
     """Names and messages come out as they went in, and open no tag."""
-    breach = Breach(law=HOSTILE, outcome=Outcome.CRASHED, message=HOSTILE)
-    verdict = Verdict(method=HOSTILE, device=HOSTILE, outcome=Outcome.CRASHED, message=HOSTILE, breaches=(breach,))
+    failure = Failure(law=HOSTILE, outcome=Outcome.CRASHED, detail=Told(text=HOSTILE))
+    verdict = Verdict(method=HOSTILE, device=HOSTILE, outcome=Outcome.CRASHED, message=HOSTILE, failures=(failure,))
     tags = Tags(verdict._repr_html_())
     assert tags.seen == OWN
     assert not tags.open

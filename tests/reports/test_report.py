@@ -14,7 +14,20 @@ from junitparser import JUnitXml
 from jaccheck.case import Case, Linear
 from jaccheck.errors import IncompatibleFile, UnreadableFile
 from jaccheck.rendering import junit_xml
-from jaccheck.reports import CoverageCell, Finding, Outcome, Report, Settings, Spent, Totals, WorstEntry, load, save
+from jaccheck.reports import (
+    CoverageCell,
+    Failure,
+    Finding,
+    Outcome,
+    Report,
+    Settings,
+    Spent,
+    Told,
+    Totals,
+    WorstEntry,
+    load,
+    save,
+)
 from jaccheck.reports import verify as reports
 
 NAN = float("nan")
@@ -30,9 +43,7 @@ def report() -> Report:
         id="1",
         method="<evil>",
         device="cpu",
-        law="agreement",
-        outcome=Outcome.DISAGREES,
-        message="\x00\x1b[31m]]> & <script>",
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="\x00\x1b[31m]]> & <script>")),
         seen=3,
         case=Case(layers=(Linear(out_features=1),), in_shape=(1,), batch_size=1),
         script="print('<&>')",

@@ -21,8 +21,8 @@ from jaccheck_support.testing import heeding_ctrl_c
 from jaccheck.case import DTYPES, PROFILES, Case, Convolution, Flatten, Linear, MaxPool
 from jaccheck.methods import choose_methods
 from jaccheck.methods.registry import forget
-from jaccheck.reports import Finding, Outcome, Report, Settings
-from jaccheck.runs import LAW, Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, shards, verify
+from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings
+from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, shards, verify
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
 from jaccheck.runs.workers.isolated import GIVEN_UP_AFTER
@@ -143,7 +143,7 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
     assert sum(cell.compared for cell in report.coverage if cell.method == "closed_form") == report.totals.cases == 2
     for kind, (outcome, words) in kinds.items():
         found = [finding for finding in report.findings if finding.method == kind]
-        assert {(f.law, f.outcome) for f in found} == {(LAW, outcome)}
+        assert {(f.law, f.outcome) for f in found} == {(SURVIVAL, outcome)}
         assert [finding.message for finding in found if words not in finding.message] == []
         assert min(finding.case.batch_size for finding in found) > 1
         assert sum(cell.cases for cell in report.coverage if cell.method == kind) == 2
@@ -233,7 +233,7 @@ def test_a_case_that_torch_does_not_survive_is_a_finding_about_the_reference(tmp
         profile = replace(QUICK, shrink_seconds=5.0)
         report = verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener)
     (finding,) = report.findings
-    assert (finding.method, finding.law, finding.outcome) == ("reference", LAW, Outcome.CRASHED)
+    assert (finding.method, finding.law, finding.outcome) == ("reference", SURVIVAL, Outcome.CRASHED)
     assert "SIG" in finding.message
     assert any(isinstance(layer, MaxPool) for layer in finding.case.layers)
     assert report.totals.cases == 3

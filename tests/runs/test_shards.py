@@ -14,11 +14,11 @@ from jaccheck.core import from_json, to_json
 from jaccheck.methods import Jacobians, Method, Problem, find_method, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
-from jaccheck.reports import Settings
+from jaccheck.reports import Raised, Settings
 from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
-from jaccheck.runs.tally import MOST_SUSPECTS
+from jaccheck.runs.tally import MOST_CANDIDATES
 
 QUICK = PROFILES["quick"]
 
@@ -65,8 +65,8 @@ def results(wrong_in_part: Method) -> list[ShardResult]:
 def test_the_order_of_shards_does_not_matter(results: list[ShardResult]) -> None:
     """The sums of any order are the same, failing cases included."""
     expected = summed(results)
-    assert expected.suspects
-    assert any(len(suspects.cases) > 1 for suspects in expected.suspects)
+    assert expected.candidates
+    assert any(len(candidates.cases) > 1 for candidates in expected.candidates)
     for seed in range(5):
         assert summed(random.Random(seed).sample(results, len(results))) == expected
 
@@ -80,7 +80,7 @@ def test_what_was_judged_before_does_not_matter(results: list[ShardResult], wron
 
 def test_a_result_survives_json(results: list[ShardResult]) -> None:
     """It comes from other processes and out of the store as it was."""
-    failing = next(result for result in results if result.sums.suspects)
+    failing = next(result for result in results if result.sums.candidates)
     for result in (results[0], failing):
         assert from_json(ShardResult, to_json(result), where="test") == result
 
@@ -90,7 +90,7 @@ def test_every_boundary_claim_is_tried(results: list[ShardResult]) -> None:
     refusing = [r for r in results if r.shard.round == 0 and r.shard.dtype == "float16"]
     assert len(refusing) == 3
     for result in refusing:
-        (claims,) = [suspects for suspects in result.sums.suspects if suspects.fault.law == "claims"]
+        (claims,) = [candidates for candidates in result.sums.candidates if candidates.fault.law == "claims"]
         assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.fault.method)
 
 
@@ -100,21 +100,23 @@ def test_failing_cases_kept_are_bounded() -> None:
     failing = judged_as_failing(cases, 30)
     for sums in failing:
         tally.merge(sums)
-    (suspects,) = tally.suspects.values()
-    assert suspects.seen == 30
-    assert len(suspects.cases) == MOST_SUSPECTS
+    (candidates,) = tally.candidates.values()
+    assert candidates.seen == 30
+    assert len(candidates.cases) == MOST_CANDIDATES
 
 
 def judged_as_failing(cases: list[Case], count: int) -> list[Sums]:
-    """Sums of one failing case each, every one with another symptom."""
-    from jaccheck.reports import Breach, Outcome, Verdict
+    """Sums of one failing case each, every one with another key."""
+    from jaccheck.reports import Failure, Outcome, Verdict
 
     found = []
     for number, case in enumerate(cases[:count]):
         word = "".join(chr(ord("a") + int(digit)) for digit in f"{number:04}")
-        breach = Breach(law="no exception", outcome=Outcome.CRASHED, message=f"RuntimeError: {word}")
+        failure = Failure(
+            law="no exception", outcome=Outcome.CRASHED, detail=Raised(error_type="RuntimeError", error_text=word)
+        )
         tally = Tally()
-        tally.add(case, Verdict(method="m", device="cpu", outcome=Outcome.CRASHED, breaches=(breach,)))
+        tally.add(case, Verdict(method="m", device="cpu", outcome=Outcome.CRASHED, failures=(failure,)))
         found.append(tally.sums())
     return found
 

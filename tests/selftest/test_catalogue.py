@@ -12,8 +12,10 @@ from jaccheck.case import Case
 from jaccheck.case.families.registry import all_boundary_cases
 from jaccheck.errors import UnknownName
 from jaccheck.judging import CaseReference, LawBroken, Trial, flattened, observe, restore_globals, structural_difference
-from jaccheck.judging.laws.laws import filled_with_nan, is_given_columns, no_aliasing
-from jaccheck.judging.laws.related import freed_memory, has_head, head, turned
+from jaccheck.judging.laws.aliasing import NO_ALIASING
+from jaccheck.judging.laws.freed_memory import FREED_MEMORY
+from jaccheck.judging.laws.given_memory import filled_with_nan, is_given_columns
+from jaccheck.judging.laws.related import has_head, head, turned
 from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.methods import Method, Problem, build, choose_methods, find_method
 from jaccheck.selftest import Mutant, catalogue, choose_with_mutants
@@ -50,17 +52,17 @@ def called_twice(method: Method, case: Case) -> tuple[object, ...]:
     after = observe(problem)
     restore_globals(before["torch"], after["torch"])
     if difference := structural_difference(reference.layout, reference.case.dtype, reference.device, jacobians):
-        return "structure", difference
+        return "structure", str(difference)
     trial = Trial(case, method, reference, problem, jacobians, before, after)
-    changes = [re.sub(r"(was|is) .*", "", change) for change in undeclared_changes(before, after, frozenset())]
+    changes = [re.sub(r"(was|is) .*", "", change) for _, change in undeclared_changes(before, after, frozenset())]
     changes += reference.changed_values(problem)
     try:
-        no_aliasing(trial)
+        NO_ALIASING.ask(trial)
         shared = ""
     except LawBroken as broken:
         shared = str(broken)
     try:
-        freed_memory(trial)
+        FREED_MEMORY.ask(trial)
     except LawBroken as broken:
         shared += str(broken)
     # Adding 0 makes −0 and 0 the same bytes.

@@ -1,4 +1,4 @@
-"""Runs of the state machine: nothing is found in the installed BackPACK, and a planted fault is."""
+"""Runs of the state machine: nothing is found in the installed BackPACK, and a mutant is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planting import SAVE, Edit, PlantedFault, plant, with_first
+from jaccheck_support.mutated_copies import SAVE, BackpackMutant, Edit, mutated_copy, with_first
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def test_installed_backpack_breaks_nothing_that_is_not_known(tmp_path: Path) -> 
     assert sum(each["wrong"] for each in report["known"]) > 0
 
 
-STALE = PlantedFault(
+STALE = BackpackMutant(
     "result_added_up",
     "medium",
     (
@@ -49,7 +49,7 @@ STALE = PlantedFault(
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], str]:
     """The folder of a BackPACK whose results add up, a finding of a run on it, and what was printed."""
-    folder = plant(STALE, tmp_path_factory.mktemp("planted"))
+    folder = mutated_copy(STALE, tmp_path_factory.mktemp("mutant"))
     report = folder / "report.json"
     done = run("--examples", "30", "--steps", "12", "--seed", "1", "--report", str(report), path=folder)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from jaccheck.case import Case, Flatten, GroupNorm, Integers, Linear, Normal, PReLU, Recurrent, SelfAttention
 from jaccheck.judging.known.case_issue import CRASH, FORWARD_MODE, WRONG, CaseIssue, layers_of, small_case
+from jaccheck.judging.laws.aliasing import NO_ALIASING
 from jaccheck.reports import Outcome
 
 VMAP_REVERSE = ("vmap_jacrev", "vmap_jacrev_chunked", "vmap_vjp", "vmap_vjp_chunked")
@@ -43,7 +44,6 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="a GroupNorm in float16",
         meets=_norms_groups_in_half,
         outcomes=(WRONG,),
-        message="nan instead of|inf instead of",
         instead="NaN, where plain autograd in float16 has a number",
         reason="infinitely_differentiable_native_group_norm_backward, as forward mode, cubes the reciprocal standard "
         "deviation in float16, and 316³ (eps is 1e-5) is more than 65504; autograd's own kernel computes in float32",
@@ -69,7 +69,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="a PReLU, in reverse mode under vmap over samples and outputs",
         meets=lambda case: any(layers_of(case, PReLU)),
         outcomes=(WRONG, CRASH),
-        message="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
+        error_text="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
         instead="where as many outputs as samples are mapped over, other numbers without a word; else RuntimeError",
         reason="the batching rule of _prelu_kernel_backward puts the axes of two levels of vmap in another order",
         case=_smooth(small_case((2,), Linear(out_features=2), PReLU(), Linear(out_features=2))),
@@ -97,7 +97,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="a recurrent layer; an LSTM only where oneDNN does not compute it",
         meets=lambda case: any(layers_of(case, Recurrent)),
         outcomes=(CRASH,),
-        message="doesn't match the broadcast shape|forward AD with mkldnn_rnn_layer|same dtype",
+        error_text="doesn't match the broadcast shape|forward AD with mkldnn_rnn_layer|same dtype",
         instead="RuntimeError: output with shape [1, 2] doesn't match the broadcast shape [3, 1, 2]",
         reason="the composite functions of recurrent layers work in place on a state without the mapped axis",
         reference="https://github.com/pytorch/pytorch/issues/105982",
@@ -112,7 +112,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="an LSTM with biases in another dtype than float64, and rows that go through in one chunk",
         meets=_has_lstm,
         outcomes=(Outcome.SIDE_EFFECT,),
-        message="shares memory",
+        law=NO_ALIASING.name,
         instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
         reason="mkldnn_rnn_layer_backward returns one tensor as the gradient of both",
         case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
@@ -126,7 +126,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="an LSTM in float32 or bfloat16 whose input needs no gradient, as that of the first layer",
         meets=_has_lstm_for_onednn,
         outcomes=(CRASH,),
-        message="mkldnn_rnn_layer|cannot handle function size",
+        error_text="mkldnn_rnn_layer|cannot handle function size",
         instead="RuntimeError: Expanded Weights encountered but cannot handle function mkldnn_rnn_layer.default",
         reason="the decomposition of lstm leaves such an input to oneDNN, for which there is no rule",
         case=_smooth(small_case((2, 2), Recurrent(cell="LSTM", hidden_size=2), Flatten(), Linear(out_features=1))),
@@ -140,7 +140,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="a MultiheadAttention",
         meets=lambda case: any(layers_of(case, SelfAttention)),
         outcomes=(CRASH,),
-        message="forward AD with",
+        error_text="forward AD with",
         instead="NotImplementedError: Trying to use forward AD with aten::_native_multi_head_attention …",
         reason="neither its fast path nor scaled_dot_product_attention on the CPU has a formula for forward mode",
         case=_smooth(small_case((2, 2), SelfAttention(), *HEAD)),

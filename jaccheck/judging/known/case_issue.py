@@ -17,7 +17,7 @@ from typing import TypeVar
 from packaging.specifiers import SpecifierSet
 
 from jaccheck.case import Case, Integers, Layer
-from jaccheck.reports import Breach, Outcome
+from jaccheck.reports import Changed, Failure, Outcome, Raised
 
 BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
 SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean", "sqrt_ggn_cross_entropy")
@@ -60,7 +60,8 @@ def _flags() -> frozenset[str]:
 class CaseIssue:
     """An issue of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
 
-    `outcomes` are the failures that it may give, `message` a pattern that a crash or a side effect must match.
+    `outcomes` are the failures that it may give. An exception must match the pattern `error_text`; a side effect must
+    break `law`, and change `aspect`, where these are named.
     """
 
     id: str
@@ -77,22 +78,36 @@ class CaseIssue:
     parameters: Callable[[Case], frozenset[str]] | None = None
     """The parameters whose Jacobians show it, where not all do."""
     outcomes: tuple[Outcome, ...]
-    message: str = ""
+    error_text: str = ""
+    law: str = ""
+    aspect: str = ""
     instead: str
     reason: str
     reference: str = ""
     case: Case
 
-    def explains(self, case: Case, method: str, breach: Breach) -> bool:
+    def explains(self, case: Case, method: str, failure: Failure) -> bool:
         """Whether this is why a method breaks a law on a case."""
         return (
             (self.shows_in_others or ALIKE.get(method, method) in self.methods)
-            and breach.outcome in self.outcomes
-            and (breach.outcome is WRONG or re.search(self.message, breach.message) is not None)
+            and failure.outcome in self.outcomes
+            and self._fits(failure)
             and self.is_in_installed
             and self.meets(case)
-            and (self.parameters is None or (breach.worst and breach.worst.parameter) in self.parameters(case))
+            and (self.parameters is None or (failure.worst and failure.worst.parameter) in self.parameters(case))
         )
+
+    def _fits(self, failure: Failure) -> bool:
+        match failure.outcome, failure.detail:
+            case Outcome.DISAGREES, _:
+                return True
+            case _, Raised(error_text=text):
+                return re.search(self.error_text, text) is not None
+            case Outcome.CRASHED, _:
+                return not self.error_text
+            case _, detail:
+                is_law = self.law in ("", failure.law)
+                return is_law and (not self.aspect or (isinstance(detail, Changed) and self.aspect in detail.aspects))
 
     @property
     def is_in_installed(self) -> bool:

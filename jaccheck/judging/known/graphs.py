@@ -15,6 +15,7 @@ from jaccheck.judging.known.case_issue import (
     layers_of,
     small_case,
 )
+from jaccheck.judging.laws.aliasing import NO_ALIASING
 from jaccheck.reports import Outcome
 
 
@@ -59,7 +60,7 @@ GRAPH_ISSUES: tuple[CaseIssue, ...] = (
         condition="the same module with parameters twice in a row, of which BackPACK's documentation warns",
         meets=repeats,
         outcomes=(CRASH, WRONG),
-        message="has no attribute 'output'|has no attribute 'input0'",
+        error_text="has no attribute 'output'|has no attribute 'input0'",
         instead="AttributeError: 'Linear' object has no attribute 'output'",
         reason="a module keeps one input and output, and frees them at the first of its two backward calls",
         case=small_case((2,), Repeat(layers=(Linear(out_features=2),)), Linear(out_features=3)),
@@ -86,7 +87,7 @@ GRAPH_ISSUES: tuple[CaseIssue, ...] = (
         condition="branches that are added up, two of which end in a Linear with a bias, or in one and an Identity",
         meets=_adds_biases,
         outcomes=(Outcome.SIDE_EFFECT,),
-        message="shares memory",
+        law=NO_ALIASING.name,
         instead="right numbers in tensors that share memory: whoever changes one in place changes the other",
         reason="BatchGrad stores the gradient by the output itself, which autograd hands to both",
         case=small_case((2,), Parallel(branches=((Linear(out_features=2),), (Linear(out_features=2),)))),

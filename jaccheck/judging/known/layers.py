@@ -25,6 +25,7 @@ from jaccheck.judging.known.case_issue import (
     layers_of,
     small_case,
 )
+from jaccheck.judging.laws.purity import PURITY
 from jaccheck.reports import Outcome
 
 
@@ -100,7 +101,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="a transposed convolution with output_padding > 0",
         meets=_pads_output,
         outcomes=(CRASH, WRONG),
-        message="shape|size",
+        error_text="shape|size",
         instead="RuntimeError: shape … is invalid for input of size …",
         reason="unfold_by_conv_transpose unfolds without it, and gets an output of another size",
         case=small_case(
@@ -116,7 +117,8 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="an average pooling above a layer with parameters",
         meets=_averages,
         outcomes=(Outcome.SIDE_EFFECT,),
-        message="random generator",
+        law=PURITY.name,
+        aspect="random generator",
         instead="a right result, but the next random number is another one: a training run is no longer reproduced",
         reason="a convolution is constructed for its forward function, whose initialisation is thrown away",
         case=small_case(
@@ -132,7 +134,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="an average pooling above a layer with parameters, in another dtype than float32",
         meets=lambda case: _averages(case) and case.dtype != "float32",
         outcomes=(CRASH,),
-        message="expected scalar type|should be the same",
+        error_text="expected scalar type|should be the same",
         instead="RuntimeError: expected scalar type Double but found Float",
         reason="the kernel of ones is made in the default dtype and moved to the device only",
         case=small_case(
@@ -152,7 +154,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="an average pooling with ceil_mode above a layer with parameters",
         meets=lambda case: any(layer.ceil_mode for layer in layers_of(case, AvgPool)),
         outcomes=(CRASH, WRONG),
-        message="requested an output size",
+        error_text="requested an output size",
         instead="ValueError: requested an output size of …, but valid sizes range from …",
         reason="the transposed convolution that stands for the pooling has no ceil_mode",
         case=small_case(
@@ -171,7 +173,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="a ZeroPad2d with a negative number above a layer with parameters",
         meets=lambda case: any(min(layer.padding) < 0 for layer in layers_of(case, ZeroPad2d)),
         outcomes=(CRASH, WRONG),
-        message="shapes? .* do not match|must match",
+        error_text="shapes? .* do not match|must match",
         instead="RuntimeError: Compared shapes … do not match",
         reason="the padding is cut out of the backpropagated matrix with a negative start",
         case=small_case(
@@ -208,7 +210,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="an Embedding in another dtype than float32",
         meets=lambda case: _looks_up(case) and case.dtype != "float32",
         outcomes=(WRONG, CRASH),
-        message="scalar type|same dtype",
+        error_text="scalar type|same dtype",
         instead="a float32 tensor for a weight of another dtype, or RuntimeError: expected scalar type …",
         reason="the mask of indices is made by torch.zeros without a dtype",
         case=small_case((2,), Embedding(num_embeddings=4, embedding_dim=2), *HEAD, dtype="float64"),
@@ -252,7 +254,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
             for layer in layers_of(case, Convolution)
         ),
         outcomes=(CRASH,),
-        message=r"dilation=.* not supported",
+        error_text=r"dilation=.* not supported",
         instead="NotImplementedError: dilation=(1, 2, 1) not supported.",
         reason="its own unfold3d knows no dilation",
         case=small_case(
@@ -270,7 +272,7 @@ RULED_ISSUES: tuple[CaseIssue, ...] = (
         condition="a convolution in a branch that is joined with others",
         meets=lambda case: any(layers_of(case, Convolution)) and any(layers_of(case, Parallel)),
         outcomes=(CRASH,),
-        message="view size is not compatible",
+        error_text="view size is not compatible",
         instead="RuntimeError: view size is not compatible with input tensor's size and stride",
         reason="grad_output.view in conv_group_weight_grad_sample",
         case=small_case(

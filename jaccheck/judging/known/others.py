@@ -24,6 +24,7 @@ from jaccheck.judging.known.boundary import BOUNDARY_ISSUES
 from jaccheck.judging.known.case_issue import CRASH, WRONG, CaseIssue, layers_of, small_case
 from jaccheck.judging.known.graphs import GRAPH_ISSUES, repeats, ties
 from jaccheck.judging.known.layers import HEAD, RULED_ISSUES, has_padding_row, pads_otherwise
+from jaccheck.judging.laws.freed_memory import FREED_MEMORY
 from jaccheck.reports import Outcome
 
 ASDL = "asdfghjkl"
@@ -147,7 +148,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
             case.dtype != "float64" and any(layer.cell == "LSTM" for layer in layers_of(case, Recurrent))
         ),
         outcomes=(CRASH,),
-        message="argument #22 'workspace'|forward AD with mkldnn_rnn_layer",
+        error_text="argument #22 'workspace'|forward AD with mkldnn_rnn_layer",
         instead="RuntimeError: Expected a proper Tensor but got None … for argument #22 'workspace'",
         reason="vjp is called under torch.no_grad, where oneDNN's LSTM keeps nothing for backward; no formula for jvp",
         case=replace(
@@ -203,7 +204,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="modules that hold the same parameters (tied weights)",
         meets=ties,
         outcomes=(CRASH,),
-        message="split_with_sizes",
+        error_text="split_with_sizes",
         instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
         reason="parameters are counted module by module",
         case=TIED,
@@ -217,7 +218,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="a Linear on samples of more than one axis",
         meets=lambda case: _has_inner_axes(case, Linear),
         outcomes=(CRASH,),
-        message="batch1 must be a 3D tensor",
+        error_text="batch1 must be a 3D tensor",
         instead="RuntimeError: batch1 must be a 3D tensor",
         reason="LinearJacobianFactory.flat_grad multiplies [N, outputs, 1] by [N, 1, inputs]",
         case=small_case((2, 3), Linear(out_features=2), Flatten()),
@@ -231,7 +232,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="a BatchNorm1d of [N, C, L], a GroupNorm of other than [N, C, H, W], a LayerNorm of more than [N, C]",
         meets=_has_unexpected_axes,
         outcomes=(CRASH,),
-        message="doesn't match the broadcast shape|must match the size|Dimension out of range",
+        error_text="doesn't match the broadcast shape|must match the size|Dimension out of range",
         instead="RuntimeError: output with shape … doesn't match the broadcast shape …",
         reason="flat_grad sums over no axes, or over axes 2 and 3, whatever there are",
         case=small_case((2, 3), BatchNorm(axes=1), *HEAD),
@@ -245,7 +246,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="a ConvTranspose2d",
         meets=lambda case: any(layers_of(case, TransposedConvolution)),
         outcomes=(Outcome.SIDE_EFFECT,),
-        message="is held in memory after the call",
+        law=FREED_MEMORY.name,
         instead="the module, and with it its weight, in the global grads_conv._filter_bank",
         reason="TransposeConv_Unfold_Filter_Bank.filters is a dict with the module itself as a key",
         case=small_case((1, 1, 2), TransposedConvolution(out_channels=2, kernel_size=1), *HEAD),
@@ -274,7 +275,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="a Conv2d with groups",
         meets=_has_groups,
         outcomes=(WRONG, CRASH),
-        message="Sizes of tensors must match|is invalid for input of size",
+        error_text="Sizes of tensors must match|is invalid for input of size",
         instead="as many rows as samples times groups; joined with those of other layers a RuntimeError about sizes",
         reason="batch_grads_weight is [N, c_out, c_in · kernel] of all groups, then viewed as the weight's shape",
         case=small_case((2, 2, 2), Convolution(out_channels=2, kernel_size=2, groups=2, bias=False), *HEAD),
@@ -288,7 +289,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="Linear, LayerNorm or BatchNorm1d on samples of more than one axis, Embedding of several indices",
         meets=_has_leading_axes,
         outcomes=(WRONG, CRASH),
-        message="Sizes of tensors must match|is invalid for input of size|match the size of tensor|split_sizes",
+        error_text="Sizes of tensors must match|is invalid for input of size|match the size of tensor|split_sizes",
         instead="as many rows as there are positions in all samples; with other layers a RuntimeError about sizes",
         reason="AsdlInterface passes batch_size=None for tensors, «use ASDL default behavior», which is that",
         case=small_case((2, 3), Linear(out_features=2), Flatten()),
@@ -336,7 +337,7 @@ OWN_ISSUES: tuple[CaseIssue, ...] = (
         condition="modules that hold the same parameters (tied weights)",
         meets=ties,
         outcomes=(CRASH,),
-        message="split_with_sizes",
+        error_text="split_with_sizes",
         instead="a Jacobian with columns for each module, more than the model has parameters; no sum over them",
         reason="parameters are counted module by module",
         case=TIED,

@@ -8,14 +8,20 @@ where a certificate says that output and gradient are exact in float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import wraps
 from math import prod
 
 import numpy as np
 
-from jaccheck.judging.laws.trial import LawBroken, Trial
+from jaccheck.case import Case
+from jaccheck.judging.laws.agreement import AGREEMENT
+from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.trial import Trial
+from jaccheck.judging.scripts.entries import Ending, name_of
+from jaccheck.methods import Method
 from jaccheck.oracle import Affine, Array, Network, Structured, arithmetic
-from jaccheck.reports import Breach, Outcome
+from jaccheck.reports import Failure, Outcome, WrongTotal
 
 _FLOAT64 = arithmetic("float64")
 
@@ -39,8 +45,7 @@ def _once_for_equals(law: Callable[[Trial], None]) -> Callable[[Trial], None]:
 
 
 @_once_for_equals
-def sum_over_samples(trial: Trial) -> None:
-    """The Jacobians summed over samples and outputs are the gradient of the sum of all outputs."""
+def _sum_over_samples(trial: Trial) -> None:
     plain = trial.reference.plain
     if plain is None:
         return
@@ -50,15 +55,13 @@ def sum_over_samples(trial: Trial) -> None:
         J, E = (flat[part].reshape(layout.N * layout.C, prod(layout.shapes[name])) for flat in (trial.flat, bounds))
         within = E.sum(axis=0) + _rounded(len(J)) * (_size(J) + E).sum(axis=0)
         found, expected = J.sum(axis=0), plain.gradient[name].ravel()
-        _hold("sum over samples", f"{name} summed over samples and outputs", found, expected, within)
+        if total := _wrong_total(found, expected, within):
+            raise SUM_OVER_SAMPLES.broken(Outcome.DISAGREES, replace(total, parameter=name))
 
 
 @_once_for_equals
-def homogeneity(trial: Trial) -> None:
-    """Each layer's weight times its Jacobian, and every bias from there on times its own, add up to the output.
-
-    f is linear in one layer's weight and the biases above it where all above is linear or has no kink but at zero.
-    """
+def _homogeneity(trial: Trial) -> None:
+    """f is linear in a layer's weight and the biases above it where all above is linear or has no kink but at zero."""
     reference, plain = trial.reference, trial.reference.plain
     if plain is None or reference.network is None:
         return
@@ -81,8 +84,9 @@ def homogeneity(trial: Trial) -> None:
             continue
         own, off = times(step.weight)
         reach = _rounded(terms + 1) * (_size(total) + _size(own) + within + off)
-        what = f"f by the weight of layer {step.path} and the biases from there on"
-        _hold("homogeneity", what, (total + own).ravel(), plain.output.ravel(), (within + off + reach).ravel())
+        wrong = _wrong_total((total + own).ravel(), plain.output.ravel(), (within + off + reach).ravel())
+        if wrong:
+            raise HOMOGENEITY.broken(Outcome.DISAGREES, replace(wrong, layer=step.path))
 
 
 def _linear_in(net: Network, trainable: frozenset[str]) -> Iterator[Affine]:
@@ -113,15 +117,71 @@ def _size(values: Array) -> Array:
     return np.nan_to_num(np.abs(values), nan=0.0, posinf=0.0)
 
 
-def _hold(law: str, what: str, found: Array, expected: Array, within: Array) -> None:
+def _wrong_total(found: Array, expected: Array, within: Array) -> WrongTotal | None:
+    """The first number that is further off than it may be, and how many are; None where none is."""
     with np.errstate(invalid="ignore"):
         # An infinite bound times a weight of zero is NaN: nothing is known there either.
         wrong = ~(np.abs(found - expected) <= within) & np.isfinite(within)
     if not wrong.any():
-        return
+        return None
     place = int(np.flatnonzero(wrong)[0])
-    message = (
-        f"{what}: {found[place]:.9g} instead of {expected[place]:.9g} (bound {within[place]:.1e}); "
-        f"{int(wrong.sum())} of {len(wrong)} numbers wrong"
+    return WrongTotal(
+        actual=float(found[place]),
+        expected=float(expected[place]),
+        bound=float(within[place]),
+        wrong=int(wrong.sum()),
+        numbers=len(wrong),
     )
-    raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=message))
+
+
+def _sum_ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """The parameter whose sum is furthest off its gradient, in float64."""
+    lines = [
+        "reference = make_model().double()",
+        "f = reference(X.double() if X.is_floating_point() else X)",
+        "gradients = torch.autograd.grad(f.sum(), [reference.get_parameter(name) for name in parameters])",
+        f"J = {name_of(method)}(problem)",
+        "sums = {name: j.double().sum((0, 1)) for name, j in J.items()}",
+        "worst = max(zip(gradients, sums.values()), key=lambda both: (both[0] - both[1]).abs().max())",
+        "# the sum over samples and outputs, and what one backward pass from f.sum() says",
+        "print('actual  ', (worst[1].flatten() + 0.0).tolist())",
+        "print('expected', (worst[0].flatten() + 0.0).tolist())",
+    ]
+    return Ending(lines)
+
+
+def _homogeneity_ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """The output, and what weights and biases add up to, from the layer on that the law found."""
+    assert isinstance(failure.detail, WrongTotal)
+    lines = [
+        f"J = {name_of(method)}(problem)",
+        "names = list(parameters)",
+        f"first = names.index({failure.detail.layer + '.weight'!r})",
+        "used = [names[first], *(name for name in names[first:] if name.endswith('bias'))]",
+        "products = [(J[n] * parameters[n]).double().flatten(2).sum(2) for n in used]",
+        "# what weight and biases times their Jacobians add up to, and f itself",
+        "print('actual  ', (sum(products).flatten() + 0.0).tolist())",
+        "print('expected', (make_model()(X).double().flatten() + 0.0).tolist())",
+    ]
+    return Ending(lines)
+
+
+SUM_OVER_SAMPLES = Law(
+    name="sum over samples",
+    statement="the Jacobians summed over samples and outputs are the gradient of the sum of f",
+    sees="references that are wrong in the same way: it needs no Jacobian to compare with",
+    when=When.REPEATED,
+    ask=_sum_over_samples,
+    ending=_sum_ending,
+    backs=AGREEMENT.name,
+)
+HOMOGENEITY = Law(
+    name="homogeneity",
+    statement="`f = ⟨J_W, W⟩ + Σ ⟨J_b, b⟩` for each layer's weight W and all biases b from there on, where f is linear "
+    "in them",
+    sees="the same, by the forward pass alone",
+    when=When.REPEATED,
+    ask=_homogeneity,
+    ending=_homogeneity_ending,
+    backs=AGREEMENT.name,
+)

@@ -6,9 +6,6 @@ that is kept for the next call as long as weights and input stay the same.
 
 from __future__ import annotations
 
-import gc
-import time
-import weakref
 from dataclasses import replace
 from math import prod
 
@@ -18,26 +15,29 @@ from torch import nn
 
 from jaccheck.case import Case, Flatten
 from jaccheck.judging.comparison import compare
-from jaccheck.judging.laws.globals import observe_globals, restore_globals
-from jaccheck.judging.laws.structure import first_line
-from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.methods import Jacobians, Problem, linear
+from jaccheck.judging.laws.calls import called
+from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.trial import Trial
+from jaccheck.judging.scripts.entries import Ending, entry, expected_of, name_of, shapes
+from jaccheck.methods import Method, Problem, linear
 from jaccheck.oracle import Array, Layout
-from jaccheck.reports import Breach, Outcome
+from jaccheck.reports import Failure, Outcome
+
+ROTATED = "batch rotated, its first sample twice"
+TURNED = "a frozen Linear on top that reverses the outputs, turns signs and leaves the first out"
 
 
-def batch(trial: Trial) -> None:
-    """The rows of a batch that is put together anew, rotated and with one sample twice, are those of its samples."""
+def _batch(trial: Trial) -> None:
     samples = rotated(trial.reference.layout.N)
     if not samples:
         return
     problem = trial.reference.problem()
     X = problem.X.detach()[samples].requires_grad_(problem.X.requires_grad)
-    _compare(trial, "batch", Problem(problem.model, X, problem.C), samples, [(c, 1) for c in range(problem.C)])
+    anew = Problem(problem.model, X, problem.C)
+    _compare(trial, BATCH, ROTATED, anew, samples, [(c, 1) for c in range(problem.C)])
 
 
-def outputs(trial: Trial) -> None:
-    """With a frozen Linear on top that takes some outputs in another order and turns signs, J does the same."""
+def _outputs(trial: Trial) -> None:
     if not has_head(trial.case):
         return
     problem = trial.reference.problem()
@@ -46,34 +46,7 @@ def outputs(trial: Trial) -> None:
     problem.model.append(head(chosen, problem))
     topped = Problem(problem.model, problem.X, len(chosen))
     if not trial.method.refuses(topped):
-        _compare(trial, "outputs", topped, list(range(problem.N)), chosen)
-
-
-def freed_memory(trial: Trial) -> None:
-    """A network and each of its modules is freed once nobody holds it but its Jacobians; a cycle counts as freed."""
-    is_collecting = gc.isenabled()
-    # What the call leaves in cycles stays among the youngest objects, where it is found at once.
-    gc.disable()
-    try:
-        problem = trial.reference.problem()
-        kept = _called(trial, "freed memory", problem)
-        modules = {path: weakref.ref(module) for path, module in problem.model.named_modules()}
-        del problem
-        if _held(modules):
-            gc.collect(0)
-        if _held(modules):
-            gc.collect()
-    finally:
-        if is_collecting:
-            gc.enable()
-    if held := _held(modules):
-        what = "the network" if "" in held else f"its module {held[0]}"
-        message = f"{what} is held in memory after the call, beside {len(kept)} Jacobians"
-        raise LawBroken(Breach(law="freed memory", outcome=Outcome.SIDE_EFFECT, message=message))
-
-
-def _held(modules: dict[str, weakref.ref[nn.Module]]) -> list[str]:
-    return [path for path, module in modules.items() if module() is not None]
+        _compare(trial, OUTPUTS, TURNED, topped, list(range(problem.N)), chosen)
 
 
 def rotated(N: int) -> list[int]:
@@ -103,10 +76,12 @@ def head(chosen: list[tuple[int, int]], problem: Problem) -> nn.Linear:
     return made
 
 
-def _compare(trial: Trial, law: str, problem: Problem, samples: list[int], chosen: list[tuple[int, int]]) -> None:
+def _compare(
+    trial: Trial, law: Law, call: str, problem: Problem, samples: list[int], chosen: list[tuple[int, int]]
+) -> None:
     """Holds the result to the closed form's rows: products with ±1 and sums with zeros round nothing."""
     reference = trial.reference
-    found = _called(trial, law, problem)
+    found = called(trial, law, problem, call)
     layout = Layout(len(samples), len(chosen), reference.layout.shapes)
     expectation = reference.expectation(trial.method, rows=(layout.N, layout.C))
     unsigned = [(c, 1) for c, _ in chosen]
@@ -118,27 +93,7 @@ def _compare(trial: Trial, law: str, problem: Problem, samples: list[int], chose
     )
     difference = compare(found, expected)
     if difference and (difference.structure or trial.is_within):
-        message = f"{_WHAT[law]}: {difference}"
-        raise LawBroken(Breach(law=law, outcome=Outcome.DISAGREES, message=message, worst=difference.worst))
-
-
-_WHAT = {
-    "batch": "batch rotated, its first sample twice",
-    "outputs": "a frozen Linear on top that reverses the outputs, turns signs and leaves the first out",
-}
-
-
-def _called(trial: Trial, law: str, problem: Problem) -> Jacobians:
-    started = time.perf_counter()
-    try:
-        return trial.method.compute(problem)
-    except Exception as error:
-        what = _WHAT.get(law, "a call on a new network")
-        message = f"{what}: raised {type(error).__name__}: {first_line(error)}"
-        raise LawBroken(Breach(law=law, outcome=Outcome.CRASHED, message=message)) from None
-    finally:
-        restore_globals(trial.before["torch"], observe_globals(trial.reference.device))
-        trial.again_seconds += time.perf_counter() - started
+        raise law.broken(Outcome.DISAGREES, difference.detail, call=call)
 
 
 def _taken(layout: Layout, flat: Array, samples: list[int], chosen: list[tuple[int, int]]) -> Array:
@@ -150,3 +105,66 @@ def _taken(layout: Layout, flat: Array, samples: list[int], chosen: list[tuple[i
         for name, part in layout.offsets().items()
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _batch_ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """The method called on the batch put together anew, after it was called on the batch as it is."""
+    prepared = [
+        f"J = {name_of(method)}(problem)",
+        f"samples = {rotated(case.batch_size)}",
+        "problem.model = make_model()",
+        "problem.parameters = {name: p for name, p in problem.model.named_parameters() if p.requires_grad}",
+        "problem.X = X.detach()[samples].requires_grad_(X.requires_grad)",
+        "problem.N = len(samples)",
+    ]
+    return _ending(prepared, method, failure, "make_model()")
+
+
+def _outputs_ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """The method called on the network with a head, after it was called on the network as it is."""
+    chosen = turned(case.outputs)
+    rows = [[sign * (c == output) for c in range(case.outputs)] for output, sign in chosen]
+    prepared = [
+        "def with_head(model):",
+        f"    head = torch.nn.Linear({case.outputs}, {len(chosen)}, bias=False).to(X.device, torch.{case.dtype})",
+        f"    head.weight.data.copy_(torch.tensor({rows}))",
+        "    return model.append(head.requires_grad_(False).eval())",
+        "",
+        f"J = {name_of(method)}(problem)",
+        "problem.model = with_head(make_model())",
+        "problem.parameters = {name: p for name, p in problem.model.named_parameters() if p.requires_grad}",
+        f"problem.C = {len(chosen)}",
+    ]
+    return _ending(prepared, method, failure, "with_head(make_model())")
+
+
+def _ending(prepared: list[str], method: Method, failure: Failure, model: str) -> Ending:
+    call = f"related = {name_of(method)}(problem)"
+    if failure.outcome is Outcome.CRASHED:
+        return Ending([*prepared, f"{call}  # {failure.message}"])
+    if failure.worst is None:
+        told = [
+            line.replace("len(X)", "problem.N").replace("parameters.items", "problem.parameters.items")
+            for line in shapes("related")
+        ]
+        return Ending([*prepared, call, *told])
+    return Ending([*prepared, *expected_of(failure.worst, model, "problem.X"), call, *entry("related", failure.worst)])
+
+
+BATCH = Law(
+    name="batch",
+    statement="on the samples rotated, one of them twice, the rows are those of the samples",
+    sees="results that hang on which samples stand together and how many; rows kept by position while the weights stay",
+    when=When.SELDOM,
+    ask=_batch,
+    ending=_batch_ending,
+)
+OUTPUTS = Law(
+    name="outputs",
+    statement="under a frozen Linear that takes outputs in reverse, turns signs and leaves one out, the Jacobian does "
+    "the same",
+    sees="results kept by input and trainable weights; a last layer that is taken to be the identity",
+    when=When.SELDOM,
+    ask=_outputs,
+    ending=_outputs_ending,
+)

@@ -65,20 +65,20 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
     }
 
 
-def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[str]:
-    """One phrase for each change from `before` to `after` that `leaves` does not name."""
-    changes: list[str] = []
+def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[tuple[str, str]]:
+    """The aspect, and a phrase, for each change from `before` to `after` that `leaves` does not name."""
+    changes: list[tuple[str, str]] = []
     for owner in before.keys() | after.keys():
         old, new = before.get(owner), after.get(owner)
         if old == new:
             continue
         if old is None or new is None:
-            changes.append(f"{owner} {'is new' if old is None else 'is gone'}")
+            changes.append(("presence", f"{owner} {'is new' if old is None else 'is gone'}"))
             continue
         for aspect in _differing(old, new):
             if aspect not in leaves or (aspect in _HOOKS.values() and new[aspect] != 1):
-                changes.append(_phrase(owner, aspect, old, new))
-    return sorted(changes)
+                changes.append((aspect, _phrase(owner, aspect, old, new)))
+    return sorted(changes, key=lambda change: change[1])
 
 
 def all_changes(before: State, after: State) -> set[str]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from jaccheck.judging.comparison import structural_difference
-from jaccheck.judging.laws.trial import LawBroken, Trial
-from jaccheck.reports import Breach, Outcome
+from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.trial import Trial
+from jaccheck.judging.scripts.entries import result_ending
+from jaccheck.reports import Outcome
 
 
-def structure(trial: Trial) -> None:
-    """A dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of θ's dtype and device."""
+def _structure(trial: Trial) -> None:
     reference = trial.reference
     if difference := structural_difference(reference.layout, reference.dtype, reference.device, trial.jacobians):
-        raise LawBroken(Breach(law="structure", outcome=Outcome.DISAGREES, message=difference))
+        raise STRUCTURE.broken(Outcome.DISAGREES, difference)
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its repr where it has none."""
-    return (str(error).strip() or repr(error)).split("\n")[0][:300]
+STRUCTURE = Law(
+    name="structure",
+    statement="a dict of one strided tensor `(N, C, *θ.shape)` for each trainable θ, in order, of its dtype and device",
+    sees="names, order, dtype, a sparse result",
+    when=When.FIRST,
+    ask=_structure,
+    ending=result_ending,
+)

@@ -11,15 +11,7 @@ from jaccheck.judging.comparison import outside
 from jaccheck.judging.laws.state import State
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.oracle import Array
-from jaccheck.reports import Breach, Comparison
-
-
-class LawBroken(Exception):
-    """A law does not hold; carries the breach, and no tensors."""
-
-    def __init__(self, breach: Breach) -> None:
-        super().__init__(breach.message)
-        self.breach = breach
+from jaccheck.reports import Comparison
 
 
 @dataclass(slots=True)

@@ -1,10 +1,16 @@
-"""What the endings of scripts have in common: an entry beside what autograd says of it, shapes beside shapes."""
+"""What the endings of scripts are made of: an entry beside what autograd says of it, shapes beside shapes.
+
+An ending raises, or its last two lines print `actual` and `expected`. Where the library is right, nothing raises and
+both are the same, but for roundings within the bound that is printed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaccheck.reports import WorstEntry
+from jaccheck.case import Case
+from jaccheck.methods import Method
+from jaccheck.reports import Failure, Outcome, WorstEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +51,18 @@ def shapes(found: str) -> list[str]:
         f"print('actual  ', [describe(name, j.shape, j) for name, j in {found}.items()])",
         "print('expected', [describe(name, (len(X), problem.C, *p.shape), p) for name, p in parameters.items()])",
     ]
+
+
+def name_of(method: Method) -> str:
+    """What the function is called in its source: a method of another package goes by "package.module:function"."""
+    return method.name.rpartition(":")[2]
+
+
+def result_ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """One call, and the entry that is wrong in its result, or the structure."""
+    call = f"J = {name_of(method)}(problem)"
+    if failure.outcome is Outcome.CRASHED:
+        return Ending([f"{call}  # {failure.message}"])
+    if failure.worst is None:
+        return Ending([call, *shapes("J")])
+    return Ending([*expected_of(failure.worst, "make_model()", "X"), call, *entry("J", failure.worst)])

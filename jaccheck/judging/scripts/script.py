@@ -6,18 +6,19 @@ import torch
 
 from jaccheck.case import Case, Layer, Nested, Placed, Tied
 from jaccheck.core import MUTANT, PATTERNS
-from jaccheck.judging.scripts.endings import ending, name_of
+from jaccheck.judging.laws.laws import LAW_OF
+from jaccheck.judging.scripts.entries import name_of
 from jaccheck.judging.scripts.sources import standalone_source
 from jaccheck.methods import Method, containers, round_sample
-from jaccheck.reports import Breach
+from jaccheck.reports import Failure
 
 
-def write_script(case: Case, method: Method, device: str, breach: Breach) -> str:
-    """A script that shows the breach: it raises, or prints `actual` beside `expected`, which then differ."""
+def write_script(case: Case, method: Method, device: str, failure: Failure) -> str:
+    """A script that shows the failure: it raises, or prints `actual` beside `expected`, which then differ."""
     imports, body = standalone_source(method.compute) or _named(method)
-    last = ending(case, method, breach)
-    header = [f"# {method.name} on {device}: {breach.law}, {breach.outcome}", f"# {breach.message}"]
-    if breach.worst and {breach.worst.actual, breach.worst.expected} & PATTERNS:
+    last = LAW_OF[failure.law].ending(case, method, failure)
+    header = [f"# {method.name} on {device}: {failure.law}, {failure.outcome}", f"# {failure.message}"]
+    if failure.worst and {failure.worst.actual, failure.worst.expected} & PATTERNS:
         header.append("# Uninitialised memory can hold any value: run this with MALLOC_PERTURB_=1.")
     always = ["import torch", "from types import SimpleNamespace", *last.imports]
     lines = sorted({*imports, *always}, key=lambda line: (line.startswith("from"), line))

@@ -22,7 +22,7 @@ from distributed.scheduler import KilledWorker
 from jaccheck.core import from_json, to_json
 from jaccheck.errors import BrokenEnvironment, ClusterLost, JaccheckError, UnknownName
 from jaccheck.methods import Method
-from jaccheck.reports import Breach
+from jaccheck.reports import Failure
 from jaccheck.runs.cluster import node
 from jaccheck.runs.cluster.messages import Node, Question, Reply, WorkerConfig
 from jaccheck.runs.cluster.worker import here
@@ -130,12 +130,12 @@ class Cluster:
                 raise ClusterLost(f"no worker is left at {self.address}")
         return landed
 
-    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Breach | None:
+    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
         """How the case shows the fault, whatever that does to the process that tries it."""
         if ask.fault.device in self._here.environment.devices:
             return self._pool.probe(ask, method, is_trial=is_trial)
         reply = self._reply(self._submit(Question(ask=ask, is_trial=is_trial), ask.fault.device, priority=1))
-        return reply.breach if reply else None
+        return reply.failure if reply else None
 
     def _send(self, shard: Shard) -> Any:
         return self._submit(Question(ask=shard), shard.device)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jaccheck
 from jaccheck.core import plain_data
-from jaccheck.reports import Breach, Environment
+from jaccheck.reports import Environment, Failure
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import ShardResult, Try
 from jaccheck.runs.workers.protocol import Assignment
@@ -56,7 +56,7 @@ class Reply:
     """The result of a shard; or how a fault shows, if it does; or in one line why there is no answer."""
 
     result: ShardResult | None = None
-    breach: Breach | None = None
+    failure: Failure | None = None
     trouble: str = ""
 
 

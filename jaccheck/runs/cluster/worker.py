@@ -51,8 +51,8 @@ def _shards(parent: Parent, pool: Pool, methods: dict[str, Method]) -> Iterator[
                 choose_devices([shard.device])
                 yield shard
             case ask:
-                breach = pool.probe(ask, methods[ask.fault.method], is_trial=question.is_trial)
-                parent.say(Reply(breach=breach))
+                failure = pool.probe(ask, methods[ask.fault.method], is_trial=question.is_trial)
+                parent.say(Reply(failure=failure))
 
 
 if __name__ == "__main__":

@@ -9,26 +9,22 @@ from typing import Any
 
 from jaccheck.case import DTYPES, DType
 from jaccheck.errors import UnknownName
+from jaccheck.judging import TESTED, Law
 from jaccheck.methods import Method, choose_devices, choose_methods, has_dtype, registered
-from jaccheck.runs.pytest.conformance import CHECKS, Conformance
+from jaccheck.runs.pytest.conformance import Conformance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One law asked of one method on one device in one dtype."""
 
-    law: str
+    law: Law
     method: Method
     device: str
     dtype: DType
     is_replayable: bool
     """Whether `jaccheck replay` finds the method by its name."""
     expected_failure: str | None = None
-
-    @property
-    def law_name(self) -> str:
-        """What a breach calls the law: with spaces."""
-        return self.law.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +51,15 @@ def checks_of(conformance: Conformance, choice: Choice, *, module: str) -> Itera
             if dtype not in (choice.dtypes or DTYPES) or not has_dtype(device, dtype):
                 continue
             for method, is_replayable in methods:
-                for law in CHECKS:
-                    if law != "given_memory" or method.takes_out:
+                for law in TESTED:
+                    if law.applies(method):
                         yield Check(
                             law=law,
                             method=method,
                             device=device,
                             dtype=dtype,
                             is_replayable=is_replayable,
-                            expected_failure=conformance.reason(law, dtype),
+                            expected_failure=conformance.reason(law.id, dtype),
                         )
 
 

@@ -53,7 +53,7 @@ def _verdict(case: Case, method: Method, device: str, laws: tuple[Law, ...]) -> 
 
 @lru_cache(maxsize=KEPT_VERDICTS)
 def claim_on(case: Case, method: Method, device: str) -> Verdict | None:
-    """The same; a refusal has been tried, and has a breach of the law `claims` where the method is right after all."""
+    """The same; a refusal has been tried, and has a failure of the law `claims` where the method is right after all."""
     verdict = verdict_on(case, method, device)
     if verdict is None or verdict.outcome is not Outcome.UNSUPPORTED:
         return verdict

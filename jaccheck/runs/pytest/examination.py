@@ -1,4 +1,4 @@
-"""`Examination`: one check on the cases that come along; counts them, and tells the first breach of its law."""
+"""`Examination`: one check on the cases that come along; counts them, and tells the first failure of its law."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 from jaccheck.case import FAMILIES, Case, boundary_cases
-from jaccheck.reports import TELLING, Breach, CoverageCell, Finding, Outcome, Verdict
+from jaccheck.judging import AGREEMENT, CLAIMS, LAW_OF, When
+from jaccheck.reports import TELLING, CoverageCell, Failure, Finding, Outcome, Verdict
 from jaccheck.runs.findings import finding_of, investigate
 from jaccheck.runs.pytest.checks import Check
 from jaccheck.runs.pytest.evidence import claim_on, has_related_laws, verdict_on
@@ -18,16 +19,16 @@ from jaccheck.runs.tally import Tally
 class Broken(AssertionError):
     """A law that does not hold on a case; plain data only, since whoever stores an exception keeps what it holds."""
 
-    def __init__(self, case: Case, breach: Breach) -> None:
-        super().__init__(f"{breach.law}: {breach.message}")
+    def __init__(self, case: Case, failure: Failure) -> None:
+        super().__init__(f"{failure.law}: {failure.message}")
         self.case = case
-        self.breach = breach
+        self.failure = failure
 
 
 @cache
-def kind_of(law: str, symptom: str) -> type[Broken]:
-    """A type for each symptom: Hypothesis takes failures of one type at one line for the same one."""
-    words = f"{law} {symptom}".title().replace(" ", "")
+def kind_of(law: str, key: str) -> type[Broken]:
+    """A type for each key: Hypothesis takes failures of one type at one line for the same one."""
+    words = f"{law} {key}".title().replace(" ", "")
     return type(words, (Broken,), {})
 
 
@@ -42,32 +43,32 @@ class Examination:
         self._refusals: dict[str, None] = {}
 
     def ask(self, case: Case) -> None:
-        """Judges a case. Raises a `Broken` of its own type for each symptom."""
-        breach = self._breach(case)
-        if breach:
-            raise kind_of(breach.law, breach.symptom)(case, breach)
+        """Judges a case. Raises a `Broken` of its own type for each key."""
+        failure = self._failure(case)
+        if failure:
+            raise kind_of(failure.law, failure.key)(case, failure)
 
     def ask_boundaries(self) -> None:
-        """Judges the boundary cases of all families; breaches are left in the tally."""
+        """Judges the boundary cases of all families; failures are left in the tally."""
         for family in FAMILIES:
             for case in boundary_cases(family, self.check.dtype):
-                self._breach(case)
+                self._failure(case)
 
     def findings(self, *, seconds: float) -> list[Finding]:
-        """A finding for each fault among the breaches so far, its case shrunk."""
+        """A finding for each fault among the failures so far, its case shrunk."""
         found: list[Finding] = []
-        for suspects in self.tally.suspects.values():
-            found += investigate(suspects, self.check.method, seconds=seconds)
+        for candidates in self.tally.candidates.values():
+            found += investigate(candidates, self.check.method, seconds=seconds)
         return found
 
     def finding(self, broken: Broken) -> Finding:
         """A finding on this very case, which Hypothesis has shrunk."""
-        return finding_of(broken.case, self.check.method, self.check.device, broken.breach)
+        return finding_of(broken.case, self.check.method, self.check.device, broken.failure)
 
     @property
     def is_broken(self) -> bool:
-        """Whether there was a breach."""
-        return bool(self.tally.suspects)
+        """Whether there was a failure."""
+        return bool(self.tally.candidates)
 
     @property
     def cells(self) -> Sequence[CoverageCell]:
@@ -77,7 +78,7 @@ class Examination:
     @property
     def refusal(self) -> str | None:
         """The reasons why every case was refused, or None where one was not."""
-        if self.check.law == "claims" or any(cell.cases > cell.refused for cell in self.cells):
+        if self.check.law is CLAIMS or any(cell.cases > cell.refused for cell in self.cells):
             return None
         return "; ".join(self._refusals)
 
@@ -92,41 +93,35 @@ class Examination:
         excused = self._broken_before
         return [c.family for c in self.cells if c.given - excused[c.family] >= TELLING and not self._asked[c.family]]
 
-    def _breach(self, case: Case) -> Breach | None:
+    def _failure(self, case: Case) -> Failure | None:
         check = self.check
-        verdict = (claim_on if check.law == "claims" else verdict_on)(case, check.method, check.device)
+        verdict = (claim_on if check.law is CLAIMS else verdict_on)(case, check.method, check.device)
         if verdict is None:
             self.tally.count(overflowing=1)
             return None
-        mine = tuple(breach for breach in verdict.breaches if _is_of(check, breach))
-        self.tally.add(case, replace(verdict, breaches=mine))
+        mine = tuple(failure for failure in verdict.failures if _is_of(check, failure))
+        self.tally.add(case, replace(verdict, failures=mine))
         if _tells_about(check, case, verdict):
             self._asked[case.family] += 1
         else:
-            self._broken_before[case.family] += bool(verdict.breaches)
+            self._broken_before[case.family] += bool(verdict.failures)
         if verdict.outcome is Outcome.UNSUPPORTED:
             self._refusals[verdict.message] = None
         return mine[0] if mine else None
 
 
-def _is_of(check: Check, breach: Breach) -> bool:
-    """Whether a breach belongs to a check; the identities stand by agreement, which they back up."""
-    identities = ("sum over samples", "homogeneity") if check.law == "agreement" else ()
-    return breach.law == check.law_name or breach.law in identities
+def _is_of(check: Check, failure: Failure) -> bool:
+    """Whether a failure belongs to a check: is of its law, or of one that backs it up."""
+    return check.law.name in (failure.law, LAW_OF[failure.law].backs)
 
 
 def _tells_about(check: Check, case: Case, verdict: Verdict) -> bool:
     """Whether a law was asked at all: after a crash, or for a result of another structure, most are not."""
-    match check.law:
-        case "claims":
-            return True
-        case "no_exception":
-            return verdict.outcome is not Outcome.UNSUPPORTED
-        case "structure":
-            return bool(verdict.comparisons) or any(breach.law == "structure" for breach in verdict.breaches)
-        case "agreement":
-            return bool(verdict.comparisons) and verdict.outcome is not Outcome.UNDECIDED
-        case "batch" | "outputs" | "freed_memory":
-            return bool(verdict.comparisons) and has_related_laws(case, check.method, check.device)
-        case _:
-            return bool(verdict.comparisons)
+    law, is_compared = check.law, bool(verdict.comparisons)
+    if law.when is When.BY_JUDGE:
+        return law is CLAIMS or verdict.outcome is not Outcome.UNSUPPORTED
+    if law.when is When.FIRST:
+        return is_compared or any(failure.law == law.name for failure in verdict.failures)
+    if law.when is When.SELDOM:
+        return is_compared and has_related_laws(case, check.method, check.device)
+    return is_compared and not (law is AGREEMENT and verdict.outcome is Outcome.UNDECIDED)

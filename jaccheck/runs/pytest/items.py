@@ -58,7 +58,7 @@ class CheckItem(pytest.Function):
         """What this test covered and found, as JSON."""
         return to_json(
             Record(
-                law=self._examination.check.law,
+                law=self._examination.check.law.id,
                 cells=tuple(self._examination.cells),
                 findings=tuple(self._findings),
                 environment=environment_here(),
@@ -122,7 +122,7 @@ def collect(
 
 def _item(check: Check, name: str | None, parent: pytest.Module | pytest.Class, run: Run) -> CheckItem:
     cell = f"{check.device}-{check.dtype}"
-    full = f"{name}[{check.law}-{cell}]" if name else f"{check.law}[{check.method.name}-{cell}]"
+    full = f"{name}[{check.law.id}-{cell}]" if name else f"{check.law.id}[{check.method.name}-{cell}]"
     examination = Examination(check)
     return CheckItem.from_parent(
         parent, name=full, callobj=_random_test(full, examination, run), examination=examination, run=run

@@ -1,1 +1,1 @@
-"""Runs on disk: what was asked, what is done, what was found. A run that was killed is resumed from here."""
+"""Runs on disk: their settings, finished shards and findings. A killed run is resumed from here."""

@@ -1,4 +1,4 @@
-"""`Recording`: one run as it goes on: each finished shard with its counts in one transaction, each finding in one."""
+"""`Recording`: a run while it goes on. Each finished shard with its counts is one transaction, and each finding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jaccheck.core import Count, from_json, plain_data, to_json
 from jaccheck.errors import UnreadableFile
 from jaccheck.reports import NOTHING, TEST_RATIO_LIMITS, CoverageCell, Finding, Report, Tightness, Totals
 from jaccheck.runs.plan import Shard
-from jaccheck.runs.results import ShardResult, Sums, Suspects, fault_of
+from jaccheck.runs.results import Candidates, ShardResult, Sums, fault_of
 from jaccheck.runs.store.store import FINISHED, INTERRUPTED, Store, StoredRun
 
 _CELL = tuple(field.name for field in fields(CoverageCell))
@@ -65,7 +65,7 @@ class _Bin:
 
 
 class Recording:
-    """What a store holds of one run, read and added to."""
+    """One run in a store, to be read and extended."""
 
     def __init__(self, store: Store, run: StoredRun) -> None:
         self._store = store
@@ -79,7 +79,7 @@ class Recording:
             totals=self._totals(),
             coverage=tuple(self._store.read(CoverageCell, "cell", self.run.id)),
             tightness=self._tightness(),
-            suspects=self._suspects(),
+            candidates=self._candidates(),
         )
 
     def findings(self) -> list[Finding]:
@@ -88,15 +88,15 @@ class Recording:
         return [from_json(Finding, str(text), where=self._where) for (text,) in rows]
 
     def given_up(self) -> list[str]:
-        """The methods that were given up on."""
+        """The methods that were given up."""
         return [str(name) for (name,) in self._rows("SELECT method FROM given_up WHERE run = ? ORDER BY method")]
 
     def left(self, shards: Iterable[Shard]) -> Iterator[Shard]:
-        """Those shards that have not been counted."""
+        """The shards that have not been counted."""
         done = [range(each.first, each.last + 1) for each in self._store.read(_Done, "done", self.run.id)]
         return (shard for shard in shards if not any(shard.number in numbers for numbers in done))
 
-    def keep_result(self, result: ShardResult, suspects: Iterable[Suspects]) -> None:
+    def keep_result(self, result: ShardResult, candidates: Iterable[Candidates]) -> None:
         """Adds a shard that is done, and the failing cases of its faults as they are now."""
         sums, run = result.sums, self.run.id
         with self._store.transaction() as connection:
@@ -117,8 +117,8 @@ class Recording:
                 ],
             )
             connection.executemany(
-                "INSERT OR REPLACE INTO fault (run, fault, suspects) VALUES (?, ?, ?)",
-                [(run, to_json(one.fault), to_json(one)) for one in suspects],
+                "INSERT OR REPLACE INTO fault (run, fault, candidates) VALUES (?, ?, ?)",
+                [(run, to_json(one.fault), to_json(one)) for one in candidates],
             )
             connection.executemany(
                 "INSERT OR IGNORE INTO given_up (run, method) VALUES (?, ?)", [(run, name) for name in result.given_up]
@@ -142,7 +142,7 @@ class Recording:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Where workers write down what they begin; it stays where the run is killed, and says what was begun last."""
+        """Where workers write down what they begin. If the run is killed, it stays and says what was begun last."""
         folder = self._store.path.with_name(f"{self._store.path.name}.{self.run.id}.running")
         try:
             folder.mkdir(exist_ok=True)
@@ -152,9 +152,9 @@ class Recording:
         shutil.rmtree(folder, ignore_errors=True)
 
     def report(self) -> Report:
-        """What is known of the run, as a report; `interrupted` unless it has come to its end."""
+        """The report of the run so far; `interrupted` unless it has ended."""
         sums = self.sums()
-        seen = {one.fault: one.seen for one in sums.suspects}
+        seen = {one.fault: one.seen for one in sums.candidates}
         return Report(
             settings=self.run.settings,
             environment=self.run.environment,
@@ -184,9 +184,9 @@ class Recording:
             counts.setdefault(place, [0] * BINS)[each.bin] = each.count
         return tuple(Tightness(method=m, device=d, dtype=t, counts=tuple(bins)) for (m, d, t), bins in counts.items())
 
-    def _suspects(self) -> tuple[Suspects, ...]:
-        rows = self._rows("SELECT suspects FROM fault WHERE run = ?")
-        return tuple(from_json(Suspects, str(text), where=self._where) for (text,) in rows)
+    def _candidates(self) -> tuple[Candidates, ...]:
+        rows = self._rows("SELECT candidates FROM fault WHERE run = ?")
+        return tuple(from_json(Candidates, str(text), where=self._where) for (text,) in rows)
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._store.rows(query, self.run.id)
@@ -197,7 +197,7 @@ class Recording:
 
 
 def _add_to_ranges(connection: sqlite3.Connection, run: int, number: int) -> None:
-    """The number as a range of its own, or one range with those that it touches."""
+    """The number as a range, joined with the ranges that it touches."""
     first = last = number
     for low, high in connection.execute(
         "SELECT first, last FROM done WHERE run = ? AND (last = ? OR first = ?)", (run, number - 1, number + 1)

@@ -9,10 +9,10 @@ not grow with the number of cases.
 from __future__ import annotations
 
 APPLICATION = 0x6A616363
-"""Written into the file (`PRAGMA application_id`): "jacc"; so that no other program's database is taken for a store."""
+"""Written into the file (`PRAGMA application_id`): "jacc"; a database of another program has another number."""
 
-VERSION = 1
-"""Written into the file (`PRAGMA user_version`). A later version has to migrate this one; there is none before it."""
+VERSION = 2
+"""Written into the file (`PRAGMA user_version`). Version 1 told failures in words; it is not read any more."""
 
 TABLES = """
 CREATE TABLE run (
@@ -69,7 +69,7 @@ CREATE TABLE tightness (
 CREATE TABLE fault (
     run INTEGER NOT NULL REFERENCES run,
     fault TEXT NOT NULL,
-    suspects TEXT NOT NULL,
+    candidates TEXT NOT NULL,
     PRIMARY KEY (run, fault)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE finding (

@@ -1,4 +1,4 @@
-"""`Store`: the file, opened and understood, or refused in one line with nothing changed."""
+"""`Store`: the file, opened and checked, or refused in one line and not changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_STORE = Path(".jaccheck/runs.db")
 """In the project's directory, beside the findings."""
 
 WAIT_SECONDS = 60.0
-"""For another run that writes at this moment; a transaction takes a millisecond."""
+"""How long to wait for another run that is writing; a transaction takes a millisecond."""
 
 Row = TypeVar("Row")
 
@@ -33,15 +33,15 @@ FINISHED, INTERRUPTED, UNFINISHED = "finished", "interrupted", "unfinished"
 
 @plain_data
 class StoredRun:
-    """What a store says of one run."""
+    """One run, as a store has it."""
 
     id: int
     started: float
     """Seconds since 1970."""
     state: str
-    """finished; interrupted, by Ctrl-C; or unfinished: it goes on just now, or was killed."""
+    """finished; interrupted, by Ctrl-C; or unfinished: it is running, or was killed."""
     seconds: float
-    """How long it has worked, all its parts together."""
+    """How long it has run, all its parts together."""
     asked: tuple[str, ...]
     """The methods as they were asked for; none for all."""
     settings: Settings
@@ -78,27 +78,27 @@ class Store:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turns what SQLite cannot do into one line."""
+        """Turns an error of SQLite into one line."""
         try:
             yield
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # where even SQLite's message quotes what is broken
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite's message may quote broken text
             raise UnreadableFile(f"store {str(self.path)!r}: {_reason(error)}") from None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing of what is written inside. Raises UnreadableFile where it cannot be written."""
+        """A transaction. Raises UnreadableFile if it cannot be written."""
         with self.told():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
             except BaseException:
-                if self._connection.in_transaction:  # not where SQLite has rolled back by itself
+                if self._connection.in_transaction:  # SQLite may have rolled back already
                     self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query gives."""
+        """The rows of a query."""
         with self.told():
             return self._connection.execute(query, values).fetchall()
 
@@ -136,7 +136,7 @@ class Store:
         return self._read(found[0])
 
     def last_unfinished(self) -> StoredRun:
-        """The last run that has not come to its end and does not go on just now. Raises InvalidRequest."""
+        """The last run that has not ended and is not running. Raises InvalidRequest."""
         for run in reversed(self.runs()):
             if run.state != FINISHED and not self.is_going_on(run):
                 return run
@@ -151,13 +151,13 @@ class Store:
             return True
 
     def given(self, run: int) -> list[Case]:
-        """The cases that the run was given instead of drawing them."""
+        """The cases that the run was given, if it did not draw them."""
         found = self.rows('SELECT "case" FROM given WHERE run = ? ORDER BY number', run)
         return [from_json(Case, str(text), where=str(self.path)) for (text,) in found]
 
     @contextmanager
     def alone(self, run: StoredRun) -> Iterator[None]:
-        """Keeps everybody else from going on with the same run. Raises InvalidRequest where somebody does already."""
+        """Locks the run for this process. Raises InvalidRequest if another process has it."""
         path = Path(f"{self.path}.{run.id}.lock")
         try:
             with FileLock(path, timeout=0):
@@ -173,7 +173,7 @@ class Store:
         return from_json(StoredRun, text, where=f"store {str(self.path)!r}, run {number}")
 
     def _make(self) -> None:
-        """The tables, unless somebody else has just made them."""
+        """Creates the tables, unless another process has just created them."""
         if not self._is_empty():
             return
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -185,7 +185,7 @@ class Store:
         self._connection.execute("COMMIT")
 
     def _check(self) -> None:
-        """Raises where this is no store, or one of a later jaccheck."""
+        """Raises if this is no store, or a store of a later jaccheck."""
         application, version = self._number("application_id"), self._number("user_version")
         if application != APPLICATION:
             raise UnreadableFile(f"store {str(self.path)!r}: is no store of jaccheck; choose another with --store")
@@ -194,7 +194,7 @@ class Store:
                 f"store {str(self.path)!r}: is of version {version}, this jaccheck reads {VERSION}; update jaccheck, "
                 "or choose another with --store"
             )
-        # Written to the disk by the system in its own time: what kills the process loses nothing.
+        # The system writes it to the disk later: a killed process loses nothing.
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _number(self, pragma: str) -> int:
@@ -209,12 +209,12 @@ _COLUMNS = "id, started, state, seconds, asked, settings, environment"
 
 
 def _json(row: dict[str, Any]) -> str:
-    """A row as JSON; what JSON does not have, as bytes, becomes a text that no number is read from."""
+    """A row as JSON; a value that JSON does not have, such as bytes, becomes a text that is no number."""
     return json.dumps(row, default=repr)
 
 
 def _make_home(path: Path) -> None:
-    """The folder of a store; a new one tells git to look away, as caches do."""
+    """The folder of a store; a new one has a .gitignore, as caches have."""
     if not path.parent.exists():
         path.parent.mkdir(parents=True)
         if path.parent.name == DEFAULT_STORE.parent.name:
@@ -222,7 +222,7 @@ def _make_home(path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Why, in the words of the system or of SQLite, and what to do about it where that is known."""
+    """Why it failed, in the words of the system or of SQLite, and what to do if that is known."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     advice = {

@@ -1,1 +1,1 @@
-"""Worker processes, which may end or block without harm to the run."""
+"""Worker processes: they may end or block, and the run continues."""

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""So that workers do not fight for the cores: torch's, and those that numpy uses."""
+"""One thread for torch and for numpy, so that workers do not compete for the cores."""
 
 
 def start_fork_server() -> None:
-    """Starts it unless it runs already; it goes on loading after this returns."""
+    """Starts it unless it runs already. It continues to load after this returns."""
     with _environment(ONE_THREAD):
         multiprocessing.get_context("forkserver").set_forkserver_preload(["jaccheck.runs.workers.loaded"])
         forkserver.ensure_running()

@@ -1,4 +1,4 @@
-"""`Pool`: a scheduler that judges in worker processes, so that nothing that a method does can end the run.
+"""`Pool`: a scheduler that judges in worker processes, so that no method can end the run.
 
 A method that ends its process, or takes more time, memory or output than it may, has broken the law of survival on the
 case that it was at. Its worker is replaced, and goes on with the rest of that case and shard.
@@ -19,7 +19,7 @@ from jaccheck.case import Case
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import explained
 from jaccheck.methods import Method
-from jaccheck.reports import Breach, Outcome, Verdict
+from jaccheck.reports import Failure, Outcome, Verdict
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.results import ShardResult, Sums, Try
@@ -30,26 +30,26 @@ from jaccheck.runs.workers.protocol import Assignment, Judge
 from jaccheck.runs.workers.watch import Limits
 
 GIVEN_UP_AFTER = 8
-"""Deaths of workers that one method may cause on one device; each costs a new worker, and a hang a minute."""
+"""How many workers one method may end on one device; each costs a new worker, and a hang costs a minute."""
 
 MOST_DOUBTS = 2
-"""Times that a method is tried again on a case on which somebody else may have ended its worker."""
+"""How often a method is tried again on a case whose worker somebody else may have ended."""
 
 MOST_LOST = 5
-"""Workers that may end, one after the other on one shard, before they have begun anything."""
+"""How many workers in a row may end on one shard before they have begun anything."""
 
 PAUSE_SECONDS = 0.5
 """Times the number of those lost, before the next one: what they are forked from may have to be started again."""
 
 HASTE = 10
-"""A trial whether a smaller case hangs, too, takes a tenth of the time; the smallest is given all of it in the end."""
+"""To try whether a smaller case hangs too takes a tenth of the time; the smallest case then gets all of it."""
 
 LEAST_SECONDS = 2.0
-"""For a trial on a busy machine."""
+"""The least for such a try, on a busy machine."""
 
 
 class Pool:
-    """So many worker processes, and one more in which failing cases are shrunk; ended on leaving."""
+    """Worker processes, and one more in which failing cases are shrunk; all end with the context."""
 
     def __init__(self, count: int, assignment: Assignment, limits: Limits, directory: Path) -> None:
         start_fork_server()
@@ -60,7 +60,7 @@ class Pool:
         self._is_stopping = threading.Event()
 
     def __enter__(self) -> Pool:
-        """Itself; the workers are started when they are first needed."""
+        """Itself. Workers are started when they are first needed."""
         return self
 
     def __exit__(
@@ -89,23 +89,23 @@ class Pool:
                     case ShardResult() as result:
                         yield result
             except KeyboardInterrupt:
-                # What is done so far still comes; pressed again, it ends everything.
+                # Finished results still come; a second Ctrl-C ends everything.
                 if self._is_stopping.is_set():
                     raise
                 self._stop()
 
-    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Breach | None:
+    def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
         """How the case shows the fault, in a worker of its own, whatever that does to it."""
         seconds = self._limits.seconds
         if is_trial and ask.fault.outcome is Outcome.HUNG:
             seconds = min(seconds, max(LEAST_SECONDS, seconds / HASTE))
         try:
-            return self._prober.breach(ask, seconds=seconds)
+            return self._prober.failure(ask, seconds=seconds)
         except Death as death:
             begun = death.begun.method or REFERENCE.name if death.begun else ""
-            found = (begun, death.breach.law, death.breach.outcome)
+            found = (begun, death.failure.law, death.failure.outcome)
             is_same = found == (ask.fault.method, ask.fault.law, ask.fault.outcome)
-            return death.breach if is_same and ask.symptom in (None, death.breach.symptom) else None
+            return death.failure if is_same and ask.key in (None, death.failure.key) else None
 
     def _stop(self) -> None:
         self._is_stopping.set()
@@ -118,20 +118,20 @@ class Pool:
         shards: Iterator[Shard],
         results: queue.Queue[ShardResult | BaseException | None],
     ) -> None:
-        """What one thread does: hands shards to one worker until there are no more."""
+        """The work of one thread: it gives shards to one worker until there are no more."""
         try:
             for shard in shards:
                 if self._is_stopping.is_set():
                     break
                 results.put(self._judged(worker, shard))
-        except BaseException as error:  # told in the thread that waits for results
+        except BaseException as error:  # raised in the thread that waits for results
             results.put(error)
         finally:
             worker.close()
             results.put(None)
 
     def _judged(self, worker: WorkerProcess, shard: Shard) -> ShardResult:
-        """The result of a shard, whatever becomes of workers on the way; of a part of it where the run is stopped."""
+        """The result of a shard, however many workers end; of a part of it if the run is stopped."""
         tally, at, lost = Tally(), 0, 0
         left_out: tuple[str, ...] = ()
         doubts: Counter[tuple[int, str]] = Counter()
@@ -155,11 +155,11 @@ class Pool:
                 elif death.is_from_outside and doubts[at, begun.method] < MOST_DOUBTS:
                     doubts[at, begun.method] += 1
                 elif not begun.method:
-                    # Torch itself does not survive the case: there is nothing to compare the methods with.
-                    tally.merge(_of_reference(begun.case, shard, death.breach))
+                    # torch itself ends the process on this case: there is no reference to compare with.
+                    tally.merge(_of_reference(begun.case, shard, death.failure))
                     at, left_out = at + 1, ()
                 else:
-                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.breach))
+                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.failure))
                     left_out = (*left_out, begun.method)
                     self._deaths[begun.method, shard.device] += 1
                     given_up = self._given_up(shard.device)
@@ -181,16 +181,16 @@ class _Shared(Iterator[Shard]):
             return next(self._shards)
 
 
-def _verdict(case: Case, method: str, shard: Shard, breach: Breach) -> Verdict:
+def _verdict(case: Case, method: str, shard: Shard, failure: Failure) -> Verdict:
     found = Verdict(
-        method=method, device=shard.device, outcome=breach.outcome, message=breach.message, breaches=(breach,)
+        method=method, device=shard.device, outcome=failure.outcome, message=failure.message, failures=(failure,)
     )
     return explained(case, found)
 
 
-def _of_reference(case: Case, shard: Shard, breach: Breach) -> Sums:
+def _of_reference(case: Case, shard: Shard, failure: Failure) -> Sums:
     """The case counts as not computed; the fault of the reference is kept as any other, but it is no method."""
     tally = Tally()
-    tally.add(case, _verdict(case, REFERENCE.name, shard, breach))
+    tally.add(case, _verdict(case, REFERENCE.name, shard, failure))
     tally.count(cases=int(shard.is_counted), not_computed=1)
     return replace(tally.sums(), coverage=())

@@ -1,4 +1,4 @@
-"""`WorkerProcess`: a worker at its parent's end: asked, watched, ended when it takes too much, and replaced.
+"""`WorkerProcess`: a worker as its parent sees it: asked, watched, ended at a limit, and replaced.
 
 What may end it early: a crash, its own will, a limit on time, memory or output. It is started by `multiprocessing`'s
 fork server, so that a new one does not load torch again; there is no thread and no CUDA context that a fork could
@@ -16,43 +16,40 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from jaccheck.core import from_json, to_json
+from jaccheck.core import End, How, from_json, to_json
 from jaccheck.errors import UnreadableFile
-from jaccheck.reports import Breach, Outcome
+from jaccheck.reports import SURVIVAL, Detail, Ended, Exceeded, Failure, Outcome, Told
 from jaccheck.runs.results import Try
 from jaccheck.runs.workers.protocol import Answer, Assignment, Begun, Judge, Question
 from jaccheck.runs.workers.watch import LOOK_SECONDS, Limits, Watch
 from jaccheck.runs.workers.worker import serve
 
-LAW = "survival"
-"""The law that a method breaks which ends its process, or has to be ended with it."""
-
 START_SECONDS = 300.0
 """A worker imports the user's own methods; the first one waits for torch, too, on a busy machine."""
 
 MESSAGE_BYTES = 2**26
-"""More than any answer; the length that a broken process sends can be anything."""
+"""Larger than any answer; a damaged process can send any length."""
 
 LAST_WORDS = 4096
-"""Bytes of what was printed last that are kept."""
+"""How many of the last printed bytes are kept."""
 
 MOST_READS = 64
 GRACE_SECONDS = 2.0
-"""For a process whose connection has ended to end itself, so that it can be said how."""
+"""How long a process whose connection has ended may take to end, so that its exit code is known."""
 
 LOST = 255
 """The exit code of a worker that was ended together with its fork server."""
 
 
 class Death(Exception):
-    """A worker has ended, or was ended: what it was at then, if anything, and how that is judged."""
+    """A worker has ended, or was ended: what it was doing, if anything, and the verdict on it."""
 
-    def __init__(self, begun: Begun | None, outcome: Outcome, message: str, *, is_from_outside: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, begun: Begun | None, outcome: Outcome, detail: Detail, *, is_from_outside: bool = False) -> None:
         self.begun = begun
-        self.breach = Breach(law=LAW, outcome=outcome, message=message)
+        self.failure = Failure(law=SURVIVAL, outcome=outcome, detail=detail)
+        super().__init__(self.failure.message)
         self.is_from_outside = is_from_outside
-        """Whether somebody else may have ended it: the kernel for want of memory, a person."""
+        """Whether the kernel (short of memory) or a person may have ended it."""
 
 
 class WorkerProcess:
@@ -65,24 +62,24 @@ class WorkerProcess:
         self._running: _Running | None = None
 
     def judge(self, ask: Judge) -> Iterator[Answer]:
-        """What the cases give, one after the other. Raises Death."""
+        """The results of the cases, one after the other. Raises Death."""
         self._send(ask, self._limits.seconds)
         while not (answer := self._answer()).is_last:
             yield answer
 
-    def breach(self, ask: Try, *, seconds: float) -> Breach | None:
+    def failure(self, ask: Try, *, seconds: float) -> Failure | None:
         """How a fault shows, if it does, within so many seconds. Raises Death."""
         self._send(ask, seconds)
-        return self._answer().breach
+        return self._answer().failure
 
     def end(self) -> None:
-        """Ends the process with all that it has started; whoever waits for its answer gets a Death."""
-        running = self._running  # another thread may let go of it meanwhile
+        """Ends the process and all that it has started; a thread that waits for its answer gets a Death."""
+        running = self._running  # another thread may release it meanwhile
         if running is not None:
             running.kill()
 
     def close(self) -> None:
-        """Ends the process, and lets go of all that belongs to it."""
+        """Ends the process, and releases what belongs to it."""
         if self._running is not None:
             self._running.close()
             self._running = None
@@ -92,9 +89,8 @@ class WorkerProcess:
             try:
                 self._running = _Running(self._assignment, self._limits, self._journal)
             except (EOFError, OSError) as error:
-                raise Death(
-                    None, Outcome.CRASHED, f"no worker can be started: {error!r}", is_from_outside=True
-                ) from None
+                told = Told(text=f"no worker can be started: {error!r}")
+                raise Death(None, Outcome.CRASHED, told, is_from_outside=True) from None
             self._next(START_SECONDS)
         self._running.watch.start(seconds)
         try:
@@ -110,7 +106,7 @@ class WorkerProcess:
             raise self._death() from None
 
     def _next(self, seconds: float | None) -> bytes:
-        """The next message. Raises Death where the process ends first, or takes more than it may."""
+        """The next message. Raises Death if the process ends first, or exceeds a limit."""
         assert self._running is not None
         if seconds is not None:
             self._running.watch.start(seconds)
@@ -119,8 +115,8 @@ class WorkerProcess:
             raise self._death(message)
         return message
 
-    def _death(self, excess: tuple[Outcome, str] | None = None) -> Death:
-        """What there is to say of the process, which is ended if it has not ended yet."""
+    def _death(self, excess: tuple[Outcome, Ended | Exceeded] | None = None) -> Death:
+        """How the process ended; it is ended first if it has not ended yet."""
         assert self._running is not None
         code, words = self._running.close(grace=0.0 if excess else GRACE_SECONDS)
         self._running = None
@@ -131,14 +127,10 @@ class WorkerProcess:
                 begun = from_json(Begun, first_line, where=str(self._journal))
         if excess:
             return Death(begun, *excess)
-        if code is None:
-            said = "the process lives, but has closed or spoilt the connection through which it answers"
-        elif code < 0:
-            said = f"the process was ended by {signal.Signals(-code).name}"
-        else:
-            said = f"the process ended itself with exit code {code}"
+        how = How.NO_MESSAGE if code is None else How.SIGNAL if code < 0 else How.EXIT
         is_from_outside = code in (-signal.SIGKILL, -signal.SIGTERM, LOST)
-        return Death(begun, Outcome.CRASHED, f"{said}: {words}" if words else said, is_from_outside=is_from_outside)
+        end = End(how=how, code=abs(code or 0), words=words)
+        return Death(begun, Outcome.CRASHED, Ended(end=end), is_from_outside=is_from_outside)
 
 
 class _Running:
@@ -161,8 +153,8 @@ class _Running:
         self._words = b""
         self.watch = Watch(self._pid, journal, limits)
 
-    def message(self) -> bytes | tuple[Outcome, str] | None:
-        """What it says next; else what it has taken too much of, or None where it has ended."""
+    def message(self) -> bytes | tuple[Outcome, Ended | Exceeded] | None:
+        """Its next message; otherwise the limit that it has exceeded, or None if it has ended."""
         while True:
             waited = [part for part in (self.connection, self._output, self._process.sentinel) if part is not None]
             ready = multiprocessing.connection.wait(waited, timeout=LOOK_SECONDS)
@@ -179,13 +171,13 @@ class _Running:
                 return excess
 
     def kill(self) -> None:
-        """Ends it with all that it has started."""
+        """Ends it and all that it has started."""
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(self._pid, signal.SIGKILL)
 
     def close(self, *, grace: float = 0.0) -> tuple[int | None, str]:
-        """How it ended, None where it had to be ended here after `grace` seconds, and the last line that it printed."""
+        """How it ended (None if it had to be ended here after `grace` seconds), and the last line that it printed."""
         self._process.join(grace)
         code = self._process.exitcode
         self.kill()

@@ -1,20 +1,20 @@
-"""What a run and its worker processes say to each other, one message of JSON each."""
+"""The messages between a run and its worker processes, in JSON."""
 
 from __future__ import annotations
 
 from jaccheck.case import Case
 from jaccheck.core import Count, plain_data
-from jaccheck.reports import Breach
+from jaccheck.reports import Failure
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import Sums, Try
 
 
 @plain_data
 class Assignment:
-    """What a worker needs to know before it is asked."""
+    """What a worker is started with."""
 
     methods: tuple[str, ...]
-    """As they were asked for, so that a worker can import those that are named with their module; none for all."""
+    """By the names that the user gave, so that a worker can import `package.module:function`; empty for all."""
     profile: str
 
 
@@ -25,9 +25,9 @@ class Judge:
     shard: Shard
     start: Count = 0
     left_out: tuple[str, ...] = ()
-    """Methods that are not to be run on the first of these cases, since they ended a process on it."""
+    """Methods that do not run on the first of these cases, since they ended a process on it."""
     given_up: tuple[str, ...] = ()
-    """Methods that are not to be run at all."""
+    """Methods that do not run at all."""
 
 
 @plain_data
@@ -42,13 +42,13 @@ class Answer:
     """What one case of a shard gave, or how the fault showed, if it did; `is_last` when nothing more follows."""
 
     sums: Sums | None = None
-    breach: Breach | None = None
+    failure: Failure | None = None
     is_last: bool = False
 
 
 @plain_data
 class Begun:
-    """What a worker is about to run, written down before it runs: the method "" stands for the reference."""
+    """What a worker runs next, written down before it runs; the method "" is the reference."""
 
     case: Case
     index: Count

@@ -1,4 +1,4 @@
-"""`Watch`: has what a worker is at just now taken more than it may?
+"""`Watch`: whether the current work of a worker has exceeded a limit.
 
 Memory is what is resident, looked at ten times a second, and not the address space that RLIMIT_AS limits: that is
 terabytes wherever CUDA is, and counts what was reserved and never used.
@@ -12,25 +12,25 @@ from pathlib import Path
 
 import psutil
 
-from jaccheck.core import OwnClock, plain_data
-from jaccheck.reports import Outcome
+from jaccheck.core import End, How, OwnClock, plain_data
+from jaccheck.reports import Ended, Exceeded, Outcome
 
 LOOK_SECONDS = 0.1
 
 OUTPUT_BYTES = 2**26
-"""What may be printed while one method runs on one case."""
+"""The most that may be printed while one method runs on one case."""
 
 
 @plain_data
 class Limits:
-    """What one method may take on one case: seconds of its process, and bytes of memory beyond what that had before."""
+    """The limits of one method on one case: seconds of its process, and bytes of memory beyond what it had before."""
 
     seconds: float = 60.0
     memory: int = 2**32
 
 
 class Watch:
-    """Looks at a process and at the journal in which it writes what it begins."""
+    """Watches a process and the journal in which it writes what it begins."""
 
     def __init__(self, pid: int, journal: Path, limits: Limits) -> None:
         self._process = psutil.Process(pid)
@@ -38,19 +38,19 @@ class Watch:
         self._journal = journal
         self._limits = limits
         self.printed = 0
-        """Bytes since the last beginning that was noticed."""
+        """Bytes since the last entry of the journal that was read."""
         self._looked = 0.0
         self._stamp = self._held = self._last = 0
         self.start(limits.seconds)
 
     def start(self, seconds: float) -> None:
-        """From now on, each thing that is begun may take so many seconds."""
+        """Sets the seconds that each entry of the journal may take from now on."""
         self._seconds = seconds
         self._stamp = 0
         self._begin(self._resident())
 
-    def excess(self) -> tuple[Outcome, str] | None:
-        """What it has taken too much of, or None; looks at most every `LOOK_SECONDS`."""
+    def excess(self) -> tuple[Outcome, Ended | Exceeded] | None:
+        """The limit that is exceeded, or None; checked at most every `LOOK_SECONDS`."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return None
@@ -60,11 +60,11 @@ class Watch:
             self._stamp = stamp
             self._begin(min(before, self._last))
         if self._clock.seconds() - self._since > self._seconds:
-            return Outcome.HUNG, f"not done after {self._seconds:.3g} s"
+            return Outcome.HUNG, Ended(end=End(how=How.TIME, seconds=self._seconds))
         if self._last - self._held > self._limits.memory:
-            return Outcome.CRASHED, f"out of memory: it took more than {self._limits.memory / 2**30:.3g} GiB"
+            return Outcome.CRASHED, Exceeded(what="memory", most_bytes=self._limits.memory)
         if self.printed > OUTPUT_BYTES:
-            return Outcome.CRASHED, f"wrote more than {OUTPUT_BYTES >> 20} MiB to standard output and error"
+            return Outcome.CRASHED, Exceeded(what="output", most_bytes=OUTPUT_BYTES)
         return None
 
     def _begin(self, held: int) -> None:

@@ -1,4 +1,4 @@
-"""A worker process, at its own end: judges what it is asked to, and writes down what it begins before it begins it.
+"""A worker process: it answers questions, and writes down what it begins before it begins it.
 
 It is forked from a process that has loaded torch and run nothing, so a new one is there at once. What the methods
 print goes to a pipe that the other end empties; what the worker says goes through a connection of its own.
@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from jaccheck.case import Case, profile
 from jaccheck.core import end_with_parent, from_json, to_json
 from jaccheck.methods import calm_torch, load_built_in
-from jaccheck.runs.findings import breach_of
+from jaccheck.runs.findings import failure_of
 from jaccheck.runs.judging import judge_cases
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.results import Try
@@ -24,14 +24,14 @@ from jaccheck.runs.workers.protocol import Answer, Assignment, Begun, Judge, Que
 from jaccheck.selftest import choose_with_mutants
 
 LOADED_LATE = ("torch._dynamo", "torch.func", "torch.nn.utils._expanded_weights")
-"""What torch loads at the first call of some functions: two seconds for each new worker, were it not there before."""
+"""Modules that torch loads at the first call of some functions; loaded before the fork they cost two seconds once."""
 
 MOST_FILES = 4096
 """More than a process that has just been forked has open."""
 
 
 def load() -> None:
-    """Loads what judging needs. Called where workers are forked from; nothing is run, so that no thread is started."""
+    """Loads what judging needs, in the process that workers are forked from. It runs nothing and starts no thread."""
     load_built_in()
     for name in LOADED_LATE:
         with contextlib.suppress(ImportError):
@@ -39,8 +39,8 @@ def load() -> None:
 
 
 def serve(connection: Connection, output: Connection, journal: str, assignment: str) -> None:
-    """Answers until there are no more questions."""
-    os.setsid()  # so that what methods start can be ended with the process, and Ctrl-C comes to the run alone
+    """Answers questions until there are no more."""
+    os.setsid()  # so that processes of a method end with this one, and only the run receives Ctrl-C
     end_with_parent()
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
@@ -56,7 +56,7 @@ def serve(connection: Connection, output: Connection, journal: str, assignment: 
 
 
 class _Worker:
-    """What a worker knows."""
+    """The state of a worker."""
 
     def __init__(self, assignment: Assignment, connection: Connection, journal: str) -> None:
         self._profile = profile(assignment.profile)
@@ -80,11 +80,11 @@ class _Worker:
             case Try(fault=fault):
                 method = {**self._methods, REFERENCE.name: REFERENCE}[fault.method]
                 with calm_torch():
-                    breach = breach_of(ask, method, announce=self._announce)
-                yield Answer(breach=breach, is_last=True)
+                    failure = failure_of(ask, method, announce=self._announce)
+                yield Answer(failure=failure, is_last=True)
 
     def _announce(self, case: Case, index: int, method: str) -> None:
-        """Writes down what is about to be run; the other end reads it when this process has ended.
+        """Writes down what runs next; the parent reads it when this process has ended.
 
         The method before is still the one that is written down if it has closed the connection.
         """
@@ -93,7 +93,7 @@ class _Worker:
         self._write(to_json(Begun(case=case, index=index, method=method)).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
-        """Opened anew each time: what a method does to the files that it finds open does no harm to this one."""
+        """Opened again each time, so that a method that damages open files does not damage this one."""
         file = os.open(self._journal, os.O_WRONLY)
         try:
             os.pwrite(file, line, 0)
@@ -102,6 +102,6 @@ class _Worker:
 
 
 def _close_all_but(*kept: int) -> None:
-    """Closes what was handed down by the fork server: a method that writes into everything would end that, too."""
+    """Closes what the fork server left open: a method that writes into every file would end the fork server, too."""
     for low, high in zip(sorted(kept), [*sorted(kept)[1:], MOST_FILES], strict=True):
         os.closerange(low + 1, high)

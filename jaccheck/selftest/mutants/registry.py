@@ -11,19 +11,15 @@ from functools import wraps
 from jaccheck.case import DTYPES, DType
 from jaccheck.core import MUTANT, unknown
 from jaccheck.errors import UnknownName
+from jaccheck.judging import LAWS, NO_EXCEPTION, STRUCTURE
 from jaccheck.methods import Compute, Jacobians, Method, Problem, choose_methods, find_method
 
 Spoil = Callable[[Compute], Compute]
 Change = Callable[[Problem, Jacobians], Jacobians]
 Trigger = Callable[[Problem], bool]
 
-LAW_NAMES = frozenset(
-    {
-        *("structure", "agreement", "purity", "no aliasing", "repeatability", "given memory", "no exception"),
-        *("batch", "outputs", "freed memory"),
-    }
-)
-"""What a breach can name as its law, but for the two identities, which no mutant of a method breaks alone."""
+LAW_NAMES = frozenset(law.name for law in (STRUCTURE, *LAWS, NO_EXCEPTION) if not law.backs)
+"""What a failure can name as its law, but for the two identities, which no mutant of a method breaks alone."""
 
 
 def always(problem: Problem) -> bool:

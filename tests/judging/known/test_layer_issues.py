@@ -14,7 +14,7 @@ from jaccheck.case import Case, Flatten, Integers, Linear
 from jaccheck.cli import cli
 from jaccheck.judging import LAYER_ISSUES, CaseIssue, explained, explanation, judge, write_script
 from jaccheck.methods import calm_torch, find_method
-from jaccheck.reports import Breach, Outcome, Verdict, WorstEntry
+from jaccheck.reports import Failure, Outcome, Told, Verdict, WorstEntry, WrongEntry
 
 PLAIN = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=2)
 
@@ -28,7 +28,7 @@ def test_a_known_issue_shows(issue: CaseIssue) -> None:
     with calm_torch():
         for name in issue.methods:
             verdict = judge(issue.case, find_method(name))
-            assert any(issue.explains(issue.case, name, breach) for breach in verdict.breaches), (name, verdict)
+            assert any(issue.explains(issue.case, name, failure) for failure in verdict.failures), (name, verdict)
             shown = explained(issue.case, verdict)
             assert issue.id in shown.known
             assert shown.outcome is Outcome.KNOWN, shown
@@ -56,30 +56,30 @@ def test_the_scripts_show_them_without_jaccheck() -> None:
         for issue in (
             issue for issue in LAYER_ISSUES if issue.is_in_installed and not find_method(issue.methods[0]).missing
         ):
-            found = [(name, b) for name in issue.methods for b in judge(issue.case, find_method(name)).breaches]
-            name, breach = next((name, b) for name, b in found if issue.explains(issue.case, name, b))
-            shown.append((issue, breach, write_script(issue.case, find_method(name), "cpu", breach)))
+            found = [(name, b) for name in issue.methods for b in judge(issue.case, find_method(name)).failures]
+            name, failure = next((name, b) for name, b in found if issue.explains(issue.case, name, b))
+            shown.append((issue, failure, write_script(issue.case, find_method(name), "cpu", failure)))
     scripts = json.dumps([script for *_, script in shown])
     # Uninitialised memory is filled there, too: otherwise an issue that reads it would show only by chance.
     environment = {**os.environ, "MALLOC_PERTURB_": "1"}
     command = [sys.executable, "-c", RUN_ALL]
     done = subprocess.run(command, input=scripts, capture_output=True, text=True, check=False, env=environment)
     assert not done.returncode, done.stderr
-    for (issue, breach, _), line in zip(shown, done.stdout.splitlines(), strict=True):
+    for (issue, failure, _), line in zip(shown, done.stdout.splitlines(), strict=True):
         printed = json.loads(line)
-        if breach.outcome is Outcome.CRASHED:
-            assert printed.startswith(breach.message.split(":")[0]), issue.id
+        if failure.outcome is Outcome.CRASHED:
+            assert printed.startswith(failure.message.split(":")[0]), issue.id
         else:
             actual, expected = (line.split(maxsplit=1)[1] for line in printed.splitlines()[-2:])
             assert actual.split()[0] != expected.split()[0] or actual != expected.split(" says")[0], issue.id
 
 
 def test_outside_its_condition_nothing_is_excused() -> None:
-    """The same breach of the same method on another case is a finding."""
-    breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
+    """The same failure of the same method on another case is a finding."""
+    failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="0.weight: wrong"))
     for issue in LAYER_ISSUES:
         for name in issue.methods:
-            assert explanation(PLAIN, name, breach) is None, issue.id
+            assert explanation(PLAIN, name, failure) is None, issue.id
 
 
 def test_only_the_parameters_that_it_shows_in_are_excused() -> None:
@@ -90,23 +90,23 @@ def test_only_the_parameters_that_it_shows_in_are_excused() -> None:
     values = {"index": (0, 0, 0), "actual": 1.0, "expected": 0.0, "bound": 0.0, "wrong": 1, "entries": 9}
     for parameter, excused in (("0.weight", issue), ("0.bias", None), ("2.weight", None)):
         worst = WorstEntry(parameter=parameter, **values)  # type: ignore[arg-type]
-        breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="wrong", worst=worst)
-        assert explanation(issue.case, "hooks", breach) is excused
+        failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=WrongEntry(worst=worst))
+        assert explanation(issue.case, "hooks", failure) is excused
 
 
-def test_another_breach_on_the_same_case_stays() -> None:
+def test_another_failure_on_the_same_case_stays() -> None:
     """What an issue does not explain is left, and decides."""
     issue = next(issue for issue in LAYER_ISSUES if issue.id == "conv-padding-mode")
     name = issue.methods[0]
-    listed = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
-    other = Breach(law="purity", outcome=Outcome.SIDE_EFFECT, message="0.weight: requires_grad changed")
-    verdict = Verdict(method=name, device="cpu", outcome=Outcome.DISAGREES, breaches=(listed, other))
+    listed = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="0.weight: wrong"))
+    other = Failure(law="purity", outcome=Outcome.SIDE_EFFECT, detail=Told(text="0.weight: requires_grad changed"))
+    verdict = Verdict(method=name, device="cpu", outcome=Outcome.DISAGREES, failures=(listed, other))
     shown = explained(issue.case, verdict)
-    assert (shown.outcome, shown.breaches, shown.known) == (Outcome.SIDE_EFFECT, (other,), (issue.id,))
+    assert (shown.outcome, shown.failures, shown.known) == (Outcome.SIDE_EFFECT, (other,), (issue.id,))
 
 
 def test_a_method_that_is_right_is_not_called_known() -> None:
-    """A verdict without breaches stays as it is, also on a case that meets a condition."""
+    """A verdict without failures stays as it is, also on a case that meets a condition."""
     for issue in LAYER_ISSUES:
         verdict = Verdict(method=issue.methods[0], device="cpu", outcome=Outcome.AGREES)
         assert explained(issue.case, verdict) is verdict
@@ -115,9 +115,9 @@ def test_a_method_that_is_right_is_not_called_known() -> None:
 def test_another_version_is_not_excused() -> None:
     """A release outside the listed versions has to be right."""
     issue = LAYER_ISSUES[0]
-    breach = Breach(law="agreement", outcome=Outcome.DISAGREES, message="0.weight: wrong")
-    assert issue.explains(issue.case, issue.methods[0], breach)
-    assert not replace(issue, versions="<0.1").explains(issue.case, issue.methods[0], breach)
+    failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="0.weight: wrong"))
+    assert issue.explains(issue.case, issue.methods[0], failure)
+    assert not replace(issue, versions="<0.1").explains(issue.case, issue.methods[0], failure)
 
 
 def test_a_mended_issue_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

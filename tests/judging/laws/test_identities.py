@@ -24,13 +24,13 @@ from jaccheck.case import (
 )
 from jaccheck.judging import LAWS, CaseReference, Law, flattened, judge
 from jaccheck.judging.laws import identities
-from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
-from jaccheck.judging.laws.laws import agreement
+from jaccheck.judging.laws.agreement import AGREEMENT
+from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
 from jaccheck.methods import calm_torch, find_method
 from jaccheck.reports import Outcome
 from jaccheck.selftest import catalogue
 
-IDENTITIES: tuple[Law, ...] = (sum_over_samples, homogeneity)
+IDENTITIES: tuple[Law, ...] = (SUM_OVER_SAMPLES, HOMOGENEITY)
 NET = Case(
     layers=(
         Convolution(axes=1, out_channels=2, kernel_size=2),
@@ -51,7 +51,7 @@ def broken_by(name: str, case: Case, laws: tuple[Law, ...] = IDENTITIES) -> set[
     """The laws that a fault of the catalogue, or a method, breaks."""
     method = catalogue()[name].method() if name in catalogue() else find_method(name)
     with calm_torch():
-        return {breach.law for breach in judge(case, method, laws=laws).breaches}
+        return {failure.law for failure in judge(case, method, laws=laws).failures}
 
 
 @pytest.mark.parametrize("name", ["autograd_loop", "sqrt_ggn_sum", "vmap_jacfwd", "hooks"])
@@ -94,9 +94,9 @@ def test_they_see_what_all_references_have_in_common(name: str, law: str) -> Non
             reference = CaseReference(case, "cpu")
             wrong = flattened(faulty.compute(reference.problem()))
             reference.jacobian = reference._basis.jacobian = reference.autograd = wrong
-            verdict = judge(case, faulty, reference=reference, laws=(agreement, *IDENTITIES))
-            assert all(breach.outcome is Outcome.DISAGREES for breach in verdict.breaches)
-            found |= {breach.law for breach in verdict.breaches}
+            verdict = judge(case, faulty, reference=reference, laws=(AGREEMENT, *IDENTITIES))
+            assert all(failure.outcome is Outcome.DISAGREES for failure in verdict.failures)
+            found |= {failure.law for failure in verdict.failures}
     assert law in found
     assert "agreement" not in found
 
@@ -104,7 +104,7 @@ def test_they_see_what_all_references_have_in_common(name: str, law: str) -> Non
 def test_what_disagrees_is_told_once() -> None:
     """A method that is wrong by agreement is not told wrong by the identities as well."""
     case = boundary_cases("generic", "float32")[2]
-    assert broken_by("sign", case, (agreement, *IDENTITIES)) == {"agreement"}
+    assert broken_by("sign", case, (AGREEMENT, *IDENTITIES)) == {"agreement"}
     assert broken_by("sign", case) == {"sum over samples", "homogeneity"}
 
 
@@ -143,9 +143,9 @@ def test_equal_results_are_asked_once() -> None:
         reference = CaseReference(case, "cpu")
         assert reference.exact
         assert not reference.held
-        assert not judge(case, right, reference=reference, laws=IDENTITIES).breaches
-        assert reference.held == {law.__name__ for law in IDENTITIES}
+        assert not judge(case, right, reference=reference, laws=IDENTITIES).failures
+        assert reference.held == {law.ask.__name__ for law in IDENTITIES}
         reference.plain = None  # whoever asks again learns nothing
-        assert not judge(case, right, reference=reference, laws=IDENTITIES).breaches
+        assert not judge(case, right, reference=reference, laws=IDENTITIES).failures
         del reference.plain
-        assert len(judge(case, faulty, reference=reference, laws=IDENTITIES).breaches) == 2
+        assert len(judge(case, faulty, reference=reference, laws=IDENTITIES).failures) == 2

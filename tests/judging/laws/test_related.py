@@ -9,8 +9,9 @@ import torch
 
 from jaccheck.case import Case, Flatten, Linear, ReLU, boundary_cases
 from jaccheck.judging import LAWS, REPEATED, judge, laws_due
+from jaccheck.judging.laws.freed_memory import FREED_MEMORY
 from jaccheck.judging.laws.laws import CALLED_ONCE, RELATED, SELDOM
-from jaccheck.judging.laws.related import freed_memory, has_head, outputs, rotated, turned
+from jaccheck.judging.laws.related import OUTPUTS, has_head, rotated, turned
 from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods
 from jaccheck.reports import Outcome
 from jaccheck.selftest import catalogue
@@ -32,7 +33,7 @@ def test_right_methods_keep_them(method: Method) -> None:
     with calm_torch():
         for case in cases:
             verdict = judge(case, method, laws=RELATED)
-            assert not verdict.breaches or verdict.outcome is Outcome.UNSUPPORTED, (case, verdict)
+            assert not verdict.failures or verdict.outcome is Outcome.UNSUPPORTED, (case, verdict)
 
 
 def test_the_batch_is_another_one() -> None:
@@ -63,8 +64,8 @@ def test_a_cycle_is_no_leak() -> None:
     right = choose_methods(["autograd_loop"])[0]
     with calm_torch():
         for keep, outcome in ((False, Outcome.UNDECIDED), (True, Outcome.SIDE_EFFECT)):
-            found = judge(CASE, replace(right, compute=compute), laws=(freed_memory,))
-            assert {breach.law for breach in found.breaches} == ({"freed memory"} if keep else set()), outcome
+            found = judge(CASE, replace(right, compute=compute), laws=(FREED_MEMORY,))
+            assert {failure.law for failure in found.failures} == ({"freed memory"} if keep else set()), outcome
 
 
 def test_a_module_that_is_held_is_named() -> None:
@@ -77,8 +78,8 @@ def test_a_module_that_is_held_is_named() -> None:
 
     right = choose_methods(["autograd_loop"])[0]
     with calm_torch():
-        (breach,) = judge(CASE, replace(right, compute=compute), laws=(freed_memory,)).breaches
-    assert breach.message == "its module 2 is held in memory after the call, beside 4 Jacobians"
+        (failure,) = judge(CASE, replace(right, compute=compute), laws=(FREED_MEMORY,)).failures
+    assert failure.message == "its module 2 is held in memory after the call, beside 4 Jacobians"
 
 
 def test_a_frozen_head_that_is_refused_is_not_asked_for() -> None:
@@ -95,8 +96,8 @@ def test_a_frozen_head_that_is_refused_is_not_asked_for() -> None:
     right = choose_methods(["autograd_loop"])[0]
     with calm_torch():
         for unsupported, laws in ((frozen, set()), (right.unsupported, {"outputs"})):
-            found = judge(CASE, replace(right, compute=compute, unsupported=unsupported), laws=(outputs,))
-            assert {breach.law for breach in found.breaches} == laws
+            found = judge(CASE, replace(right, compute=compute, unsupported=unsupported), laws=(OUTPUTS,))
+            assert {failure.law for failure in found.failures} == laws
 
 
 def test_a_crash_on_a_related_problem_is_told() -> None:

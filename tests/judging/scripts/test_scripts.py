@@ -1,4 +1,4 @@
-"""Every script runs on its own and shows the breach it was written for, whatever the law."""
+"""Every script runs on its own and shows the failure it was written for, whatever the law."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 
 from jaccheck.case import Case, Integers, LeakyReLU, Linear
 from jaccheck.judging import Law, judge, write_script
-from jaccheck.judging.laws.identities import homogeneity, sum_over_samples
+from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
 from jaccheck.methods import Method, find_method, registered
 from jaccheck.selftest import catalogue
 
@@ -202,22 +202,22 @@ CASES = [CASE, replace(CASE, seed=1)]
 
 @pytest.mark.parametrize("case", CASES, ids=["even", "odd"])
 @pytest.mark.parametrize("function", WRONG, ids=lambda function: function.__name__)
-def test_the_script_of_every_breach_shows_it(function: Callable[..., Any], case: Case) -> None:
+def test_the_script_of_every_failure_shows_it(function: Callable[..., Any], case: Case) -> None:
     """Also that of the laws that a fault breaks beside its own."""
     method = method_of(function)
-    breaches = judge(case, method).breaches
-    assert WRONG[function] in {breach.law for breach in breaches}
-    for breach in breaches:
-        assert shows(write_script(case, method, "cpu", breach)), breach
+    failures = judge(case, method).failures
+    assert WRONG[function] in {failure.law for failure in failures}
+    for failure in failures:
+        assert shows(write_script(case, method, "cpu", failure)), failure
 
 
-@pytest.mark.parametrize("law", [sum_over_samples, homogeneity], ids=lambda law: law.__name__)
+@pytest.mark.parametrize("law", [SUM_OVER_SAMPLES, HOMOGENEITY], ids=lambda law: law.id)
 def test_the_script_of_an_identity_shows_it(law: Law) -> None:
     """They are told only where agreement is silent; here it is not asked."""
     method = method_of(negated)
-    (breach,) = judge(CASE, method, laws=(law,)).breaches
-    assert shows(write_script(CASE, method, "cpu", breach))
-    assert not shows(write_script(CASE, find_method("autograd_loop"), "cpu", breach))
+    (failure,) = judge(CASE, method, laws=(law,)).failures
+    assert shows(write_script(CASE, method, "cpu", failure))
+    assert not shows(write_script(CASE, find_method("autograd_loop"), "cpu", failure))
 
 
 @pytest.mark.parametrize("case", CASES, ids=["even", "odd"])
@@ -227,8 +227,8 @@ def test_a_right_method_shows_nothing(case: Case) -> None:
         if function is never:
             continue
         right_one = find_method("closed_form" if WRONG[function] == "given memory" else "autograd_loop")
-        for breach in judge(case, method_of(function)).breaches:
-            assert not shows(write_script(case, right_one, "cpu", breach)), breach
+        for failure in judge(case, method_of(function)).failures:
+            assert not shows(write_script(case, right_one, "cpu", failure)), failure
 
 
 @pytest.mark.parametrize("form", ["contiguous", "strided", "transposed", "expanded"])
@@ -236,8 +236,8 @@ def test_the_input_is_laid_out_as_in_the_case(form: Any) -> None:
     """The script has the numbers and strides of the case."""
     case = Case(layers=CASE.layers, in_shape=(2,), batch_size=3, input_form=form, frozen=(0,), input_requires_grad=True)
     method = Method(name="negated", family="test", compute=negated, summary="")
-    breach = judge(case, method).breaches[0]
-    script = write_script(case, method, "cpu", breach)
+    failure = judge(case, method).failures[0]
+    script = write_script(case, method, "cpu", failure)
     assert shows(script)
     names: dict[str, Any] = {}
     with redirect_stdout(StringIO()):
@@ -252,7 +252,7 @@ def test_the_source_of_every_method_stands_alone(name: str) -> None:
     """With helpers from other modules of jaccheck, it runs in a script and shows nothing wrong, as nothing is."""
     method = find_method(name)
     case = replace(CASE, layers=(CASE.layers[0], LeakyReLU(), CASE.layers[2]))
-    script = write_script(case, method, "cpu", judge(case, method_of(negated)).breaches[0])
+    script = write_script(case, method, "cpu", judge(case, method_of(negated)).failures[0])
     assert "import jaccheck" not in script
     assert "not at hand" not in script
     assert not shows(script)
@@ -262,6 +262,6 @@ def test_the_source_of_every_method_stands_alone(name: str) -> None:
 def test_a_mutant_is_asked_of_jaccheck(name: str) -> None:
     """Its source is not that of one function; the script runs all the same, and shows it."""
     method = catalogue()[name].method()
-    script = write_script(CASE, method, "cpu", judge(CASE, method).breaches[0])
+    script = write_script(CASE, method, "cpu", judge(CASE, method).failures[0])
     assert "from jaccheck.selftest import choose_with_mutants" in script
     assert shows(script)

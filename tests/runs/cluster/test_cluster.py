@@ -189,9 +189,9 @@ def test_a_method_that_kills_is_a_verdict_and_no_worker_is_lost(cluster: Any) ->
         for result in there.results(plan(3)):
             tally.merge(result.sums)
         assert there._places() == before
-    (fault,) = tally.suspects
+    (fault,) = tally.candidates
     assert (fault.method, fault.law, fault.outcome) == ("kills_itself", "survival", Outcome.CRASHED)
-    assert tally.suspects[fault].seen == 3
+    assert tally.candidates[fault].seen == 3
 
 
 def test_a_method_of_ones_own_that_workers_do_not_have(cluster: Any) -> None:

@@ -1,4 +1,4 @@
-"""The example of a package with a method of its own: installed for real, green as it is, red with a planted fault."""
+"""The example of a package with a method of its own: installed for real, green as it is, red with a mutant."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_green_as_it_is(installed: Path) -> None:
     assert "per_sample_parameters" in listed.stdout
 
 
-def test_red_with_a_planted_fault(installed: Path) -> None:
+def test_red_with_a_mutant(installed: Path) -> None:
     """A mean for a sum: the output says how far off, where, and for which smallest network; replay sees it again."""
     module = installed / "site" / "per_sample_parameters.py"
     text = module.read_text()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from jaccheck.case import DTYPES
+from jaccheck.judging import TESTED
 from jaccheck.pytest_plugin import PROFILE_NAMES
-from jaccheck.runs.pytest.conformance import CHECKS, DTYPE_NAMES
+from jaccheck.runs.pytest.conformance import DTYPE_NAMES
 from jaccheck.runs.pytest.settings import SHRINK_SECONDS, profile
 from jaccheck.selftest.mutants.registry import LAW_NAMES
 
@@ -24,7 +25,7 @@ def test_names_written_out_are_those_there_are() -> None:
     """Dtypes, profiles and laws."""
     assert DTYPE_NAMES == DTYPES
     assert set(PROFILE_NAMES) == set(SHRINK_SECONDS)
-    assert {check.replace("_", " ") for check in CHECKS} == LAW_NAMES | {"claims"}
+    assert {law.name for law in TESTED} == LAW_NAMES | {"claims"}
 
 
 def test_profiles_inherit_nothing_but_the_backend(pytester: pytest.Pytester) -> None:
@@ -49,18 +50,18 @@ def test_all_of_one_method(pytester: pytest.Pytester) -> None:
     The random cases are Hypothesis' own examples, so its statistics count them.
     """
     done = pytester.runpytest_subprocess(*SUITE, *ONE_CELL, "-v", "--hypothesis-seed=7", "--hypothesis-show-statistics")
-    done.assert_outcomes(passed=len(CHECKS))
-    for law in CHECKS:
-        done.stdout.fnmatch_lines([f"*::{law}[[]closed_form-cpu-float32] PASSED*"])
+    done.assert_outcomes(passed=len(TESTED))
+    for law in TESTED:
+        done.stdout.fnmatch_lines([f"*::{law.id}[[]closed_form-cpu-float32] PASSED*"])
     done.stdout.re_match_lines([r"jaccheck: torch .* · BackPACK .* · cpu .* · profile dev · seed 7$"])
     done.stdout.re_match_lines(
         [
             r"=+ jaccheck =+",
             r"\s+closed_form\s+cpu\s+[1-9]\d\d\s+[1-9]\d\s+[1-9]\d",
-            f"no finding in {len(CHECKS)} checks",
+            f"no finding in {len(TESTED)} checks",
         ]
     )
-    assert len(re.findall(r"- 20 passing.*, 0 failing", done.stdout.str())) == len(CHECKS)
+    assert len(re.findall(r"- 20 passing.*, 0 failing", done.stdout.str())) == len(TESTED)
     assert not (pytester.path / "jaccheck-findings").exists()
 
 

@@ -1,4 +1,4 @@
-"""Planted faults in one real run of pytest: which tests are red, what they say, what is expected or skipped."""
+"""Mutants in one real run of pytest: which tests are red, what they say, what is expected or skipped."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from jaccheck_support.testing import pasted
 
 from jaccheck.case import Case
+from jaccheck.judging import TESTED
 from jaccheck.reports import CaseFile, load
-from jaccheck.runs.pytest.conformance import CHECKS
 
 pytestmark = pytest.mark.slow
 
-FAULTS = {
+MUTANTS = {
     "structure": "wrong_order",
     "agreement": "sample_roll",
     "purity": "leaked_hook",
@@ -31,7 +31,7 @@ FAULTS = {
     "freed_memory": "kept_network",
     "no_exception": "crash_on_an_unknown_layer",
 }
-"""For each law a fault of the catalogue that it alone sees."""
+"""For each law a mutant of the catalogue that it alone sees."""
 
 METHODS = '''
 import torch
@@ -100,11 +100,11 @@ class Red:
 def red(tmp_path_factory: pytest.TempPathFactory) -> Red:
     """Two runs: all with few random cases; what only random cases show with more of them, the same every time."""
     folder = tmp_path_factory.mktemp("red")
-    faults = [f"test_{law}_fault = conforms(catalogue()[{name!r}].method())" for law, name in FAULTS.items()]
+    mutants = [f"test_{law}_mutant = conforms(catalogue()[{name!r}].method())" for law, name in MUTANTS.items()]
     (folder / "methods.py").write_text(METHODS)
-    (folder / "test_methods.py").write_text("\n".join([TESTS, *faults]))
+    (folder / "test_methods.py").write_text("\n".join([TESTS, *mutants]))
     printed = _pytest(
-        folder, "dev", "fault or negated and agreement or known and agreement or raising or modest or mended"
+        folder, "dev", "mutant or negated and agreement or known and agreement or raising or modest or mended"
     )
     results = _results(folder)
     printed += _pytest(folder, "ci", "(rare or two) and agreement")
@@ -137,11 +137,11 @@ def _results(folder: Path) -> dict[str, tuple[str, str]]:
     return results
 
 
-def test_each_law_sees_its_fault(red: Red) -> None:
-    """One test fails for each fault, the others of the same method pass."""
-    for law in FAULTS:
-        assert red.of_kind("failure", f"test_{law}_fault") == {f"test_{law}_fault[{law}-cpu-float32]"}
-        assert len(red.of_kind("passed", f"test_{law}_fault")) >= len(CHECKS) - 2
+def test_each_law_sees_its_mutant(red: Red) -> None:
+    """One test fails for each mutant, the others of the same method pass."""
+    for law in MUTANTS:
+        assert red.of_kind("failure", f"test_{law}_mutant") == {f"test_{law}_mutant[{law}-cpu-float32]"}
+        assert len(red.of_kind("passed", f"test_{law}_mutant")) >= len(TESTED) - 2
 
 
 def test_a_failure_says_what_is_needed(red: Red) -> None:
@@ -165,7 +165,7 @@ def test_a_failure_says_what_is_needed(red: Red) -> None:
 
 
 def test_replay_reads_what_was_stored(red: Red) -> None:
-    """The command that a failure prints says FAILED as long as the fault is there."""
+    """The command that a failure prints says FAILED as long as the mutant is there."""
     path = min((red.folder / "jaccheck-findings").glob("*negated-agreement*"))
     command = [sys.executable, "-m", "jaccheck", "replay", str(path), "--method", "methods:negated"]
     environment = {**os.environ, "PYTHONPATH": str(red.folder)}
@@ -175,7 +175,7 @@ def test_replay_reads_what_was_stored(red: Red) -> None:
 
 
 def test_hypothesis_shrinks_random_cases(red: Red) -> None:
-    """A fault that no boundary case triggers is found in random ones and shrunk to what it needs."""
+    """A mutant that no boundary case triggers is found in random ones and shrunk to what it needs."""
     (case,) = red.cases("test_rare[agreement-cpu-float32]")
     assert case.batch_size == 7
     assert [layer.kind for _, layer in case.leaves()] == ["Linear"]
@@ -183,13 +183,13 @@ def test_hypothesis_shrinks_random_cases(red: Red) -> None:
 
 
 def test_kinds_of_failure_are_told_apart(red: Red) -> None:
-    """Two faults under one law in random cases are two findings of one test."""
+    """Two mutants under one law in random cases are two findings of one test."""
     assert {case.outputs % 2 for case in red.cases("test_two[agreement-cpu-float32]")} == {0, 1}
 
 
 def test_a_crash_leaves_the_other_laws_unasked(red: Red) -> None:
     """They fail as vacuous, rather than pass; a claim was looked at all the same."""
-    laws = set(CHECKS) - {"given_memory", "claims"}
+    laws = {law.id for law in TESTED} - {"given_memory", "claims"}
     assert red.of_kind("failure", "test_raising") == {f"test_raising[{law}-cpu-float32]" for law in laws}
     assert "no exception: RuntimeError: not today" in red.results["test_raising[no_exception-cpu-float32]"][1]
     for law in laws - {"no_exception"}:
@@ -199,7 +199,7 @@ def test_a_crash_leaves_the_other_laws_unasked(red: Red) -> None:
 def test_what_is_refused_is_skipped_and_tried(red: Red) -> None:
     """A method that refuses a whole dtype is skipped there with its reason; that it could do it fails the claim."""
     assert red.of_kind("failure", "test_modest") == {"test_modest[claims-cpu-float32]"}
-    assert len(red.of_kind("skip", "test_modest")) == len(CHECKS) - 2
+    assert len(red.of_kind("skip", "test_modest")) == len(TESTED) - 2
     _, text = red.results["test_modest[purity-cpu-float32]"]
     assert "unsupported, as the method declares: float32 is not among its dtypes float64" in text
     assert "the claim is out of date" in red.results["test_modest[claims-cpu-float32]"][1]

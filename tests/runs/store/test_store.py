@@ -34,7 +34,7 @@ from jaccheck.runs import (
     verify,
 )
 from jaccheck.runs.judging import judge_shard
-from jaccheck.runs.results import Suspects
+from jaccheck.runs.results import Candidates
 from jaccheck.runs.store.schema import VERSION
 from jaccheck.runs.store.store import INTERRUPTED
 from jaccheck.selftest import choose_with_mutants
@@ -140,7 +140,7 @@ def test_a_fault_seen_and_not_yet_shrunk_is_found(tmp_path: Path) -> None:
         result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(NAMES), QUICK)
         tally = Tally()
         assert tally.merge(result.sums)
-        Recording(store, stored).keep_result(result, tally.suspects.values())
+        Recording(store, stored).keep_result(result, tally.candidates.values())
         report, _ = run(store, stored.id, most=0)
         assert {finding.method for finding in report.findings} == {"mutant:class_swap"}
         assert Recording(store, store.run(stored.id)).findings()
@@ -235,10 +235,10 @@ def test_what_is_no_store_is_refused_and_left_alone(spoil: object, jaccheck: Run
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     """What was stored before stays; what did not fit is not there in part."""
     result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(("closed_form",)), QUICK)
-    suspects: list[Suspects] = []
+    candidates: list[Candidates] = []
     with Store(tmp_path / "runs.db") as store:
         record = Recording(store, store.begin((), SETTINGS, describe_environment({}), ()))
-        record.keep_result(result, suspects)
+        record.keep_result(result, candidates)
         ((pages,),) = store.rows("PRAGMA page_count")
         store.rows(f"PRAGMA max_page_count = {pages}")
         big = Finding.__name__ * 100_000

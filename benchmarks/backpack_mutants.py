@@ -1,10 +1,10 @@
-"""Does `jaccheck verify` find faults in a copy of the installed backpack? Those of `jaccheck_support.planted_faults`.
+"""Does `jaccheck verify` find mutants of the installed backpack? Those of `jaccheck_support.backpack_mutants`.
 
-    python benchmarks/planted_faults.py --seed 0 --json planted.json
-    python benchmarks/planted_faults.py --only relu_slope_at_kink --profile ci
+    python benchmarks/backpack_mutants.py --seed 0 --json mutants.json
+    python benchmarks/backpack_mutants.py --only relu_slope_at_kink --profile ci
 
-Every fault has a run of its own in a process of its own, restricted to the methods of BackPACK. The script of the
-first finding of each law is evaluated with the copy, where it must show the fault, and without, where it must not.
+Every mutant has a run of its own in a process of its own, restricted to the methods of BackPACK. The script of the
+first finding of each law is evaluated with the copy, where it must fail, and without it, where it must not.
 """
 
 from __future__ import annotations
@@ -20,12 +20,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from jaccheck_support.planted_faults import FAULTS, find
-from jaccheck_support.planting import BATCH_GRAD, SQRT_GGN, PlantedFault, plant, shows_fault, with_first
+from jaccheck_support.backpack_mutants import MUTANTS, find
+from jaccheck_support.mutated_copies import (
+    BATCH_GRAD,
+    SQRT_GGN,
+    BackpackMutant,
+    mutated_copy,
+    shows_failure,
+    with_first,
+)
 from rich.console import Console
 from rich.table import Table
+
+from jaccheck.reports import Report, load
 
 METHODS = (*BATCH_GRAD, *SQRT_GGN)
 LIMIT_S = 1200
@@ -33,7 +41,7 @@ LIMIT_S = 1200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run over one planted fault did."""
+    """What a run over one mutant did."""
 
     name: str
     difficulty: str
@@ -41,7 +49,7 @@ class Result:
     seed: int
     found: bool
     missing_methods: tuple[str, ...]
-    """Methods that show the fault and gave no finding."""
+    """Methods that show the mutant and gave no finding."""
     exit_code: int
     findings: dict[str, int]
     """Number of findings by method and law."""
@@ -56,18 +64,18 @@ class Result:
     note: str
 
 
-def run(fault: PlantedFault, profile: str, seed: int, keep: Path | None) -> Result:
-    """Plants a fault and runs `jaccheck verify`; the report, findings and output are kept in `keep`, if given."""
-    with tempfile.TemporaryDirectory(prefix="planted-") as temporary:
-        work = Path(temporary) if keep is None else keep / fault.name
+def run(mutant: BackpackMutant, profile: str, seed: int, keep: Path | None) -> Result:
+    """Runs `jaccheck verify` on a copy with the mutant. `keep` gets the report, findings and output."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as temporary:
+        work = Path(temporary) if keep is None else keep / mutant.name
         work.mkdir(parents=True, exist_ok=True)
-        planted = plant(fault, Path(temporary) / "path")
+        mutated = mutated_copy(mutant, Path(temporary) / "path")
         command = [sys.executable, "-m", "jaccheck", "verify", "--profile", profile, "--seed", str(seed)]
         command += [part for method in METHODS for part in ("--method", method)]
         command += ["--report", str(work / "out.json"), "--findings", str(work / "findings"), "--quiet"]
         started = time.monotonic()
         lines, seen, exit_code = [], None, 0
-        environment = {**with_first(planted), "PYTHONUNBUFFERED": "1"}
+        environment = {**with_first(mutated), "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=temporary, env=environment
         ) as process:
@@ -77,67 +85,60 @@ def run(fault: PlantedFault, profile: str, seed: int, keep: Path | None) -> Resu
                     seen = time.monotonic() - started
             exit_code = process.wait(timeout=LIMIT_S)
         wall_s = time.monotonic() - started
-        report = json.loads((work / "out.json").read_text()) if (work / "out.json").exists() else {}
+        report = load(Report, work / "out.json") if (work / "out.json").exists() else None
         if not report:
             print("".join(lines[-20:]), file=sys.stderr)
         scripts = {}
-        for finding in report.get("findings", []):
-            if finding["law"] not in scripts:
-                scripts[finding["law"]] = _evaluate(finding["script"], planted)
-        return _result(fault, profile, seed, exit_code, report, scripts, seen, wall_s)
+        for finding in report.findings if report else ():
+            if finding.law not in scripts:
+                scripts[finding.law] = _evaluate(finding.script, mutated)
+        return _result(mutant, profile, seed, exit_code, report, scripts, seen, wall_s)
 
 
-def _evaluate(script: str, planted: Path) -> str:
-    if not shows_fault(script, planted):
-        return "shows nothing with the fault"
-    return "shows something without the fault" if shows_fault(script, None) else "shows it"
+def _evaluate(script: str, mutated: Path) -> str:
+    if not shows_failure(script, mutated):
+        return "shows nothing with the mutant"
+    return "shows something without the mutant" if shows_failure(script, None) else "shows it"
 
 
 def _result(
-    fault: PlantedFault,
+    mutant: BackpackMutant,
     profile: str,
     seed: int,
     exit_code: int,
-    report: dict[str, Any],
+    report: Report | None,
     scripts: dict[str, str],
     seen: float | None,
     wall_s: float,
 ) -> Result:
-    findings = report.get("findings", [])
-    count = Counter(f"{finding['method']}: {finding['law']}" for finding in findings)
-    found_by = {finding["method"] for finding in findings}
-    first = findings[0] if findings else {}
+    findings = report.findings if report else ()
+    count = Counter(f"{finding.method}: {finding.law}" for finding in findings)
+    found_by = {finding.method for finding in findings}
+    first = findings[0] if findings else None
     return Result(
-        name=fault.name,
-        difficulty=fault.difficulty,
+        name=mutant.name,
+        difficulty=mutant.difficulty,
         profile=profile,
         seed=seed,
         found=bool(findings),
-        missing_methods=tuple(method for method in fault.shown_by if method not in found_by),
+        missing_methods=tuple(method for method in mutant.shown_by if method not in found_by),
         exit_code=exit_code,
         findings=dict(count),
         scripts=scripts,
-        cases=report.get("totals", {}).get("cases", 0),
+        cases=report.totals.cases if report else 0,
         first_finding_s=seen,
         wall_s=wall_s,
-        message=first.get("message", ""),
-        case=_readable(first["case"]) if first else "",
-        note=fault.note,
+        message=first.message if first else "",
+        case=repr(first.case) if first else "",
+        note=mutant.note,
     )
 
 
-def _readable(case: dict[str, Any]) -> str:
-    from jaccheck.case import Case
-    from jaccheck.core import from_json
-
-    return repr(from_json(Case, json.dumps(case), where="finding"))
-
-
 def table(results: list[Result]) -> Table:
-    """A row for each fault."""
-    shown = Table(title="planted faults")
+    """A row for each mutant."""
+    shown = Table(title="mutants")
     columns = (
-        "fault",
+        "mutant",
         "difficulty",
         "found",
         "exit",
@@ -178,19 +179,19 @@ def summary(results: list[Result]) -> Iterator[str]:
 
 
 def main() -> int:
-    """0 where every fault was found and no control gave a finding, else 1."""
+    """0 where every mutant was found and no control gave a finding, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this fault; repeatable")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this mutant; repeatable")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--profile", default="quick")
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time (default 1)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the results here")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep each run's report and findings here")
     options = parser.parse_args()
-    faults = [find(name) for name in options.only] if options.only else list(FAULTS)
+    mutants = [find(name) for name in options.only] if options.only else list(MUTANTS)
     results: list[Result] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(lambda fault: run(fault, options.profile, options.seed, options.keep), faults):
+        for result in pool.map(lambda mutant: run(mutant, options.profile, options.seed, options.keep), mutants):
             results.append(result)
             found = "found " if result.found else "MISSED" if result.difficulty != "control" else "silent"
             print(f"{found} {result.name}: {dict(result.findings)} in {result.wall_s:.1f} s", flush=True)

@@ -1,4 +1,4 @@
-"""Faults planted in a copy of the installed backpack package. The table of them is in `planted_faults.py`."""
+"""Copies of the installed backpack package with an edit. The table of the mutants is in `backpack_mutants.py`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class PlantedFault:
-    """A fault as edits of backpack, the methods that show it, and what a reader should know about it."""
+class BackpackMutant:
+    """A mutant as edits of backpack, the methods that show it, and what a reader should know about it."""
 
     name: str
     difficulty: Difficulty
@@ -51,18 +51,18 @@ def installed_backpack() -> Path:
     return Path(spec.origin).parent
 
 
-def plant(fault: PlantedFault, directory: Path) -> Path:
-    """`directory`, now with a copy of backpack that has the fault: put it first on PYTHONPATH.
+def mutated_copy(mutant: BackpackMutant, directory: Path) -> Path:
+    """`directory`, now with a copy of backpack that has the mutant: put it first on PYTHONPATH.
 
     Raises EditDoesNotFit where the text to replace is not there as often as the edit says.
     """
     copy = directory / "backpack"
     shutil.copytree(installed_backpack(), copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for edit in fault.edits:
+    for edit in mutant.edits:
         path = copy / edit.file
         text = path.read_text(encoding="utf-8")
         if (found := text.count(edit.old)) != edit.count:
-            raise EditDoesNotFit(f"{fault.name}: {edit.file} has {edit.old!r} {found} times, not {edit.count}")
+            raise EditDoesNotFit(f"{mutant.name}: {edit.file} has {edit.old!r} {found} times, not {edit.count}")
         path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
     return directory
 
@@ -73,7 +73,7 @@ def with_first(folder: Path | None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
-def shows_fault(script: str, path: Path | None) -> bool:
+def shows_failure(script: str, path: Path | None) -> bool:
     """Whether a finding's script raises, or prints an `actual` that is not the `expected`, with `path` put first.
 
     Without a path the installed backpack is asked.
@@ -87,7 +87,7 @@ def is_different(printed: str) -> bool:
     """Whether the `actual` that a script printed is not the `expected`, give or take the bound printed beside it."""
     said = (line for line in printed.splitlines() if line.startswith(("actual", "expected")))
     sides = dict(line.split(maxsplit=1) for line in said)
-    if "actual" not in sides:  # Then a fault would have raised.
+    if "actual" not in sides:  # Then a failure would have raised.
         return False
     expected, _, bound = sides["expected"].partition(" give or take ")
     expected, _, _ = expected.partition(" says autograd")

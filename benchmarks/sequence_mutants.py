@@ -1,10 +1,10 @@
-"""Six faults in the parts of BackPACK that depend on the order of calls, planted in copies of it, put to `sequences`.
+"""Does `jaccheck sequences` find six mutants of BackPACK, in the parts that depend on the order of calls?
 
-    python benchmarks/sequence_faults.py [--seeds N] [--profile NAME] [NAME…]
+    python benchmarks/sequence_mutants.py [--seeds N] [--profile NAME] [NAME…]
 
 Prints after how many sequences each was found, over N seeds (20), and whether the profile's (ci) budget found it every
-time. Each seed is a process of its own, forked, two at a time: a fault may keep something from one sequence to the
-next. A copy without a fault is put to the whole budget once, and must not be called wrong.
+time. Each seed is a process of its own, forked, two at a time: a mutant may keep something from one sequence to the
+next. A copy without an edit is run for the whole budget once, and must not be called wrong.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from jaccheck_support.planting import MSE, ROOT, SAVE, Edit, PlantedFault, plant, with_first
+from jaccheck_support.mutated_copies import MSE, ROOT, SAVE, BackpackMutant, Edit, mutated_copy, with_first
 
 from jaccheck.case import Profile, profile
 
-FAULTS = (
-    PlantedFault("control", "control", ()),
-    PlantedFault(
+MUTANTS = (
+    BackpackMutant("control", "control", ()),
+    BackpackMutant(
         "hook_not_removed",
         "medium",
         (
@@ -34,7 +34,7 @@ FAULTS = (
         ),
         note="a pass with retain_graph adds one",
     ),
-    PlantedFault(
+    BackpackMutant(
         "stack_not_popped",
         "medium",
         (
@@ -46,7 +46,7 @@ FAULTS = (
         ),
         note="after an exception the extensions stay active",
     ),
-    PlantedFault(
+    BackpackMutant(
         "stale_buffer",
         "hard",
         (
@@ -60,7 +60,7 @@ FAULTS = (
         ),
         note="an input that is still stored is kept, if the new one has its shape",
     ),
-    PlantedFault(
+    BackpackMutant(
         "cached_shape",
         "hard",
         (
@@ -73,7 +73,7 @@ FAULTS = (
         ),
         note="an extension used again, with another batch size",
     ),
-    PlantedFault(
+    BackpackMutant(
         "accumulating_result",
         "hard",
         (
@@ -89,7 +89,7 @@ FAULTS = (
         ),
         note="a second pass with retain_graph adds to the result of the first",
     ),
-    PlantedFault(
+    BackpackMutant(
         "leaked_graph",
         "medium",
         (
@@ -158,7 +158,7 @@ def sequences_until_found(overlay: Path, seeds: int, budget: Profile) -> list[tu
 
 
 def main() -> int:
-    """Prints a line for each fault; 1 if one was missed, or the control was called wrong."""
+    """Prints a line for each mutant; 1 if one was missed, or the control was called wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--profile", default="ci")
@@ -167,20 +167,20 @@ def main() -> int:
     budget = profile(options.profile)
     wrong = 0
     print(
-        f"of {budget.sequences} sequences of {budget.sequence_steps} steps\nfault                  found  median  most",
+        f"of {budget.sequences} sequences of {budget.sequence_steps} steps\nmutant                 found  median  most",
         flush=True,
     )
-    for fault in FAULTS:
-        if options.names and fault.name not in options.names:
+    for mutant in MUTANTS:
+        if options.names and mutant.name not in options.names:
             continue
-        seeds = 1 if fault.difficulty == "control" else options.seeds
+        seeds = 1 if mutant.difficulty == "control" else options.seeds
         with tempfile.TemporaryDirectory() as directory:
-            results = sequences_until_found(plant(fault, Path(directory)), seeds, budget)
+            results = sequences_until_found(mutated_copy(mutant, Path(directory)), seeds, budget)
         found = sorted(after for after, _ in results if after is not None)
         kinds = sorted({kind for _, kind in results if kind})
-        wrong += len(found) != (0 if fault.difficulty == "control" else seeds)
+        wrong += len(found) != (0 if mutant.difficulty == "control" else seeds)
         middle, most = (found[len(found) // 2], found[-1]) if found else ("-", "-")
-        print(f"{fault.name:<22} {len(found):>2}/{seeds:<2} {middle:>7} {most:>5}  {', '.join(kinds)}", flush=True)
+        print(f"{mutant.name:<22} {len(found):>2}/{seeds:<2} {middle:>7} {most:>5}  {', '.join(kinds)}", flush=True)
     return int(wrong > 0)
 
 

@@ -1,4 +1,4 @@
-"""Faults planted in a copy of the installed backpack are found, reported once, and shown by every printed script."""
+"""Mutants of the installed backpack are found, reported once, and shown by every printed script."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from jaccheck_support.planted_faults import find
-from jaccheck_support.planting import is_different, plant, shows_fault, with_first
+from jaccheck_support.backpack_mutants import find
+from jaccheck_support.mutated_copies import is_different, mutated_copy, shows_failure, with_first
 from jaccheck_support.testing import Run
 
 from jaccheck.cli import replay
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 SMALL_RUN = ("--seed", 3, "--dtype", "float64", "--max-examples", 20, "--quiet", "--workers", 0, "--report", "out.json")
 
 
-def found(jaccheck: Run, tmp_path: Path, fault: str, *options: str) -> tuple[list[Finding], Path]:
-    """The findings of a small run over a planted fault, and the path of the copy; the exit code must fit them."""
-    copy = plant(find(fault), tmp_path / "path")
+def found(jaccheck: Run, tmp_path: Path, mutant: str, *options: str) -> tuple[list[Finding], Path]:
+    """The findings of a small run over a mutant, and the path of the copy; the exit code must fit them."""
+    copy = mutated_copy(find(mutant), tmp_path / "path")
     done = jaccheck("verify", *SMALL_RUN, *options, env=with_first(copy))
     assert done.returncode in (0, 1), done.stderr
     findings = list(load(Report, tmp_path / "out.json").findings)
@@ -31,13 +31,13 @@ def found(jaccheck: Run, tmp_path: Path, fault: str, *options: str) -> tuple[lis
 
 
 def assert_shown(jaccheck: Run, findings: list[Finding], copy: Path, folder: Path) -> None:
-    """Every script shows the fault with the copy and not without; `jaccheck replay` says how it fails, and FIXED.
+    """Every script shows the mutant with the copy and not without; `jaccheck replay` says how it fails, and FIXED.
 
     This process has the installed backpack, so what is to be seen without the copy is seen here.
     """
     with ThreadPoolExecutor(2) as pool:
         failed = pool.submit(jaccheck, "replay", "jaccheck-findings", env=with_first(copy))
-        with_copy = list(pool.map(lambda finding: shows_fault(finding.script, copy), findings))
+        with_copy = list(pool.map(lambda finding: shows_failure(finding.script, copy), findings))
     assert all(with_copy)
     assert failed.result().returncode == 1, failed.result().stderr
     shown = failed.result().stdout
@@ -75,10 +75,10 @@ def test_a_slope(jaccheck: Run, tmp_path: Path) -> None:
     assert_shown(jaccheck, findings, copy, tmp_path)
 
 
-def test_two_faults(jaccheck: Run, tmp_path: Path) -> None:
-    """Two faults of one method under one law are both found, and each is shrunk to what it needs."""
+def test_two_mutants(jaccheck: Run, tmp_path: Path) -> None:
+    """Two mutants of one method under one law are both found, and each is shrunk to what it needs."""
     options = ("--family", "generic", "--family", "no_bias", "--method", "sqrt_ggn_sum")
-    findings, copy = found(jaccheck, tmp_path, "two_faults_of_two_files", *options)
+    findings, copy = found(jaccheck, tmp_path, "two_errors_in_two_files", *options)
     kinds = [{layer.kind for _, layer in finding.case.leaves()} for finding in findings]
     assert {"Linear"} in kinds
     assert {"Linear", "LeakyReLU"} in kinds
@@ -95,7 +95,7 @@ def test_a_side_effect(jaccheck: Run, tmp_path: Path) -> None:
     assert_shown(jaccheck, findings, copy, tmp_path)
 
 
-def test_no_fault(jaccheck: Run, tmp_path: Path) -> None:
+def test_no_mutant(jaccheck: Run, tmp_path: Path) -> None:
     """A copy that differs in a comment gives no finding."""
     options = ("--family", "generic", "--method", "batch_grad_loop", "--method", "sqrt_ggn_sum")
     findings, _ = found(jaccheck, tmp_path, "control", *options)

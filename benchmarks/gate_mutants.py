@@ -1,8 +1,8 @@
-"""Twenty faults planted in copies of backpack, each put to the gate as the candidate; and a copy without one.
+"""Twenty mutants of backpack, each the candidate of a gate; and a copy without an edit.
 
-    python benchmarks/gate_faults.py [NAME…]
+    python benchmarks/gate_mutants.py [NAME…]
 
-Prints for each what the gate called it. A fault is found if exactly the methods that show it are named, with the kind
+Prints for each what the gate called it. A mutant is found if exactly the methods that show it are named, with the kind
 of change that it is. About half a minute for each on a quiet machine.
 """
 
@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from jaccheck_support.planted_faults import FAULTS
-from jaccheck_support.planting import MSE, SELU, SQRT_GGN, Edit, PlantedFault, plant
+from jaccheck_support.backpack_mutants import MUTANTS
+from jaccheck_support.mutated_copies import MSE, SELU, SQRT_GGN, BackpackMutant, Edit, mutated_copy
 from rich.console import Console
 
 from jaccheck.case import FAMILIES, profile
@@ -30,19 +30,19 @@ SPIN = (
 """A quarter of what `sqrt_ggn_sum` takes on the larger shape, more on the tutorial's."""
 
 OWN = (
-    PlantedFault(
+    BackpackMutant(
         "slower_by_a_quarter",
         "medium",
         (Edit(MSE, "        self._check_input_dims(module)\n", SPIN + "        self._check_input_dims(module)\n", 3),),
         SQRT_GGN,
     ),
-    PlantedFault(
+    BackpackMutant(
         "refuses_selu",
         "medium",
         (Edit(SELU, "        non_pos = le(input0, 0)\n", '        raise NotImplementedError("SELU")\n'),),
         SQRT_GGN,
     ),
-    PlantedFault(
+    BackpackMutant(
         "warns_of_selu",
         "medium",
         (
@@ -54,7 +54,7 @@ OWN = (
         ),
         SQRT_GGN,
     ),
-    PlantedFault(
+    BackpackMutant(
         "process_dies_for_one_output",
         "medium",
         (
@@ -107,52 +107,52 @@ class Silent:
     def on_change(self, change: object) -> None: ...
 
 
-def put_to_the_gate(fault: PlantedFault, cache: Path) -> GateReport:
-    """The gate's report on a copy of the installed backpack against one with the fault."""
+def put_to_the_gate(mutant: BackpackMutant, cache: Path) -> GateReport:
+    """The gate's report on a copy of the installed backpack against one with the mutant."""
     sides = []
-    for name, planted in (("base", PlantedFault("base", "control", (), ())), ("candidate", fault)):
+    for name, one in (("base", BackpackMutant("base", "control", (), ())), ("candidate", mutant)):
         with tempfile.TemporaryDirectory() as directory:
-            copy = plant(planted, Path(directory) / name)
+            copy = mutated_copy(one, Path(directory) / name)
             sides.append(prepare(parse_side(str(copy)), cache / "environments", lambda text: None))
-    slower = 0.1 if EXPECTED[fault.name] in (Kind.SLOWER, None) else None
+    slower = 0.1 if EXPECTED[mutant.name] in (Kind.SLOWER, None) else None
     settings = GateSettings(
         base="base",
-        candidate=fault.name,
+        candidate=mutant.name,
         profile="quick",
         seed=0,
         methods=(),
         devices=("cpu",),
-        dtypes=("float64", "float32"),  # no fault here needs another, and two take half the time
+        dtypes=("float64", "float32"),  # no mutant here needs another, and two take half the time
         families=tuple(FAMILIES),
         fail_slower=slower,
     )
     return compare_sides(settings, profile("quick"), *sides, folder=cache / "gates", listener=Silent())
 
 
-def is_named_rightly(report: GateReport, fault: PlantedFault) -> bool:
+def is_named_rightly(report: GateReport, mutant: BackpackMutant) -> bool:
     """Whether the changes are of the kind expected, in the methods that show it, and in no others.
 
-    Where BackPACK is wrong without the fault, what breaks elsewhere is otherwise wrong. The method through BackPACK's
+    Where BackPACK is wrong without the mutant, what breaks elsewhere is otherwise wrong. The method through BackPACK's
     converter, which is asked on few cases, may show what the others of SqrtGGN do.
     """
     found = {(change.kind, change.method) for change in report.changes if change.kind != Kind.MORE_MEMORY}
-    expected = EXPECTED[fault.name]
-    methods = {*fault.shown_by, *(("sqrt_ggn_converted",) if {*SQRT_GGN} <= {*fault.shown_by} else ())}
+    expected = EXPECTED[mutant.name]
+    methods = {*mutant.shown_by, *(("sqrt_ggn_converted",) if {*SQRT_GGN} <= {*mutant.shown_by} else ())}
     kinds = {expected, Kind.OTHERWISE_WRONG} if expected is Kind.BROKEN else {expected}
-    shown = {(expected, method) for method in fault.shown_by if expected}
+    shown = {(expected, method) for method in mutant.shown_by if expected}
     return shown <= found <= {(kind, method) for kind in kinds if kind for method in methods}
 
 
 def main(names: list[str]) -> int:
-    """Prints a line for each fault; 1 if one was not found."""
+    """Prints a line for each mutant; 1 if one was not found."""
     console = Console()
-    faults = {fault.name: fault for fault in (*FAULTS, *OWN)}
+    mutants = {mutant.name: mutant for mutant in (*MUTANTS, *OWN)}
     missed = 0
     with tempfile.TemporaryDirectory() as cache:
         for name in names or EXPECTED:
             started = time.monotonic()
-            report = put_to_the_gate(faults[name], Path(cache))
-            right = is_named_rightly(report, faults[name])
+            report = put_to_the_gate(mutants[name], Path(cache))
+            right = is_named_rightly(report, mutants[name])
             missed += not right
             kinds = sorted({f"{change.kind}: {change.method}" for change in report.changes}) or ["no change"]
             mark = "found" if right else "WRONGLY NAMED OR MISSED"

@@ -1,0 +1,67 @@
+"""The law that a method holds no network in memory."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from torch import nn
+
+from jaccheck.case import Case
+from jaccheck.judging.laws.calls import called
+from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.trial import Trial
+from jaccheck.judging.scripts.entries import Ending, name_of
+from jaccheck.methods import Method
+from jaccheck.reports import Failure, Held, Outcome
+
+
+def _freed_memory(trial: Trial) -> None:
+    """A cycle counts as freed."""
+    is_collecting = gc.isenabled()
+    # What the call leaves in cycles stays among the youngest objects, where it is found at once.
+    gc.disable()
+    try:
+        problem = trial.reference.problem()
+        kept = called(trial, FREED_MEMORY, problem, "a call on a new network")
+        modules = {path: weakref.ref(module) for path, module in problem.model.named_modules()}
+        del problem
+        if _held(modules):
+            gc.collect(0)
+        if _held(modules):
+            gc.collect()
+    finally:
+        if is_collecting:
+            gc.enable()
+    if held := _held(modules):
+        # The network itself comes first, under the path "".
+        raise FREED_MEMORY.broken(Outcome.SIDE_EFFECT, Held(module=held[0], jacobians=len(kept)))
+
+
+def _held(modules: dict[str, weakref.ref[nn.Module]]) -> list[str]:
+    return [path for path, module in modules.items() if module() is not None]
+
+
+def _ending(case: Case, method: Method, failure: Failure) -> Ending:
+    """A reference that keeps nothing alive, after all others are gone."""
+    if failure.outcome is Outcome.CRASHED:
+        return Ending([f"J = {name_of(method)}(problem)  # {failure.message}"])
+    lines = [
+        f"J = {name_of(method)}(problem)",
+        "kept = [weakref.ref(module) for module in model.modules()]",
+        "del model, problem, parameters",
+        "gc.collect()",
+        "print('actual  ', 'held in memory' if any(each() is not None for each in kept) else 'freed')",
+        "print('expected', 'freed')",
+    ]
+    return Ending(lines, ("import gc", "import weakref"))
+
+
+FREED_MEMORY = Law(
+    name="freed memory",
+    statement="once nobody holds the network, it and each of its modules is freed, though its Jacobians live on",
+    sees="a cache, a global list, a result that holds its network",
+    when=When.SELDOM,
+    ask=_freed_memory,
+    ending=_ending,
+)
