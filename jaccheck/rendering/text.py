@@ -28,6 +28,13 @@ class SafeConsole(Console):
         return super().render_str(printable(text), **options)
 
 
+COLUMNS = (
+    "refused: cases that the method says it does not cover · known: cases with a known issue · "
+    "nonzero, undecided: shares of entries; undecided if the bound is too wide to tell"
+)
+"""What the columns of `coverage_table` count."""
+
+
 def make_console() -> Console:
     """A console as wide as the terminal, or wide enough for the tables in a log.
 
@@ -123,11 +130,13 @@ def verify_summary(report: Report) -> str:
         f"inside methods and references; seed {report.settings.seed}"
     )
     if known := t.outcomes.get(Outcome.KNOWN, 0):
-        text += f"; {known} wrong in a way that is listed (`jaccheck known`)"
+        text += f"; {plural(known, 'result')} wrong as a known issue (`jaccheck known`)"
     if t.overflowing:
-        text += f"; {plural(t.overflowing, 'case')} left out, since their numbers overflow their dtype"
+        text += f"; {plural(t.overflowing, 'case')} left out: their numbers overflow their dtype"
     if t.not_computed:
-        text += f"; {t.not_computed} left out, since torch has no kernel for a layer of theirs in their dtype"
+        text += (
+            f"; {plural(t.not_computed, 'case')} left out: torch has no kernel for one of their layers in their dtype"
+        )
     if report.interrupted:
         text = f"interrupted; {text}"
     for name in report.given_up:
@@ -140,6 +149,7 @@ def verify_summary(report: Report) -> str:
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
     console.print(coverage_table(report.coverage, report.findings))
+    console.print(COLUMNS, style="dim", highlight=False, soft_wrap=True)
     console.print(environment_line(report.environment), highlight=False)
     console.print(verify_summary(report), style="red" if report.found_something else "green", highlight=False)
 

@@ -49,7 +49,7 @@ _SENTENCES = {
     Outcome.HUNG: "The method did not return within its time limit.",
     Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this problem.",
     Outcome.UNDECIDED: "No entry could be decided: what rounding can do is as large as the entries.",
-    Outcome.KNOWN: "It is wrong in a way that is listed for the installed version: see `jaccheck known`.",
+    Outcome.KNOWN: "It is wrong as a known issue of the installed version: see `jaccheck known`.",
     Outcome.TOO_LARGE: "The method needs more memory than it was given.",
     Outcome.NOT_RUN: "The method was not run to the end: no time was left, its process ended, or the run did.",
     Outcome.NOT_COMPUTED: "Torch itself does not compute the problem, so there is nothing to compare with.",

@@ -43,7 +43,7 @@ def _comparison(trial: Trial, expectation: Expectation) -> Comparison:
 
 AGREEMENT = Law(
     name="agreement",
-    statement="every entry equal to, or within its proven bound of, the closed form and autograd",
+    statement="every entry equals the closed form and autograd, or is within its proven bound of them",
     when=When.ALWAYS,
     ask=_agreement,
     ending=result_ending,

@@ -59,7 +59,7 @@ def _ending(case: Case, method: Method, failure: Failure) -> Ending:
 
 FREED_MEMORY = Law(
     name="freed memory",
-    statement="once nobody holds the network, it and each of its modules is freed, though its Jacobians live on",
+    statement="without references the network and each of its modules are freed, even while its Jacobians live",
     sees="a cache, a global list, a result that holds its network",
     when=When.SELDOM,
     ask=_freed_memory,

@@ -72,7 +72,7 @@ def _ending(case: Case, method: Method, failure: Failure) -> Ending:
 
 GIVEN_MEMORY = Law(
     name="given memory",
-    statement="memory given as `out` is filled in every entry, and comes back",
+    statement="tensors given as `out=` are filled in every entry, and are what is returned",
     when=When.REPEATED,
     ask=_given_memory,
     ending=_ending,

@@ -169,7 +169,7 @@ def _homogeneity_ending(case: Case, method: Method, failure: Failure) -> Ending:
 SUM_OVER_SAMPLES = Law(
     name="sum over samples",
     statement="the Jacobians summed over samples and outputs are the gradient of the sum of f",
-    sees="references that are wrong in the same way: it needs no Jacobian to compare with",
+    sees="references that are wrong in the same way, since it compares with no Jacobian",
     when=When.REPEATED,
     ask=_sum_over_samples,
     ending=_sum_ending,
@@ -177,8 +177,8 @@ SUM_OVER_SAMPLES = Law(
 )
 HOMOGENEITY = Law(
     name="homogeneity",
-    statement="`f = ⟨J_W, W⟩ + Σ ⟨J_b, b⟩` for each layer's weight W and all biases b from there on, where f is linear "
-    "in them",
+    statement="`f = ⟨J_W, W⟩ + Σ ⟨J_b, b⟩` for each layer's weight W and all biases b after it, where f is linear in "
+    "them",
     sees="the same, by the forward pass alone",
     when=When.REPEATED,
     ask=_homogeneity,

@@ -27,14 +27,14 @@ NO_EXCEPTION = Law(
 )
 CLAIMS = Law(
     name="claims",
-    statement="what the method refuses beforehand, it does not do right all the same",
+    statement="a case that the method refuses is one that it does not get right",
     sees="a refusal that is out of date",
     when=When.BY_JUDGE,
     ending=result_ending,
 )
 LASTING = Law(
     name=SURVIVAL,
-    statement="the process lives, and the method takes no more time, memory or output than it may",
+    statement="the process survives, and the method stays within its limits of time, memory and output",
     sees="an abort, a call that never returns",
     when=When.BY_PROCESS,
     ending=result_ending,

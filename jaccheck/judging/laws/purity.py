@@ -56,8 +56,8 @@ def _ending(case: Case, method: Method, failure: Failure) -> Ending:
 
 PURITY = Law(
     name="purity",
-    statement="parameters, buffers, input, flags, hooks, random state and torch's globals are as before, but for what "
-    "is declared",
+    statement="parameters, buffers, input, flags, hooks, random state and torch's globals are unchanged, except for "
+    "what the method declares",
     sees="a right result that leaves something behind",
     when=When.ALWAYS,
     ask=_purity,

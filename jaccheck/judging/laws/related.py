@@ -153,17 +153,17 @@ def _ending(prepared: list[str], method: Method, failure: Failure, model: str) -
 
 BATCH = Law(
     name="batch",
-    statement="on the samples rotated, one of them twice, the rows are those of the samples",
-    sees="results that hang on which samples stand together and how many; rows kept by position while the weights stay",
+    statement="with the samples rotated, and one of them twice, each sample has the same rows",
+    sees="results that depend on the other samples or their number; rows cached by position",
     when=When.SELDOM,
     ask=_batch,
     ending=_batch_ending,
 )
 OUTPUTS = Law(
     name="outputs",
-    statement="under a frozen Linear that takes outputs in reverse, turns signs and leaves one out, the Jacobian does "
-    "the same",
-    sees="results kept by input and trainable weights; a last layer that is taken to be the identity",
+    statement="with a frozen Linear on top that reverses the outputs, changes signs and drops one, the Jacobian "
+    "changes in the same way",
+    sees="results cached by input and trainable weights; a last layer that is assumed to be the identity",
     when=When.SELDOM,
     ask=_outputs,
     ending=_outputs_ending,

@@ -67,8 +67,8 @@ def _ending(case: Case, method: Method, failure: Failure) -> Ending:
 
 REPEATABILITY = Law(
     name="repeatability",
-    statement="a second call on the same network, with other weights and the batch reversed, is right and spares the "
-    "first result",
+    statement="a second call on the same network, with other weights and the batch reversed, is right and does not "
+    "change the first result",
     sees="what is kept from call to call",
     when=When.REPEATED,
     ask=_repeatability,
