@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
+from jaccheck_support.sums import summed
 
 from jaccheck.case import DTYPES, PROFILES, Case
 from jaccheck.core import from_json, to_json
 from jaccheck.methods import Jacobians, Method, Problem, find_method, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
-from jaccheck.reports import Raised, Settings, Spent
+from jaccheck.reports import Raised, Settings
 from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
@@ -60,21 +60,6 @@ def results(wrong_in_part: Method) -> list[ShardResult]:
     torch.set_num_threads(1)
     methods = (find_method("closed_form"), wrong_in_part)
     return [judge_shard(shard, methods, QUICK) for shard in shards(QUICK, settings())]
-
-
-def summed(results: list[ShardResult]) -> Sums:
-    """What a tally makes of them, in one order, without times."""
-    tally = Tally()
-    for result in results:
-        tally.merge(result.sums)
-    sums = tally.sums()
-    return replace(
-        sums,
-        totals=replace(sums.totals, seconds=Spent()),
-        coverage=tuple(sorted(sums.coverage, key=repr)),
-        tightness=tuple(sorted(sums.tightness, key=repr)),
-        candidates=tuple(sorted(sums.candidates, key=lambda candidates: repr(candidates.group))),
-    )
 
 
 def test_the_order_of_shards_does_not_matter(results: list[ShardResult]) -> None:
