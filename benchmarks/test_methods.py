@@ -93,7 +93,7 @@ def test_method(benchmark: BenchmarkFixture, shape: str, dtype: str, name: str, 
             found = call_within(lambda: method.compute(copy_of(problem), **out), MEMORY)
     except (TooSlow, DoesNotFit):
         pytest.skip(f"needs more than {SLOW_S} s, or more than {MEMORY / 2**30:.0f} GiB")
-    fault = judge(key).fault(method, found)  # type: ignore[attr-defined]
+    fault = judge(key).difference(method, found)  # type: ignore[attr-defined]
     if fault:
         pytest.fail(f"wrong, so not timed: {fault}")
     del found

@@ -72,7 +72,7 @@ class Judge:
         parts = () if self._is_chain else parts_of(problem, PARTS_BYTES, network)
         self._references = [(part, reference_of(problem, part, network)) for part in parts if part.samples]
 
-    def fault(self, method: Method, found: Jacobians) -> str:
+    def difference(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
         problem = self._problem
         if wrong := structural_difference(problem.layout, problem.dtype, problem.device, found):

@@ -143,12 +143,12 @@ def examine(method: Method, problem: Problem, judge: Judge, task: Task) -> Messa
         return _unranked(method, Outcome.NOT_RUN, f"one call takes more than {most:.1f} s")
     except Exception as error:  # a crash of a method is an answer here
         return _unranked(method, Outcome.CRASHED, str(raised(error)))
-    fault = judge.fault(method, results[0])
+    wrong = judge.difference(method, results[0])
     right = Outcome.AGREES if judge.how is PROVEN else Outcome.CONSISTENT
     timing = MethodTiming(
         method=method.name,
-        outcome=Outcome.DISAGREES if fault else right,
-        message=fault or judge.how,
+        outcome=Outcome.DISAGREES if wrong else right,
+        message=wrong or judge.how,
         forward_passes=passes.forward,
         backward_passes=passes.backward,
         peak_bytes=peak,

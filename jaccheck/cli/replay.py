@@ -76,11 +76,11 @@ def _replay(stored: reports.CaseFile, own: tuple[str, ...]) -> tuple[reports.Out
     is_reference = finding.method == runs.REFERENCE.name
     method = runs.REFERENCE if is_reference else selftest.choose_stored(finding.method, own)
     methods.choose_devices([finding.device])
-    fault = runs.Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
+    group = runs.FailureGroup(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
     with warnings.catch_warnings(), _probe(finding, own) as probe:
         warnings.simplefilter("ignore")
         for case in stored.cases:
-            failure = probe(runs.Try(fault=fault, case=case), method)
+            failure = probe(runs.Try(group=group, case=case), method)
             if failure is not None:
                 listed = judging.explanation(case, method.name, failure)
                 known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""

@@ -20,7 +20,7 @@ from .pytest.record import Run as Run
 from .pytest.summary import conformance_head as conformance_head
 from .pytest.summary import conformance_summary as conformance_summary
 from .reference import REFERENCE as REFERENCE
-from .results import Fault as Fault
+from .results import FailureGroup as FailureGroup
 from .results import ShardResult as ShardResult
 from .results import Try as Try
 from .run import Judges as Judges

@@ -1,4 +1,4 @@
-"""From a fault to findings: its failing cases shrunk, told apart, and written down with a script."""
+"""From a failure to findings: its failing cases shrunk, told apart, and written down with a script."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jaccheck.judging import CaseReference, explanation, judge, try_claim, write
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import Failure, Finding, Outcome, Told
 from jaccheck.runs.judging import Announce, silently
-from jaccheck.runs.results import Candidate, Candidates, Fault, Try
+from jaccheck.runs.results import Candidate, Candidates, FailureGroup, Try
 
 MOST_FINDINGS = 4
-"""For one method and law; a fault that depends on earlier calls shrinks to something else every time."""
+"""For one method and law; a failure that depends on earlier calls shrinks to something else every time."""
 
 
 HANGING = 6
@@ -27,7 +27,7 @@ ONCE = "failed once in this run, but not when tried again"
 
 
 class Probe(Protocol):
-    """Finds out how a case shows a fault, if it does; in haste where it is one trial of many."""
+    """Finds out how a case shows a failure, if it does; in haste where it is one trial of many."""
 
     def __call__(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
         """The failure, or None."""
@@ -43,7 +43,7 @@ def investigate(
 ) -> Iterator[Finding]:
     """A finding for each candidate that shrinks, in `seconds` each, to something other than what is `known` already.
 
-    One fault shrinks to the same kind of case from wherever it was seen; another fault of the same method under the
+    One failure shrinks to the same kind of case from wherever it was seen; another failure of the same method under the
     same law does not. Cases are tried by `probe`, in this process where none is given.
     """
     started = time.perf_counter()
@@ -52,7 +52,7 @@ def investigate(
     for candidate in sorted(candidates.cases, key=lambda candidate: complexity(candidate.case)):
         if found >= MOST_FINDINGS or time.perf_counter() - started > 2 * seconds:
             return
-        finding = _shrunk(candidates.fault, candidate, method, seconds, probe or failure_of)
+        finding = _shrunk(candidates.group, candidate, method, seconds, probe or failure_of)
         if _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
             found += 1
@@ -61,44 +61,44 @@ def investigate(
 
 def failure_of(ask: Try, method: Method, *, is_trial: bool = False, announce: Announce = silently) -> Failure | None:
     """How the method breaks the law in this way (and with this key) on the case, or None if it does not."""
-    fault, case = ask.fault, ask.case
+    group, case = ask.group, ask.case
     announce(case, 0, "")
     with calm_torch():
         try:
-            reference = CaseReference(case, fault.device)
+            reference = CaseReference(case, group.device)
         except InvalidCase:
             return None
         announce(case, 0, method.name)
-        verdict = judge(case, method, device=fault.device, reference=reference)
+        verdict = judge(case, method, device=group.device, reference=reference)
         if verdict.outcome is Outcome.UNSUPPORTED:
             verdict = try_claim(case, method, verdict, reference)
     for failure in verdict.failures:
-        if (failure.law, failure.outcome) == (fault.law, fault.outcome) and ask.key in (None, failure.key):
+        if (failure.law, failure.outcome) == (group.law, group.outcome) and ask.key in (None, failure.key):
             return failure
     return None
 
 
-def _shrunk(fault: Fault, candidate: Candidate, method: Method, seconds: float, probe: Probe) -> Finding:
+def _shrunk(group: FailureGroup, candidate: Candidate, method: Method, seconds: float, probe: Probe) -> Finding:
     def still_fails(smaller: Case) -> bool:
-        failure = probe(Try(fault=fault, case=smaller, key=candidate.key), method, is_trial=True)
+        failure = probe(Try(group=group, case=smaller, key=candidate.key), method, is_trial=True)
         return failure is not None and explanation(smaller, method.name, failure) is None
 
-    if fault.outcome is Outcome.HUNG:
+    if group.outcome is Outcome.HUNG:
         seconds *= HANGING
     smallest = shrink(candidate.case, still_fails, seconds=seconds)
     for case in dict.fromkeys((smallest, candidate.case)):
-        if failure := probe(Try(fault=fault, case=case, key=candidate.key), method):
-            return finding_of(case, method, fault.device, failure)
+        if failure := probe(Try(group=group, case=case, key=candidate.key), method):
+            return finding_of(case, method, group.device, failure)
     # It does not fail again: still a finding, with the case as it was seen.
-    once = Failure(law=fault.law, outcome=fault.outcome, detail=Told(text=ONCE))
-    return finding_of(candidate.case, method, fault.device, once)
+    once = Failure(law=group.law, outcome=group.outcome, detail=Told(text=ONCE))
+    return finding_of(candidate.case, method, group.device, once)
 
 
 def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Finding:
     """A failure on one case, seen once, as a finding with its script."""
-    fault = Fault(method=method.name, device=device, law=failure.law, outcome=failure.outcome)
+    group = FailureGroup(method=method.name, device=device, law=failure.law, outcome=failure.outcome)
     return Finding(
-        id=_identity(fault, case),
+        id=_identity(group, case),
         method=method.name,
         device=device,
         failure=failure,
@@ -108,8 +108,8 @@ def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Fin
     )
 
 
-def _identity(fault: Fault, case: Case) -> str:
-    text = f"{fault.method}/{fault.device}/{fault.law}/{fault.outcome}/{to_json(case)}"
+def _identity(group: FailureGroup, case: Case) -> str:
+    text = f"{group.method}/{group.device}/{group.law}/{group.outcome}/{to_json(case)}"
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 

@@ -17,7 +17,7 @@ from jaccheck.runs.plan import Shard
 
 
 @plain_data
-class Fault:
+class FailureGroup:
     """What makes two failures the same until they are shrunk."""
 
     method: str
@@ -36,18 +36,18 @@ class Candidate:
 
 @plain_data
 class Candidates:
-    """The failing cases of one fault: how many there were, and some of them, at most `MOST_CANDIDATES`."""
+    """The failing cases of one group: how many there were, and some of them, at most `MOST_CANDIDATES`."""
 
-    fault: Fault
+    group: FailureGroup
     seen: Annotated[int, Ge(1)]
     cases: tuple[Candidate, ...]
 
 
 @plain_data
 class Try:
-    """A question: does this case show the fault, with this key if one is named?"""
+    """A question: does this case show the failure, with this key if one is named?"""
 
-    fault: Fault
+    group: FailureGroup
     case: Case
     key: str | None = None
 
@@ -78,6 +78,6 @@ class ShardResult:
         return self.done >= self.shard.count
 
 
-def fault_of(finding: Finding) -> Fault:
-    """The fault that a finding shows."""
-    return Fault(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)
+def group_of(finding: Finding) -> FailureGroup:
+    """The failure that a finding shows."""
+    return FailureGroup(method=finding.method, device=finding.device, law=finding.law, outcome=finding.outcome)

@@ -1,11 +1,11 @@
-"""`verify`: shards to a scheduler, its results to a tally, faults to findings.
+"""`verify`: shards to a scheduler, its results to a tally, failures to findings.
 
 A scheduler decides where and in which order shards are judged. It is a function from an iterator of shards to an
 iterator of their results:
 
 - It takes a shard when it is about to start it, and no earlier than needed: the iterator ends when the time is over.
 - It gives back each result as soon as it has it, in any order, each shard once. The caller may take its time between
-  two results (it shrinks faults), and the scheduler's workers should meanwhile go on.
+  two results (it shrinks failures), and the scheduler's workers should meanwhile go on.
 - At Ctrl-C, which may come as a KeyboardInterrupt out of it or be thrown into it, it gives back what was done so far
   of the shards that it had begun (`ShardResult.is_whole` is False then), soon, and ends.
 - A `ShardResult` is made by `runner.judging.judge_shard`, wherever that is, from the shard, the methods and the
@@ -26,7 +26,7 @@ from jaccheck.reports import Finding, Report, Settings
 from jaccheck.runs.findings import Probe, failure_of, investigate
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
-from jaccheck.runs.results import Candidates, Fault, ShardResult, Sums, fault_of
+from jaccheck.runs.results import Candidates, FailureGroup, ShardResult, Sums, group_of
 from jaccheck.runs.tally import Tally
 
 Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
@@ -34,7 +34,7 @@ Scheduler = Callable[[Iterable[Shard]], Iterator[ShardResult]]
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Where cases are judged: shards by a scheduler, and the cases that a fault is shrunk through by a probe."""
+    """Where cases are judged: shards by a scheduler, and the cases that a failure is shrunk through by a probe."""
 
     scheduler: Scheduler
     probe: Probe = failure_of
@@ -47,7 +47,7 @@ class Listener(Protocol):
         """A shard has been judged."""
 
     def on_finding(self, finding: Finding) -> None:
-        """A fault has been seen for the first time, and shrunk."""
+        """A failure has been seen for the first time, and shrunk."""
 
     def on_given_up(self, method: str) -> None:
         """A method has ended so many worker processes that it is left out from now on."""
@@ -66,7 +66,7 @@ class Record(Protocol):
         """The methods that were given up on."""
 
     def keep_result(self, result: ShardResult, candidates: Iterable[Candidates]) -> None:
-        """Adds a whole shard, and the failing cases of its faults as they are now: all of it or nothing."""
+        """Adds a whole shard, and the failing cases of its failures as they are now: all of it or nothing."""
 
     def keep_finding(self, finding: Finding) -> None:
         """Adds a finding."""
@@ -120,13 +120,13 @@ class _Run:
         self._methods = {method.name: method for method in (*methods, REFERENCE)}
         self._listener = listener
         self._given_up: list[str] = []
-        self._findings: dict[Fault, list[Finding]] = {}
+        self._findings: dict[FailureGroup, list[Finding]] = {}
         self._record = record
         if record:
             self.tally.merge(record.sums())
             self._given_up = record.given_up()
             for finding in record.findings():
-                self._findings.setdefault(fault_of(finding), []).append(finding)
+                self._findings.setdefault(group_of(finding), []).append(finding)
 
     def seconds_left(self, settings: Settings) -> float | None:
         """Of the time that the run was given, or None where it was not."""
@@ -134,8 +134,8 @@ class _Run:
 
     def catch_up(self) -> None:
         """Shrinks what an earlier part of the run saw, and was cut short before it had shrunk it."""
-        for fault in [fault for fault in self.tally.candidates if fault not in self._findings]:
-            self._investigate(fault)
+        for group in [group for group in self.tally.candidates if group not in self._findings]:
+            self._investigate(group)
 
     def take(self, result: ShardResult) -> None:
         """Adds a result; what is new in it is shrunk at once, so that the first findings come early."""
@@ -147,19 +147,19 @@ class _Run:
                 self._listener.on_given_up(name)
         new = self.tally.merge(result.sums)
         if self._record and result.is_whole:
-            touched = (candidates.fault for candidates in result.sums.candidates)
-            self._record.keep_result(result, [self.tally.candidates[fault] for fault in touched])
-        for fault in new:
-            self._investigate(fault)
+            touched = (candidates.group for candidates in result.sums.candidates)
+            self._record.keep_result(result, [self.tally.candidates[group] for group in touched])
+        for group in new:
+            self._investigate(group)
         self._listener.on_result(result, self.tally)
 
     def look_closer(self) -> None:
-        """Shrinks the failing cases that have come since the first one of each fault: they may be other faults."""
-        for fault in self._findings:
-            self._investigate(fault)
+        """Shrinks the failing cases that have come since the first one of each group: they may be other failures."""
+        for group in self._findings:
+            self._investigate(group)
 
     def report(self, settings: Settings, devices: Mapping[str, str]) -> Report:
-        """All of it; `seen` is how many failing cases each fault had in the end."""
+        """All of it; `seen` is how many failing cases each failure had in the end."""
         return Report(
             settings=settings,
             environment=describe_environment(devices),
@@ -167,20 +167,20 @@ class _Run:
             coverage=self.tally.coverage(),
             tightness=self.tally.tightness(),
             findings=tuple(
-                replace(finding, seen=candidates.seen) if (candidates := self.tally.candidates.get(fault)) else finding
-                for fault, findings in self._findings.items()
+                replace(finding, seen=candidates.seen) if (candidates := self.tally.candidates.get(group)) else finding
+                for group, findings in self._findings.items()
                 for finding in findings
             ),
             given_up=tuple(sorted(self._given_up)),
             interrupted=self.interrupted,
         )
 
-    def _investigate(self, fault: Fault) -> None:
-        known = self._findings.setdefault(fault, [])
+    def _investigate(self, group: FailureGroup) -> None:
+        known = self._findings.setdefault(group, [])
         started = time.perf_counter()
         for finding in investigate(
-            self.tally.candidates[fault],
-            self._methods[fault.method],
+            self.tally.candidates[group],
+            self._methods[group.method],
             # Whoever has pressed Ctrl-C gets the failing case as it is.
             seconds=0.0 if self.interrupted else self._seconds,
             known=tuple(known),

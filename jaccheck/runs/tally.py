@@ -20,26 +20,28 @@ from jaccheck.reports import (
     cell_key,
     tightness_key,
 )
-from jaccheck.runs.results import Candidate, Candidates, Fault, Sums
+from jaccheck.runs.results import Candidate, Candidates, FailureGroup, Sums
 
 MOST_CANDIDATES = 24
-"""Failing cases kept for one fault."""
+"""Failing cases kept for one failure."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Sums so far; `candidates` has the failing cases of each fault."""
+    """Sums so far; `candidates` has the failing cases of each failure."""
 
     totals: Totals = NOTHING
-    candidates: dict[Fault, Candidates] = field(default_factory=dict)
+    candidates: dict[FailureGroup, Candidates] = field(default_factory=dict)
     _cells: dict[tuple[str, str, str, str], CoverageCell] = field(default_factory=dict)
     _tightness: dict[tuple[str, str, str], Tightness] = field(default_factory=dict)
 
-    def add(self, case: Case, verdict: Verdict) -> list[Fault]:
-        """Counts a verdict; returns the faults that are seen for the first time."""
+    def add(self, case: Case, verdict: Verdict) -> list[FailureGroup]:
+        """Counts a verdict; returns the failures that are seen for the first time."""
         found = [
             Candidates(
-                fault=Fault(method=verdict.method, device=verdict.device, law=failure.law, outcome=failure.outcome),
+                group=FailureGroup(
+                    method=verdict.method, device=verdict.device, law=failure.law, outcome=failure.outcome
+                ),
                 seen=1,
                 cases=(Candidate(key=failure.key, case=case),),
             )
@@ -54,8 +56,8 @@ class Tally:
             )
         )
 
-    def merge(self, sums: Sums) -> list[Fault]:
-        """Adds sums to these; returns the faults that are seen for the first time."""
+    def merge(self, sums: Sums) -> list[FailureGroup]:
+        """Adds sums to these; returns the failures that are seen for the first time."""
         self.totals = added(self.totals, sums.totals)
         for cell in sums.coverage:
             place = cell_key(cell)
@@ -63,10 +65,10 @@ class Tally:
         for tightness in sums.tightness:
             kind = tightness_key(tightness)
             self._tightness[kind] = added(self._tightness[kind], tightness) if kind in self._tightness else tightness
-        new = [candidates.fault for candidates in sums.candidates if candidates.fault not in self.candidates]
+        new = [candidates.group for candidates in sums.candidates if candidates.group not in self.candidates]
         for candidates in sums.candidates:
-            known = self.candidates.get(candidates.fault)
-            self.candidates[candidates.fault] = _united(known, candidates) if known else candidates
+            known = self.candidates.get(candidates.group)
+            self.candidates[candidates.group] = _united(known, candidates) if known else candidates
         return list(dict.fromkeys(new))
 
     def count(self, *, cases: int = 0, overflowing: int = 0, not_computed: int = 0) -> None:
@@ -133,7 +135,7 @@ def _tightness_of(case: Case, verdict: Verdict, comparison: Comparison) -> Tight
 
 
 def _united(known: Candidates, more: Candidates) -> Candidates:
-    """Both together; of the cases the simplest for each key and set of layers, since they may be several faults."""
+    """Both together; of the cases the simplest for each key and set of layers, since they may be several failures."""
     kept = {_kind(candidate): candidate for candidate in known.cases}
     for candidate in more.cases:
         other = kept.get(_kind(candidate))

@@ -42,7 +42,7 @@ def test_the_bound_is_that_of_the_reference(problem: Problem, name: str) -> None
 def test_right_methods_are_right(problem: Problem, name: str) -> None:
     """Reverse mode, forward mode, scaled results and differences."""
     method = find_method(name)
-    assert judge_of(problem).fault(method, method.compute(copy_of(problem))) == ""
+    assert judge_of(problem).difference(method, method.compute(copy_of(problem))) == ""
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_mutants_are_wrong(name: str) -> None:
     """Each kind of fault that changes a result."""
     problem = make(SHAPE, "float32", "cpu")
     fault = find_with_mutants(f"mutant:{name}")
-    assert judge_of(problem).fault(fault, fault.compute(copy_of(problem)))
+    assert judge_of(problem).difference(fault, fault.compute(copy_of(problem)))
 
 
 def test_every_single_entry_counts(problem: Problem) -> None:
@@ -66,7 +66,7 @@ def test_every_single_entry_counts(problem: Problem) -> None:
             index = tuple(int(draw.integers(size)) for size in jacobian.shape)
             wrong = {**right, name: jacobian.clone()}
             wrong[name][index] = value
-            assert judge.fault(method, wrong).startswith(f"{name}{list(index)}: ")
+            assert judge.difference(method, wrong).startswith(f"{name}{list(index)}: ")
 
 
 def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     J["2.weight"][2, 1, 3, 2] += 1
     for rows_bytes in (8, 100, 1000, 10**6):
         monkeypatch.setattr("jaccheck.bench.judging.ROWS_BYTES", rows_bytes)
-        assert judge.fault(method, J).startswith("2.weight[2, 1, 3, 2]: ")
+        assert judge.difference(method, J).startswith("2.weight[2, 1, 3, 2]: ")
 
 
 @pytest.mark.parametrize(("between", "says"), [(torch.nn.CELU(), "float64 autograd"), (torch.nn.GELU(), "closed form")])
@@ -87,9 +87,9 @@ def test_networks_that_are_no_perceptrons_are_judged_part_by_part(between: torch
     judge = judge_of(problem)
     assert not judge._is_chain
     J = method.compute(copy_of(problem))
-    assert judge.fault(method, J) == ""
+    assert judge.difference(method, J) == ""
     J["0.weight"][1, 0, 1, 0, 1, 1] += 0.01
-    fault = judge.fault(method, J)
+    fault = judge.difference(method, J)
     assert fault.startswith("0.weight[1, 0, 1, 0, 1, 1]: ")
     assert fault.endswith(f"says {says}")
 
@@ -98,6 +98,6 @@ def test_a_bare_layer_is_judged() -> None:
     """Its parameters have no path before their names."""
     problem = Problem(torch.nn.Linear(3, 2), torch.ones(4, 3), 2)
     J = find_method("autograd_loop").compute(copy_of(problem))
-    assert judge_of(problem).fault(find_method("autograd_loop"), J) == ""
+    assert judge_of(problem).difference(find_method("autograd_loop"), J) == ""
     J["bias"][1, 0, 1] = 1
-    assert judge_of(problem).fault(find_method("autograd_loop"), J).startswith("bias[1, 0, 1]: 1 instead of 0")
+    assert judge_of(problem).difference(find_method("autograd_loop"), J).startswith("bias[1, 0, 1]: 1 instead of 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from jaccheck.runs.store.schema import APPLICATION, TABLES, VERSION
@@ -14,27 +14,25 @@ Rows = dict[str, list[dict[str, Any]]]
 
 def rows_of(file: bytes) -> Rows:
     """Every row of every table; columns that hold JSON as trees, too."""
-    connection = sqlite3.connect(":memory:")
-    connection.deserialize(_without_wal(file))
-    connection.row_factory = sqlite3.Row
-    names = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {
-        name: [{k: _tree(row[k]) for k in tuple(row.keys())} for row in connection.execute(f'SELECT * FROM "{name}"')]
-        for name in names
-    }
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(_without_wal(file))
+        connection.row_factory = sqlite3.Row
+        names = [row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+    return {name: [{k: _tree(row[k]) for k in tuple(row.keys())} for row in rows] for name, rows in tables.items()}
 
 
 def store_of(tree: Any) -> bytes:
     """A file with these rows, as far as SQLite takes them; its columns take any type, as a stranger's may."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(TABLES.replace(" STRICT", "").replace(", WITHOUT ROWID", "").replace("NOT NULL", ""))
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    for table, rows in tree.items() if isinstance(tree, dict) else ():
-        for row in rows if isinstance(rows, list) else ():
-            if isinstance(row, dict):
-                _insert(connection, table, row)
-    return connection.serialize()
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.executescript(TABLES.replace(" STRICT", "").replace(", WITHOUT ROWID", "").replace("NOT NULL", ""))
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        for table, rows in tree.items() if isinstance(tree, dict) else ():
+            for row in rows if isinstance(rows, list) else ():
+                if isinstance(row, dict):
+                    _insert(connection, table, row)
+        return connection.serialize()
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:

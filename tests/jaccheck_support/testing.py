@@ -7,8 +7,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+from torch import Tensor, nn
+
 import jaccheck.case
 from jaccheck.case import Case
+from jaccheck.methods import round_sample
+from jaccheck.oracle import Network, network
 from jaccheck.reports import Environment, Failure, Finding, Outcome, Told
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -25,6 +30,19 @@ def pasted(text: str) -> Case:
     value = eval(text, {name: getattr(jaccheck.case, name) for name in jaccheck.case.__all__})
     assert isinstance(value, Case)
     return value
+
+
+def network_of(case: Case) -> Network:
+    """The network that the oracle makes of a case, on its numbers as rounded."""
+    rounded = round_sample(case)
+    numbers = {name: value.double().numpy() for name, value in rounded.numbers.items()}
+    return network(case, rounded.X.double().numpy(), numbers)
+
+
+def tutorial() -> tuple[nn.Module, Tensor]:
+    """The network and batch of BackPACK's tutorial."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(10, 7), nn.ReLU(), nn.Linear(7, 5)), torch.rand(15, 10)
 
 
 ENVIRONMENT = Environment(

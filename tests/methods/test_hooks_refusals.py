@@ -57,7 +57,6 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_it_does_not_cover_is_refused(kind: str) -> None:
     """By looking at modules only, with the name of the module and the reason."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from jaccheck_support.testing import tutorial
 from rich.console import Console
 from torch import nn
 
@@ -18,12 +19,6 @@ from jaccheck.errors import InvalidRequest
 from jaccheck.methods import problem_of
 from jaccheck.models import methods_of, picture_of_model
 from jaccheck.rendering import Picture, Size, draw_picture, print_picture
-
-
-def tutorial() -> tuple[nn.Module, torch.Tensor]:
-    """The network and batch of BackPACK's tutorial."""
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(10, 7), nn.ReLU(), nn.Linear(7, 5)), torch.rand(15, 10)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaccheck_support.evaluation import Evaluation, jacobians
 from jaccheck_support.simulation import SLOPES, VALUES, VARIANTS, Machine, Rounding, Summation
+from jaccheck_support.testing import network_of
 
 from jaccheck.case import (
     DTYPES,
@@ -35,7 +36,6 @@ from jaccheck.case import (
     cases,
 )
 from jaccheck.case.families.registry import BY_NAME
-from jaccheck.methods import round_sample
 from jaccheck.oracle import (
     Arithmetic,
     Network,
@@ -44,7 +44,6 @@ from jaccheck.oracle import (
     arithmetic,
     backward,
     forward,
-    network,
     propagation,
     scaled,
 )
@@ -54,12 +53,6 @@ ULPS = 3
 
 
 REVERSE_MODE = Evaluation()
-
-
-def network_of(case: Case) -> Network:
-    rounded = round_sample(case)
-    numbers = {name: value.double().numpy() for name, value in rounded.numbers.items()}
-    return network(case, rounded.X.double().numpy(), numbers)
 
 
 def worst_ratio(net: Network, machine: Machine, how: Evaluation = REVERSE_MODE) -> float:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaccheck_support.evaluation import Evaluation, jacobians
 from jaccheck_support.simulation import Machine, Summation
+from jaccheck_support.testing import network_of
 
 from jaccheck.case import (
     DTYPES,
@@ -27,16 +28,9 @@ from jaccheck.case import (
     cases,
 )
 from jaccheck.case.families.registry import BY_NAME
-from jaccheck.methods import round_sample
-from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact, network
+from jaccheck.oracle import Affine, Network, arithmetic, backward, certificate, forward, is_exact
 
 PRECISION = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}
-
-
-def network_of(case: Case) -> Network:
-    rounded = round_sample(case)
-    numbers = {name: value.double().numpy() for name, value in rounded.numbers.items()}
-    return network(case, rounded.X.double().numpy(), numbers)
 
 
 def chain(X: list[list[float]], *steps: object) -> Network:

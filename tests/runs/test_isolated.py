@@ -15,12 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from jaccheck_support.sums import summed
 from jaccheck_support.testing import heeding_ctrl_c
 
 from jaccheck.case import DTYPES, PROFILES, Case, Convolution, Flatten, Linear, MaxPool
 from jaccheck.methods import choose_methods
 from jaccheck.methods.registry import forget
-from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings, Spent
+from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings
 from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, shards, verify
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
@@ -84,14 +85,6 @@ def run(folder: Path, names: tuple[str, ...], asked: Settings, *, limits: Limits
         return verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener), listener
 
 
-def comparable(results: list[ShardResult]) -> Sums:
-    """The sum of results, without times, in one order."""
-    tally = Tally()
-    for result in sorted(results, key=lambda result: result.shard.number):
-        tally.merge(result.sums)
-    return replace(tally.sums(), totals=replace(tally.totals, seconds=Spent()))
-
-
 SMALL = settings(dtypes=DTYPES, families=("kinks", "embedding"))
 NAMES = ("closed_form", "sqrt_ggn_sum")
 
@@ -100,13 +93,13 @@ NAMES = ("closed_form", "sqrt_ggn_sum")
 def undisturbed() -> Sums:
     """What a run of some shards gives in this process."""
     torch.set_num_threads(1)
-    return comparable([judge_shard(shard, choose_methods(NAMES), QUICK) for shard in shards(QUICK, SMALL)])
+    return summed([judge_shard(shard, choose_methods(NAMES), QUICK) for shard in shards(QUICK, SMALL)])
 
 
 def test_the_sums_are_those_of_one_process(undisturbed: Sums, tmp_path: Path) -> None:
     """The same shards give the same counts and failing cases in two workers."""
     with Pool(2, Assignment(methods=NAMES, profile="quick"), LIMITS, tmp_path) as pool:
-        assert comparable(list(pool.results(shards(QUICK, SMALL)))) == undisturbed
+        assert summed(list(pool.results(shards(QUICK, SMALL)))) == undisturbed
 
 
 def test_a_worker_that_somebody_ends_changes_nothing(undisturbed: Sums, tmp_path: Path) -> None:
@@ -118,7 +111,7 @@ def test_a_worker_that_somebody_ends_changes_nothing(undisturbed: Sums, tmp_path
             if number in (1, 4):
                 workers = [p for p in psutil.Process().children(recursive=True) if is_worker(p)]
                 os.kill(workers[0].pid, signal.SIGKILL)
-        assert comparable(results) == undisturbed
+        assert summed(results) == undisturbed
 
 
 def is_worker(process: psutil.Process) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
+from jaccheck_support.sums import summed
 
 from jaccheck.case import DTYPES, PROFILES, Case
 from jaccheck.core import from_json, to_json
 from jaccheck.methods import Jacobians, Method, Problem, find_method, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
-from jaccheck.reports import Raised, Settings, Spent
+from jaccheck.reports import Raised, Settings
 from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
@@ -62,21 +62,6 @@ def results(wrong_in_part: Method) -> list[ShardResult]:
     return [judge_shard(shard, methods, QUICK) for shard in shards(QUICK, settings())]
 
 
-def summed(results: list[ShardResult]) -> Sums:
-    """What a tally makes of them, in one order, without times."""
-    tally = Tally()
-    for result in results:
-        tally.merge(result.sums)
-    sums = tally.sums()
-    return replace(
-        sums,
-        totals=replace(sums.totals, seconds=Spent()),
-        coverage=tuple(sorted(sums.coverage, key=repr)),
-        tightness=tuple(sorted(sums.tightness, key=repr)),
-        candidates=tuple(sorted(sums.candidates, key=lambda candidates: repr(candidates.fault))),
-    )
-
-
 def test_the_order_of_shards_does_not_matter(results: list[ShardResult]) -> None:
     """The sums of any order are the same, failing cases included."""
     expected = summed(results)
@@ -105,8 +90,8 @@ def test_every_boundary_claim_is_tried(results: list[ShardResult]) -> None:
     refusing = [r for r in results if r.shard.round == 0 and r.shard.dtype == "float16"]
     assert len(refusing) == 3
     for result in refusing:
-        (claims,) = [candidates for candidates in result.sums.candidates if candidates.fault.law == "claims"]
-        assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.fault.method)
+        (claims,) = [candidates for candidates in result.sums.candidates if candidates.group.law == "claims"]
+        assert claims.seen == sum(cell.refused for cell in result.sums.coverage if cell.method == claims.group.method)
 
 
 def test_failing_cases_kept_are_bounded() -> None:

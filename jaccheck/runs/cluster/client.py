@@ -131,10 +131,10 @@ class Cluster:
         return landed
 
     def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
-        """How the case shows the fault, whatever that does to the process that tries it."""
-        if ask.fault.device in self._here.environment.devices:
+        """How the case shows the failure, whatever that does to the process that tries it."""
+        if ask.group.device in self._here.environment.devices:
             return self._pool.probe(ask, method, is_trial=is_trial)
-        reply = self._reply(self._submit(Question(ask=ask, is_trial=is_trial), ask.fault.device, priority=1))
+        reply = self._reply(self._submit(Question(ask=ask, is_trial=is_trial), ask.group.device, priority=1))
         return reply.failure if reply else None
 
     def _send(self, shard: Shard) -> Any:

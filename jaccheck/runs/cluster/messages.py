@@ -45,7 +45,7 @@ class WorkerConfig:
 
 @plain_data
 class Question:
-    """Judge a shard; or say how the case of a `Try` shows its fault, in a tenth of the time if it is one of many."""
+    """Judge a shard; or say how the case of a `Try` shows its failure, in a tenth of the time if it is one of many."""
 
     ask: Shard | Try
     is_trial: bool = False
@@ -53,7 +53,7 @@ class Question:
 
 @plain_data
 class Reply:
-    """The result of a shard; or how a fault shows, if it does; or in one line why there is no answer."""
+    """The result of a shard; or how a failure shows, if it does; or in one line why there is no answer."""
 
     result: ShardResult | None = None
     failure: Failure | None = None

@@ -51,7 +51,7 @@ def _shards(parent: Parent, pool: Pool, methods: dict[str, Method]) -> Iterator[
                 choose_devices([shard.device])
                 yield shard
             case ask:
-                failure = pool.probe(ask, methods[ask.fault.method], is_trial=question.is_trial)
+                failure = pool.probe(ask, methods[ask.group.method], is_trial=question.is_trial)
                 parent.say(Reply(failure=failure))
 
 

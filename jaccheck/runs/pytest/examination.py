@@ -55,7 +55,7 @@ class Examination:
                 self._failure(case)
 
     def findings(self, *, seconds: float) -> list[Finding]:
-        """A finding for each fault among the failures so far, its case shrunk."""
+        """A finding for each failure among the failures so far, its case shrunk."""
         found: list[Finding] = []
         for candidates in self.tally.candidates.values():
             found += investigate(candidates, self.check.method, seconds=seconds)

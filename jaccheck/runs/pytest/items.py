@@ -67,7 +67,7 @@ class CheckItem(pytest.Function):
         )
 
     def _broken_by_random_cases(self) -> list[Broken]:
-        """What Hypothesis found and shrunk; whatever else is raised is a fault of our own, and goes on.
+        """What Hypothesis found and shrunk; whatever else is raised is an error of our own, and goes on.
 
         A function of its own, so that the test fails outside the `except` and shows no exception before its own.
         """

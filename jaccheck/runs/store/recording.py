@@ -18,7 +18,7 @@ from jaccheck.core import Count, from_json, plain_data, to_json
 from jaccheck.errors import UnreadableFile
 from jaccheck.reports import NOTHING, TEST_RATIO_LIMITS, CoverageCell, Finding, Report, Tightness, Totals
 from jaccheck.runs.plan import Shard
-from jaccheck.runs.results import Candidates, ShardResult, Sums, fault_of
+from jaccheck.runs.results import Candidates, ShardResult, Sums, group_of
 from jaccheck.runs.store.store import FINISHED, INTERRUPTED, Store, StoredRun
 
 _CELL = tuple(field.name for field in fields(CoverageCell))
@@ -97,7 +97,7 @@ class Recording:
         return (shard for shard in shards if not any(shard.number in numbers for numbers in done))
 
     def keep_result(self, result: ShardResult, candidates: Iterable[Candidates]) -> None:
-        """Adds a shard that is done, and the failing cases of its faults as they are now."""
+        """Adds a shard that is done, and the failing cases of its failures as they are now."""
         sums, run = result.sums, self.run.id
         with self._store.transaction() as connection:
             _add_to_ranges(connection, run, result.shard.number)
@@ -117,8 +117,8 @@ class Recording:
                 ],
             )
             connection.executemany(
-                "INSERT OR REPLACE INTO fault (run, fault, candidates) VALUES (?, ?, ?)",
-                [(run, to_json(one.fault), to_json(one)) for one in candidates],
+                "INSERT OR REPLACE INTO candidates (run, failure, candidates) VALUES (?, ?, ?)",
+                [(run, to_json(one.group), to_json(one)) for one in candidates],
             )
             connection.executemany(
                 "INSERT OR IGNORE INTO given_up (run, method) VALUES (?, ?)", [(run, name) for name in result.given_up]
@@ -154,14 +154,14 @@ class Recording:
     def report(self) -> Report:
         """The report of the run so far; `interrupted` unless it has ended."""
         sums = self.sums()
-        seen = {one.fault: one.seen for one in sums.candidates}
+        seen = {one.group: one.seen for one in sums.candidates}
         return Report(
             settings=self.run.settings,
             environment=self.run.environment,
             totals=sums.totals,
             coverage=sums.coverage,
             tightness=sums.tightness,
-            findings=tuple(replace(one, seen=seen.get(fault_of(one), one.seen)) for one in self.findings()),
+            findings=tuple(replace(one, seen=seen.get(group_of(one), one.seen)) for one in self.findings()),
             given_up=tuple(self.given_up()),
             interrupted=self.run.state != FINISHED,
         )
@@ -185,7 +185,7 @@ class Recording:
         return tuple(Tightness(method=m, device=d, dtype=t, counts=tuple(bins)) for (m, d, t), bins in counts.items())
 
     def _candidates(self) -> tuple[Candidates, ...]:
-        rows = self._rows("SELECT candidates FROM fault WHERE run = ?")
+        rows = self._rows("SELECT candidates FROM candidates WHERE run = ?")
         return tuple(from_json(Candidates, str(text), where=self._where) for (text,) in rows)
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:

@@ -66,11 +66,11 @@ CREATE TABLE tightness (
     count INTEGER NOT NULL,
     PRIMARY KEY (run, method, device, dtype, bin)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE fault (
+CREATE TABLE candidates (
     run INTEGER NOT NULL REFERENCES run,
-    fault TEXT NOT NULL,
+    failure TEXT NOT NULL,
     candidates TEXT NOT NULL,
-    PRIMARY KEY (run, fault)
+    PRIMARY KEY (run, failure)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE finding (
     run INTEGER NOT NULL REFERENCES run,

@@ -95,16 +95,16 @@ class Pool:
                 self._stop()
 
     def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
-        """How the case shows the fault, in a worker of its own, whatever that does to it."""
+        """How the case shows the failure, in a worker of its own, whatever that does to it."""
         seconds = self._limits.seconds
-        if is_trial and ask.fault.outcome is Outcome.HUNG:
+        if is_trial and ask.group.outcome is Outcome.HUNG:
             seconds = min(seconds, max(LEAST_SECONDS, seconds / HASTE))
         try:
             return self._prober.failure(ask, seconds=seconds)
         except Death as death:
             begun = death.begun.method or REFERENCE.name if death.begun else ""
             found = (begun, death.failure.law, death.failure.outcome)
-            is_same = found == (ask.fault.method, ask.fault.law, ask.fault.outcome)
+            is_same = found == (ask.group.method, ask.group.law, ask.group.outcome)
             return death.failure if is_same and ask.key in (None, death.failure.key) else None
 
     def _stop(self) -> None:
@@ -189,7 +189,7 @@ def _verdict(case: Case, method: str, shard: Shard, failure: Failure) -> Verdict
 
 
 def _of_reference(case: Case, shard: Shard, failure: Failure) -> Sums:
-    """The case counts as not computed; the fault of the reference is kept as any other, but it is no method."""
+    """The case counts as not computed; the failure of the reference is kept as any other, but it is no method."""
     tally = Tally()
     tally.add(case, _verdict(case, REFERENCE.name, shard, failure))
     tally.count(cases=int(shard.is_counted), not_computed=1)

@@ -68,7 +68,7 @@ class WorkerProcess:
             yield answer
 
     def failure(self, ask: Try, *, seconds: float) -> Failure | None:
-        """How a fault shows, if it does, within so many seconds. Raises Death."""
+        """How a failure shows, if it does, within so many seconds. Raises Death."""
         self._send(ask, seconds)
         return self._answer().failure
 

@@ -39,7 +39,7 @@ class Question:
 
 @plain_data
 class Answer:
-    """What one case of a shard gave, or how the fault showed, if it did; `is_last` when nothing more follows."""
+    """What one case of a shard gave, or how the failure showed, if it did; `is_last` when nothing more follows."""
 
     sums: Sums | None = None
     failure: Failure | None = None

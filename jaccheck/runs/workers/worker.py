@@ -66,7 +66,7 @@ class _Worker:
         self._journal = journal
 
     def answers(self, ask: Judge | Try) -> Iterator[Answer]:
-        """An answer for each case of a shard and a last one; or one on a fault."""
+        """An answer for each case of a shard and a last one; or one on a failure."""
         self._write(b"\n")
         match ask:
             case Judge(shard=shard):
@@ -77,8 +77,8 @@ class _Worker:
                 ):
                     yield Answer(sums=sums)
                 yield Answer(is_last=True)
-            case Try(fault=fault):
-                method = {**self._methods, REFERENCE.name: REFERENCE}[fault.method]
+            case Try(group=group):
+                method = {**self._methods, REFERENCE.name: REFERENCE}[group.method]
                 with calm_torch():
                     failure = failure_of(ask, method, announce=self._announce)
                 yield Answer(failure=failure, is_last=True)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from jaccheck_support.sums import summed
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
 from jaccheck.case import PROFILES
@@ -27,7 +28,6 @@ from jaccheck.runs import (
     Pool,
     Recording,
     Shard,
-    ShardResult,
     Store,
     Tally,
     WorkerConfig,
@@ -38,6 +38,7 @@ from jaccheck.runs.cluster import client as cluster_client
 from jaccheck.runs.cluster import node
 from jaccheck.runs.cluster.messages import Node
 from jaccheck.runs.cluster.worker import here
+from jaccheck.runs.results import Sums
 from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
@@ -55,32 +56,19 @@ def plan(cases: int = 20) -> Iterator[Shard]:
     return shards(QUICK, settings)
 
 
-def summed(results: Iterable[ShardResult]) -> tuple[object, ...]:
-    """All that results come to, but for seconds and order."""
-    tally = Tally()
-    for result in results:
-        assert result.is_whole
-        tally.merge(result.sums)
-    return (
-        replace(tally.totals, seconds=Spent()),
-        {repr(cell) for cell in tally.coverage()},
-        {(repr(fault), candidates.seen, candidates.cases) for fault, candidates in tally.candidates.items()},
-    )
-
-
 @pytest.fixture(scope="module")
-def local() -> tuple[object, ...]:
+def local() -> Sums:
     """What the run comes to in this process."""
     return summed(in_this_process(choose_with_mutants(METHODS), QUICK).scheduler(plan()))
 
 
-def test_the_verdicts_are_those_of_one_process(cluster: Any, local: tuple[object, ...]) -> None:
+def test_the_verdicts_are_those_of_one_process(cluster: Any, local: Sums) -> None:
     """The same counts, coverage and failing cases, for the same seed."""
     with joined(cluster.address) as there:
         assert summed(there.results(plan())) == local
 
 
-def test_a_worker_that_is_killed_loses_nothing(cluster: Any, local: tuple[object, ...]) -> None:
+def test_a_worker_that_is_killed_loses_nothing(cluster: Any, local: Sums) -> None:
     """Its shards are judged by the others, once."""
     with joined(cluster.address) as there:
         victim = cluster.add_worker()
