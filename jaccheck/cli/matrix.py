@@ -65,7 +65,7 @@ def run(request: Request) -> int:
 def measure(
     measured: tuple[methods.Method, ...], dtypes: tuple[str, ...], devices: tuple[str, ...], progress: Progress
 ) -> reports.MatrixReport:
-    """Every method on every probe."""
+    """Every method on every row."""
     cells: list[reports.MatrixCell] = []
     rows = [
         (row, dtype, device)

@@ -19,15 +19,15 @@ def cases_of_rows(dtypes: tuple[str, ...]) -> Iterator[Case]:
 
 def cells_changed(case: Case, entry: Entry) -> Iterator[CellChange]:
     """What the support matrix says otherwise of the candidate, where the case is that of a row."""
-    probe = _rows(case.dtype).get(case)
-    if probe is None:
+    row = _rows(case.dtype).get(case)
+    if row is None:
         return
     for pair in entry.pairs:
         was, now = (side.gravest if side else None for side in (pair.base, pair.candidate))
         if was is not now:
             yield CellChange(
-                group=probe.group,
-                row=probe.name,
+                group=row.group,
+                row=row.name,
                 method=pair.method,
                 dtype=case.dtype,
                 device=entry.device,
@@ -39,4 +39,4 @@ def cells_changed(case: Case, entry: Entry) -> Iterator[CellChange]:
 
 @cache
 def _rows(dtype: DType) -> dict[Case, MatrixRow]:
-    return {probe.case: probe for probe in matrix_rows(dtype)}
+    return {row.case: row for row in matrix_rows(dtype)}

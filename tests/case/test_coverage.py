@@ -32,7 +32,7 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
         for extension in (BatchGrad, SqrtGGNExact)
         for kind in vars(extension())["_BackpropExtension__module_extensions"]
     }
-    models = [build(probe.case).model for probe in matrix_rows("float32")]
+    models = [build(row.case).model for row in matrix_rows("float32")]
     converted = [extend(model, use_converter=True) for model in models if _is_branched(model)]
     covered = {type(module).__name__ for model in (*models, *converted) for module in model.modules()}
     assert ruled - covered == NOT_YET.keys() & ruled
@@ -41,7 +41,7 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
 
 def test_every_covered_name_is_a_module() -> None:
     """What a case names exists in torch or in `jaccheck.methods.containers`."""
-    for probe in matrix_rows("float32"):
-        for place in probe.case.places():
+    for row in matrix_rows("float32"):
+        for place in row.case.places():
             name = place.layer.torch_name
             assert hasattr(torch.nn, name) or hasattr(networks, name)

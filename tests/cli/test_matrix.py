@@ -53,8 +53,8 @@ def test_a_changed_cell_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_rows_have_names_of_their_own() -> None:
-    """No two probes of a group are called the same."""
-    names = [(probe.group, probe.name) for probe in matrix_rows("float32")]
+    """No two rows of a group are called the same."""
+    names = [(row.group, row.name) for row in matrix_rows("float32")]
     assert len(set(names)) == len(names)
 
 
