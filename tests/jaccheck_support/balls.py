@@ -6,7 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from jaccheck.case import ELU, GELU, SELU, Case, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh, activations
+from jaccheck.case import (
+    ELU,
+    GELU,
+    SELU,
+    Case,
+    Hardswish,
+    Hardtanh,
+    Layer,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from jaccheck.methods import round_sample
 from jaccheck.oracle import Arithmetic, Network, network
 from jaccheck.oracle.networks import NegativePart
@@ -58,25 +76,25 @@ def value_and_slope(layer: Layer, z: arb) -> tuple[arb, arb]:
         case SELU():
             scale, alpha = arb(1.0507009873554804934193349852946), arb(1.6732632423543772848170429916717)
             return (scale * z, scale) if z > 0 else (scale * alpha * z.expm1(), scale * alpha * z.exp())
-        case activations.Softplus(beta=β, threshold=threshold):
+        case Softplus(beta=β, threshold=threshold):
             w = arb(β) * z
             if w > arb(threshold):
                 return z, one
             t = (-abs(w)).exp()
             return ((w if w > 0 else 0) + t.log1p()) / arb(β), (one if w > 0 else t) / (1 + t)
-        case activations.SiLU():
+        case SiLU():
             c = (one if z > 0 else t) / (1 + t)
             return z * c, c + z * t / ((1 + t) * (1 + t))
-        case activations.Mish():
+        case Mish():
             gate, sech = mish_gate(z)
             return z * gate, gate + z * sech * sech * (one if z > 0 else t) / (1 + t)
-        case activations.Softsign():
+        case Softsign():
             return z / (1 + abs(z)), 1 / (1 + abs(z)) ** 2
-        case activations.Hardtanh(min_val=low, max_val=high):
+        case Hardtanh(min_val=low, max_val=high):
             return cut_off(z, arb(low), arb(high))
-        case activations.ReLU6():
+        case ReLU6():
             return cut_off(z, arb(0), arb(6))
-        case activations.Hardswish():
+        case Hardswish():
             if abs(z) >= 3:
                 return (z, one) if z > 0 else (arb(0), arb(0))
             return z * (z + 3) / 6, z / 3 + one / 2

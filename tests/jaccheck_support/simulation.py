@@ -17,7 +17,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, GELU, LAYERS, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh, activations
+from jaccheck.case import (
+    ELU,
+    GELU,
+    LAYERS,
+    SELU,
+    Hardswish,
+    Hardtanh,
+    Layer,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+)
 from jaccheck.case.layers.activations import Activation
 from jaccheck.oracle.networks import Curve, NegativePart
 
@@ -175,21 +193,21 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, _times(m, upper, z), _times(m, lower, m.call(np.expm1, below)))
-        case activations.Softplus(beta=beta, threshold=threshold):
+        case Softplus(beta=beta, threshold=threshold):
             w = _times(m, m.constant(beta), z)
             curved = m.call(np.log1p, m.call(np.exp, np.minimum(w, threshold)))
             return np.where(w > _kept(m, threshold), z, curved if beta == 1 else m.round(curved / m.constant(beta)))
-        case activations.SiLU():
+        case SiLU():
             return m.round(z / m.round(one + m.call(np.exp, -z)))
-        case activations.Mish():
+        case Mish():
             return m.round(z * _mish_gate(m, z))
-        case activations.Softsign():
+        case Softsign():
             return m.round(z / m.round(one + np.abs(z)))
-        case activations.Hardtanh(min_val=low, max_val=high):
+        case Hardtanh(min_val=low, max_val=high):
             return np.minimum(np.maximum(z, _kept(m, low)), _kept(m, high))
-        case activations.ReLU6():
+        case ReLU6():
             return np.clip(z, 0, 6)
-        case activations.Hardswish():
+        case Hardswish():
             return m.round(m.round(z * np.clip(m.round(z + 3), 0, 6)) / 6)
     raise ValueError(layer)
 
@@ -267,27 +285,27 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, upper, _times(m, lower, m.call(np.exp, np.minimum(z, 0))))
-        case activations.Softplus(beta=beta, threshold=threshold):
+        case Softplus(beta=beta, threshold=threshold):
             w = _times(m, m.constant(beta), z)
             power = m.call(np.exp, np.minimum(w, threshold))
             # In half precision torch computes this in float32, where eʷ does not overflow.
             is_one = (w > _kept(m, threshold)) | np.isinf(power)
             return np.where(is_one, one, m.round(np.where(is_one, one, power) / m.round(power + one)))
-        case activations.SiLU():
+        case SiLU():
             sigmoid = value(m, Sigmoid(), z)
             return m.round(sigmoid * m.round(one + m.round(z * m.round(one - sigmoid))))
-        case activations.Mish():
+        case Mish():
             gate = _mish_gate(m, z)
             turn = m.round(m.round(z * value(m, Sigmoid(), z)) * m.round(one - m.round(gate * gate)))
             return m.round(gate + turn)
-        case activations.Softsign():
+        case Softsign():
             d = m.round(one + np.abs(z))
             return m.round(m.round(one / d) - m.round(m.round(np.abs(z) / d) / d))
-        case activations.Hardtanh(min_val=low, max_val=high):
+        case Hardtanh(min_val=low, max_val=high):
             return np.where((z <= _kept(m, low)) | (z >= _kept(m, high)), 0, one)
-        case activations.ReLU6():
+        case ReLU6():
             return np.where((z <= 0) | (z >= 6), 0, one)
-        case activations.Hardswish():
+        case Hardswish():
             return np.where(z <= -3, 0, np.where(z >= 3, one, m.round(m.round(z / 3) + m.wide(0.5))))
     raise ValueError(layer)
 
@@ -316,15 +334,15 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(m.round(one - a) * m.round(one + a))
         case LogSigmoid():
             return m.round(one / m.round(m.call(np.exp, z) + one))
-        case activations.Softplus(threshold=threshold):
+        case Softplus(threshold=threshold):
             w = _times(m, m.constant(layer.beta), z)
             return np.where(w > _kept(m, threshold), one, value(m, Sigmoid(), w))
-        case activations.SiLU():
+        case SiLU():
             sigmoid = value(m, Sigmoid(), z)
             return m.round(sigmoid + m.round(m.round(z * sigmoid) * m.round(one - sigmoid)))
-        case activations.Softsign():
+        case Softsign():
             return m.round(one / m.round(np.square(m.round(one + np.abs(z)))))
-        case activations.Hardswish():
+        case Hardswish():
             between = m.round(m.round(m.round(2 * z) + 3) * m.constant(1 / 6))
             return np.where(z < -3, 0, np.where(z <= 3, between, one))
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaccheck.case import activations as layers
+from jaccheck.case import Hardswish
 from jaccheck.oracle.activations.rule import Activation, Rule, rule
 from jaccheck.oracle.assumptions import Arithmetic, Array
 
@@ -14,7 +14,7 @@ JUMP = 0.5
 """Of the slope at −3, from 0 to −1/2, and at 3, from 3/2 to 1."""
 
 
-@rule(layers.Hardswish)
+@rule(Hardswish)
 class HardswishRule(Rule):
     """z·min(max(z + 3, 0), 6)/6, in any order; slope 0, z/3 + 1/2 and 1, or (2z + 3)/6, or of two products with 1/6.
 
@@ -26,7 +26,7 @@ class HardswishRule(Rule):
     - Where 6z overflows nothing is claimed.
     """
 
-    def at(self, layer: layers.Hardswish, z: Array, E: Array, ar: Arithmetic) -> Activation:
+    def at(self, layer: Hardswish, z: Array, E: Array, ar: Arithmetic) -> Activation:
         value = np.where(z <= -3, 0, np.where(z >= 3, z, z * (z + 3) / 6))
         slope = np.where(z <= -3, 0, np.where(z >= 3, 1, z / 3 + 0.5))
         jumps = sum(np.where(np.abs(z - kink) <= E, JUMP, 0.0) for kink in (-3, 3))
@@ -39,6 +39,6 @@ class HardswishRule(Rule):
         own = np.where(z + E >= -3, ar.gamma(5) * np.minimum((np.abs(z) + E) / 3 + 0.5, STEEPEST) + 2 * ar.eta, 0)
         return Activation(value, moved, rounding, slope, np.minimum(change + jumps, 2) + own)
 
-    def curvature(self, layer: layers.Hardswish, z: Array, radius: Array) -> Array:
+    def curvature(self, layer: Hardswish, z: Array, radius: Array) -> Array:
         reached = (np.abs(z + 3) <= radius * (1 + 2.0**-30)) | (np.abs(z - 3) <= radius * (1 + 2.0**-30))
         return np.where(reached, np.inf, np.where(np.abs(z) < 3, 1 / 3, 0.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaccheck.case import activations as layers
+from jaccheck.case import Hardtanh, ReLU6
 from jaccheck.oracle.activations.rule import Activation, Pieces, Rule, rule
 from jaccheck.oracle.assumptions import Arithmetic, Array
 
@@ -47,15 +47,15 @@ class CutOff(Rule):
         )
 
 
-@rule(layers.Hardtanh)
+@rule(Hardtanh)
 class HardtanhRule(CutOff):
     """Cut off at `min_val` and `max_val`."""
 
-    def ends(self, layer: layers.Hardtanh) -> tuple[float, float]:  # type: ignore[override]
+    def ends(self, layer: Hardtanh) -> tuple[float, float]:  # type: ignore[override]
         return layer.min_val, layer.max_val
 
 
-@rule(layers.ReLU6)
+@rule(ReLU6)
 class ReLU6Rule(CutOff):
     """Cut off at 0 and 6."""
 

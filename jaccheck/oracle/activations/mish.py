@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaccheck.case import activations as layers
+from jaccheck.case import Mish
 from jaccheck.oracle.activations.gated import Gate, gated
 from jaccheck.oracle.activations.rule import Activation, Rule, nearest, rule, sigmoid_at
 from jaccheck.oracle.assumptions import Arithmetic, Array
@@ -15,7 +15,7 @@ BENT, CURVED = 0.28, 0.67
 """Above |zT′| = 0.2640 and |φ″| = 0.6443."""
 
 
-@rule(layers.Mish)
+@rule(Mish)
 class MishRule(Rule):
     """z·T with T = tanh(s), s = log1p(eᶻ); slope T + zσ(z)(1 − T²).
 
@@ -31,7 +31,7 @@ class MishRule(Rule):
       2(1 + |z|)·max(e⁻|ᶻ|, 4e⁻²|ᶻ|), which falls.
     """
 
-    def at(self, layer: layers.Mish, z: Array, E: Array, ar: Arithmetic) -> Activation:
+    def at(self, layer: Mish, z: Array, E: Array, ar: Arithmetic) -> Activation:
         q = np.exp(-np.abs(z))
         above, below = 1 + 2 * q + 2 * q**2, 2 + 2 * q + q**2
         T = np.where(z > 0, (1 + 2 * q) / above, q * (q + 2) / below)

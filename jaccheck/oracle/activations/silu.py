@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaccheck.case import activations as layers
+from jaccheck.case import SiLU
 from jaccheck.oracle.activations.gated import Gate, gated
 from jaccheck.oracle.activations.rule import Activation, Rule, bell, nearest, rule, sigmoid_at
 from jaccheck.oracle.assumptions import Arithmetic, Array
@@ -15,7 +15,7 @@ BENT, CURVED = 0.23, 0.5
 """Above |zσ′| and |φ″|."""
 
 
-@rule(layers.SiLU)
+@rule(SiLU)
 class SiLURule(Rule):
     """z·σ(z) or z/(1 + e⁻ᶻ); slope σ(1 + z(1 − σ)), or σ + zσ(1 − σ), or σ + zσ′ with σ′ from e⁻|ᶻ|.
 
@@ -25,7 +25,7 @@ class SiLURule(Rule):
     - φ″ = σ′(2 − z·tanh(z/2)) and φ‴ = 3σ″ + zσ‴ are at most σ′(z)(3 + |z|), which falls from |z| = 1 on, and 1/2.
     """
 
-    def at(self, layer: layers.SiLU, z: Array, E: Array, ar: Arithmetic) -> Activation:
+    def at(self, layer: SiLU, z: Array, E: Array, ar: Arithmetic) -> Activation:
         σ, bent = sigmoid_at(z), z * bell(np.abs(z))
         far, risen = np.abs(z) + E, np.minimum(1, σ + GATE.turned * E)
         cancelled = (ar.library(1) * bell(nearest(z, E)) + ar.gamma(2) * risen) * (1 + ar.library(1, 2)) + ar.eta
@@ -36,6 +36,6 @@ class SiLURule(Rule):
         off = ar.library(1, 2) * risen
         return gated(z, E, σ, σ + bent, self.curvature(layer, z, E), off, own, ar, GATE)
 
-    def curvature(self, layer: layers.SiLU, z: Array, radius: Array) -> Array:
+    def curvature(self, layer: SiLU, z: Array, radius: Array) -> Array:
         distance = nearest(z, radius)
         return np.where(distance < 1, CURVED, np.minimum(CURVED, bell(distance) * (3 + np.minimum(distance, 1e3))))

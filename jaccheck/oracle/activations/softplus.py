@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import activations as layers
+from jaccheck.case import Softplus
 from jaccheck.oracle.activations.rule import Activation, Rule, bell, nearest, of_argument, rule, sigmoid_at
 from jaccheck.oracle.assumptions import Arithmetic, Array
 
 
-@rule(layers.Softplus)
+@rule(Softplus)
 class SoftplusRule(Rule):
     """With w = βz: log1p(eʷ)/β or max(z, 0) + log1p(e⁻|ʷ|)/β, slope eʷ/(eʷ + 1) or σ(w), up to the threshold; then z.
 
@@ -23,7 +23,7 @@ class SoftplusRule(Rule):
     - Where eʷ overflows below the threshold nothing is claimed: there torch returns infinity, and NaN as the slope.
     """
 
-    def at(self, layer: layers.Softplus, z: Array, E: Array, ar: Arithmetic) -> Activation:
+    def at(self, layer: Softplus, z: Array, E: Array, ar: Arithmetic) -> Activation:
         β, t = layer.beta, layer.threshold
         w, reach, g = β * z, β * E * (1 + 2.0**-50), 0.0 if β == 1 else of_argument(1.0, ar.gamma(2))
         value = np.where(w > t, z, (np.maximum(w, 0) + np.log1p(np.exp(-np.abs(w)))) / β)
@@ -51,11 +51,11 @@ class SoftplusRule(Rule):
         own = off + ar.library(1, 3) * (rising + off) + 2 * ar.eta
         return Activation(value, moved, rounding, slope, movement + np.where(curved, np.where(fits, own, np.inf), 0))
 
-    def is_broken(self, layer: layers.Softplus, z: Array, radius: Array) -> npt.NDArray[np.bool_]:
+    def is_broken(self, layer: Softplus, z: Array, radius: Array) -> npt.NDArray[np.bool_]:
         w, t = layer.beta * z, layer.threshold
         return np.asarray(np.abs(w - t) <= layer.beta * radius * (1 + 2.0**-30) + 2.0**-30 * abs(t))
 
-    def _doubt(self, layer: layers.Softplus, ar: Arithmetic) -> float:
+    def _doubt(self, layer: Softplus, ar: Arithmetic) -> float:
         """How far w can be from t and still be taken for one on the other side: γ₃ of either, or of t alone."""
         if layer.beta == 1:
             return 0.0 if ar.keeps(layer.threshold) else 2 * ar.gamma(1) * abs(layer.threshold)
