@@ -5,18 +5,27 @@ from __future__ import annotations
 from math import isfinite
 from typing import Annotated
 
-from pydantic import AllowInfNan, BeforeValidator, WithJsonSchema
+from pydantic import AllowInfNan, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from jaccheck.core import PATTERNS, plain_data
 
 TINY = 1e-30
 
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+
+
+def _in_json(value: float) -> float | str:
+    """Within a union pydantic forgets how dataclasses write what is not finite, and writes null."""
+    return value if isfinite(value) else "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
 # JSON has no NaN and no infinities: they are written as strings and read back by float().
 Number = Annotated[
     float,
     AllowInfNan(True),
-    BeforeValidator(lambda value: float(value) if value in ("NaN", "Infinity", "-Infinity") else value),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
+    BeforeValidator(lambda value: float(value) if value in NOT_FINITE else value),
+    PlainSerializer(_in_json, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": list(NOT_FINITE)}]}),
 ]
 
 

@@ -11,6 +11,7 @@ from jaccheck_support.testing import Run
 
 from jaccheck.cli.github import MOST_BYTES, Annotation, errors_of, tell_github
 from jaccheck.rendering import verify_markdown
+from jaccheck.reports import Told
 
 FAULT = ("--method", "mutant:class_swap", "--family", "generic", "--max-examples", "3", "--seed", "1")
 
@@ -66,7 +67,9 @@ def test_markdown_stays_text() -> None:
     from dataclasses import replace
 
     report = verify_report()
-    evil = replace(report.findings[0], message="a | b <b> `c` [d](e)\n# f", script="x = '''\n```\n<script>\n'''")
+    told = Told(text="a | b <b> `c` [d](e)\n# f")
+    failure = replace(report.findings[0].failure, detail=told)
+    evil = replace(report.findings[0], failure=failure, script="x = '''\n```\n<script>\n'''")
     text = verify_markdown(replace(report, findings=(evil,)))
     (row,) = [line for line in text.splitlines() if line.startswith("| sqrt")]
     assert row == (r"| sqrt\_ggn\_sum | cpu | agreement | DISAGREES: a \| b &lt;b&gt; \`c\` \[d\](e) \# f | 3 |")

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, case: Case) -> Path:
     """A model, two cases and a finding."""
     (tmp_path / "model.py").write_text(MODEL)
     save(CaseFile(cases=(case, case)), tmp_path / "cases.json")
-    finding = finding_on(case, id="5d37eeac96", method="mutant:sample_roll", message="wrong")
+    finding = finding_on(case, id="5d37eeac96", method="mutant:sample_roll")
     file = CaseFile(cases=(case,), finding=finding)
     save(file, finding_path(tmp_path / "jaccheck-findings", finding))
     return tmp_path

@@ -41,6 +41,7 @@ from jaccheck.reports import (
     MutationScore,
     Outcome,
     PairedTiming,
+    Raised,
     Report,
     SelftestReport,
     SequenceFinding,
@@ -52,9 +53,9 @@ from jaccheck.reports import (
     Spent,
     Spread,
     Tightness,
-    Told,
     Totals,
     WorstEntry,
+    WrongEntry,
 )
 from jaccheck_support.testing import ENVIRONMENT
 
@@ -103,15 +104,15 @@ def verify_report() -> Report:
         id="5d37eeac96",
         method="sqrt_ggn_sum",
         device="cpu",
-        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text=str(worst))),
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=WrongEntry(worst=worst)),
         seen=3,
         case=CASE,
         script="import torch\n\nprint('x' * 3)  # a script\n",
-        worst=worst,
     )
-    crashed = dataclasses.replace(
-        wrong, law="no exception", outcome=Outcome.CRASHED, message="KeyError: 'x'", worst=None
+    raised = Failure(
+        law="no exception", outcome=Outcome.CRASHED, detail=Raised(error_type="KeyError", error_text="'x'")
     )
+    crashed = dataclasses.replace(wrong, failure=raised)
     cells = (
         CoverageCell(
             method="sqrt_ggn_sum", device="cpu", dtype="float64", family="square", cases=9, compared=9, entries=90

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,19 @@ def test_how_an_entry_is_off_is_its_key(actual: float, expected: float, key: str
     """Whatever the numbers, shapes and parameters of the case are."""
     worst = replace(WORST, actual=actual, expected=expected)
     assert Failure(law="batch", outcome=Outcome.DISAGREES, detail=WrongEntry(worst=worst)).key == key
+
+
+def test_numbers_that_are_not_finite_survive_json() -> None:
+    """Where a failure goes from process to process they do, as everywhere."""
+    worst = replace(WORST, actual=float("-inf"), expected=float("inf"))
+    total = WrongTotal(layer="2", actual=float("inf"), expected=1.0, bound=0.5, wrong=1, numbers=3)
+    for detail in (WrongEntry(worst=worst), Told(text="", worst=worst), total):
+        failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=detail)
+        assert from_json(Failure, to_json(failure), where="here") == failure
+    nan = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=WrongEntry(worst=replace(WORST, actual=math.nan)))
+    read = from_json(Failure, to_json(nan), where="here").worst
+    assert read is not None
+    assert math.isnan(read.actual)
 
 
 def test_numbers_in_an_exception_do_not_tell_failures_apart() -> None:

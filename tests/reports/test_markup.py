@@ -63,7 +63,8 @@ def test_a_verdict_says_what_was_compared(case: Case) -> None:
 
 def test_a_report_lists_its_findings(case: Case) -> None:
     """The answer first, then each finding, then the versions."""
-    finding = finding_on(case, method="m", law=HOSTILE, outcome=Outcome.CRASHED, message="why", seen=3)
+    failure = Failure(law=HOSTILE, outcome=Outcome.CRASHED, detail=Told(text="why"))
+    finding = finding_on(case, method="m", failure=failure, seen=3)
     spent = Spent()
     report = Report(
         settings=Settings(

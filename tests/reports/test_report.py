@@ -39,15 +39,15 @@ def report() -> Report:
     worst = WorstEntry(
         parameter="0.weight", index=(0, 0, 0, 0), actual=NAN, expected=float("-inf"), bound=0.0, wrong=1, entries=2
     )
+    told = Told(text="\x00\x1b[31m]]> & <script>", worst=worst)
     finding = Finding(
         id="1",
         method="<evil>",
         device="cpu",
-        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="\x00\x1b[31m]]> & <script>")),
+        failure=Failure(law="agreement", outcome=Outcome.DISAGREES, detail=told),
         seen=3,
         case=Case(layers=(Linear(out_features=1),), in_shape=(1,), batch_size=1),
         script="print('<&>')",
-        worst=worst,
     )
     return Report(
         settings=Settings(
