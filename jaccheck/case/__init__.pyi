@@ -4,6 +4,7 @@ from .case import DType as DType
 from .families.registry import FAMILIES as FAMILIES
 from .families.registry import PERCEPTRONS as PERCEPTRONS
 from .families.registry import boundary_cases as boundary_cases
+from .layers import activations as activations
 from .layers.activations import ELU as ELU
 from .layers.activations import GELU as GELU
 from .layers.activations import SELU as SELU

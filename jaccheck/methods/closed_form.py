@@ -53,6 +53,34 @@ ACTIVATIONS = {
         lambda layer, z: torch.selu(z),
         lambda layer, δ, z, a: aten.elu_backward.default(δ, SELU_ALPHA, SELU_SCALE, 1, False, z.unsqueeze(1)),
     ),
+    nn.Softplus: (
+        lambda layer, z: functional.softplus(z, layer.beta, layer.threshold),
+        lambda layer, δ, z, a: aten.softplus_backward.default(δ, z.unsqueeze(1), layer.beta, layer.threshold),
+    ),
+    nn.SiLU: (
+        lambda layer, z: functional.silu(z),
+        lambda layer, δ, z, a: aten.silu_backward.default(δ, z.unsqueeze(1)),
+    ),
+    nn.Mish: (
+        lambda layer, z: functional.mish(z),
+        lambda layer, δ, z, a: aten.mish_backward.default(δ, z.unsqueeze(1)),
+    ),
+    nn.Softsign: (
+        lambda layer, z: functional.softsign(z),
+        lambda layer, δ, z, a: δ / (1 + z.abs()).square().unsqueeze(1),
+    ),
+    nn.Hardtanh: (
+        lambda layer, z: functional.hardtanh(z, layer.min_val, layer.max_val),
+        lambda layer, δ, z, a: aten.hardtanh_backward.default(δ, z.unsqueeze(1), layer.min_val, layer.max_val),
+    ),
+    nn.ReLU6: (
+        lambda layer, z: functional.hardtanh(z, layer.min_val, layer.max_val),
+        lambda layer, δ, z, a: aten.hardtanh_backward.default(δ, z.unsqueeze(1), layer.min_val, layer.max_val),
+    ),
+    nn.Hardswish: (
+        lambda layer, z: functional.hardswish(z),
+        lambda layer, δ, z, a: aten.hardswish_backward.default(δ, z.unsqueeze(1)),
+    ),
 }
 PASSING = (nn.Identity, nn.Dropout, nn.Flatten)
 """What moves no number of a sample; Dropout in evaluation mode."""

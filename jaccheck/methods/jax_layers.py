@@ -74,6 +74,45 @@ def _gelu(module: Any, θ: dict[str, Array], x: Array) -> Array:
     return jax.nn.gelu(x, approximate=module.approximate == "tanh")
 
 
+def _softplus(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    w = module.beta * x
+    is_linear = w > module.threshold
+    return jnp.where(is_linear, x, jnp.logaddexp(jnp.where(is_linear, 0.0, w), 0.0) / module.beta)
+
+
+def _silu(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax
+
+    return x * jax.nn.sigmoid(x)
+
+
+def _mish(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return x * jnp.tanh(jnp.logaddexp(x, 0.0))
+
+
+def _softsign(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return x / (1 + jnp.abs(x))
+
+
+def _hardtanh(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    low, high = module.min_val, module.max_val
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
+
+
+def _hardswish(module: Any, θ: dict[str, Array], x: Array) -> Array:
+    import jax.numpy as jnp
+
+    return jnp.where(x <= -3, 0.0, jnp.where(x >= 3, x, x * (x + 3) / 6))
+
+
 def _softmax(module: Any, θ: dict[str, Array], x: Array) -> Array:
     import jax
 
@@ -286,6 +325,13 @@ RULES: dict[str, Rule] = {
     "Tanh": _tanh,
     "LogSigmoid": _log_sigmoid,
     "GELU": _gelu,
+    "Softplus": _softplus,
+    "SiLU": _silu,
+    "Mish": _mish,
+    "Softsign": _softsign,
+    "Hardtanh": _hardtanh,
+    "ReLU6": _hardtanh,
+    "Hardswish": _hardswish,
     "Softmax": _softmax,
     "LogSoftmax": _log_softmax,
     "Flatten": _flatten,

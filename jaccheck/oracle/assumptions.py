@@ -16,7 +16,7 @@ of both units is at least the sum of both bounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2, sqrt
+from math import ceil, frexp, ldexp, log2, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,11 @@ class Arithmetic:
         """γ_n, the relative error that n roundings in a row can add up to; infinite where nu reaches 1."""
         nu = roundings * self.u
         return nu / (1 - nu) if nu < 1 else np.inf
+
+    def keeps(self, constant: float) -> bool:
+        """Whether a constant is a number of the dtype."""
+        is_whole = ldexp(frexp(constant)[0], self.precision_bits) % 1 == 0
+        return constant == 0 or (is_whole and self.eta <= abs(constant) <= self.largest)
 
     def library(self, calls: int = 1, roundings: int = 0) -> float:
         """Relative error of so many library functions and further roundings in a row; an ulp is up to two of them."""

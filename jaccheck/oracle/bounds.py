@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 
 from jaccheck.oracle.assumptions import Arithmetic, Array
-from jaccheck.oracle.networks import Affine, Branches, Network, Structured, all_steps
+from jaccheck.oracle.networks import Affine, Branches, Network, SparseAffine, all_steps
 from jaccheck.oracle.propagation import Chosen, Forward, Record, forward, largest
 
 __all__ = ["ClosedForm", "Forward", "Order", "backward", "forward", "rounded_up", "scaled"]
@@ -67,7 +67,7 @@ class _Backward:
         self.E = self.E @ W + ar.gamma(k + step.roundings) * magnitude + 2 * k * ar.eta
         self._arrive(self.delta @ step.W, self.m @ W, magnitude + self.E)
 
-    def through_selection(self, chosen: Chosen) -> None:
+    def through_maximum(self, chosen: Chosen) -> None:
         """Each δ goes to what was chosen, or, in doubt, to any of those that may have been; windows may overlap."""
         whole, reach = self.m + self.E, np.maximum(chosen.first, chosen.doubtful)
         windows = int(reach.sum(axis=1).max(initial=0))
@@ -115,7 +115,7 @@ class _Backward:
         if self.order is Order.REVERSE:
             return bound
         # In reverse mode what underflows in δ is scaled by a; in forward mode a is the first factor.
-        own = step.terms * ar.eta * np.sum(whole, axis=2, keepdims=True) if isinstance(step, Structured) else 0.0
+        own = step.terms * ar.eta * np.sum(whole, axis=2, keepdims=True) if isinstance(step, SparseAffine) else 0.0
         return bound + self.lost + own
 
 
@@ -182,7 +182,7 @@ def _down(records: tuple[Record, ...], state: _Backward, found: _Entries, *, exa
         elif record.slope is not None:
             state.through_activation(record.slope[0][:, None], record.slope[1][:, None])
         elif record.chosen is not None:
-            state.through_selection(record.chosen)
+            state.through_maximum(record.chosen)
         else:
             assert isinstance(step, Affine)
             if not step.is_fixed and found.part(step.bias):

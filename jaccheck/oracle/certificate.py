@@ -19,7 +19,7 @@ import numpy as np
 
 from jaccheck.oracle.activations import RULES, Pieces
 from jaccheck.oracle.assumptions import Arithmetic, Array
-from jaccheck.oracle.networks import Affine, Branches, Curve, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Curve, Network, SparseAffine, Step, WindowMax
 
 SPARE_BITS = 1
 """Room at the lower end of the exponent range, for a cotangent that is scaled down by a power of two and back."""
@@ -45,8 +45,8 @@ def _is_piecewise_linear(steps: tuple[Step, ...]) -> bool:
     return all(
         all(map(_is_piecewise_linear, step.branches))
         if isinstance(step, Branches)
-        else not (isinstance(step, Structured) and not step.is_dyadic)
-        if isinstance(step, Affine | Selection)
+        else not (isinstance(step, SparseAffine) and not step.is_dyadic)
+        if isinstance(step, Affine | WindowMax)
         else RULES[type(step)].pieces(step) is not None
         for step in steps
     )
@@ -80,7 +80,7 @@ def _check_forward(steps: tuple[Step, ...], x: _Exact, ledger: _Ledger) -> tuple
         if isinstance(step, Affine):
             x, sums = _affine(step, x)
             ledger.check(sums, x.grain)
-        elif isinstance(step, Selection):
+        elif isinstance(step, WindowMax):
             chosen = _first_of_largest(step, x.a)
             entry = _Entry(step, x, chosen=chosen)
             pick = chosen.argmax(axis=2)
@@ -99,17 +99,23 @@ def _check_forward(steps: tuple[Step, ...], x: _Exact, ledger: _Ledger) -> tuple
 
 
 def _affine(step: Affine, x: _Exact) -> tuple[_Exact, Array]:
-    """What comes out, and the sums of absolute values that were added up for it."""
+    """What comes out, and the sums of absolute values that were added up for it, S = |W|·size + |b|.
+
+    Each product is a multiple of grain(x)·grain(W), so every partial sum is one of min(grain(x)·grain(W), grain(b)),
+    and at most S: where S ≤ 2^p of these grains, each is a number of the dtype, in any order. What comes out is then
+    known exactly, and the next sums start from its own size |a|; only a fixed map, which may be joined with the weight
+    behind it, hands on S. A tangent is at most |W|·tangent, and for a number of this layer itself its factor.
+    """
     W, b = step.magnitude, np.zeros(len(step.W)) if step.b is None else step.b
     own = np.maximum(np.max(x.size, axis=1, keepdims=True, initial=0), 1)
-    own = own * step.fan_in if isinstance(step, Structured) else own
+    own = own * step.fan_in if isinstance(step, SparseAffine) else own
     a = x.a @ step.W.T + b
     sums = x.size @ W.T + np.abs(b)
     grain = min(x.grain + _grain(step.W), _grain(b))
     return _Exact(a, sums if step.is_fixed else np.abs(a), x.tangent @ W.T + own, grain), sums
 
 
-def _first_of_largest(step: Selection, a: Array) -> Array:
+def _first_of_largest(step: WindowMax, a: Array) -> Array:
     """What is chosen of each window, `(N, outputs, features)`, one or zero."""
     seen = np.where(step.windows >= 0, a[:, step.windows], -np.inf)
     n, out = np.indices(seen.shape[:2])
@@ -119,6 +125,7 @@ def _first_of_largest(step: Selection, a: Array) -> Array:
 
 
 def _merged(ends: list[_Exact], *, is_sum: bool) -> _Exact:
+    """Branches added up or side by side: multiples of the finest of their grains, at most their sizes together."""
     grain = min(end.grain for end in ends)
     if is_sum:
         a, size, tangent = (sum(getattr(end, name) for end in ends) for name in ("a", "size", "tangent"))
@@ -130,10 +137,16 @@ def _merged(ends: list[_Exact], *, is_sum: bool) -> _Exact:
 
 
 def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _Ledger) -> tuple[Array, int]:
-    """Enters all sums of the backward pass, with absolute values multiplied through from the outputs."""
+    """Enters all sums of the backward pass, with absolute values multiplied through from the outputs.
+
+    m bounds the sum of all absolute values that δ is made of: m = 1 at the outputs, m·|W| below an affine step, m·|φ′|
+    below an activation, the sum over branches that are added up. An entry of the Jacobian of a weight sums δ·a over the
+    places of that weight, so the sum of its absolute values is at most that of m·size, in multiples of
+    grain(m)·grain(x); one of the bias at most the sum of m. In forward mode the same products come in another order.
+    """
     for entry in reversed(entries):
         step, x = entry.step, entry.before
-        if isinstance(step, Structured):
+        if isinstance(step, SparseAffine):
             if not step.is_fixed:
                 ledger.add(step.weight, step.by_weight(m, x.size), grain + x.grain)
                 ledger.add(step.bias, step.by_bias(m), grain)
@@ -142,7 +155,7 @@ def _check_backward(entries: tuple[_Entry, ...], m: Array, grain: int, ledger: _
             largest_input = np.max(x.size, axis=1, initial=0)[:, None]
             ledger.add(step.weight, np.max(m, axis=2, initial=0) * largest_input, grain + x.grain)
             m, grain = m @ np.abs(step.W), grain + _grain(step.W)
-        elif isinstance(step, Selection):
+        elif isinstance(step, WindowMax):
             assert entry.chosen is not None
             m = m @ entry.chosen
         elif isinstance(step, Branches):
@@ -168,8 +181,18 @@ def pieces_of(step: Curve) -> Pieces:
     return pieces
 
 
+def has_offset(step: Curve) -> bool:
+    """Whether an activation has constants other than 0, so that it is not homogeneous."""
+    pieces = RULES[type(step)].pieces(step)
+    return pieces is None or any(pieces.constants)
+
+
 def _activated(pieces: Pieces, x: _Exact, ledger: _Ledger) -> _Exact:
-    """What comes out of an activation: each entry one of its constants, or an entry of x times one of its factors."""
+    """What comes out of an activation: each entry one of its constants, or an entry of x times one of its factors.
+
+    So it is a multiple of the finer of grain(x)·grain(factors) and grain(constants), and nothing is added up. Factors
+    finer than 1 must be numbers of the dtype themselves, as the constants must.
+    """
     factors, constants = np.array(pieces.factors), np.array(pieces.constants)
     steep, finer = max(1.0, float(np.max(np.abs(factors), initial=0.0))), min(0, _grain(factors))
     ledger.check(np.array([steep]), finer)

@@ -71,7 +71,7 @@ class Affine:
         return delta
 
 
-class Structured(Affine):
+class SparseAffine(Affine):
     """A linear map whose numbers stand in more than one place, or are fixed: a table of products.
 
     `numbers` are the flat weight, or the factor of each product where there is none; `channel` is for each output
@@ -151,7 +151,7 @@ class Structured(Affine):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
+class WindowMax:
     """The largest of each window: `(outputs, window)` of indices, −1 for nothing; of equal ones the first."""
 
     windows: Indices
@@ -168,7 +168,7 @@ class Branches:
 Curve = Layer | NegativePart
 """An activation: a layer that `activations.RULES` has a rule for."""
 
-Step = Affine | Selection | Branches | Curve
+Step = Affine | WindowMax | Branches | Curve
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -241,7 +241,7 @@ class Network:
     def is_chain(self) -> bool:
         """Whether it is a chain of Affines with numbers of their own and activations, as multilayer perceptrons are."""
         affine = [id(step) for step in self.steps if isinstance(step, Affine)]
-        is_plain = not any(isinstance(step, Structured | Selection | Branches) for step in self.steps)
+        is_plain = not any(isinstance(step, SparseAffine | WindowMax | Branches) for step in self.steps)
         return is_plain and len(set(affine)) == len(affine)
 
     @property
@@ -255,13 +255,13 @@ class Network:
     def numbers_per_row(self) -> int:
         """About how many numbers closed form and bounds hold for a sample and an output, beside the Jacobian itself."""
         affine = [step for step in all_steps(self.steps) if isinstance(step, Affine)]
-        products = max((len(step.table.key) for step in affine if isinstance(step, Structured)), default=0)
+        products = max((len(step.table.key) for step in affine if isinstance(step, SparseAffine)), default=0)
         return 8 * max((max(step.W.shape) for step in affine), default=0) + 4 * products
 
     @property
     def numbers_per_sample(self) -> int:
         """About how many they hold for a sample, whatever the number of outputs: what each pooling has chosen."""
-        chosen = (step.windows for step in all_steps(self.steps) if isinstance(step, Selection))
+        chosen = (step.windows for step in all_steps(self.steps) if isinstance(step, WindowMax))
         # One matrix of inputs and outputs says what was chosen, another what is in doubt.
         return sum(3 * len(windows) * (int(windows.max()) + 1) for windows in chosen)
 

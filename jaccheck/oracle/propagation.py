@@ -1,6 +1,9 @@
 """The forward pass of a network in float64, and beside each quantity how far any other evaluation can be from it.
 
-A sum of k products underflows at most 2k times, once for each product and for each addition.
+Every step maps (a, E) to (a′, E′): if an evaluation has â with |â − a| ≤ E, then it has â′ with |â′ − a′| ≤ E′. Beside
+them goes t, a bound for the size of the tangent of a by any one number of the network, which forward mode computes.
+u is the unit roundoff, γ_n = nu/(1 − nu) bounds n roundings in a row, and η is what one underflow loses; a sum of k
+products underflows at most 2k times, once for each product and for each addition.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import numpy as np
 
 from jaccheck.oracle.activations import activation
 from jaccheck.oracle.assumptions import Arithmetic, Array
-from jaccheck.oracle.networks import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Network, SparseAffine, Step, WindowMax
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,18 @@ class _Walk:
         self.peak_tangent = 1.0
 
     def through(self, steps: tuple[Step, ...], signal: _Signal) -> tuple[tuple[Record, ...], _Signal]:
-        """The records of the steps, and what comes out of the last one."""
+        """The records of the steps, and what comes out of the last one.
+
+        An activation φ at â with |â − a| ≤ E, evaluated with an error of its own:
+        E′ = sup|φ(x) − φ(a)| + sup|φ̂(x) − φ(x)| over |x − a| ≤ E, its `moved` and its `rounding`;
+        t′ = (|φ′(a)| + E_φ′)·t, since the slope that is multiplied with is off by at most E_φ′.
+        """
         records = []
         for step in steps:
             if isinstance(step, Affine):
                 record, signal, reached = Record(step, signal.a, signal.E), *self._affine(step, signal)
-            elif isinstance(step, Selection):
-                record, signal, reached = self._selected(step, signal)
+            elif isinstance(step, WindowMax):
+                record, signal, reached = self._maximum(step, signal)
             elif isinstance(step, Branches):
                 record, signal, reached = self._branched(step, signal)
             else:
@@ -117,7 +125,14 @@ class _Walk:
         return tuple(records), signal
 
     def _affine(self, step: Affine, signal: _Signal) -> tuple[_Signal, Array]:
-        """z, how far it can be off, and what its partial sums can reach."""
+        """z = W a + b, how far it can be off, and what its partial sums can reach.
+
+        A row has k products of rounded numbers (`roundings` r times) and k additions, in any order. With k + 1 + r
+        roundings at most in a row, and M = |W|(|a| + E) + |b| the sum of all absolute values,
+        E′ = |W| E + γ_(k+1+r)·M + 2kη: the inputs that have moved, the roundings, the underflows.
+        No partial sum is larger than M + E′. A tangent is W t, and for the numbers of this layer itself their factor:
+        t′ = (1 + γ_(k+1+r))·(|W| t + factor) + 2kη.
+        """
         ar, a, E = self.ar, signal.a, signal.E
         W, k = step.magnitude, step.fan_in
         z, magnitude = a @ step.W.T, (np.abs(a) + E) @ W.T
@@ -129,12 +144,16 @@ class _Walk:
         error = E @ W.T + ar.gamma(k + 1 + step.roundings) * magnitude + np.where(terms, 2 * k * ar.eta, 0.0)
         # One number moves z by what it is multiplied with; one that stands in several places by their sum.
         own = np.maximum(np.max(np.abs(a) + E, axis=1, keepdims=True, initial=0.0), 1)
-        own = own * k if isinstance(step, Structured) else own
+        own = own * k if isinstance(step, SparseAffine) else own
         tangent = (1 + ar.gamma(k + 1 + step.roundings)) * (signal.tangent @ W.T + own) + 2 * k * ar.eta
         return _Signal(z, error, tangent), magnitude + error
 
-    def _selected(self, step: Selection, signal: _Signal) -> tuple[Record, _Signal, Array]:
-        """The largest of each window, which is off by no more than what is most off in it."""
+    def _maximum(self, step: WindowMax, signal: _Signal) -> tuple[Record, _Signal, Array]:
+        """The largest of each window: |max â − max a| ≤ max E, as a maximum moves no more than what moves most in it.
+
+        Any i with a_i + E_i ≥ max_j (a_j − E_j) may be what an evaluation chooses; more than one of them leave the
+        choice open, unless none of them can move.
+        """
         a, E, there = signal.a, signal.E, step.windows >= 0
         seen, off, tangent = (
             np.where(there, values[:, step.windows], empty)
@@ -155,6 +174,10 @@ class _Walk:
         return record, _Signal(value, error, tangent.max(axis=2, initial=0.0)), np.abs(value) + error
 
     def _branched(self, step: Branches, signal: _Signal) -> tuple[Record, _Signal, Array]:
+        """Branches side by side keep their bounds. The sum of n of them has n − 1 additions:
+
+        E′ = Σ E_i + γ_(n−1)·Σ(|a_i| + E_i), and t′ = (1 + γ_(n−1))·Σ t_i.
+        """
         runs = [self.through(branch, signal) for branch in step.branches]
         ends = [end for _, end in runs]
         record = Record(step, signal.a, signal.E, inside=tuple(records for records, _ in runs))

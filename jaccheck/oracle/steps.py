@@ -36,7 +36,7 @@ from jaccheck.case import (
 from jaccheck.errors import InvalidCase
 from jaccheck.oracle.activations import RULES, NegativePart
 from jaccheck.oracle.assumptions import Array
-from jaccheck.oracle.networks import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Network, SparseAffine, Step, WindowMax
 from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
 
 NORM_ROUNDINGS = 8
@@ -101,7 +101,7 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
             assert weight is not None
             last = isinstance(layer, Linear)
             table = weighted_table(layer, place.in_shape)
-            yield Structured(place.path, table, weight.ravel(), sizes, bias, _channel(place.out_shape, last=last))
+            yield SparseAffine(place.path, table, weight.ravel(), sizes, bias, _channel(place.out_shape, last=last))
         case Embedding() as layer:
             assert weight is not None
             sizes = (sizes[0], sizes[1] * layer.num_embeddings)
@@ -111,7 +111,7 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
                 silent = row * layer.embedding_dim + np.arange(layer.embedding_dim)
             table = weighted_table(layer, place.in_shape)
             channel = _channel(place.out_shape, last=True)
-            yield Structured(place.path, table, weight.ravel(), sizes, None, channel, silent=silent)
+            yield SparseAffine(place.path, table, weight.ravel(), sizes, None, channel, silent=silent)
         case BatchNorm():
             yield from _norm(place, numbers, weight, bias)
         case AvgPool() | AdaptiveAvgPool() | ZeroPad2d() as layer:
@@ -119,7 +119,7 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
             roundings = 0 if isinstance(layer, ZeroPad2d) else CONSTANT_ROUNDINGS
             yield _fixed(place.path, fixed.table, fixed.factor, sizes, roundings)
         case MaxPool() | AdaptiveMaxPool() as layer:
-            yield Selection(windows(layer, place.in_shape))
+            yield WindowMax(windows(layer, place.in_shape))
         case Scale(factor=factor):
             each = np.arange(sizes[0])
             yield _fixed(place.path, Table(each, each, each), np.full(sizes[0], factor), sizes, CONSTANT_ROUNDINGS)
@@ -136,7 +136,7 @@ def prelu(path: str, weight: Array, shape: tuple[int, ...]) -> Step:
     """max(z, 0) + w·min(z, 0): the sum of a ReLU and of a linear map of the negative part, whose weights are w."""
     each = np.arange(prod(shape))
     channel = _channel(shape, last=False) if len(weight) > 1 else np.zeros_like(each)
-    sloped = Structured(path, Table(each, each, channel), weight, (len(each), len(each)), None, channel)
+    sloped = SparseAffine(path, Table(each, each, channel), weight, (len(each), len(each)), None, channel)
     return Branches(((ReLU(),), (NegativePart(), sloped)), is_sum=True)
 
 
@@ -148,16 +148,16 @@ def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:
 
 def _fixed(
     path: str, table: Table, factor: Array, sizes: tuple[int, int], roundings: int, *, is_dyadic: bool = True
-) -> Structured:
+) -> SparseAffine:
     nowhere = np.zeros(sizes[0], np.int64)
-    return Structured(
+    return SparseAffine(
         path, table, factor, sizes, None, nowhere, is_fixed=True, roundings=roundings, is_dyadic=is_dyadic
     )
 
 
 def _norm(
     place: Placed, numbers: Mapping[str, Array], weight: Array | None, bias: Array | None
-) -> Iterator[Structured]:
+) -> Iterator[SparseAffine]:
     """`(a − mean)/√(variance + ε)`, then times weight plus bias; how they are joined is left to the method."""
     assert isinstance(place.layer, BatchNorm)
     channel = _channel(place.in_shape, last=False)
@@ -170,4 +170,4 @@ def _norm(
     normalised.b = -(mean * factor)[channel]
     yield normalised
     if weight is not None:
-        yield Structured(place.path, Table(each, each, channel), weight, (size, size), bias, channel)
+        yield SparseAffine(place.path, Table(each, each, channel), weight, (size, size), bias, channel)

@@ -19,7 +19,7 @@ def mlp():
 
 def cnn():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.SiLU(), nn.Flatten(), nn.Linear(8, 2)), torch.randn(3, 1, 4, 4)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.CELU(), nn.Flatten(), nn.Linear(8, 2)), torch.randn(3, 1, 4, 4)
 
 def circular():
     model, X = cnn()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.oracle.networks import Affine, Branches, Network, Selection, Step, Structured
+from jaccheck.oracle.networks import Affine, Branches, Network, SparseAffine, Step, WindowMax
 from jaccheck.oracle.tables import Indices
 from jaccheck_support.simulation import Formula, Machine, Wide, slope, value
 
@@ -68,12 +68,12 @@ class _Walk:
         for step in steps:
             inside: tuple[tuple[tuple[_Trace, ...], Wide], ...] = ()
             before = a
-            if isinstance(step, Structured):
+            if isinstance(step, SparseAffine):
                 rows = _gathered(step.table.out, len(step.W))
                 a = self.m.dot(_at(a, step.table.inp, rows), _at(self._factor(step), None, rows), self._offset(step))
             elif isinstance(step, Affine):
                 a = self.m.dot(a[:, None], self.m.wide(step.W), self._offset(step))
-            elif isinstance(step, Selection):
+            elif isinstance(step, WindowMax):
                 a = np.take_along_axis(a, _chosen(step, a), axis=1)
             elif isinstance(step, Branches):
                 inside = tuple(self.forward(branch, before) for branch in step.branches)
@@ -84,7 +84,7 @@ class _Walk:
             trace.append(_Trace(step, before, inside))
         return tuple(trace), a
 
-    def _factor(self, step: Structured) -> Wide:
+    def _factor(self, step: SparseAffine) -> Wide:
         factor = self.m.wide(step.factor)
         for _ in range(step.roundings // 2):
             factor = self.m.round(factor)
@@ -98,7 +98,7 @@ class _Walk:
         m = self.m
         for entry in reversed(trace):
             step, a = entry.step, entry.a
-            if isinstance(step, Structured):
+            if isinstance(step, SparseAffine):
                 if not step.is_fixed:
                     self._add(step.weight, self._by_weight(step, delta, a))
                     if step.b is not None:
@@ -109,7 +109,7 @@ class _Walk:
                 self._add(step.bias, delta)
                 self._add(step.weight, m.round(delta[..., None] * a[:, None, None]))
                 delta = m.dot(delta[:, :, None], m.wide(step.W).T)
-            elif isinstance(step, Selection):
+            elif isinstance(step, WindowMax):
                 delta = self._to_chosen(step, delta, a)
             elif isinstance(step, Branches):
                 stops = np.cumsum([end.shape[1] for _, end in entry.inside])[:-1]
@@ -123,16 +123,16 @@ class _Walk:
     def _add(self, name: str, part: Wide) -> None:
         self.found[name] = part if name not in self.found else self.m.total([self.found[name], part])
 
-    def _by_weight(self, step: Structured, delta: Wide, a: Wide) -> Wide:
+    def _by_weight(self, step: SparseAffine, delta: Wide, a: Wide) -> Wide:
         keys = _gathered(np.where(step.seen, step.table.key, -1), step.size)
         return self.m.dot(_at(delta, step.table.out, keys), _at(a, step.table.inp, keys)[:, None])
 
-    def _by_bias(self, step: Structured, delta: Wide) -> Wide:
+    def _by_bias(self, step: SparseAffine, delta: Wide) -> Wide:
         return np.stack(
             [self.m.total(list(np.moveaxis(delta[:, :, step.channel == c], 2, 0))) for c in range(step.biases)], axis=2
         )
 
-    def _to_chosen(self, step: Selection, delta: Wide, a: Wide) -> Wide:
+    def _to_chosen(self, step: WindowMax, delta: Wide, a: Wide) -> Wide:
         chosen, shares = _chosen(step, a), []
         for out in range(len(step.windows)):
             share = np.zeros((*delta.shape[:2], a.shape[1]), delta.dtype)
@@ -151,7 +151,7 @@ class _Walk:
         m = self.m
         for entry in trace:
             step, a = entry.step, entry.a
-            if isinstance(step, Structured):
+            if isinstance(step, SparseAffine):
                 rows = _gathered(step.table.out, len(step.W))
                 t = m.dot(_at(t, step.table.inp, rows), _at(self._factor(step), None, rows))
                 if own := list(self._own(step, a, name, numbers)):
@@ -164,7 +164,7 @@ class _Walk:
                     t = m.total([t, own_weight.reshape(len(a), numbers, len(units))])
                 elif name == step.bias:
                     t = m.total([t, np.broadcast_to(units, (len(a), *units.shape))])
-            elif isinstance(step, Selection):
+            elif isinstance(step, WindowMax):
                 t = np.take_along_axis(t, _chosen(step, a)[:, None], axis=2)
             elif isinstance(step, Branches):
                 ends = [self._through(run, t, name, numbers) for run, _ in entry.inside]
@@ -173,7 +173,7 @@ class _Walk:
                 t = m.round(t * self.how.slope(m, step, a)[:, None])
         return t
 
-    def _own(self, step: Structured, a: Wide, name: str, numbers: int) -> Iterator[Wide]:
+    def _own(self, step: SparseAffine, a: Wide, name: str, numbers: int) -> Iterator[Wide]:
         """What moves with the numbers of a parameter itself, one use of each number after another."""
         shape = (len(a), numbers, len(step.W))
         if step.is_fixed:
@@ -204,7 +204,7 @@ def _at(values: Wide, index: Indices | None, places: Indices) -> Wide:
     return np.asarray(np.concatenate([found, nothing], axis=-1)[..., places])
 
 
-def _chosen(step: Selection, a: Wide) -> Indices:
+def _chosen(step: WindowMax, a: Wide) -> Indices:
     """What each window chooses, `(N, outputs)`; the first of equal ones."""
     seen = np.where(step.windows >= 0, a[:, step.windows], -np.inf)
     return np.asarray(step.windows[np.arange(len(step.windows)), np.argmax(seen, axis=2)])

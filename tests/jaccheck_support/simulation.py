@@ -17,8 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jaccheck.case import ELU, GELU, SELU, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh
+from jaccheck.case import ELU, GELU, LAYERS, SELU, Layer, LeakyReLU, LogSigmoid, ReLU, Sigmoid, Tanh, activations
+from jaccheck.case.layers.activations import Activation
 from jaccheck.oracle.networks import Curve, NegativePart
+
+VARIANTS: tuple[Layer, ...] = tuple(
+    variant for kind in LAYERS.values() if issubclass(kind, Activation) for variant in kind.variants()
+)
+"""The activations of the family of that name, each with the options that matter."""
 
 Wide = npt.NDArray[np.floating[Any]]
 
@@ -169,6 +175,22 @@ def value(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, _times(m, upper, z), _times(m, lower, m.call(np.expm1, below)))
+        case activations.Softplus(beta=beta, threshold=threshold):
+            w = _times(m, m.constant(beta), z)
+            curved = m.call(np.log1p, m.call(np.exp, np.minimum(w, threshold)))
+            return np.where(w > _kept(m, threshold), z, curved if beta == 1 else m.round(curved / m.constant(beta)))
+        case activations.SiLU():
+            return m.round(z / m.round(one + m.call(np.exp, -z)))
+        case activations.Mish():
+            return m.round(z * _mish_gate(m, z))
+        case activations.Softsign():
+            return m.round(z / m.round(one + np.abs(z)))
+        case activations.Hardtanh(min_val=low, max_val=high):
+            return np.minimum(np.maximum(z, _kept(m, low)), _kept(m, high))
+        case activations.ReLU6():
+            return np.clip(z, 0, 6)
+        case activations.Hardswish():
+            return m.round(m.round(z * np.clip(m.round(z + 3), 0, 6)) / 6)
     raise ValueError(layer)
 
 
@@ -178,6 +200,16 @@ def _bend(m: Machine, layer: GELU, z: Wide) -> Wide:
         return m.call(_erf, m.round(z * m.constant(float(np.sqrt(0.5)))))
     cube = m.round(m.round(m.round(z * z) * z) * m.constant(0.044715))
     return m.call(np.tanh, m.round(m.constant(float(np.sqrt(2 / np.pi))) * m.round(z + cube)))
+
+
+def _kept(m: Machine, constant: float) -> Wide:
+    """A constant, exact where it is a number of the dtype."""
+    exact = m.wide(constant)
+    return exact if float(exact / m.spacing(exact)).is_integer() else m.round(exact)
+
+
+def _mish_gate(m: Machine, z: Wide) -> Wide:
+    return m.call(np.tanh, m.call(np.log1p, m.call(np.exp, z)))
 
 
 def _erf(t: Wide) -> Wide:
@@ -235,6 +267,28 @@ def slope(m: Machine, layer: Curve, z: Wide) -> Wide:
         case ELU() | SELU():
             upper, lower = _constants(m, layer)
             return np.where(z > 0, upper, _times(m, lower, m.call(np.exp, np.minimum(z, 0))))
+        case activations.Softplus(beta=beta, threshold=threshold):
+            w = _times(m, m.constant(beta), z)
+            power = m.call(np.exp, np.minimum(w, threshold))
+            # In half precision torch computes this in float32, where eʷ does not overflow.
+            is_one = (w > _kept(m, threshold)) | np.isinf(power)
+            return np.where(is_one, one, m.round(np.where(is_one, one, power) / m.round(power + one)))
+        case activations.SiLU():
+            sigmoid = value(m, Sigmoid(), z)
+            return m.round(sigmoid * m.round(one + m.round(z * m.round(one - sigmoid))))
+        case activations.Mish():
+            gate = _mish_gate(m, z)
+            turn = m.round(m.round(z * value(m, Sigmoid(), z)) * m.round(one - m.round(gate * gate)))
+            return m.round(gate + turn)
+        case activations.Softsign():
+            d = m.round(one + np.abs(z))
+            return m.round(m.round(one / d) - m.round(m.round(np.abs(z) / d) / d))
+        case activations.Hardtanh(min_val=low, max_val=high):
+            return np.where((z <= _kept(m, low)) | (z >= _kept(m, high)), 0, one)
+        case activations.ReLU6():
+            return np.where((z <= 0) | (z >= 6), 0, one)
+        case activations.Hardswish():
+            return np.where(z <= -3, 0, np.where(z >= 3, one, m.round(m.round(z / 3) + m.wide(0.5))))
     raise ValueError(layer)
 
 
@@ -262,6 +316,17 @@ def slope_by_other_formula(m: Machine, layer: Curve, z: Wide) -> Wide:
             return m.round(m.round(one - a) * m.round(one + a))
         case LogSigmoid():
             return m.round(one / m.round(m.call(np.exp, z) + one))
+        case activations.Softplus(threshold=threshold):
+            w = _times(m, m.constant(layer.beta), z)
+            return np.where(w > _kept(m, threshold), one, value(m, Sigmoid(), w))
+        case activations.SiLU():
+            sigmoid = value(m, Sigmoid(), z)
+            return m.round(sigmoid + m.round(m.round(z * sigmoid) * m.round(one - sigmoid)))
+        case activations.Softsign():
+            return m.round(one / m.round(np.square(m.round(one + np.abs(z)))))
+        case activations.Hardswish():
+            between = m.round(m.round(m.round(2 * z) + 3) * m.constant(1 / 6))
+            return np.where(z < -3, 0, np.where(z <= 3, between, one))
         case _:
             return slope(m, layer, z)
 

@@ -68,6 +68,7 @@ def test_random_cases_are_read_as_they_were_written(case: Case) -> None:
 
 
 NO_MATTER = {
+    *("max_value", "min_value"),  # older names of those of Hardtanh
     *("self", "args", "kwargs", "device", "dtype", "inplace", "momentum", "norm_type", "p", "_weight", "_freeze"),
     *("in_features", "in_channels", "num_features", "init", "track_running_stats", "bias"),
     "padding_mode",  # of a transposed convolution, which takes zeros only

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, value_and_slope
+from jaccheck_support.balls import LAYERS, REFERENCE, arb, flint, gelu_inner, mish_gate, value_and_slope
 
 from jaccheck.case import GELU, Layer, ReLU, Sigmoid
 from jaccheck.oracle import Arithmetic, arithmetic
-from jaccheck.oracle.activations import activation, gelu, piecewise, sigmoids
+from jaccheck.oracle.activations import activation, gelu, mish, piecewise, sigmoids, silu
 
 PLACES = st.one_of(
     st.floats(-50, 50),
@@ -93,11 +93,11 @@ def test_the_constants_of_gelu_are_bounds() -> None:
             ((-z / arb(2).sqrt()).erfc() / 2 + z * bell, z * bell, bell, bell * (2 - z * z)),
             ((1 + tanh) / 2 + z * turned, z * turned, turned, 2 * turned + z * curved),
         ):
-            assert abs(slope) < gelu.GELU_STEEPEST
-            assert abs(1 - slope) < gelu.GELU_STEEPEST
+            assert abs(slope) < gelu.GATE.steepest
+            assert abs(1 - slope) < gelu.GATE.steepest
             assert abs(bent) < 0.3
-            assert abs(turn) < gelu.GELU_TURNED
-            assert abs(curve) < gelu.GELU_CURVED
+            assert abs(turn) < gelu.GATE.turned
+            assert abs(curve) < gelu.CURVED
     for z in spans(0, 8, 8000):
         bell = (-z * z / 2).exp() * root
         assert abs(z * bell) < 0.25
@@ -127,3 +127,40 @@ def test_the_curvature_of_gelu_is_bounded(distance: float, further: float, appro
     v, first = gelu_inner(z)
     sech, bent = 1 / v.cosh() ** 2, 6 * (2 / arb.pi()).sqrt() * arb("0.044715") * z
     assert abs(sech * first + z * (sech * bent / 2 - sech * v.tanh() * first**2)) <= second
+
+
+def test_the_constants_of_silu_are_bounds() -> None:
+    """|φ′|, |σ′|, |zσ′|, |φ″| and |φ‴| are nowhere above what the rule takes them to be."""
+    flint.ctx.prec = 100
+    for z in (*spans(0, 8, 8000), *spans(8, 60, 4000)):
+        t = (-z).exp()
+        σ, turn = 1 / (1 + t), t / ((1 + t) * (1 + t))
+        second, third = turn * (1 - 2 * σ), turn * (1 - 6 * turn)
+        # φ′(−z) = 1 − φ′(z), and the others are even or odd.
+        for slope in (σ + z * turn, 1 - σ - z * turn):
+            assert abs(slope) < silu.GATE.steepest
+        assert turn <= silu.GATE.turned or turn.overlaps(arb(0.25))
+        assert abs(z * turn) < silu.BENT
+        curved, twisted = 2 * turn + z * second, 3 * second + z * third
+        d = arb(z.lower())
+        limit = float(silu.SiLURule().curvature(None, np.array([float(d)]), np.zeros(1))[0])
+        assert abs(twisted) < limit + 1e-9
+        assert abs(curved) < limit + 1e-9 or curved.overlaps(arb(0.5))
+
+
+def test_the_constants_of_mish_are_bounds() -> None:
+    """|φ′|, |T′|, |zT′|, |φ″| and s·tanh′(s) are nowhere above what the rule takes them to be."""
+    flint.ctx.prec = 100
+    for z in (*spans(-60, -8, 4000), *spans(-8, 8, 16000), *spans(8, 60, 4000)):
+        (T, sech), σ = mish_gate(z), 1 / (1 + (-z).exp())
+        turn = sech * sech * σ
+        turned = turn * (1 - σ - 2 * T * σ)
+        assert abs(T + z * turn) < mish.GATE.steepest
+        assert abs(1 - T - z * turn) < 2 * mish.GATE.steepest
+        assert abs(turn) < mish.GATE.turned
+        assert abs(z * turn) < mish.BENT
+        curved = abs(2 * turn + z * turned)
+        assert curved < mish.CURVED
+        d = abs(z)
+        assert curved <= 2 * (1 + d) * (-d).exp() or curved <= 8 * (1 + d) * (-2 * d).exp()
+        assert z.exp().log1p() * sech * sech < 0.46

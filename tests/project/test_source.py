@@ -47,6 +47,10 @@ REASONS = {
         "runs/workers/process.py",
         "multiprocessing",
     ): "starts workers; what comes back from them is JSON, received as bytes",
+    (
+        "oracle/activations/__init__.py",
+        "importlib.import_module",
+    ): "the modules of its own folder, as they are installed",
     ("methods/optional.py", "importlib.import_module"): "packages of the extra `others`, by names in methods/",
     ("runs/workers/fork_server.py", "multiprocessing"): "the process that workers are forked from",
 }

@@ -12,10 +12,10 @@ from math import prod
 from jaccheck.case.case import Case, DType
 from jaccheck.case.drawing import composite, st
 from jaccheck.case.families.family import Family
-from jaccheck.case.layers.activations import GELU, LeakyReLU, PReLU, ReLU, Sigmoid, Tanh
+from jaccheck.case.layers.activations import GELU, Activation, LeakyReLU, PReLU, ReLU, Sigmoid, Tanh
 from jaccheck.case.layers.convolutions import Axes, Convolution, TransposedConvolution
 from jaccheck.case.layers.features import Dropout, Embedding, Flatten, Identity, Linear
-from jaccheck.case.layers.layer import Layer, Shape
+from jaccheck.case.layers.layer import LAYERS, Layer, Shape
 from jaccheck.case.layers.nested import Parallel, Repeat, Residual, Scale, Tied
 from jaccheck.case.layers.norms import BatchNorm
 from jaccheck.case.layers.places import shape_through
@@ -120,6 +120,12 @@ def branches() -> Iterator[Drawn]:
     yield (4,), (square, LEAKY, Parallel(branches=((narrow,), (square, LEAKY, narrow)), merge="cat"))
 
 
+def _kinds() -> list[type[Activation]]:
+    """The activations that this family is about: those that name variants."""
+    found = [kind for kind in LAYERS.values() if issubclass(kind, Activation)]
+    return [kind for kind in found if kind.variants()]
+
+
 def activations() -> Iterator[Drawn]:
     """Activations that BackPACK does not know, on features and on channels; a PReLU has parameters of its own."""
     wide, narrow = Linear(out_features=3), Linear(out_features=2)
@@ -127,9 +133,10 @@ def activations() -> Iterator[Drawn]:
     yield (4,), (wide, PReLU(num_parameters=3), narrow)
     yield (2, 4), (_conv(1, 3, 2), PReLU(num_parameters=3), *HEAD)
     yield (3,), (PReLU(), wide, PReLU(num_parameters=3))
-    yield (4,), (wide, GELU(), narrow)
-    yield (4,), (wide, GELU(approximate="tanh"), narrow)
+    yield from (((4,), (wide, activation, narrow)) for activation in GELU.variants())
     yield (2, 4), (_conv(1, 2, 2), GELU(), *HEAD)
+    others = (variant for kind in _kinds() if kind is not GELU for variant in kind.variants())
+    yield from (((3,), (wide, activation, narrow)) for activation in others)
 
 
 def shared() -> Iterator[Drawn]:
@@ -315,8 +322,8 @@ def _activated(draw: st.DrawFn, exact: bool) -> Drawn:
     layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 2))):
         layers += draw(_body(shape, exact))
-        slopes, curves = PReLU.strategy(shape, exact=exact), GELU.strategy(shape, exact=exact)
-        layers.append(draw(slopes if exact else st.one_of(slopes, curves)))
+        kinds: list[type[Layer]] = [PReLU, *(kind for kind in _kinds() if kind.is_exact or not exact)]
+        layers.append(draw(st.one_of([kind.strategy(shape, exact=exact) for kind in kinds])))
     return shape, tuple(layers)
 
 

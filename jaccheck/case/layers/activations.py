@@ -43,7 +43,7 @@ class LeakyReLU(Activation):
     kind: Literal["LeakyReLU"] = field(default="LeakyReLU", repr=False)
     negative_slope: Slope = 0.01
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
 
 @layer
@@ -74,7 +74,7 @@ class ELU(Activation):
     kind: Literal["ELU"] = field(default="ELU", repr=False)
     alpha: Slope = 1.0
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
 
 @layer
@@ -91,7 +91,7 @@ class GELU(Activation):
     kind: Literal["GELU"] = field(default="GELU", repr=False)
     approximate: Literal["none", "tanh"] = "none"
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
     @classmethod
     def variants(cls) -> tuple[Layer, ...]:
@@ -109,7 +109,7 @@ class PReLU(Layer):
     kind: Literal["PReLU"] = field(default="PReLU", repr=False)
     num_parameters: Annotated[int, Ge(1), Le(MAX_WIDTH)] = 1
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.num_parameters not in (1, shape[0]):
@@ -125,3 +125,111 @@ class PReLU(Layer):
     @classmethod
     def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
         return st.builds(cls, num_parameters=st.sampled_from(sorted({1, shape[0]})))
+
+
+@layer
+class Softplus(Activation):
+    """`torch.nn.Softplus`: above the threshold z itself."""
+
+    kind: Literal["Softplus"] = field(default="Softplus", repr=False)
+    beta: Annotated[float, Ge(1e-3), Le(1e3)] = 1.0
+    threshold: Annotated[float, Ge(-1e3), Le(1e3)] = 20.0
+
+    shrinks_to_defaults = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not self.beta > 0:
+            raise InvalidCase(f"beta={self.beta} must be above 0")
+        return shape
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return cls(), cls(beta=2.0, threshold=1.5)
+
+    @classmethod
+    def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
+        return st.builds(cls, beta=st.sampled_from([1.0, 2.0, 0.3]), threshold=st.sampled_from([20.0, 1.0, 0.5]))
+
+
+@layer
+class SiLU(Activation):
+    """`torch.nn.SiLU`."""
+
+    kind: Literal["SiLU"] = field(default="SiLU", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
+
+
+@layer
+class Mish(Activation):
+    """`torch.nn.Mish`."""
+
+    kind: Literal["Mish"] = field(default="Mish", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
+
+
+@layer
+class Softsign(Activation):
+    """`torch.nn.Softsign`."""
+
+    kind: Literal["Softsign"] = field(default="Softsign", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
+
+
+@layer
+class Hardtanh(Activation):
+    """`torch.nn.Hardtanh`."""
+
+    kind: Literal["Hardtanh"] = field(default="Hardtanh", repr=False)
+    min_val: Slope = -1.0
+    max_val: Slope = 1.0
+
+    is_exact = True
+    shrinks_to_defaults = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not self.min_val < self.max_val:
+            raise InvalidCase(f"min_val={self.min_val} must be below max_val={self.max_val}")
+        return shape
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return cls(), cls(min_val=-2.5, max_val=2.0)
+
+    @classmethod
+    def strategy(cls, shape: Shape, *, exact: bool) -> st.SearchStrategy[Layer]:
+        lowest, highest = ([-1.0, -2.0, 0.0], [1.0, 2.5]) if exact else ([-1.0, -0.3, -2.0], [1.0, 0.7])
+        return st.builds(cls, min_val=st.sampled_from(lowest), max_val=st.sampled_from(highest))
+
+
+@layer
+class ReLU6(Activation):
+    """`torch.nn.ReLU6`, a Hardtanh from 0 to 6."""
+
+    kind: Literal["ReLU6"] = field(default="ReLU6", repr=False)
+
+    is_exact = True
+    fixed = (("min_val", 0.0), ("max_val", 6.0))
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)
+
+
+@layer
+class Hardswish(Activation):
+    """`torch.nn.Hardswish`."""
+
+    kind: Literal["Hardswish"] = field(default="Hardswish", repr=False)
+
+    @classmethod
+    def variants(cls) -> tuple[Layer, ...]:
+        return (cls(),)

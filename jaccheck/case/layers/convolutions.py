@@ -63,7 +63,7 @@ class OnAxes(Layer):
     axes: int
     stem: ClassVar[str]
     """What stands before the number of axes in the name of torch's class."""
-    is_map: ClassVar[bool] = True
+    is_map = True
 
     @property
     def torch_name(self) -> str:
@@ -98,7 +98,7 @@ class Kernels(OnAxes):
     groups: int
     bias: bool
 
-    positional: ClassVar = ("out_channels", "kernel_size")
+    positional = ("out_channels", "kernel_size")
 
     def sizes(self, shape: Shape) -> tuple[object, ...]:
         """With the channels of the input."""
@@ -135,7 +135,7 @@ class Convolution(Kernels):
     bias: bool = True
     padding_mode: PaddingMode = "zeros"
 
-    stem: ClassVar = "Conv"
+    stem = "Conv"
 
     def margins(self) -> list[tuple[int, int]]:
         """What is added before and after each axis; `"same"` adds the odd one after. Raises InvalidCase."""
@@ -216,7 +216,7 @@ class TransposedConvolution(Kernels):
     bias: bool = True
     dilation: Counts = 1
 
-    stem: ClassVar = "ConvTranspose"
+    stem = "ConvTranspose"
 
     def moved_over(self, channels: int, lengths: Shape) -> Shape:
         self.check_groups(channels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
@@ -29,7 +29,7 @@ class Linear(Layer):
     out_features: Width
     bias: bool = True
 
-    positional: ClassVar = ("out_features",)
+    positional = ("out_features",)
 
     def output_shape(self, shape: Shape) -> Shape:
         check_width("out_features", self.out_features)
@@ -78,7 +78,7 @@ class Flatten(Layer):
     start_dim: Annotated[int, Ge(-4), Le(4)] = 1
     end_dim: Annotated[int, Ge(-4), Le(4)] = -1
 
-    shrinks_to_defaults: ClassVar = True
+    shrinks_to_defaults = True
 
     def output_shape(self, shape: Shape) -> Shape:
         axes = len(shape) + 1
@@ -107,7 +107,7 @@ class Embedding(Layer):
     embedding_dim: Width
     padding_idx: Annotated[int, Ge(-MAX_WIDTH), Le(MAX_WIDTH)] | None = None
 
-    positional: ClassVar = ("num_embeddings", "embedding_dim")
+    positional = ("num_embeddings", "embedding_dim")
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.padding_idx is not None and not -self.num_embeddings <= self.padding_idx < self.num_embeddings:

@@ -60,7 +60,7 @@ class Layer:
     """Whether a bound is proven for it. Else its Jacobians are compared with float64 autograd, by estimate."""
     positional: ClassVar[tuple[str, ...]] = ()
     """The options that torch takes without a name, behind the sizes that follow from the shape."""
-    fixed: ClassVar[dict[str, object]] = {}
+    fixed: ClassVar[tuple[tuple[str, object], ...]] = ()
     """What attributes of torch's module must be, beside the fields, for it to be this layer."""
     is_map: ClassVar[bool] = False
     """Whether the reference writes it out as one matrix, which limits its size."""

@@ -84,8 +84,8 @@ class Parallel(Nested):
     branches: Annotated[tuple[tuple[Layer, ...], ...], Len(1, 8)]
     merge: Literal["sum", "cat"] = "sum"
 
-    is_branched: ClassVar = True
-    inside: ClassVar = "branches"
+    is_branched = True
+    inside = "branches"
 
     @property
     def runs(self) -> tuple[tuple[str, tuple[Layer, ...]], ...]:
@@ -131,7 +131,7 @@ class Tied(Nested):
     layers: tuple[Layer, ...]
     times: Times = 2
 
-    names: ClassVar = "0."
+    names = "0."
 
     @property
     def torch_name(self) -> str:
@@ -152,7 +152,7 @@ class Scale(Layer):
     kind: Literal["Scale"] = field(default="Scale", repr=False)
     factor: Slope
 
-    positional: ClassVar = ("factor",)
+    positional = ("factor",)
 
     def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
         return prod(shape) * prod(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
@@ -29,7 +29,7 @@ class BatchNorm(OnAxes):
     eps: Epsilon = 1e-5
     affine: bool = True
 
-    stem: ClassVar = "BatchNorm"
+    stem = "BatchNorm"
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != self.axes + 1 and (self.axes, len(shape)) != (1, 1):
@@ -64,7 +64,7 @@ class AlongAxis(Layer):
 
     dim: int
 
-    has_rule: ClassVar = False
+    has_rule = False
 
     def output_shape(self, shape: Shape) -> Shape:
         """Raises InvalidCase for an axis that there is not, and for that of the samples."""
@@ -106,7 +106,7 @@ class LayerNorm(Layer):
     eps: Epsilon = 1e-5
     elementwise_affine: bool = True
 
-    has_rule: ClassVar = False
+    has_rule = False
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": shape[-1:], "bias": shape[-1:]} if self.elementwise_affine else {}
@@ -128,8 +128,8 @@ class GroupNorm(Layer):
     eps: Epsilon = 1e-5
     affine: bool = True
 
-    has_rule: ClassVar = False
-    positional: ClassVar = ("num_groups",)
+    has_rule = False
+    positional = ("num_groups",)
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape[0] % self.num_groups:

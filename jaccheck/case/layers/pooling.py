@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
@@ -50,7 +50,7 @@ class Windows(OnAxes):
     padding: int | tuple[int, ...]
     ceil_mode: bool
 
-    positional: ClassVar = ("kernel_size",)
+    positional = ("kernel_size",)
 
     def moved_over(self, channels: int, lengths: Shape) -> Shape:
         """The windows on each axis."""
@@ -72,7 +72,7 @@ class MaxPool(Windows):
     dilation: Counts = 1
     ceil_mode: bool = False
 
-    stem: ClassVar = "MaxPool"
+    stem = "MaxPool"
 
     def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
         """A maximum keeps for every sample which input each output was taken from."""
@@ -92,7 +92,7 @@ class AvgPool(Windows):
     count_include_pad: bool = True
     divisor_override: Annotated[int, Ge(1), Le(4096)] | None = None
 
-    stem: ClassVar = "AvgPool"
+    stem = "AvgPool"
 
     def moved_over(self, channels: int, lengths: Shape) -> Shape:
         if self.axes == 1 and self.divisor_override is not None:
@@ -107,7 +107,7 @@ class Adaptive(OnAxes):
 
     output_size: int | tuple[int, ...]
 
-    positional: ClassVar = ("output_size",)
+    positional = ("output_size",)
 
     def moved_over(self, channels: int, lengths: Shape) -> Shape:
         """The size on each axis."""
@@ -122,7 +122,7 @@ class AdaptiveAvgPool(Adaptive):
     axes: Axes = 2
     output_size: Counts
 
-    stem: ClassVar = "AdaptiveAvgPool"
+    stem = "AdaptiveAvgPool"
 
 
 @layer
@@ -133,7 +133,7 @@ class AdaptiveMaxPool(Adaptive):
     axes: Axes = 2
     output_size: Counts
 
-    stem: ClassVar = "AdaptiveMaxPool"
+    stem = "AdaptiveMaxPool"
 
     def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
         return (1 + N) * prod(out) * prod(shape)
@@ -146,7 +146,7 @@ class ZeroPad2d(Layer):
     kind: Literal["ZeroPad2d"] = field(default="ZeroPad2d", repr=False)
     padding: Annotated[tuple[Annotated[int, Ge(-MAX_REACH), Le(MAX_REACH)], ...], Len(4, 4)]
 
-    is_map: ClassVar = True
+    is_map = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:

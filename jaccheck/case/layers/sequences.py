@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
@@ -22,8 +22,8 @@ class SelfAttention(Layer):
     kind: Literal["SelfAttention"] = field(default="SelfAttention", repr=False)
     num_heads: Annotated[int, Ge(1), Le(64)] = 1
 
-    has_rule: ClassVar = False
-    positional: ClassVar = ("num_heads",)
+    has_rule = False
+    positional = ("num_heads",)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2 or shape[1] % self.num_heads:
@@ -55,8 +55,8 @@ class Recurrent(Layer):
     bias: bool = True
     bidirectional: bool = False
 
-    has_rule: ClassVar = False
-    positional: ClassVar = ("cell", "hidden_size")
+    has_rule = False
+    positional = ("cell", "hidden_size")
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2:

@@ -20,7 +20,7 @@ from jaccheck.judging.laws.law import Law, When
 from jaccheck.judging.laws.trial import Trial
 from jaccheck.judging.scripts.entries import Ending, name_of
 from jaccheck.methods import Method
-from jaccheck.oracle import Affine, Array, Network, Structured, arithmetic
+from jaccheck.oracle import Affine, Array, Branches, Network, SparseAffine, WindowMax, arithmetic, has_offset
 from jaccheck.reports import Failure, Outcome, WrongTotal
 
 _FLOAT64 = arithmetic("float64")
@@ -91,13 +91,15 @@ def _homogeneity(trial: Trial) -> None:
 
 def _linear_in(net: Network, trainable: frozenset[str]) -> Iterator[Affine]:
     """From the last step down, the affine ones that f is linear in, together with all biases from there on."""
-    if not all(isinstance(step, Affine) or not hasattr(step, "branches") for step in net.steps):
+    if any(isinstance(step, Branches) for step in net.steps):
         return
     uses = [step.path for step in net.steps if isinstance(step, Affine) and not step.is_fixed]
     for step in reversed(net.steps):
         if not isinstance(step, Affine):
+            if not isinstance(step, WindowMax | Branches) and has_offset(step):
+                return
             continue
-        is_whole = not isinstance(step, Structured) or bool(step.seen.all())
+        is_whole = not isinstance(step, SparseAffine) or bool(step.seen.all())
         names = () if step.is_fixed else (step.weight, *([step.bias] if step.b is not None else []))
         if not is_whole or uses.count(step.path) > 1 or not trainable.issuperset(names):
             return

@@ -16,7 +16,7 @@ from jaccheck.judging.live.arithmetic import check_algorithm, check_dtype, check
 from jaccheck.judging.live.parts import Part, bytes_of_one_row
 from jaccheck.judging.live.reading import READ, layer_of
 from jaccheck.methods import Problem
-from jaccheck.oracle import Affine, Array, Network, NoRule, Selection, Step, steps_of
+from jaccheck.oracle import Affine, Array, Network, NoRule, Step, WindowMax, steps_of
 
 MOST_PRODUCTS = 2**26
 """Most products of inputs and outputs that all layers but plain Linears have together: the reference keeps two matrices
@@ -129,7 +129,7 @@ def _placed(path: str, module: nn.Module, shape: Shape) -> Placed:
 
 def _checked(steps: Iterator[Step]) -> Iterator[Step]:
     for step in steps:
-        if isinstance(step, Selection) and (step.windows < 0).all(axis=1).any():
+        if isinstance(step, WindowMax) and (step.windows < 0).all(axis=1).any():
             raise NoRule("with a window of nothing but padding")
         if isinstance(step, Affine) and not (
             np.isfinite(step.W).all() and (step.b is None or np.isfinite(step.b).all())

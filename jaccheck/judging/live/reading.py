@@ -19,7 +19,13 @@ READ: dict[type[nn.Module], type[Layer]] = {
 }
 """The layer that stands for each module of torch, where one with a bound rule does."""
 
-USUAL = {"return_indices": False, "max_norm": None, "scale_grad_by_freq": False, "sparse": False, "value": 0}
+USUAL: dict[str, object] = {
+    "return_indices": False,
+    "max_norm": None,
+    "scale_grad_by_freq": False,
+    "sparse": False,
+    "value": 0,
+}
 """Options that no layer of a case has, with the values that they must have."""
 
 
@@ -34,7 +40,7 @@ def layer_of(module: nn.Module, shape: Shape) -> Layer:
     """
     kind = READ[type(module)]
     values: dict[str, Any] = {}
-    for name, usual in {**USUAL, **kind.fixed}.items():
+    for name, usual in {**USUAL, **dict(kind.fixed)}.items():
         if getattr(module, name, usual) != usual:
             raise NoRule(f"with {name}={getattr(module, name)!r}")
     if kind is Dropout:

@@ -1,18 +1,13 @@
-"""Activations: value, slope and their bounds, one rule for each kind."""
+"""Activations: value, slope and their bounds, one rule for each kind; every module here is loaded."""
 
-from jaccheck.oracle.activations import exponential, gelu, piecewise, sigmoids
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
 from jaccheck.oracle.activations.piecewise import NegativePart
 from jaccheck.oracle.activations.rule import RULES, Activation, Pieces, Rule, activation
 
-__all__ = [
-    "RULES",
-    "Activation",
-    "NegativePart",
-    "Pieces",
-    "Rule",
-    "activation",
-    "exponential",
-    "gelu",
-    "piecewise",
-    "sigmoids",
-]
+for module in iter_modules([str(Path(__file__).parent)]):
+    import_module(f"jaccheck.oracle.activations.{module.name}")
+
+__all__ = ["RULES", "Activation", "NegativePart", "Pieces", "Rule", "activation"]

@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from jaccheck.case import GELU
+from jaccheck.oracle.activations.gated import Gate, gated
 from jaccheck.oracle.activations.rule import Activation, Rule, bell, nearest, of_argument, rule, sigmoid_at
 from jaccheck.oracle.assumptions import Arithmetic, Array
 
-GELU_STEEPEST, GELU_CURVED, GELU_TURNED = 1.14, 0.9, 0.45
-"""Above |f′|, |f″| and |c′| of a GELU f = z·c(z) anywhere, exact or by tanh; a test proves them by ball arithmetic."""
+GATE, CURVED = Gate(steepest=1.14, turned=0.45), 0.9
+"""Above |f′|, |c′| and |f″| of a GELU f = z·c(z) anywhere, exact or by tanh; a test proves them by ball arithmetic."""
 
 _ERFC = np.frompyfunc(math.erfc, 1, 1)
 _PEAK = 1 / np.sqrt(2 * np.pi)
@@ -27,13 +28,13 @@ def _gelu_by_erf(z: Array, E: Array, ar: Arithmetic) -> Activation:
     """
     c = np.asarray(_ERFC(-z / np.sqrt(2)), dtype=np.float64) / 2
     bent = z * _PEAK * np.exp(-np.square(np.clip(z, -100, 100)) / 2)
-    off = ar.library() * np.maximum(0.5, _risen(c, E)) + of_argument(0.49, ar.gamma(2)) / 2
+    off = ar.library() * np.maximum(0.5, GATE.risen(c, E)) + of_argument(0.49, ar.gamma(2)) / 2
     g = ar.gamma(4)
     argument = 0.24 * g / (1 - g) ** 1.5 if g < 1 else np.inf
     # |z·p| is at most 0.242, and its derivative p(1 − z²) at most 0.399.
     largest = np.minimum(0.25, np.abs(bent) + 0.4 * E)
     own = argument + ar.library(1, 6) * (largest + argument) + 2 * ar.eta * (np.abs(z) + E)
-    return _gelu_of(z, E, c, c + bent, gelu_curvature(GELU(), nearest(z, E), 2), off, own, ar)
+    return gated(z, E, c, c + bent, gelu_curvature(GELU(), nearest(z, E), 2), off, own, ar, GATE)
 
 
 def _gelu_by_tanh(z: Array, E: Array, ar: Arithmetic) -> Activation:
@@ -47,37 +48,16 @@ def _gelu_by_tanh(z: Array, E: Array, ar: Arithmetic) -> Activation:
     c = sigmoid_at(2 * v)
     bent = near * 2 * bell(2 * np.abs(v)) * _TANH_INNER * (1 + 3 * _TANH_CUBE * np.square(near))
     moved_argument = of_argument(0.45, ar.gamma(7))
-    off = ar.library(1, 2) * np.maximum(0.5, _risen(c, E)) + moved_argument / 2
+    off = ar.library(1, 2) * np.maximum(0.5, GATE.risen(c, E)) + moved_argument / 2
     tanh = ar.library() + moved_argument
     square = tanh * (2 + tanh) + ar.gamma(2) * np.square(1 + tanh)
     stretch = far / 2 * _TANH_INNER * (1 + 3 * _TANH_CUBE * np.square(far))
     # |z·c′| is at most 0.3, and its derivative f″ − c′ at most the sum of the bounds of both.
-    largest = np.minimum(0.3, np.abs(bent) + (GELU_CURVED + GELU_TURNED) * E)
+    largest = np.minimum(0.3, np.abs(bent) + (CURVED + GATE.turned) * E)
     own = stretch * square
     own = own + ar.gamma(12) * (largest + own) + 5 * ar.eta * (1 + stretch)
     own = np.where(far**3 <= ar.largest, own, np.inf)
-    return _gelu_of(z, E, c, c + bent, gelu_curvature(GELU(approximate="tanh"), nearest(z, E), 2), off, own, ar)
-
-
-def _risen(c: Array, E: Array) -> Array:
-    """The largest c can be on z ± E."""
-    return np.minimum(1, c + GELU_TURNED * E)
-
-
-def _gelu_of(
-    z: Array, E: Array, c: Array, slope: Array, curved: Array, off: Array, own: Array, ar: Arithmetic
-) -> Activation:
-    """Value z·c and slope, where c is off by `off` and the other term of the slope by `own`, anywhere on z ± E."""
-    value, far = z * c, np.abs(z) + E
-    off = off + ar.gamma(1) * (_risen(c, E) + off) + 2 * ar.eta
-    moved = np.minimum(np.abs(slope) + curved * E, GELU_STEEPEST) * E
-    rounding = far * off + ar.gamma(2) * (np.abs(value) + moved + far * off) + 3 * ar.eta
-    # f′ is between −0.14 and 1.14.
-    movement = np.minimum(curved * E, 2 * GELU_STEEPEST)
-    steepest = np.minimum(np.abs(slope) + movement, GELU_STEEPEST)
-    error = off + own
-    error = error + ar.gamma(1) * (steepest + error) + 3 * ar.eta
-    return Activation(value, moved, rounding, slope, movement + error)
+    return gated(z, E, c, c + bent, gelu_curvature(GELU(approximate="tanh"), nearest(z, E), 2), off, own, ar, GATE)
 
 
 def gelu_curvature(layer: GELU, distance: Array, order: int = 3) -> Array:
@@ -98,7 +78,7 @@ def gelu_curvature(layer: GELU, distance: Array, order: int = 3) -> Array:
         return np.full_like(d, np.inf)
     v = _TANH_INNER * (d + _TANH_CUBE * d**3)
     first, second = _TANH_INNER * (1 + 3 * _TANH_CUBE * np.square(d)), 6 * _TANH_INNER * _TANH_CUBE * d
-    return np.where(d < 2.1, GELU_CURVED, 4 * np.exp(-2 * v) * (first + d * (second / 2 + np.square(first))))
+    return np.where(d < 2.1, CURVED, 4 * np.exp(-2 * v) * (first + d * (second / 2 + np.square(first))))
 
 
 @rule(GELU)

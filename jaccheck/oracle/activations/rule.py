@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from jaccheck.oracle.assumptions import Arithmetic, Array
 
@@ -53,7 +54,7 @@ class Rule:
         """A bound for |φ″| and |φ‴| on z ± radius; infinite where a kink may lie there, or none is known."""
         return np.full(np.broadcast_shapes(z.shape, radius.shape), np.inf)
 
-    def is_broken(self, layer: Any, z: Array, radius: Array) -> Array:
+    def is_broken(self, layer: Any, z: Array, radius: Array) -> npt.NDArray[np.bool_]:
         """Where φ itself jumps on z ± radius, so that no quotient of differences is near a slope."""
         return np.zeros(np.broadcast_shapes(z.shape, radius.shape), bool)
 
