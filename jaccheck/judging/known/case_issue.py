@@ -60,8 +60,8 @@ def _flags() -> frozenset[str]:
 class CaseIssue:
     """An issue of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
 
-    `outcomes` are the failures that it may give. An exception must match the pattern `error_text`; a wrong value must be
-    wrong as `value` says, a failure's key; a side effect must break `law`, and change `aspect`, where these are named.
+    `outcomes` are the failures that it may give. An exception must match the pattern `error_text`, and a wrong value be
+    of the kind `value`, a failure's key. A side effect must break `law`, and change `aspect`, where these are named.
     """
 
     id: str
