@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_the_version_stands_in_one_place() -> None:
     """pyproject.toml: the command, the citation file and the changelog do not have another."""
     version = importlib.metadata.version("jaccheck")
     assert f'\nversion = "{version}"\n' in (ROOT / "pyproject.toml").read_text()
-    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest is not None
+    assert newest[1] in ("Unreleased", version)
     assert not hasattr(jaccheck, "__version__")
     assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
 

@@ -44,6 +44,7 @@ BOUNDARY_ISSUES: tuple[CaseIssue, ...] = (
         condition="a GroupNorm in float16",
         meets=_norms_groups_in_half,
         outcomes=(WRONG,),
+        value="not finite",
         instead="NaN, where plain autograd in float16 has a number",
         reason="infinitely_differentiable_native_group_norm_backward, as forward mode, cubes the reciprocal standard "
         "deviation in float16, and 316³ (eps is 1e-5) is more than 65504; autograd's own kernel computes in float32",

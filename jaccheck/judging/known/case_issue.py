@@ -60,8 +60,8 @@ def _flags() -> frozenset[str]:
 class CaseIssue:
     """An issue of `package` in `versions` that `methods` show on every case that meets the condition, or on most.
 
-    `outcomes` are the failures that it may give. An exception must match the pattern `error_text`; a side effect must
-    break `law`, and change `aspect`, where these are named.
+    `outcomes` are the failures that it may give. An exception must match the pattern `error_text`, and a wrong value be
+    of the kind `value`, a failure's key. A side effect must break `law`, and change `aspect`, where these are named.
     """
 
     id: str
@@ -79,6 +79,7 @@ class CaseIssue:
     """The parameters whose Jacobians show it, where not all do."""
     outcomes: tuple[Outcome, ...]
     error_text: str = ""
+    value: str = ""
     law: str = ""
     aspect: str = ""
     instead: str
@@ -99,8 +100,8 @@ class CaseIssue:
 
     def _fits(self, failure: Failure) -> bool:
         match failure.outcome, failure.detail:
-            case Outcome.DISAGREES, _:
-                return True
+            case Outcome.DISAGREES, detail:
+                return self.value in ("", detail.key)
             case _, Raised(error_text=text):
                 return re.search(self.error_text, text) is not None
             case Outcome.CRASHED, _:
