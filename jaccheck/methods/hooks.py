@@ -41,7 +41,7 @@ APART = (
     *LAYERS,
     *(nn.Sequential, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Softplus, nn.ReLU6, nn.Hardtanh),
-    *(nn.Tanh, nn.Sigmoid, nn.LogSigmoid),
+    *(nn.Tanh, nn.Sigmoid, nn.LogSigmoid, nn.Mish, nn.Softsign, nn.Hardswish),
     *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
     *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
 )
