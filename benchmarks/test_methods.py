@@ -74,7 +74,7 @@ def _still() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("regime", ["fresh", "given"])
+@pytest.mark.parametrize("regime", ["fresh", "reused"])
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", NAMES)
@@ -82,12 +82,12 @@ def test_method(benchmark: BenchmarkFixture, shape: str, dtype: str, name: str, 
     """The time of one call."""
     method, key = find_method(name), (shape, dtype)
     problem = problem_of(key)
-    if regime == "given" and not method.takes_out:
-        pytest.skip("writes into no given memory")
+    if regime == "reused" and not method.takes_out:
+        pytest.skip("writes into no `out`")
     if refusal := method.refuses(problem):
         pytest.skip(refusal)
     start(name)
-    out = {"out": given(key)} if regime == "given" else {}
+    out = {"out": given(key)} if regime == "reused" else {}
     try:
         with limited(SLOW_S):
             found = call_within(lambda: method.compute(copy_of(problem), **out), MEMORY)

@@ -15,7 +15,7 @@ LEAST_POINTS = 3
 
 
 def growth_of(cells: Iterable[BenchCell]) -> tuple[Growth, ...]:
-    """The growth of every method, and of the floor, along each axis that was swept, in given memory."""
+    """The growth of every method, and of the floor, along each axis that was swept, in reused memory."""
     swept = [cell for cell in cells if cell.axis and cell.size]
     found: list[Growth] = []
     for axis in get_args(Axis):
@@ -27,7 +27,7 @@ def growth_of(cells: Iterable[BenchCell]) -> tuple[Growth, ...]:
 
 def _fits(name: str, axis: Axis, points: Sequence[BenchCell]) -> Iterable[Growth]:
     """Of time and of memory, where there are enough points."""
-    timed = [(cell, seconds) for cell in points if (seconds := cell.median(name, "given"))]
+    timed = [(cell, seconds) for cell in points if (seconds := cell.median(name, "reused"))]
     held = [(cell, m.peak_bytes) for cell in points for m in cell.methods if m.method == name and m.peak_bytes]
     if len(timed) >= LEAST_POINTS:
         yield fit(name, axis, "time", timed)

@@ -8,7 +8,7 @@ from jaccheck.bench.shapes import Shape
 from jaccheck.core import plain_data
 from jaccheck.reports import BenchCell, MethodTiming, Regime, Spread
 
-GIVEN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**62), "MALLOC_TRIM_THRESHOLD_": str(2**62)}
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**62), "MALLOC_TRIM_THRESHOLD_": str(2**62)}
 """With these glibc returns nothing to the system, and a result is written into the pages of an earlier one."""
 
 
@@ -17,10 +17,10 @@ class Task:
     """One problem and the methods on it.
 
     To start is to run each twice, so that what its first call loads is there. To examine is to run each once: is it
-    right, what does it need. The other two are to time it, in fresh and in given memory.
+    right, what does it need. The other two are to time it, in fresh and in reused memory.
     """
 
-    kind: Literal["start", "examine", "fresh", "given"]
+    kind: Literal["start", "examine", "fresh", "reused"]
     shape: Shape
     dtype: str
     device: str

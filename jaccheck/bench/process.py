@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from jaccheck.bench.jobs import GIVEN_MEMORY, Message, Task
+from jaccheck.bench.jobs import KEPT_MEMORY, Message, Task
 from jaccheck.core import Child
 
 
@@ -16,7 +16,7 @@ class Worker:
     def __init__(self, *, keeps_memory: bool) -> None:
         self._environment = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
         if keeps_memory:
-            self._environment |= GIVEN_MEMORY
+            self._environment |= KEPT_MEMORY
         self._child: Child | None = None
 
     @property

@@ -83,7 +83,7 @@ def bench(plan: Plan, listener: Listener) -> BenchReport:
     todo = stages(plan)
     weights = sum(stage.weight for stage in todo)
     cells: list[BenchCell] = []
-    pair = {"fresh": Worker(keeps_memory=False), "given": Worker(keeps_memory=True)}
+    pair = {"fresh": Worker(keeps_memory=False), "reused": Worker(keeps_memory=True)}
     quick_s: dict[str, float] = {}
     interrupted = False
     try:
@@ -145,7 +145,7 @@ def _order(methods: tuple[str, ...], cells: list[BenchCell], quick_s: Mapping[st
     """The methods, those first that were fastest when last timed: when time runs out, the best have had their turn."""
     place: dict[str, int] = {}
     for cell in reversed(cells):
-        for i, m in enumerate(cell.ranked("given")):
+        for i, m in enumerate(cell.ranked("reused")):
             place.setdefault(m.method, i)
     return tuple(sorted(methods, key=lambda name: (place.get(name, len(methods)), quick_s.get(name, inf))))
 
@@ -181,7 +181,7 @@ class _CellRun:
             self.problem,
             methods=found,
             fresh_floor=self.floors.get("fresh"),
-            given_floor=self.floors.get("given"),
+            reused_floor=self.floors.get("reused"),
             seconds=time.monotonic() - started,
         )
 
@@ -209,7 +209,7 @@ class _CellRun:
         """The messages of the worker for this kind of task; a lost worker costs the method that it was at."""
         # Methods are examined where glibc's memory is as it comes: once an allocation has been refused, glibc no longer
         # keeps what is freed, and every later call in that process would pay for fresh pages.
-        worker = self.pair["given" if task.kind == "given" else "fresh"]
+        worker = self.pair["reused" if task.kind == "reused" else "fresh"]
         current = ""
         try:
             start(worker, self.plan, task.device)
@@ -245,5 +245,5 @@ class _CellRun:
             self.methods[known.method] = replace(known, message=message.method.message)
         if message.times and message.starts:
             known, times = self.methods[message.starts], message.times
-            timed = replace(known, fresh=times) if kind == "fresh" else replace(known, given=times)
+            timed = replace(known, fresh=times) if kind == "fresh" else replace(known, reused=times)
             self.methods[message.starts] = timed

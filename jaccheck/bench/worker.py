@@ -1,6 +1,6 @@
 """A worker process: answers each `Task` with a `Message` for everything that becomes known.
 
-PYTEST_DONT_REWRITE. One such process has glibc's memory as it comes, another one keeps it (`jobs.GIVEN_MEMORY`).
+PYTEST_DONT_REWRITE. One such process has glibc's memory as it comes, another one keeps it (`jobs.KEPT_MEMORY`).
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def limited(seconds: float) -> Iterator[None]:
 def timed(task: Task, problem: Problem) -> Iterator[Message]:
     """The times of all methods and of the floor, in turns."""
     given = {name: p.new_empty(problem.N, problem.C, *p.shape) for name, p in problem.parameters.items()}
-    if task.kind == "given":
+    if task.kind == "reused":
         touch_heap(min(task.memory - 2 * jacobian_bytes(problem), TOUCHED * jacobian_bytes(problem)))
         fill(given)
         calls = [Call(FLOOR, lambda _: fill(given))]
@@ -210,7 +210,7 @@ def timed(task: Task, problem: Problem) -> Iterator[Message]:
         yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, message)
     effort = Effort(seconds=left, least=LEAST, most=MOST, warm_up=0)
     times = time_calls([call for call in calls if call.name in warm], effort, device=task.device)
-    regime: Regime = "given" if task.kind == "given" else "fresh"
+    regime: Regime = "reused" if task.kind == "reused" else "fresh"
     yield Message(regime=regime, floor=times.pop(FLOOR).wall)
     for name, each in times.items():
         yield Message(starts=name, regime=regime, times=each.wall)
@@ -231,7 +231,7 @@ def too_slow(seconds: dict[str, float], budget: float) -> list[str]:
 
 
 def runner(method: Method, given: Jacobians) -> Callable[[Problem], object]:
-    """The call that is timed: into the given memory, if there is some and the method can."""
+    """The call that is timed: into `out`, if there is some and the method can."""
     compute = method.compute
     if given and method.takes_out:
         return lambda problem: compute(problem, out=given)
@@ -255,7 +255,7 @@ def touch_heap(size: int) -> None:
 
 
 def fill(tensors: Jacobians) -> None:
-    """The floor in given memory: every number is written once."""
+    """The floor in reused memory: every number is written once."""
     for tensor in tensors.values():
         tensor.fill_(1.0)
 

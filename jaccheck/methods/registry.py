@@ -45,7 +45,7 @@ class Method:
 
     `unsupported(problem)` is the reason why a problem is refused, or None; it only looks, nothing is run. `leaves`
     names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
-    modules or parameters. `takes_out` says that it can write into given memory: `compute(problem, out=given)`.
+    modules or parameters. `takes_out` says that it can write into `out`: `compute(problem, out=given)`.
     `order`, `roundings(N, C)` (extra roundings of each entry by a scaling), `loss` (by the root of whose Hessian a
     result is divided) and `step` (of a difference quotient) say how exact it can be. `imports` is the module that the
     function imports of `package` once it is called, `broken` why it cannot run here as far as known without it.

@@ -113,14 +113,14 @@ def print_cell(cell: BenchCell, console: Console) -> None:
     for m in cell.methods:
         if m.outcome.is_wrong:
             console.print(f"  {m.method}: {m.outcome}, not ranked: {m.message}", style="red", highlight=False)
-        elif not m.outcome.is_usable or not (m.fresh and m.given):
+        elif not m.outcome.is_usable or not (m.fresh and m.reused):
             console.print(f"  {m.method}: {m.outcome}: {m.message}", style="dim", highlight=False)
     console.print()
 
 
 def growth_table(growth: tuple[Growth, ...]) -> Table:
     """A row for each method: the exponents of time and of memory along each axis."""
-    title = "how it grows: exponents with 95 % intervals, in given memory; in brackets that of the Jacobian's size"
+    title = "how it grows: exponents with 95 % intervals, in reused memory; in brackets that of the Jacobian's size"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     table.add_column("method")
     axes = dict.fromkeys(g.axis for g in growth)

@@ -31,7 +31,7 @@ STYLES = (
 )
 FLOOR_COLOUR = "#555555"
 
-FLOORS: dict[Regime, str] = {"fresh": "floor: allocate and fill", "given": "floor: fill again"}
+FLOORS: dict[Regime, str] = {"fresh": "floor: allocate and fill", "reused": "floor: fill again"}
 
 Points = list[tuple[float, float]]
 
@@ -55,7 +55,7 @@ def figures(report: BenchReport) -> Iterator[tuple[str, str, Figure]]:
     for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
         cells = [c for c in report.cells if (c.dtype, c.device) == (dtype, device)]
         cells = [c for c in cells if not c.axis and c.shape != CONVOLUTIONAL]
-        cells = sorted((c for c in cells if c.fresh_floor or c.given_floor), key=lambda cell: cell.jacobian_bytes)
+        cells = sorted((c for c in cells if c.fresh_floor or c.reused_floor), key=lambda cell: cell.jacobian_bytes)
         if cells:
             title = f"{dtype} on {device}, torch {report.environment.torch}, threads: {report.threads}"
             yield dtype, device, draw(cells, title)
@@ -72,7 +72,7 @@ def svg(figure: Figure) -> str:
 
 
 def draw(cells: Sequence[BenchCell], title: str) -> Figure:
-    """Three panels that share the sizes: time in fresh memory, in given memory, peak memory."""
+    """Three panels that share the sizes: time in fresh memory, in reused memory, peak memory."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
@@ -120,7 +120,7 @@ def _peaks(cells: Sequence[BenchCell], name: str) -> Points:
         (float(cell.jacobian_bytes), float(m.peak_bytes))
         for cell in cells
         for m in cell.methods
-        if m.method == name and m.peak_bytes and (m.fresh or m.given)
+        if m.method == name and m.peak_bytes and (m.fresh or m.reused)
     ]
 
 

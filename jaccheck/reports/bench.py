@@ -11,10 +11,10 @@ from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.timings import Spread
 from jaccheck.reports.verify import Environment
 
-Regime = Literal["fresh", "given"]
+Regime = Literal["fresh", "reused"]
 """Memory of the result: fresh from the system for every call, or there already and used again."""
 
-REGIMES: tuple[Regime, ...] = ("fresh", "given")
+REGIMES: tuple[Regime, ...] = ("fresh", "reused")
 
 Axis = Literal["N", "C", "width", "depth"]
 
@@ -33,18 +33,18 @@ class MethodTiming:
     peak_bytes: Count | None = None
     """Most memory that torch held during one call beyond what it held before, the result included."""
     fresh: Spread | None = None
-    given: Spread | None = None
+    reused: Spread | None = None
 
     def time(self, regime: Regime) -> Spread | None:
         """Its times in a regime, or None where it was not timed."""
-        return self.fresh if regime == "fresh" else self.given
+        return self.fresh if regime == "fresh" else self.reused
 
 
 @plain_data
 class BenchCell:
     """All methods on one problem: a shape in a dtype on a device. `floor` is the time that filling the memory takes.
 
-    In fresh memory the floor is to allocate and fill, in given memory to fill again.
+    In fresh memory the floor is to allocate and fill, in reused memory to fill again.
     """
 
     shape: str
@@ -60,13 +60,13 @@ class BenchCell:
     """Numbers in the trainable parameters."""
     jacobian_bytes: Count
     fresh_floor: Spread | None = None
-    given_floor: Spread | None = None
+    reused_floor: Spread | None = None
     methods: tuple[MethodTiming, ...]
     seconds: Seconds
 
     def floor(self, regime: Regime) -> Spread | None:
         """The floor of a regime, or None where nothing was timed."""
-        return self.fresh_floor if regime == "fresh" else self.given_floor
+        return self.fresh_floor if regime == "fresh" else self.reused_floor
 
     def median(self, method: str, regime: Regime) -> float | None:
         """The median time of a method in seconds, or None where it was not timed."""

@@ -48,7 +48,9 @@ def _check_1(tree: Tree) -> None:
 
 def _bench_1(tree: Tree) -> None:
     for cell in tree["cells"]:
+        cell["reused_floor"] = cell.pop("given_floor", None)
         for timing in cell["methods"]:
+            timing["reused"] = timing.pop("given", None)
             is_estimated = timing["standing"] == "right" and timing["message"] != PROVEN
             timing["outcome"] = "CONSISTENT" if is_estimated else _outcome(timing.pop("standing"))
             timing.pop("standing", None)
@@ -67,10 +69,15 @@ FOR_ALL: Mapping[int, Converter] = {1: _mutants_1}
 """For each version, what is the same for every kind; it comes first."""
 
 
+LAWS_1 = {"given memory": "out argument"}
+"""The laws by what version 1 called them."""
+
+
 def _finding_1(finding: Tree) -> None:
     """What was seen was told in words only."""
     told = {"kind": "told", "text": finding.pop("message"), "worst": finding.pop("worst", None)}
-    finding["failure"] = {"law": finding.pop("law"), "outcome": finding.pop("outcome"), "detail": told}
+    law = finding.pop("law")
+    finding["failure"] = {"law": LAWS_1.get(law, law), "outcome": finding.pop("outcome"), "detail": told}
 
 
 def _verify_1(tree: Tree) -> None:

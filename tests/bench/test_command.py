@@ -35,7 +35,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     assert known["mutant:sample_roll"].outcome is Outcome.DISAGREES
     assert known["mutant:sample_roll"].fresh is None
     assert (known["autograd_loop"].forward_passes, known["autograd_loop"].backward_passes) == (1, 75)
-    for regime in ("fresh", "given"):
+    for regime in ("fresh", "reused"):
         assert [m.method for m in cell.ranked(regime)] == ["closed_form", "autograd_loop"]  # type: ignore[arg-type]
         assert cell.floor(regime)  # type: ignore[arg-type]
     assert "mutant:sample_roll: DISAGREES, not ranked" in done.stdout
@@ -49,7 +49,7 @@ def test_a_model_of_ones_own(jaccheck: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (cell,) = load(BenchReport, tmp_path / "out.json").cells
     assert (cell.shape, cell.dtype, cell.N, cell.C, cell.parameters) == ("model", "float64", 5, 2, 23)
-    assert cell.ranked("given")
+    assert cell.ranked("reused")
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:

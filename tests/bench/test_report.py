@@ -26,7 +26,9 @@ from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, load
 
 def timing(name: str, seconds: float | None, outcome: Outcome = Outcome.AGREES) -> MethodTiming:
     times = None if seconds is None else spread([seconds * factor for factor in (0.9, 0.95, 1, 1, 1.05, 1.1, 1.2)])
-    return MethodTiming(method=name, outcome=outcome, message="because", peak_bytes=4 * 10**6, fresh=times, given=times)
+    return MethodTiming(
+        method=name, outcome=outcome, message="because", peak_bytes=4 * 10**6, fresh=times, reused=times
+    )
 
 
 def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
@@ -41,7 +43,7 @@ def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
         parameters=26,
         jacobian_bytes=8 * 26 * n,
         fresh_floor=spread([1e-6 * n] * 7),
-        given_floor=spread([1e-7 * n] * 7),
+        reused_floor=spread([1e-7 * n] * 7),
         methods=(
             timing("quick", 2e-6 * n),
             timing("autograd_loop", 1e-6 * n**2),

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jaccheck.bench import Shape
-from jaccheck.bench.jobs import GIVEN_MEMORY, Message, Task
+from jaccheck.bench.jobs import KEPT_MEMORY, Message, Task
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, make
@@ -147,7 +147,7 @@ def test_the_slowest_go_first() -> None:
     assert too_slow(seconds, 0.0) == ["b", "e"]
 
 
-@pytest.mark.parametrize("kind", ["fresh", "given"])
+@pytest.mark.parametrize("kind", ["fresh", "reused"])
 def test_every_method_is_timed(kind: str) -> None:
     """And the floor, which nothing beats that fills the same memory and computes besides."""
     messages = list(answer(task(kind, "closed_form", "vmap_vjp", seconds=0.5)))
@@ -176,5 +176,5 @@ def test_a_worker_process_answers_and_survives_what_methods_print() -> None:
 
 def test_the_two_workers_differ_in_what_glibc_keeps() -> None:
     """Settings of the caller do not reach the one that shows memory as it comes."""
-    assert Worker(keeps_memory=True)._environment.items() >= GIVEN_MEMORY.items()
+    assert Worker(keeps_memory=True)._environment.items() >= KEPT_MEMORY.items()
     assert not any(name.startswith("MALLOC_") for name in Worker(keeps_memory=False)._environment)

@@ -47,7 +47,7 @@ def expected_of(problem: Problem) -> Jacobians:
 
 
 def check(model: nn.Module, X: Tensor, *, rounds: bool = False) -> None:
-    """Equal to autograd, fresh and into given memory, with nothing left behind."""
+    """Equal to autograd, fresh and into `out`, with nothing left behind."""
     problem = problem_of(model, X)
     assert HOOKS.refuses(problem) is None
     before = observe(problem)

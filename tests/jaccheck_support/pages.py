@@ -195,9 +195,9 @@ def bench_report() -> BenchReport:
     slower = dataclasses.replace(spread, median_s=5e-3)
     methods = (
         MethodTiming(
-            method="hooks", outcome=Outcome.AGREES, fresh=spread, given=spread, peak_bytes=900, forward_passes=1
+            method="hooks", outcome=Outcome.AGREES, fresh=spread, reused=spread, peak_bytes=900, forward_passes=1
         ),
-        MethodTiming(method="autograd_loop", outcome=Outcome.AGREES, fresh=slower, given=slower, peak_bytes=900),
+        MethodTiming(method="autograd_loop", outcome=Outcome.AGREES, fresh=slower, reused=slower, peak_bytes=900),
         MethodTiming(method="func", outcome=Outcome.DISAGREES, message="0.weight: 1 instead of 2"),
     )
     small = BenchCell(
@@ -210,7 +210,7 @@ def bench_report() -> BenchReport:
         parameters=117,
         jacobian_bytes=35_100,
         fresh_floor=spread,
-        given_floor=spread,
+        reused_floor=spread,
         methods=methods,
         seconds=1.0,
     )

@@ -101,7 +101,7 @@ def test_another_structure_is_refused(change: object, message: str) -> None:
 
 
 @pytest.mark.parametrize("method", [None, "hooks"])
-def test_given_memory_is_written_to(method: str | None) -> None:
+def test_out_is_written_to(method: str | None) -> None:
     """With `out` the Jacobians come back in the tensors that were given, and are right."""
     model, X = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.ones(5, 3)
     out = {name: torch.full((5, 2, *p.shape), torch.nan) for name, p in model.named_parameters()}

@@ -14,7 +14,7 @@ from jaccheck.errors import UnknownName
 from jaccheck.judging import CaseReference, LawBroken, Trial, flattened, observe, restore_globals, structural_difference
 from jaccheck.judging.laws.aliasing import NO_ALIASING
 from jaccheck.judging.laws.freed_memory import FREED_MEMORY
-from jaccheck.judging.laws.given_memory import filled_with_nan, is_given_columns
+from jaccheck.judging.laws.out_argument import filled_with_nan, is_given_columns
 from jaccheck.judging.laws.related import has_head, head, turned
 from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.methods import Method, Problem, build, choose_methods, find_method
@@ -27,12 +27,12 @@ CASES = tuple(all_boundary_cases())
 
 
 def behaviour(method: Method, case: Case, *, given: bool) -> tuple[object, ...]:
-    """All that can be observed of two calls on one model, and of one with given memory where that is asked for."""
+    """All that can be observed of two calls on one model, and of one with `out` where that is asked for."""
     return *called_twice(method, case), *(called_with_memory(method, case) if given else ())
 
 
 def called_with_memory(method: Method, case: Case) -> tuple[object, ...]:
-    """What is in the given memory afterwards, and whether it is what comes back."""
+    """What is in `out` afterwards, and whether it is what comes back."""
     reference = CaseReference(case, "cpu")
     problem = reference.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(case))

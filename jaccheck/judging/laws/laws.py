@@ -9,9 +9,9 @@ from __future__ import annotations
 from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.aliasing import NO_ALIASING
 from jaccheck.judging.laws.freed_memory import FREED_MEMORY
-from jaccheck.judging.laws.given_memory import GIVEN_MEMORY
 from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
 from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.out_argument import OUT_ARGUMENT
 from jaccheck.judging.laws.purity import PURITY
 from jaccheck.judging.laws.related import BATCH, OUTPUTS
 from jaccheck.judging.laws.repeatability import REPEATABILITY
@@ -46,7 +46,7 @@ ALL_LAWS = (
     PURITY,
     NO_ALIASING,
     REPEATABILITY,
-    GIVEN_MEMORY,
+    OUT_ARGUMENT,
     BATCH,
     OUTPUTS,
     FREED_MEMORY,

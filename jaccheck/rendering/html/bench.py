@@ -72,11 +72,11 @@ def _fastest(problems: list[BenchCell]) -> Table:
     for cell in problems:
         best = [ranked[0] if (ranked := cell.ranked(regime)) else None for regime in REGIMES]
         names = [m.method if m else "–" for m in best]
-        # The time is the second column of a row of the large tables, and the sixth in given memory.
+        # The time is the second column of a row of the large tables, and the sixth in reused memory.
         times = [method_row(cell, m)[place] if m else "" for m, place in zip(best, (1, 5), strict=True)]
         won = [text for pair in zip(names, times, strict=True) for text in pair]
         rows.append(Row((cell.shape, cell.dtype, cell.device, bytes_text(cell.jacobian_bytes), *won)))
-    columns = ("problem ", "dtype ", "device ", "Jacobian", "fresh memory ", "time", "given memory ", "time")
+    columns = ("problem ", "dtype ", "device ", "Jacobian", "fresh memory ", "time", "reused memory ", "time")
     return Table(id="fastest", caption="The fastest method of each problem", columns=columns, rows=tuple(rows))
 
 
@@ -86,7 +86,7 @@ def _unranked(report: BenchReport) -> Table:
         Row((f"{cell.shape}, {cell.dtype}", m.method, m.outcome, m.message), "bad" if is_wrong else "")
         for cell in report.cells
         for m in cell.methods
-        if (is_wrong := m.outcome.is_wrong) or not (m.fresh and m.given)
+        if (is_wrong := m.outcome.is_wrong) or not (m.fresh and m.reused)
     ]
     columns = ("problem ", "method ", "outcome ", "why ")
     return Table(id="unranked", caption="Not timed, or in one kind of memory only", columns=columns, rows=tuple(rows))
@@ -107,7 +107,7 @@ def _growth(report: BenchReport) -> Table:
         for each in report.growth
     ]
     columns = ("method ", "quantity ", "along ", "exponent", "95 % interval", "of the Jacobian's size")
-    return Table(id="growth", caption="How time and memory grow, in given memory", columns=columns, rows=tuple(rows))
+    return Table(id="growth", caption="How time and memory grow, in reused memory", columns=columns, rows=tuple(rows))
 
 
 def _plots(report: BenchReport) -> list[Plot]:

@@ -10,7 +10,7 @@ from jaccheck.methods import Compute, Jacobians, Problem
 from jaccheck.selftest.mutants.registry import mutant, stateful_mutant
 
 repeatability = frozenset({"repeatability"})
-given_memory = frozenset({"given memory"})
+out_argument = frozenset({"out argument"})
 Kept = WeakKeyDictionary[nn.Module, Jacobians]
 
 
@@ -130,8 +130,8 @@ def wrong_from_the_second_call(compute: Compute) -> Compute:
     return mutated
 
 
-@stateful_mutant(expected=given_memory)
-def given_memory_ignored(compute: Compute) -> Compute:
+@stateful_mutant(expected=out_argument)
+def out_ignored(compute: Compute) -> Compute:
     """The tensors given as `out` are returned as they were."""
 
     def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
@@ -141,8 +141,8 @@ def given_memory_ignored(compute: Compute) -> Compute:
     return mutated
 
 
-@stateful_mutant(expected=given_memory)
-def given_memory_copied(compute: Compute) -> Compute:
+@stateful_mutant(expected=out_argument)
+def out_copied(compute: Compute) -> Compute:
     """The tensors given as `out` are filled, but others of the same values are returned."""
 
     def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
@@ -152,8 +152,8 @@ def given_memory_copied(compute: Compute) -> Compute:
     return mutated
 
 
-@stateful_mutant(expected=given_memory)
-def added_to_given_memory(compute: Compute) -> Compute:
+@stateful_mutant(expected=out_argument)
+def added_to_out(compute: Compute) -> Compute:
     """The Jacobians are added to what is in the tensors given as `out`, as if it were zero."""
 
     def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:
@@ -163,7 +163,7 @@ def added_to_given_memory(compute: Compute) -> Compute:
     return mutated
 
 
-@stateful_mutant(expected=given_memory)
+@stateful_mutant(expected=out_argument)
 def zeros_not_written(compute: Compute) -> Compute:
     """Entries that are zero are left as they were in the tensors given as `out`."""
 
@@ -178,8 +178,8 @@ def zeros_not_written(compute: Compute) -> Compute:
     return mutated
 
 
-@stateful_mutant(expected=given_memory)
-def given_memory_taken_as_contiguous(compute: Compute) -> Compute:
+@stateful_mutant(expected=out_argument)
+def out_taken_as_contiguous(compute: Compute) -> Compute:
     """The entries of tensors given as `out` are written one after the other, whatever their strides."""
 
     def mutated(problem: Problem, *, out: Jacobians | None = None) -> Jacobians:

@@ -35,7 +35,7 @@ def test_each_name_stands_in_one_place() -> None:
 def test_when_laws_are_due() -> None:
     """What takes one call always, what repeats it every so often, and the others in turn, one at a time."""
     assert [law.name for law in LAWS] == [
-        *("agreement", "purity", "no aliasing", "repeatability", "given memory"),
+        *("agreement", "purity", "no aliasing", "repeatability", "out argument"),
         *("batch", "outputs", "freed memory", "sum over samples", "homogeneity"),
     ]
     for every in (1, 4):

@@ -163,10 +163,10 @@ WRONG = {
     one_buffer: "repeatability",
     once_only: "repeatability",
     never: "no exception",
-    given_ignored: "given memory",
-    given_copied: "given memory",
-    given_reordered: "given memory",
-    never_into_given: "given memory",
+    given_ignored: "out argument",
+    given_copied: "out argument",
+    given_reordered: "out argument",
+    never_into_given: "out argument",
 }
 
 
@@ -196,7 +196,7 @@ def shows(script: str) -> bool:
     return not is_within
 
 
-# Of an even and of an odd seed, as by that the form of given memory is chosen.
+# Of an even and of an odd seed, as by that the form of `out` is chosen.
 CASES = [CASE, replace(CASE, seed=1)]
 
 
@@ -226,7 +226,7 @@ def test_a_right_method_shows_nothing(case: Case) -> None:
     for function in WRONG:
         if function is never:
             continue
-        right_one = find_method("closed_form" if WRONG[function] == "given memory" else "autograd_loop")
+        right_one = find_method("closed_form" if WRONG[function] == "out argument" else "autograd_loop")
         for failure in judge(case, method_of(function)).failures:
             assert not shows(write_script(case, right_one, "cpu", failure)), failure
 

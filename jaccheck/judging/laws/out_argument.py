@@ -13,21 +13,21 @@ from jaccheck.judging.scripts.entries import Ending, entry, expected_of, name_of
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.reports import Failure, Outcome, WrongStructure
 
-CALL = "given memory that held NaN"
+CALL = "`out` that held NaN"
 OTHERS = WrongStructure(aspect="tensors", actual="other tensors", expected="those given")
 
 
-def _given_memory(trial: Trial) -> None:
+def _out_argument(trial: Trial) -> None:
     if not trial.method.takes_out:
         return
     problem = trial.reference.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(trial.case))
-    returned = called(trial, GIVEN_MEMORY, problem, CALL, out=dict(given))
+    returned = called(trial, OUT_ARGUMENT, problem, CALL, out=dict(given))
     difference = compare(returned, trial.reference.expectation(trial.method))
     if not (difference and difference.structure) and any(returned[name] is not given[name] for name in given):
         difference = Difference(structure=OTHERS)
     if difference and (difference.structure or trial.is_within):
-        raise GIVEN_MEMORY.broken(Outcome.DISAGREES, difference.detail, call=CALL)
+        raise OUT_ARGUMENT.broken(Outcome.DISAGREES, difference.detail, call=CALL)
 
 
 def is_given_columns(case: Case) -> bool:
@@ -70,11 +70,11 @@ def _ending(case: Case, method: Method, failure: Failure) -> Ending:
     return Ending([*given, call, f"print('actual  ', {same})", "print('expected', [True] * len(out))"])
 
 
-GIVEN_MEMORY = Law(
-    name="given memory",
+OUT_ARGUMENT = Law(
+    name="out argument",
     statement="tensors given as `out=` are filled in every entry, and are what is returned",
     when=When.REPEATED,
-    ask=_given_memory,
+    ask=_out_argument,
     ending=_ending,
     applies=lambda method: method.takes_out,
 )
