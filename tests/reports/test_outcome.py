@@ -41,11 +41,14 @@ OLD_CHECK = """{"schema_version": 1, "model": "Sequential", "N": 2, "C": 1, "dty
  "excess": "Infinity", "entries": 0, "undecided": 0, "chunks": 0, "median_s": null, "peak": null, "warnings": []}],
 "recommended": "autograd_loop", "advice": "use autograd_loop", "interrupted": false}"""
 
+SPREAD = """{"samples": 1, "median_s": 2.0, "low_s": 0.0, "high_s": "Infinity", "lower_quartile_s": 2.0,
+"upper_quartile_s": 2.0, "shortest_s": 2.0}"""
+
 OLD_BENCH = """{"schema_version": 1, "environment": %s, "threads": 1, "memory": 1000, "cells": [
 {"shape": "tutorial", "network": "10-7-5", "axis": null, "size": null, "dtype": "float32", "device": "cpu", "N": 15,
- "C": 5, "parameters": 117, "jacobian_bytes": 35100, "fresh_floor": null, "given_floor": null, "seconds": 1.0,
- "methods": [
- {"method": "hooks", "standing": "right", "message": "each entry within its proven bound"},
+ "C": 5, "parameters": 117, "jacobian_bytes": 35100, "fresh_floor": null, "given_floor": %(spread)s,
+ "seconds": 1.0, "methods": [
+ {"method": "hooks", "standing": "right", "message": "each entry within its proven bound", "given": %(spread)s},
  {"method": "func", "standing": "right",
   "message": "no entry differs by more than rounding is estimated to explain"},
  {"method": "vmap", "standing": "wrong", "message": "0.weight[0, 0, 0, 0]: 1 instead of 2"},
@@ -58,7 +61,7 @@ OLD_BENCH = """{"schema_version": 1, "environment": %s, "threads": 1, "memory": 
 def old(text: str, folder: Path) -> Path:
     """A stored report of version 1."""
     path = folder / "old.json"
-    path.write_text(text % to_json(ENVIRONMENT))
+    path.write_text(text.replace("%(spread)s", SPREAD) % to_json(ENVIRONMENT))
     return path
 
 
@@ -103,6 +106,8 @@ def test_a_check_of_version_1_is_read(tmp_path: Path) -> None:
 def test_a_bench_of_version_1_is_read(tmp_path: Path) -> None:
     """What was right by estimate is CONSISTENT now."""
     found = load(BenchReport, old(OLD_BENCH, tmp_path))
+    assert (found.cells[0].median("hooks", "reused"), found.cells[0].floor("fresh")) == (2.0, None)
+    assert found.cells[0].floor("reused") is not None
     assert [timing.outcome for timing in found.cells[0].methods] == [
         Outcome.AGREES,
         Outcome.CONSISTENT,
