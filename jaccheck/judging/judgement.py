@@ -19,6 +19,7 @@ from jaccheck.reports import Failure, Outcome, OutdatedClaim, Verdict, raised
 
 TOO_WIDE = "the bound is too wide for every entry"
 NOT_PROVEN = "no bound is proven; consistent by estimate"
+NO_LIMIT = "no bound is proven, and by estimate rounding can make any number of any entry"
 
 
 def judge(
@@ -75,8 +76,9 @@ def _verdict(method: Method, device: str, failures: list[Failure], trial: Trial 
     if failures:
         outcome, message = failures[0].outcome, failures[0].message
     elif all(c.undecided == c.entries > 0 for c in comparisons):
-        is_estimated = any(c.mode == "estimate" for c in comparisons)
-        outcome, message = (Outcome.CONSISTENT, NOT_PROVEN) if is_estimated else (Outcome.UNDECIDED, TOO_WIDE)
+        outcome, message = Outcome.UNDECIDED, TOO_WIDE
+        if trial and any(c.mode == "estimate" for c in comparisons):
+            outcome, message = (Outcome.CONSISTENT, NOT_PROVEN) if trial.is_limited else (outcome, NO_LIMIT)
     else:
         outcome, message = Outcome.AGREES, ""
     return Verdict(

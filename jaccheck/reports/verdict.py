@@ -49,6 +49,11 @@ class Verdict:
         found = {failure.outcome for failure in self.failures}
         return next((outcome for outcome in GRAVEST_FIRST if outcome in found), self.outcome)
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether it says more than that bounds are too wide: by estimate it also says so of structure, at least."""
+        return self.outcome is not Outcome.UNDECIDED or any(each.mode == "estimate" for each in self.comparisons)
+
     def _repr_html_(self) -> str:
         rows = [(failure.law, str(failure.outcome), failure.message) for failure in self.failures]
         rows += [("", "listed", f"jaccheck known {known}") for known in self.known]

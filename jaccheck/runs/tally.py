@@ -119,7 +119,7 @@ def _cell_of(case: Case, verdict: Verdict) -> CoverageCell:
         dtype=case.dtype,
         family=case.family,
         cases=1,
-        compared=int(first is not None and verdict.outcome not in (Outcome.UNDECIDED, Outcome.KNOWN)),
+        compared=int(first is not None and verdict.outcome is not Outcome.KNOWN and verdict.is_telling),
         entries=first.entries if first else 0,
         nonzero=first.nonzero if first else 0,
         undecided=first.undecided if first else 0,

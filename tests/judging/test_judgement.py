@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jaccheck.case import Case, Integers, Linear, ReLU
+from jaccheck.case import Case, Integers, LayerNorm, Linear, ReLU
 from jaccheck.judging import LAWS, CaseReference, Law, Trial, When, judge, try_claim
 from jaccheck.judging.judgement import TOO_WIDE
 from jaccheck.methods import Jacobians, Method, Problem, calm_torch, find_method
@@ -116,6 +116,16 @@ def test_what_no_bound_decides_is_undecided() -> None:
         verdict = judge(wide, find_method("central_differences"))
     assert verdict.outcome in (Outcome.UNDECIDED, Outcome.AGREES)
     assert verdict.message == (TOO_WIDE if verdict.outcome is Outcome.UNDECIDED else "")
+
+
+@pytest.mark.parametrize(("dtype", "outcome"), [("float32", Outcome.CONSISTENT), ("bfloat16", Outcome.UNDECIDED)])
+def test_an_estimate_without_a_limit_is_not_consistent(dtype: str, outcome: Outcome) -> None:
+    """In bfloat16 the estimate is as large as the numbers, so any value would be within it."""
+    layers = (Linear(out_features=4), LayerNorm(), Linear(out_features=2))
+    case = Case(layers=layers, in_shape=(3,), batch_size=5, dtype=dtype)  # type: ignore[arg-type]
+    verdict = judge(case, find_method("autograd_loop"))
+    assert (verdict.outcome, verdict.failures) == (outcome, ())
+    assert verdict.is_telling
 
 
 def test_the_worst_entry_is_data() -> None:

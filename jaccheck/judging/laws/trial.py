@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from jaccheck.case import Case
 from jaccheck.judging.autograd import flattened
 from jaccheck.judging.case_reference import CaseReference
@@ -44,3 +46,8 @@ class Trial:
         """Whether its values are within the bounds of the reference."""
         expectation = self.reference.expectation(self.method)
         return not outside(self.flat, expectation.expected, expectation.bound)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the reference limits any entry: an infinite bound, which nothing can break, says nothing."""
+        return bool(np.isfinite(self.reference.expectation(self.method).bound).any())

@@ -124,4 +124,4 @@ def _tells_about(check: Check, case: Case, verdict: Verdict) -> bool:
         return is_compared or any(failure.law == law.name for failure in verdict.failures)
     if law.when is When.SELDOM:
         return is_compared and has_related_laws(case, check.method, check.device)
-    return is_compared and not (law is AGREEMENT and verdict.outcome is Outcome.UNDECIDED)
+    return is_compared and (law is not AGREEMENT or verdict.is_telling)
