@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jaccheck_support.testing import heeding_ctrl_c
 
 from jaccheck.core import Child, ChildEnded, End, How, plain_data
 
@@ -248,13 +249,19 @@ def test_it_ends_with_its_parent(tmp_path: Path, how: signal.Signals | None, the
     (tmp_path / "lines.py").write_text(HEAD + SAID + "parent.say(Said(text='', pid=1))\nwhile True: pass")
     code = PARENT.format(said=SAID, then=then)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline().split()[0])
-        assert psutil.pid_exists(pid) or how is None
-        if how is not None:
-            parent.send_signal(how)
-        parent.wait(SECONDS)
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, preexec_fn=heeding_ctrl_c
+    ) as parent:
+        try:
+            assert parent.stdout is not None
+            pid = int(parent.stdout.readline().split()[0])
+            assert psutil.pid_exists(pid) or how is None
+            if how is not None:
+                parent.send_signal(how)
+            parent.wait(SECONDS)
+        finally:
+            parent.kill()  # whatever failed: leaving the block waits for its end
     assert is_gone(pid)
 
 
