@@ -209,7 +209,8 @@ def test_it_can_be_ended_from_another_thread(start: Callable[..., Child]) -> Non
     """Whoever waits for its answer is told."""
     child = start("time.sleep(1000)")
     threading.Timer(0.5, child.close).start()
-    assert end_of(child) == End(how=How.SIGNAL, code=signal.SIGKILL)
+    end = end_of(child)
+    assert (end.how, end.code) == (How.SIGNAL, signal.SIGKILL)
 
 
 def test_it_outlives_the_thread_that_started_it(start: Callable[..., Child]) -> None:
