@@ -51,7 +51,7 @@ MEASUREMENTS = (
     Measurement(
         question="Is it silent when nothing is wrong?",
         command="jaccheck verify --seed 1 --workers 2 --no-store --quiet",
-        least=10,
+        least=2,
         reading="The quick profile on every method. A finding would be a false alarm, or a new issue of a library.",
     ),
     Measurement(
@@ -63,7 +63,7 @@ MEASUREMENTS = (
     Measurement(
         question="Does it find what is wrong?",
         command="jaccheck selftest --seed 1",
-        least=10,
+        least=2,
         reading="A mutant is a method that is wrong on purpose; it is killed when a check finds it. "
         "The tolerances are torch's defaults. Limits have 95 % confidence.",
     ),
