@@ -12,8 +12,6 @@ from jaccheck.case.drawing import st
 from jaccheck.case.layers.layer import MAX_WIDTH, Layer, Shape, Width, layer
 from jaccheck.errors import InvalidCase
 
-Factor = Annotated[float, Ge(-1e6), Le(1e6)]
-
 
 def check_width(name: str, width: int) -> None:
     """Raises InvalidCase for a number of features or channels out of range: constructors check no ranges."""
