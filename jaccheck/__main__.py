@@ -1,5 +1,30 @@
-"""`python -m jaccheck`."""
+"""`python -m jaccheck`, and the command `jaccheck`."""
 
-from jaccheck.cli import main
+import sys
+from typing import NoReturn
 
-main()
+from jaccheck.core import leave_at_ctrl_c, supervised
+
+
+def main() -> NoReturn:
+    """Runs the command, in a process that may end while it loads what it needs."""
+    leave_at_ctrl_c()
+    supervised(_command)
+
+
+def _command() -> NoReturn:
+    """Runs the command; one line and exit code 2 where what it needs at once does not import."""
+    try:
+        from jaccheck.cli import main
+    except KeyboardInterrupt:
+        print("jaccheck: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"jaccheck: what it needs does not import: {why}", file=sys.stderr)
+        sys.exit(2)
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ RECORD = "jaccheck_record"
 """The attribute of a test's report that carries its record; xdist takes it from worker to controller."""
 
 _seed = pytest.StashKey[str]()
+_xfails = pytest.StashKey[Any]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,16 +60,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="only this dtype (repeatable)",
     )
     group.addoption(
+        "--jaccheck-workers",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help="1: methods run on the CPU in a fork of this process, which they may end or block; 0: in this process, "
+        "for debuggers and coverage. Default: 1",
+    )
+    group.addoption(
         "--jaccheck-findings",
         default="jaccheck-findings",
         metavar="DIR",
         help="where findings are stored. Default: jaccheck-findings",
     )
     group.addoption(
+        "--jaccheck-xfails",
+        metavar="FILE",
+        help="checks that are expected to fail, a line each: `agreement[hooks-cpu-float16]: reason`; * stands for any "
+        "letters",
+    )
+    group.addoption(
         "--jaccheck-database",
         default=os.environ.get("JACCHECK_DATABASE"),
         metavar="DIR|URL",
-        help="a folder or redis://HOST that several machines share: what failed on one is tried first by the others. "
+        help="a folder or redis://HOST that several machines share: what failed on one is tried first by the others; "
+        "or github://OWNER/REPOSITORY, for what failed in its workflows. "
         "Default: $JACCHECK_DATABASE, else .hypothesis (none in the profile ci)",
     )
 
@@ -79,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     methods, devices = config.getoption("--jaccheck-method"), config.getoption("--jaccheck-device")
     database = config.getoption("--jaccheck-database")
     try:
+        config.stash[_xfails] = _read_xfails(config.getoption("--jaccheck-xfails"))
         if database:
             from jaccheck.runs import shared_database
 
@@ -93,6 +111,16 @@ def pytest_configure(config: pytest.Config) -> None:
             choose_devices(devices)
     except JaccheckError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _read_xfails(path: str | None) -> Any:
+    if path is None:
+        return ()
+    from pathlib import Path
+
+    from jaccheck.runs import read_xfails
+
+    return read_xfails(Path(path))
 
 
 def _choose_seed(config: pytest.Config) -> str:
@@ -118,15 +146,16 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     if type(obj) is not Conformance:
         return None
     bound_native_caches()
-    from jaccheck.runs import Choice, collect
+    from jaccheck.runs import ELSEWHERE, Choice, collect
 
     config = collector.config
+    ELSEWHERE.is_wanted = config.getoption("--jaccheck-workers") > 0
     choice = Choice(
         methods=tuple(config.getoption("--jaccheck-method")),
         devices=tuple(config.getoption("--jaccheck-device")),
         dtypes=tuple(config.getoption("--jaccheck-dtype")),
     )
-    return collect(obj, name, collector, choice, _run(config))
+    return collect(obj, name, collector, choice, _run(config), config.stash[_xfails])
 
 
 def _run(config: pytest.Config) -> Run:
@@ -157,6 +186,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call" and record is not None and item.get_closest_marker("jaccheck"):
         setattr(report, RECORD, record())
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Makes a run fail that compared nothing: each conformance test was skipped, but those of refusals."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker of xdist
+        return
+    records = [(kind, r) for kind, reports in reporter.stats.items() for r in reports if hasattr(r, RECORD)]
+    asked = {kind for kind, report in records if json.loads(getattr(report, RECORD))["law"] != "claims"}
+    if asked == {"skipped"} and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("jaccheck: nothing was compared: every method refused every case that was drawn", red=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,32 @@ import torch
 from jaccheck_support.testing import Run
 
 from jaccheck.case import Case, Linear, ReLU
+from jaccheck.cli.exits import exit_code
+
+NO_SKIP = bool(os.environ.get("JACCHECK_NO_SKIP"))
+"""Set where everything is installed that a test may need: what is skipped there is not tested anywhere."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Makes an error of a test that was skipped, where none may be."""
+    report = yield
+    return failed_if_skipped(report)  # type: ignore[return-value]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """The same of a file."""
+    report = yield
+    return failed_if_skipped(report)  # type: ignore[return-value]
+
+
+def failed_if_skipped(report: object) -> object:
+    """The report, failed where it says that something was skipped and JACCHECK_NO_SKIP is set."""
+    if NO_SKIP and getattr(report, "skipped", False) and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"  # type: ignore[attr-defined]
+        report.longrepr = f"skipped, where JACCHECK_NO_SKIP says that all must run: {report.longrepr}"  # type: ignore[attr-defined]
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -33,5 +62,23 @@ def jaccheck(tmp_path: Path) -> Run:
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "jaccheck", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, **options)  # type: ignore[call-overload, no-any-return]
+
+    return run
+
+
+@pytest.fixture
+def jaccheck_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The same in this process, where torch is loaded: for what no process of its own is needed to see."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["jaccheck", *map(str, arguments)])
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            code = exit_code()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(sys.argv, code, said.out, said.err)
 
     return run

@@ -9,10 +9,12 @@ from .paired import Budget as Budget
 from .paired import compare_timings as compare_timings
 from .run import Plan as Plan
 from .run import bench as bench
+from .run import dtype_of_model as dtype_of_model
 from .shapes import Shape as Shape
 from .shapes import choose_shapes as choose_shapes
 from .timing import Call as Call
 from .timing import Effort as Effort
+from .timing import spread as spread
 from .timing import still_process as still_process
 from .timing import synchronizer as synchronizer
 from .timing import time_calls as time_calls

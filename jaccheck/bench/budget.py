@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import resource
+import mmap
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+
+resource: Any
+try:
+    import resource
+except ModuleNotFoundError:  # not on Windows
+    resource = None
 
 T = TypeVar("T")
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """From glibc's malloc.h."""
 
-_PAGE = resource.getpagesize()
+_PAGE = mmap.PAGESIZE
 _REFUSED = ("can't allocate memory", "not enough memory", "out of memory", "Cannot allocate memory", "bad_alloc")
 
 
@@ -33,8 +39,9 @@ def call_within(call: Callable[[], T], more: int) -> T:
     DoesNotFit is raised. Elsewhere, and on accelerators, only what the device itself refuses ends so.
     """
     limit = _address_space() + max(more, 0)
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if sys.platform == "linux":
+    is_limited = sys.platform == "linux" and resource is not None
+    if is_limited:
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (limit if soft < 0 else min(soft, limit), hard))
     try:
         return call()
@@ -45,7 +52,8 @@ def call_within(call: Callable[[], T], more: int) -> T:
         error.__traceback__ = None
         message = f"more than the {max(more, 0) / 2**30:.1f} GiB that are left of the memory given"
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        if is_limited:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     gc.collect()
     raise DoesNotFit(message)
 
@@ -54,7 +62,9 @@ def resident_bytes() -> int:
     """Physical memory that this process has now."""
     if sys.platform == "linux":
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def default_memory() -> int:

@@ -17,15 +17,15 @@ from jaccheck.judging import (
     Expectation,
     Part,
     Reference,
-    compare,
     compare_values,
+    flattened,
     parts_of,
     read,
     reference_of,
     smallest_cotangent,
     structural_difference,
 )
-from jaccheck.methods import Jacobians, Method, Problem
+from jaccheck.methods import Jacobians, Method, Problem, own_names
 from jaccheck.oracle import Affine, Array, Layout, Network, Order, arithmetic, backward, forward
 
 ROWS_BYTES = 2**20
@@ -75,7 +75,8 @@ class Judge:
     def difference(self, method: Method, found: Jacobians) -> str:
         """What is wrong with a result in structure or value, or an empty string."""
         problem = self._problem
-        if wrong := structural_difference(problem.layout, problem.dtype, problem.device, found):
+        found = own_names(problem.model, found) if isinstance(found, dict) else found
+        if wrong := structural_difference(problem.layout, problem.dtypes, problem.device, found):
             return str(wrong)
         is_streamed = self._is_chain and method.order is Order.REVERSE and not method.step and not method.loss
         return next(self._by_block(method, found) if is_streamed else self._by_part(method, found), "")
@@ -83,7 +84,7 @@ class Judge:
     def _by_part(self, method: Method, found: Jacobians) -> Iterator[str]:
         """What is wrong, part by part; those of a chain, whose closed form is quickly made, are kept nowhere."""
         for part, reference in self._references or self._by_sample():
-            difference = compare(part.rows(found), reference.expectation(method))
+            difference = compare_values(flattened(part.rows(found)), reference.expectation(method))
             if difference and difference.worst:
                 yield f"{part.in_whole(difference.worst)}, says {reference.source}"
 
@@ -105,7 +106,7 @@ class Judge:
         """Parameter by parameter what the oracle says; it is asked for δ only, as if there were nothing but biases."""
         net = self._network
         assert net is not None
-        ar = arithmetic(self._problem.dtype, smallest_cotangent=smallest_cotangent(net))
+        ar = arithmetic(self._problem.dtype, smallest_cotangent=smallest_cotangent(net.N, net.C))
         affine = [(step, i) for i, step in enumerate(net.steps) if isinstance(step, Affine)]
         biases: dict[str, tuple[int, ...]] = {step.bias: (len(step.W),) for step, _ in affine}
         ahead = forward(net, ar)

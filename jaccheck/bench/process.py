@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 
 from jaccheck.bench.jobs import KEPT_MEMORY, Message, Task
-from jaccheck.core import Child
+from jaccheck.core import Child, scratch_file
 
 
 class Worker:
@@ -27,7 +26,7 @@ class Worker:
     def ask(self, task: Task, seconds: float) -> Iterator[Message]:
         """The answer, message by message. Raises ChildEnded where the process ends, or is not done after `seconds`."""
         if self._child is None or not self._child.is_running:
-            errors = tempfile.TemporaryFile()  # noqa: SIM115
+            errors = scratch_file()
             self._child = Child("jaccheck.bench.worker", environment=self._environment, errors=errors)
         child = self._child
         child.allow(seconds)

@@ -117,6 +117,32 @@ def bench(plan: Plan, listener: Listener) -> BenchReport:
     )
 
 
+def dtype_of_model(shape: Shape, memory: int, threads: int) -> str:
+    """The dtype of a user's model, made in a worker process, which it may end. Raises InvalidModel."""
+    worker = Worker(keeps_memory=False)
+    task = Task(
+        kind="examine",
+        shape=shape,
+        dtype="float32",
+        device="cpu",
+        methods=(),
+        seconds=START_S,
+        memory=memory,
+        threads=threads,
+    )
+    try:
+        for message in worker.ask(task, START_S):
+            if message.complaint:
+                raise InvalidModel(message.complaint)
+            if message.problem:
+                return message.problem.dtype
+    except ChildEnded as ended:
+        raise InvalidModel(f"{shape.model}: the model cannot be made: {ended}") from None
+    finally:
+        worker.close()
+    raise InvalidModel(f"{shape.model}: no worker has made the model")
+
+
 def start(worker: Worker, plan: Plan, device: str) -> dict[str, float]:
     """Lets a new process load all that it needs, which takes seconds that no problem should pay for.
 

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from time import perf_counter
 from types import FrameType
 
@@ -98,10 +99,11 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
     started = perf_counter()
     for name in task.methods:
         yield Message(starts=name)
+        method = replace(find_with_mutants(name), name=name)  # `module:function` is registered by another name
         if perf_counter() - started < task.seconds:
-            yield examine(find_with_mutants(name), problem, judge, task)
+            yield examine(method, problem, judge, task)
         else:
-            yield _unranked(find_with_mutants(name), Outcome.NOT_RUN, "no time was left for it")
+            yield _unranked(method, Outcome.NOT_RUN, "no time was left for it")
 
 
 def describe(task: Task, problem: Problem) -> BenchCell:
@@ -162,7 +164,13 @@ def _unranked(method: Method, outcome: Outcome, message: str) -> Message:
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raises TooSlow in a call that loops in Python for longer; one that never returns to Python is not stopped."""
+    """Raises TooSlow in a call that loops in Python for longer; one that never returns to Python is not stopped.
+
+    Nor is any where there is no timer, as on Windows.
+    """
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TooSlow

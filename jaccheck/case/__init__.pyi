@@ -23,6 +23,7 @@ from .layers.activations import Tanh as Tanh
 from .layers.convolutions import Convolution as Convolution
 from .layers.convolutions import TransposedConvolution as TransposedConvolution
 from .layers.convolutions import on_each_axis as on_each_axis
+from .layers.features import AddEmbedding as AddEmbedding
 from .layers.features import Dropout as Dropout
 from .layers.features import Embedding as Embedding
 from .layers.features import Flatten as Flatten
@@ -32,6 +33,7 @@ from .layers.layer import LAYERS as LAYERS
 from .layers.layer import Layer as Layer
 from .layers.layer import Shape as Shape
 from .layers.nested import Nested as Nested
+from .layers.nested import Own as Own
 from .layers.nested import Parallel as Parallel
 from .layers.nested import Repeat as Repeat
 from .layers.nested import Residual as Residual
@@ -52,6 +54,12 @@ from .layers.pooling import MaxPool as MaxPool
 from .layers.pooling import ZeroPad2d as ZeroPad2d
 from .layers.sequences import Recurrent as Recurrent
 from .layers.sequences import SelfAttention as SelfAttention
+from .layers.views import Pad as Pad
+from .layers.views import Permute as Permute
+from .layers.views import Slice as Slice
+from .layers.views import Take as Take
+from .layers.views import Transpose as Transpose
+from .losses import CaseLoss as CaseLoss
 from .numbers import Sample as Sample
 from .numbers import sample as sample
 from .profiles import PROFILES as PROFILES

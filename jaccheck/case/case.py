@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
+from jaccheck.case.drawing import register
 from jaccheck.case.layers.features import Embedding, Flatten
 from jaccheck.case.layers.layer import MAX_WIDTH, Layer
 from jaccheck.case.layers.places import Placed, Shapes, layers_run, numbers_held, shapes_of
+from jaccheck.case.losses import CaseLoss
 from jaccheck.case.values import Integers, Modification, Recipe
 from jaccheck.core import plain_data
 from jaccheck.errors import InvalidCase
@@ -56,6 +58,8 @@ class Case(_Once):
     input_form: InputForm = "contiguous"
     input_requires_grad: bool = False
     frozen: Annotated[tuple[Annotated[int, Ge(0), Le(MAX_WIDTH)], ...], Len(0, MAX_CHANGES)] = ()
+    loss: CaseLoss | None = None
+    """With a loss the case asks for its per-sample gradients: the only output for each sample is that sample's loss."""
     family: str = "custom"
 
     def __post_init__(self) -> None:
@@ -75,10 +79,23 @@ class Case(_Once):
             raise InvalidCase(f"frozen={self.frozen}: at least one parameter must stay trainable")
         if self.has_indices and self.input_requires_grad:
             raise InvalidCase("input_requires_grad: the indices that an Embedding takes have no gradient")
+        if self.loss is not None:
+            self._check_loss(leaves[-1].layer)
         if (entries := self.entries()) > MAX_ENTRIES:
             raise InvalidCase(f"the Jacobians would have {entries:.3g} entries, at most {MAX_ENTRIES} are allowed")
         if (numbers := numbers_held(places, self.batch_size, out[0])) > MAX_ENTRIES:
             raise InvalidCase(f"the reference would hold {numbers:.3g} numbers, at most {MAX_ENTRIES} are allowed")
+
+    def _check_loss(self, last: Layer) -> None:
+        assert self.loss is not None
+        if isinstance(last, Flatten) and last.start_dim == 0:
+            raise InvalidCase("loss: Flatten(start_dim=0) leaves no axis of outputs")
+        if self.input_requires_grad or self.input_form != "contiguous":
+            raise InvalidCase("loss: the input of such a case are row numbers, contiguous and without gradient")
+        if self.loss.has_classes and (
+            self.loss.ignore_index >= self.width or (self.loss.is_ignored and self.width < 2)
+        ):
+            raise InvalidCase(f"loss: ignore_index={self.loss.ignore_index} of {self.width} classes")
 
     @property
     def _all_shapes(self) -> Shapes:
@@ -123,9 +140,17 @@ class Case(_Once):
 
     @property
     def outputs(self) -> int:
-        """C, the number of outputs of the network."""
+        """C, the number of outputs that are asked for: those of the network, or the one loss."""
+        return self.width if self.loss is None else 1
+
+    @property
+    def width(self) -> int:
+        """The number of outputs of the network."""
         return self._all_shapes.out[0]
 
     def entries(self) -> int:
         """Number of entries of all Jacobians together."""
         return self.batch_size * self.outputs * sum(prod(shape) for shape in self.trainable().values())
+
+
+register(Case)

@@ -5,7 +5,8 @@ So a layer and a family can say how they are drawn beside what they are, and who
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st
@@ -33,4 +34,23 @@ else:
         return strategy
 
 
-__all__ = ["composite", "st"]
+def register(kind: type) -> None:
+    """Has `st.from_type(Case)` draw what `cases()` does, where Hypothesis is loaded; else its own import does it."""
+    if "hypothesis.strategies" in sys.modules:
+        from hypothesis import strategies
+
+        def drawn(_: type) -> Any:
+            from jaccheck.case.strategies import cases
+
+            return cases()
+
+        strategies.register_type_strategy(kind, drawn)  # a strategy would be looked at here, while this is imported
+
+
+def register_cases() -> None:
+    """What Hypothesis calls at its own import, by the entry point `hypothesis`; loads nothing."""
+    if module := sys.modules.get("jaccheck.case.case"):
+        register(module.Case)
+
+
+__all__ = ["composite", "register", "register_cases", "st"]

@@ -12,18 +12,23 @@ from jaccheck.case.case import Case
 from jaccheck.case.layers.features import Embedding
 from jaccheck.case.layers.norms import BatchNorm
 from jaccheck.case.layers.places import Placed
+from jaccheck.case.layers.sequences import Recurrent
+from jaccheck.case.losses import CaseLoss
 from jaccheck.case.values import CopySample, Integers, Modification, ScaleInput, ScaleLayer, SetUnit, ZeroSample
 
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sample:
     """Input `[N, *in_shape]` and every parameter by name, as drawn, before rounding to the case's dtype."""
 
     X: Array
     parameters: dict[str, Array]
     buffers: dict[str, Array] = field(default_factory=dict)
+    targets: Array | None = None
+    """Of a loss, a row for each sample."""
+    loss_weight: Array | None = None
 
 
 def sample(case: Case) -> Sample:
@@ -39,8 +44,13 @@ def sample(case: Case) -> Sample:
         if isinstance(place.layer, BatchNorm):
             mean, variance = _statistics(case, generator, place.in_shape[0], place.layer.eps)
             drawn.buffers.update({f"{place.path}.running_mean": mean, f"{place.path}.running_var": variance})
+        if isinstance(place.layer, Recurrent):
+            drawn.buffers.update({f"{place.path}.{n}": generator.uniform(-1, 1, s) for n, s in place.buffers.items()})
     for modification in case.modifications:
         _modify(drawn, modification)
+    if case.loss is not None:
+        drawn.targets = _targets(case, case.loss, generator)
+        drawn.loss_weight = _loss_weight(case, case.loss, generator)
     if case.input_form == "expanded":
         drawn.X[...] = drawn.X[:1]
     return drawn
@@ -128,3 +138,31 @@ def _modify(drawn: Sample, modification: Modification) -> None:
         case ZeroSample(sample=index, negative=negative):
             if samples:
                 drawn.X[index % samples] = -0.0 if negative else 0.0
+
+
+def _targets(case: Case, loss: CaseLoss, generator: np.random.Generator) -> Array:
+    """Classes, the first one not ignored; shares that add up to 1; zeros and ones; or numbers as of an input."""
+    shape = (case.batch_size, case.width)
+    if loss.has_shares:
+        parts = generator.integers(0, 4, shape).astype(np.float64) + np.eye(1, case.width)
+        return np.asarray(parts / parts.sum(axis=1, keepdims=True))
+    if loss.kind == "BCEWithLogitsLoss":
+        return generator.integers(0, 1, shape, endpoint=True).astype(np.float64)
+    if loss.kind == "MSELoss":
+        if isinstance(case.recipe, Integers):
+            return generator.integers(-3, 3, shape, endpoint=True).astype(np.float64)
+        return generator.standard_normal(shape)
+    y = generator.integers(0, case.width, case.batch_size).astype(np.float64)
+    if loss.is_ignored:
+        y[generator.integers(0, 1, case.batch_size, endpoint=True) == 0] = loss.ignore_index
+        y[:1] = (loss.ignore_index + 1) % case.width if loss.ignore_index >= 0 else 0
+    return y
+
+
+def _loss_weight(case: Case, loss: CaseLoss, generator: np.random.Generator) -> Array | None:
+    """A weight for each class, powers of two among integers; a mean then divides by no number of samples."""
+    if not loss.has_weights:
+        return None
+    if isinstance(case.recipe, Integers):
+        return np.asarray(2.0 ** generator.integers(-1, 2, case.width, endpoint=True))
+    return generator.uniform(0.25, 2, case.width)

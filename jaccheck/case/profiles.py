@@ -14,7 +14,7 @@ class Profile:
     cases_per_round: int
     rounds: int
     repeat_every: int
-    """Laws that call a method again double the time; they are asked on every `repeat_every`-th case."""
+    """Laws that call a method again cost as much as all others; each method is asked them on one case in so many."""
     shrink_seconds: float
     sequences: int
     """How many sequences of calls `jaccheck sequences` runs, and `sequence_steps` how long each is."""
@@ -27,7 +27,7 @@ PROFILES = {
         summary="every boundary case, 4 random cases for each family and dtype; a minute or three",
         cases_per_round=4,
         rounds=1,
-        repeat_every=4,
+        repeat_every=8,
         shrink_seconds=5.0,
         sequences=150,
         sequence_steps=40,
@@ -37,7 +37,7 @@ PROFILES = {
         summary="every boundary case, 32 random cases for each family and dtype; ten minutes or so",
         cases_per_round=8,
         rounds=4,
-        repeat_every=4,
+        repeat_every=8,
         shrink_seconds=15.0,
         sequences=600,
         sequence_steps=40,

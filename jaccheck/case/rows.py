@@ -10,6 +10,7 @@ from jaccheck.case.layers.activations import ELU, SELU, LeakyReLU, LogSigmoid, R
 from jaccheck.case.layers.features import Dropout, Identity, Linear
 from jaccheck.case.layers.layer import Layer
 from jaccheck.case.layers.sequences import Recurrent
+from jaccheck.case.layers.views import Pad, Permute, Slice, Take, Transpose
 from jaccheck.case.values import Integers, Normal
 
 _BETWEEN = (
@@ -46,6 +47,8 @@ def matrix_rows(dtype: DType) -> list[MatrixRow]:
         MatrixRow("perceptrons", "empty batch", boundary_cases("empty_batch", dtype)[0]),
     ]
     for family in FAMILIES[len(PERCEPTRONS) :]:
+        if family == "losses":  # no layers: docs/gradients.md says what works with which loss
+            continue
         found += [MatrixRow(family.replace("_", " "), _told(case), case) for case in boundary_cases(family, dtype)]
     return found
 
@@ -75,7 +78,8 @@ def _told(case: Case) -> str:
     # Before what is pooled or normalised stands a convolution that is not the point.
     last = [told[-1]] if case.family in ("pooling", "normalization") and len(told) > 1 else told
     what = ", ".join(_short(place.layer, place.in_shape) for place in last)
-    return f"{what} on [{', '.join(map(str, ('N', *last[0].in_shape)))}]"
+    under = f", {case.loss.label}" if case.loss else ""
+    return f"{what} on [{', '.join(map(str, ('N', *last[0].in_shape)))}]{under}"
 
 
 def _short(layer: Layer, shape: tuple[int, ...] = (4,)) -> str:
@@ -83,6 +87,8 @@ def _short(layer: Layer, shape: tuple[int, ...] = (4,)) -> str:
         inside = [", ".join(_short(each) for each in run) for _, run in layer.runs]
         merge = f", merge={layer.merge!r}" if hasattr(layer, "merge") else ""
         return f"{layer.kind}({' | '.join(inside)}{merge})"
+    if isinstance(layer, Permute | Transpose | Slice | Take | Pad):
+        return str(layer)
     how = layer.constructor(shape)
     options = [f"{name}={value!r}" for name, value in how.options.items()]
     kernel = [f"kernel {layer.kernel_size}"] if hasattr(layer, "kernel_size") else []

@@ -18,6 +18,7 @@ from jaccheck.case.layers.activations import ELU, LeakyReLU, ReLU
 from jaccheck.case.layers.features import Flatten, Linear
 from jaccheck.case.layers.layer import Layer
 from jaccheck.case.layers.nested import Parallel, Sequential
+from jaccheck.case.losses import simpler_losses
 from jaccheck.case.values import Integers
 from jaccheck.errors import InvalidCase
 
@@ -60,11 +61,12 @@ def complexity(case: Case) -> tuple[int, ...]:
     return (
         len(leaves),
         sum(not isinstance(layer, Linear | ReLU) for layer in leaves),
-        batch * case.outputs * sum(prod(shape) for shape in case.parameter_shapes().values())
+        batch * case.width * sum(prod(shape) for shape in case.parameter_shapes().values())
         + 2 * len(case.parameter_shapes())
         + 4 * (batch + sum(case.in_shape) + sum(place.out_shape[-1] for place in case.weighted())),
         _nested(case.layers) + len(case.in_shape),
         len(case.modifications) + len(case.frozen),
+        0 if case.loss is None else case.loss.size,
         case.input_requires_grad + FORMS.index(case.input_form),
         DTYPES.index(case.dtype),
         recipe.magnitude + recipe.fan_in if isinstance(recipe, Integers) else 100,
@@ -93,6 +95,7 @@ def _simpler(case: Case, steps: Callable[[Case], Iterator[dict[str, Any]]]) -> I
 def _simpler_kinds(case: Case) -> Iterator[dict[str, Any]]:
     """Fewer layers, or simpler ones; plain input; nothing modified."""
     yield {"modifications": (), "frozen": (), "input_form": "contiguous", "input_requires_grad": False}
+    yield from ({"loss": loss} for loss in simpler_losses(case.loss))
     networks = [*_fewer_layers(case.layers), *_each(case.layers, _simpler_activation)]
     yield from ({"layers": layers} for layers in networks)
     yield {"in_shape": (1,)}
@@ -101,6 +104,8 @@ def _simpler_kinds(case: Case) -> Iterator[dict[str, Any]]:
     yield from ({"frozen": fewer} for fewer in _without_one(case.frozen))
     yield from ({"input_form": form} for form in FORMS[: FORMS.index(case.input_form)])
     yield {"input_requires_grad": False}
+    if len(case.in_shape) > 1:  # a layer that took several axes may have been what made the rest possible
+        yield from ({"layers": layers, "in_shape": (prod(case.in_shape),)} for layers in networks)
     yield from ({"layers": layers, "seed": seed} for layers in networks for seed in SEEDS)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from jaccheck import bench, methods, rendering, reports, selftest
+from jaccheck import bench, core, methods, rendering, reports, selftest
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
+from jaccheck.cli.early import check_place
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import BENCH, report_option, writer
 from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 DTYPES = ("float32", "float64")
+
+SECONDS = options.Amount(min=1, max=options.MOST)
 
 MOST_MEMORY = 2**33
 """By default a call gets a third of what is free, and no more than this."""
@@ -47,16 +50,14 @@ class Request:
     methods: options.MethodNames = ()
     dtypes: Annotated[tuple[str, ...], Option("--dtype", "NAME", help="Only float32 or float64. Repeatable.")] = ()
     devices: options.DeviceNames = ()
-    time: Annotated[
-        float, Option("--time", "SECONDS", type=click.FloatRange(min=1), help="For everything together.")
-    ] = 480.0
-    threads: Annotated[int, Option("--threads", "N", type=options.AT_LEAST_ONE, help="Threads of torch.")] = 1
+    time: Annotated[float, Option("--time", "SECONDS", type=SECONDS, help="For everything together.")] = 480.0
+    threads: Annotated[int, Option("--threads", "N", type=click.IntRange(1, 4096), help="Threads of torch.")] = 1
     memory: Annotated[
         float | None,
         Option(
             "--memory",
             "GIB",
-            type=options.ABOVE_ZERO,
+            type=options.Amount(min=0, min_open=True, max=2**23),
             help="Most memory of one call.  [default: a third of what is free, at most 8]",
         ),
     ] = None
@@ -69,8 +70,11 @@ class Request:
 
 @command("bench", "Time the methods side by side.")
 def run(request: Request) -> int:
-    """The exit code of a run: 0, or 1 where a method was wrong."""
+    """The exit code of a run: 0, or 1 where a method was wrong, or nothing could be timed."""
     write = writer(request.reports, BENCH)
+    if request.model:
+        check_place(request.model)
+    _check_dtypes(request)
     if request.plots:
         _check_plots(request.plots)
     plan = plan_of(request)
@@ -78,13 +82,13 @@ def run(request: Request) -> int:
     with Progress(console) as progress:
         report = bench.bench(plan, _Listener(progress, console))
     if report.growth:
-        console.print(rendering.growth_table(report.growth))
-    console.print(rendering.bench_summary(report), highlight=False)
+        console.print(rendering.fitted(rendering.growth_table(report.growth), console))
+    rendering.prose(console, rendering.bench_summary(report))
     write(report)
     if request.plots:
         for written in rendering.plot_bench(report, request.plots):
             console.print(f"written: {written}", highlight=False)
-    return int(bool(report.wrong))
+    return int(report.found_something)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +110,33 @@ class _Listener:
 
 def _check_plots(directory: Path) -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise BrokenEnvironment("--plot needs matplotlib, which is not installed: pip install 'jaccheck[plot]'")
+        raise BrokenEnvironment(f"--plot needs matplotlib, which is not installed: {core.extra('plot')}")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnreadableFile(f"{directory}: cannot be made: {error.strerror}; choose another folder") from None
-    reports.check_writable(directory / "bench.png")
+    core.check_writable(directory / "bench.png")
 
 
-def plan_of(request: Request) -> bench.Plan:
-    """What the options ask for. Raises UnknownName and InvalidModel."""
+def _check_dtypes(request: Request) -> None:
     for name in request.dtypes:
         if name not in DTYPES:
             raise UnknownName(f"dtype {name!r} is not timed; choose from {', '.join(DTYPES)}")
     if request.model and (request.shapes or request.dtypes):
         raise UnknownName("--model has its own shape and dtype: leave out --shape and --dtype")
+
+
+def plan_of(request: Request) -> bench.Plan:
+    """What the options ask for. Raises UnknownName and InvalidModel."""
+    _check_dtypes(request)
     dtypes = request.dtypes or DTYPES
     shapes = bench.choose_shapes(request.shapes)
     if request.model:
-        problem = methods.load_problem(request.model)
-        shapes, dtypes = (bench.Shape(name="model", model=request.model),), (problem.dtype,)
+        shapes = (bench.Shape(name="model", model=request.model),)
     free = (bench.default_memory() - bench.resident_bytes()) * 2
     memory = min(free // 3, MOST_MEMORY) if request.memory is None else int(request.memory * 2**30)
+    if request.model:
+        dtypes = (bench.dtype_of_model(shapes[0], memory, request.threads),)
     return bench.Plan(
         shapes=shapes,
         dtypes=dtypes,

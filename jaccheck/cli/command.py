@@ -15,7 +15,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 
-from jaccheck.cli.group import cli
+from jaccheck.cli.group import Interrupted, cli
+from jaccheck.cli.unwritten import tell_what_is_unwritten
 
 R = TypeVar("R")
 
@@ -51,12 +52,19 @@ def command(name: str, summary: str) -> Callable[[Callable[[R], int]], Callable[
     def add(run: Callable[[R], int]) -> Callable[[R], int]:
         kind = get_type_hints(run)["request"]
         hints = get_type_hints(kind, include_extras=True)
+
+        def answer(**values: Any) -> int:
+            try:
+                return tell_what_is_unwritten(run(kind(**values)))
+            except KeyboardInterrupt:
+                raise Interrupted from None
+
         made = click.Command(
             name,
             params=[_parameter(field, hints[field.name]) for field in fields(kind)],
             help=inspect.getdoc(kind),
             short_help=summary,
-            callback=lambda **values: run(kind(**values)),
+            callback=answer,
         )
         cli.add_command(made)
         return run

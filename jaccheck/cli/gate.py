@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
+
 from jaccheck import case, gate, rendering, reports, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
@@ -17,6 +19,10 @@ from jaccheck.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+SEQUENCES_DRAWN = 20
+"""After the directed ones: the gate's own cases find most, and nothing is shortened on both sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,14 @@ class Request:
     profile: options.Profile = "quick"
     seed: options.CaseSeed = 0
     methods: options.Methods = ()
-    devices: options.Devices = ()
+    devices: Annotated[
+        tuple[str, ...],
+        Option(
+            "--device",
+            "NAME",
+            help="Only this device, on both sides; `base=NAME` and `candidate=NAME` give each its own. Repeatable.",
+        ),
+    ] = ()
     dtypes: options.Dtypes = ()
     families: options.Families = ()
     findings: options.Findings = options.FINDINGS
@@ -52,6 +65,16 @@ class Request:
             help="Run the cases stored in this file first, those of stored findings after them. Repeatable.",
         ),
     ] = ()
+    sequences: Annotated[
+        int | None,
+        Option(
+            "--sequences",
+            "N",
+            type=click.IntRange(0, 10_000),
+            help="Play sequences of calls too: the directed ones, then N drawn ones.  [default: 20, unless methods or "
+            "families are named]",
+        ),
+    ] = None
     fail_slower: Annotated[
         float | None,
         Option(
@@ -70,11 +93,11 @@ class Request:
     quiet: options.Quiet = False
 
 
-@command("gate", "Compare two versions of BackPACK or torch.")
+@command("gate", "Compare two versions of BackPACK or torch, or two devices.")
 def run(request: Request) -> int:
     """The exit code of a gate: 0 nothing that matters changed, 1 a regression."""
     base, candidate = gate.parse_side(request.base), gate.parse_side(request.candidate)
-    if base == candidate:
+    if base == candidate and not _side_devices(request.devices):
         raise InvalidRequest(f"both sides are {base}: a comparison of a version with itself says nothing")
     question = _question(request, base, candidate)
     write = writer(request.reports, GATE)
@@ -103,15 +126,18 @@ def _question(request: Request, base: gate.Side, candidate: gate.Side) -> _Quest
     """What is asked. Raises a JaccheckError for whatever has no meaning."""
     from platformdirs import user_cache_path
 
+    is_whole = not request.methods and not request.families
     settings = reports.GateSettings(
         base=str(base),
         candidate=str(candidate),
         profile=case.profile(request.profile).name,
         seed=request.seed,
         methods=request.methods,
-        devices=request.devices,
+        devices=() if (side_devices := _side_devices(request.devices)) else request.devices,
+        side_devices=side_devices,
         dtypes=chosen("dtype", request.dtypes, case.DTYPES),
         families=chosen("family", request.families, case.FAMILIES),
+        sequences=SEQUENCES_DRAWN if request.sequences is None and is_whole else request.sequences,
         fail_slower=request.fail_slower,
     )
     return _Question(
@@ -121,6 +147,17 @@ def _question(request: Request, base: gate.Side, candidate: gate.Side) -> _Quest
         cache=request.cache or user_cache_path("jaccheck"),
         quiet=request.quiet,
     )
+
+
+def _side_devices(names: tuple[str, ...]) -> tuple[str, str] | None:
+    """The device of each side, if they have their own. Raises InvalidRequest where one of them is not said."""
+    own = dict(name.split("=", 1) for name in names if "=" in name)
+    if not own:
+        return None
+    if len(own) != len(names) or own.keys() != {"base", "candidate"} or not all(own.values()):
+        told = " ".join(f"--device {name}" for name in names)
+        raise InvalidRequest(f"{told}: give both sides a device, as in --device base=cpu --device candidate=cuda")
+    return own["base"], own["candidate"]
 
 
 def _stored(request: Request) -> Iterator[case.Case]:
@@ -163,6 +200,10 @@ class _Listener:
         """A case has been compared."""
         self.progress.show(done, total, "cases", f"{changes} changes", now=at.family)
 
+    def on_uses(self) -> None:
+        """Sequences of calls are played on both sides."""
+        self.progress.show(0, 1, "steps", now="sequences of calls")
+
     def on_step(self, name: str, done: int, total: int) -> None:
         """All cases are done, and this is looked into."""
         self.progress.show(done, total, "steps", now=name)
@@ -193,4 +234,4 @@ def _bisected(question: _Question, base: gate.Side, candidate: gate.Side, consol
 
 
 def _say(text: str, console: Console) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    rendering.prose(console, text)

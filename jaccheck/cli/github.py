@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from jaccheck import reports
 from jaccheck.core import printable
 
@@ -57,8 +59,11 @@ def tell_github(annotations: Iterable[Annotation], summary: str) -> None:
     if len(summary.encode()) > MOST_BYTES:
         summary = summary.split("<details>")[0] + "The scripts are too long for a summary; they stand in the findings."
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(f"{summary}\n")
+        try:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{summary}\n")
+        except OSError as error:
+            click.echo(f"jaccheck: the summary of the step cannot be written: {error.strerror}", err=True)
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -7,6 +7,10 @@ import click
 from jaccheck.core import unknown
 
 
+class Interrupted(Exception):
+    """A command was ended by Ctrl-C; of a KeyboardInterrupt click says something of its own."""
+
+
 class Group(click.Group):
     """A group that says which of its commands comes closest to one that it does not have."""
 

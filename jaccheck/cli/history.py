@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import click
+
 from jaccheck import rendering, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.writing import VERIFY, report_option, writer
-from jaccheck.errors import InvalidRequest
+from jaccheck.core import duration_text, printable
+from jaccheck.errors import InvalidRequest, UnreadableFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +45,27 @@ def run(request: Request) -> int:
 
 
 def _list_runs(path: Path | None) -> int:
-    """Prints a line for each run, the last one at the end; always 0."""
+    """Prints a line for each run, the last one at the end; 0, or 2 where one cannot be read, which hides no other."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("run", "begun", "state", "profile", "seed", "torch", "BackPACK"):
-        table.add_column(column)
-    for column in ("cases", "findings", "seconds"):
-        table.add_column(column, justify="right")
+        table.add_column(column, overflow="fold")
+    for column in ("cases", "findings", "took"):
+        table.add_column(column, justify="right", no_wrap=True)
+    unreadable: list[UnreadableFile] = []
     with existing(path) as store:
-        for each in store.runs():
+        for each in store.rows_of_runs():
+            if isinstance(each, UnreadableFile):
+                unreadable.append(each)
+                continue
             record = runs.Recording(store, each)
+            try:
+                cases, findings = f"{record.sums().totals.cases:,}", str(len(record.findings()))
+            except UnreadableFile as error:
+                unreadable.append(error)
+                cases, findings = "?", "?"
             is_going_on = each.state == runs.UNFINISHED and store.is_going_on(each)
             table.add_row(
                 str(each.id),
@@ -63,12 +75,15 @@ def _list_runs(path: Path | None) -> int:
                 str(each.settings.seed),
                 each.environment.torch,
                 each.environment.backpack or "none",
-                f"{record.sums().totals.cases:,}",
-                str(len(record.findings())),
-                f"{each.seconds:,.0f}",
+                cases,
+                findings,
+                duration_text(each.seconds),
             )
-    rendering.make_console().print(table)
-    return 0
+    console = rendering.make_console()
+    console.print(rendering.fitted(table, console, ("profile", "BackPACK", "torch")))
+    for reason in unreadable:
+        click.echo(f"jaccheck: {printable(str(reason))}", err=True)
+    return 2 * bool(unreadable)
 
 
 def existing(path: Path | None) -> runs.Store:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import warnings
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from jaccheck import judging, methods, rendering, reports
+import click
+
+from jaccheck import judging, methods, rendering
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.core import chosen
+from jaccheck.errors import BrokenEnvironment
+
+SEVERITIES = ("silently wrong", "exception", "side effect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Show the known issues of BackPACK and torch, which are expected failures; all of them, or those of these IDs.
+    """Show the known issues of BackPACK, torch and other packages; all of them, or those of these IDs.
 
     A result that is wrong in a listed way counts as KNOWN and is no finding. Outside the listed condition, or in
     another way, it is one.
     """
 
     ids: Annotated[tuple[str, ...], Argument("[ID]...")] = ()
-    run: Annotated[bool, Option("--run", help="Run them: 1 if one no longer shows, and the list is out of date.")] = (
-        False
-    )
+    severity: Annotated[
+        tuple[str, ...],
+        Option("--severity", type=click.Choice(SEVERITIES), help="Only those of this severity; may be repeated."),
+    ] = ()
+    run: Annotated[
+        bool,
+        Option("--run", help="Run the scripts of all whose package is here: 1 if one no longer shows its issue."),
+    ] = False
     bug_report: Annotated[
         bool, Option("--bug-report", help="Write each up in Markdown, ready to be filed upstream.")
     ] = False
@@ -34,134 +41,109 @@ class Request:
 @command("known", "Show the known issues of released versions.")
 def run(request: Request) -> int:
     """Writes them up, runs them or shows them; 1 where one of those that are run no longer shows."""
+    issues = _chosen(request)
     if request.bug_report:
-        return _write_up(request.ids)
-    return _run_all(request.ids) if request.run else _show(request.ids)
+        return _write_up(issues)
+    if request.run:
+        return _run(issues)
+    return _tell(issues) if request.ids else _list(issues)
 
 
-SECONDS = 120
-"""Most time that one script gets; most of it is the import of torch."""
+Issues: TypeAlias = "tuple[judging.KnownIssue, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What the two kinds of known issues have in common."""
-
-    issue: judging.CaseIssue | judging.KnownIssue
-
-    @property
-    def methods(self) -> str:
-        if isinstance(self.issue, judging.KnownIssue):
-            return self.issue.method
-        return ", ".join(self.issue.methods) + (", and others" if self.issue.shows_in_others else "")
-
-    @property
-    def versions(self) -> str:
-        if isinstance(self.issue, judging.KnownIssue):
-            return self.issue.versions
-        processor = f", {self.issue.processor.name}" if self.issue.processor else ""
-        return f"{self.issue.package} {self.issue.versions}{processor}"
-
-    def failures(self) -> dict[str, reports.Failure | None]:
-        """For each method of an issue of layers how it shows on the listed case; None where it no longer does."""
-        assert isinstance(self.issue, judging.CaseIssue)
-        found: dict[str, reports.Failure | None] = {}
-        with methods.calm_torch(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for name in self.issue.methods:
-                verdict = judging.judge(self.issue.case, methods.find_method(name))
-                mine = (b for b in verdict.failures if self.issue.explains(self.issue.case, name, b))
-                found[name] = next(mine, None)
-        return found
-
-    def script(self) -> str:
-        """A script of torch and the library alone."""
-        if isinstance(self.issue, judging.KnownIssue):
-            return self.issue.reproducer
-        for name, failure in self.failures().items():
-            if failure is not None:
-                return judging.write_script(self.issue.case, methods.find_method(name), "cpu", failure)
-        return f"# {self.issue.id} no longer shows with what is installed here\n"
-
-    def still_shows(self) -> list[str]:
-        """What no longer shows: methods, or the reproducer; empty where all is as listed."""
-        if isinstance(self.issue, judging.KnownIssue):
-            return [] if _run(self.issue.reproducer).returncode else ["its reproducer prints RIGHT"]
-        return [f"{name} is right" for name, failure in self.failures().items() if failure is None]
+def _chosen(request: Request) -> Issues:
+    of_models = (*judging.LAYER_ISSUES, *judging.OPERATION_ISSUES)
+    every = (*of_models, *judging.SEQUENCE_ISSUES, *judging.PROCESS_ISSUES)
+    issues: dict[str, judging.KnownIssue] = {issue.id: issue for issue in every}
+    names = chosen("known issue", request.ids, tuple(issues)) if request.ids else tuple(issues)
+    severities = request.severity or SEVERITIES
+    return tuple(issues[name] for name in names if issues[name].severity.value in severities)
 
 
-def _show(ids: tuple[str, ...]) -> int:
-    """Prints a table of all, or everything about those named; 0."""
+def _list(issues: Issues) -> int:
+    """Prints a table; 0."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("id", "severity", "what", "shown by"):
+        table.add_column(column, overflow="fold")
+    for issue in issues:
+        table.add_row(issue.id, issue.severity.value, issue.headline, _shown_by(issue))
     console = rendering.make_console()
-    entries = _entries(ids)
-    if not ids:
-        from rich import box
-        from rich.table import Table
+    console.print(rendering.fitted(table, console, ("shown by", "severity")))
+    return 0
 
-        table = Table(box=box.SIMPLE_HEAD)
-        for column in ("id", "what", "methods", "versions"):
-            table.add_column(column, overflow="fold")
-        for entry in entries:
-            table.add_row(entry.issue.id, entry.issue.title, entry.methods, entry.versions)
-        console.print(table)
-        return 0
-    for entry in entries:
-        issue = entry.issue
-        print(f"{issue.id}: {issue.title}\n")
+
+def _tell(issues: Issues) -> int:
+    """Prints everything about each with its script; 0. Raises BrokenEnvironment where one cannot show here."""
+    for issue in issues:
+        print(f"{issue.headline}\n")
         for label, text in (
-            ("methods", entry.methods),
-            ("versions", entry.versions),
+            ("id", issue.id),
+            ("severity", issue.severity.value),
+            ("shown by", _shown_by(issue)),
+            ("versions", f"{issue.package} {issue.versions}"),
             ("when", issue.condition),
             ("instead", issue.instead),
             ("reason", issue.reason),
             ("upstream", issue.reference),
         ):
-            if text:
-                print(f"{label:<9} {text}")
-        print(f"\n{entry.script()}")
+            print(f"{label:<9} {text}")
+        print(f"\n{issue.script}")
+    _must_show_here(issues)
     return 0
 
 
-def _run_all(ids: tuple[str, ...]) -> int:
-    """Runs them; 1 where one of them no longer shows, which should then leave the list."""
-    mended = 0
-    entries = _entries(ids)
+def _run(issues: Issues) -> int:
+    """Runs the scripts; 1 where one no longer shows its issue, which should then leave the list."""
+    out_of_date = 0
     with Progress(rendering.make_console()) as progress:
-        for done, entry in enumerate(entries):
-            progress.show(done, len(entries), "known issues", now=entry.issue.id)
-            if isinstance(entry.issue, judging.CaseIssue) and not entry.issue.is_in_installed:
-                print(f"NOT HERE: {entry.issue.id}: {entry.versions}")
-                continue
-            gone = entry.still_shows()
-            mended += bool(gone)
-            print(f"{'MENDED' if gone else 'STILL THERE'}: {entry.issue.id}{': ' + '; '.join(gone) if gone else ''}")
-    return int(mended > 0)
+        progress.show(0, len(issues), "known issues", now="importing torch")
+        for done, each in enumerate(judging.show_issues(issues), start=1):
+            progress.show(done, len(issues), "known issues", now=each.issue.id)
+            print(f"{each.shown.value}: {each.issue.id}{f': {each.why}' if each.why else ''}", flush=True)
+            out_of_date += each.shown in (judging.Shown.MENDED, judging.Shown.CHANGED)
+    return int(out_of_date > 0)
 
 
-def _write_up(ids: tuple[str, ...]) -> int:
-    """Prints a report for each, in Markdown, as it can be filed upstream; 0."""
+def _write_up(issues: Issues) -> int:
+    """Prints a report of each, in Markdown, as it can be filed upstream; 0. Raises BrokenEnvironment."""
+    _must_show_here(issues)
+    showings = {each.issue.id: each for each in judging.show_issues(issues)}
     environment = methods.describe_environment({"cpu": ""})
-    for entry in _entries(ids):
-        issue, script = entry.issue, entry.script()
-        done = _run(script)
-        output = (done.stdout + done.stderr[-2000:]).strip()
-        print(f"# {issue.title}\n")
-        print(f"{issue.condition[:1].upper()}{issue.condition[1:]}: {issue.instead}.\n")
-        print(f"```python\n{script.strip()}\n```\n\nIt prints\n\n```\n{output}\n```\n")
+    for issue in issues:
+        showing = showings[issue.id]
+        if showing.shown is not judging.Shown.STILL_THERE:
+            raise BrokenEnvironment(f"{issue.id} does not show here, so there is nothing to report: {showing.why}")
+        print(f"# {issue.headline}\n")
+        print(
+            f"Severity: {issue.severity.value}. {issue.condition[:1].upper()}{issue.condition[1:]}: {issue.instead}.\n"
+        )
+        print(f"```python\n{issue.script.strip()}\n```\n\nIt prints\n\n```\n{showing.said.strip()}\n```\n")
         print(f"Where it comes from: {issue.reason}.\n")
+        if inherited := _inherited(issue):
+            print(f"Packages that call this have it too: {inherited}.\n")
+        print(f"Upstream: {issue.reference}; to be filed at {judging.tracker_of(issue)}\n")
         print(f"torch {environment.torch}, BackPACK {environment.backpack}, Python {environment.python}\n")
     return 0
 
 
-def _entries(ids: tuple[str, ...]) -> list[_Entry]:
-    issues: dict[str, judging.CaseIssue | judging.KnownIssue] = {issue.id: issue for issue in judging.LAYER_ISSUES}
-    issues |= {issue.id: issue for issue in judging.SEQUENCE_ISSUES}
-    names = chosen("known issue", ids, tuple(issues)) if ids else tuple(issues)
-    return [_Entry(issues[name]) for name in names]
+def _must_show_here(issues: Issues) -> None:
+    if absent := [f"{issue.id} cannot be shown here: {issue.absence}" for issue in issues if issue.absence]:
+        raise BrokenEnvironment("; ".join(absent))
 
 
-def _run(script: str) -> subprocess.CompletedProcess[str]:
-    """What a script prints in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+def _shown_by(issue: judging.KnownIssue) -> str:
+    text = ", ".join(issue.methods)
+    if isinstance(issue, judging.CaseIssue):
+        text += ", and others" if issue.shows_in_others else ""
+        text += f"; through {inherited}" if (inherited := _inherited(issue)) else ""
+    return text
+
+
+def _inherited(issue: judging.KnownIssue) -> str:
+    """`laplace-torch (laplace_backpack)`: who has it from the package whose fault it is."""
+    names = issue.inherited_by if isinstance(issue, judging.CaseIssue) else ()
+    return ", ".join(f"{methods.find_method(name).package} ({name})" for name in names)

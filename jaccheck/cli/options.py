@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from math import isnan
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import click
 
-from jaccheck.cli.command import Option
+from jaccheck.cli.command import Argument, Option
 
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
     "no_bias, extremes, kinks, inputs, frozen, nested, convolution, transposed_convolution, pooling, normalization, "
-    "embedding, extra_axes, branches, activations, shared, recurrent, boundary"
+    "embedding, extra_axes, branches, activations, shared, views, losses, recurrent, "
+    "boundary"
 )
 """Written out, since importing them takes longer than printing the help; a test holds them equal.
 
@@ -23,9 +25,30 @@ Of methods and devices a shell offers none: to find them torch must be imported,
 DTYPE_NAMES = "float64, float32, bfloat16, float16"
 PROFILE_NAMES = "quick, ci, nightly"
 
+MOST = 10**9
+"""Of whatever is counted or measured in seconds: thirty years, or more than any machine does. Larger is a mistake."""
+
+
+class Amount(click.FloatRange):
+    """A number in a range; NaN is in none, though it is neither below nor above."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        found = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value!r} is no number; expected one in the range {self._describe_range()}", param, ctx)
+        return float(found)
+
+
 SEED = click.IntRange(0, 2**32 - 1)
-AT_LEAST_ONE = click.IntRange(min=1)
-ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
+AT_LEAST_ONE = click.IntRange(1, MOST)
+ABOVE_ZERO = Amount(min=0, min_open=True, max=MOST)
+
+
+def whole_number(text: str) -> int | None:
+    """The number that the text is, from 0 to `MOST`; None where it is none."""
+    # Of more digits than this, Python refuses to make a number.
+    return int(text) if text.isdecimal() and len(text) <= len(str(MOST)) and int(text) <= MOST else None
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
@@ -33,15 +56,18 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 
     name = "size"
     _UNITS: ClassVar[dict[str, int]] = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    _MOST: ClassVar[int] = 2**53
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of bytes; MB and MiB are both 2²⁰ bytes."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", value, re.IGNORECASE)
-        if match is None or not float(match[1]):
-            self.fail(f"{value!r} is no size; expected a number with KiB, MiB, GiB or TiB, as in 2GiB", param, ctx)
-        return int(float(match[1]) * self._UNITS[match[2].upper()])
+        size = float(match[1]) * self._UNITS[match[2].upper()] if match else 0.0
+        if not 1 <= size < self._MOST:
+            expected = "expected a number with KiB, MiB, GiB or TiB, as in 2GiB, of no more than 8192 TiB"
+            self.fail(f"{value!r} is no size; {expected}", param, ctx)
+        return int(size)
 
 
 class Percentage(click.ParamType):  # type: ignore[type-arg]
@@ -59,6 +85,22 @@ class Percentage(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no percentage above 0; expected as in 10%", param, ctx)
         return share
 
+
+Arguments = Annotated[tuple[str, ...], Argument("[-- ARGUMENTS]")]
+"""Of the function that makes a model: what follows `--`."""
+Parameters = Annotated[
+    tuple[str, ...],
+    Option("--parameters", "PATTERN", help="Only parameters of this name, as in 'head.*'. Repeatable."),
+]
+BatchAxis = Annotated[
+    tuple[str, ...],
+    Option(
+        "--batch-axis",
+        "[INPUT=]AXIS",
+        help="The axis along which samples lie in the inputs, or in that of this number or keyword. Repeatable.  "
+        "[default: 0]",
+    ),
+]
 
 Profile = Annotated[
     str,

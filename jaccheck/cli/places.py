@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from jaccheck import runs
+import click
+
+from jaccheck import core, runs
+from jaccheck.cli.options import whole_number
 from jaccheck.cli.start import Start
 from jaccheck.errors import BrokenEnvironment, ClusterLost, InvalidRequest
 
@@ -18,10 +20,23 @@ MOST_WORKERS = 256
 def worker_count(text: str) -> int:
     """How many worker processes `--workers` asks for. Raises InvalidRequest."""
     if text == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not text.isdecimal() or int(text) > MOST_WORKERS:
-        raise InvalidRequest(f"--workers {text!r}: give a number from 0 to {MOST_WORKERS}, or auto")
-    return int(text)
+        return core.usable_cores()
+    count = whole_number(text)
+    if count is None or count > MOST_WORKERS:
+        raise InvalidRequest(f"--workers {text!r:.80}: give a number from 0 to {MOST_WORKERS}, or auto")
+    return count
+
+
+def isolated(workers: int) -> int:
+    """As many workers where there can be some; else none, which is said in one line, since a run is then less safe."""
+    if workers and not core.CAN_FORK:
+        click.echo(
+            "jaccheck: this system has no safe fork, so methods are judged in this process: one that ends or blocks it "
+            "ends the run",
+            err=True,
+        )
+        return 0
+    return workers
 
 
 def cluster_at(address: str) -> runs.Cluster:
@@ -31,7 +46,7 @@ def cluster_at(address: str) -> runs.Cluster:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
-        raise BrokenEnvironment("--scheduler needs Dask: pip install 'jaccheck[cluster]'") from None
+        raise BrokenEnvironment(f"--scheduler needs Dask: {core.extra('cluster')}") from None
     return cluster(address)
 
 

@@ -10,7 +10,7 @@ from jaccheck import rendering, reports, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.history import existing
-from jaccheck.cli.writing import VERIFY, report_option, writer
+from jaccheck.cli.writing import VERIFY, report_option, stored, writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +36,16 @@ def run(request: Request) -> int:
     merged = reports.merge([_report(path, request.store) for path in request.paths])
     console = rendering.make_console()
     for finding in merged.findings:
-        path = reports.finding_path(request.findings, finding)
-        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
-        rendering.print_finding(finding, str(path), console)
-    rendering.print_report(merged, console)
+        rendering.print_finding(finding, stored(finding, request.findings), console)
     write(merged)
+    rendering.print_report(merged, console)
     return int(merged.found_something)
 
 
 def _report(path: Path, store: Path | None) -> reports.Report:
     """The report in a file; where there is none of that name and it is a number, on that run in the store."""
-    if not path.name.isdecimal() or path.exists():
+    number = options.whole_number(str(path))
+    if number is None or path.exists():
         return reports.load(reports.Report, path)
     with existing(store) as opened:
-        return runs.Recording(opened, opened.run(int(path.name))).report()
+        return runs.Recording(opened, opened.run(number)).report()

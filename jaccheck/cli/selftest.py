@@ -32,6 +32,7 @@ def run(request: Request) -> int:
     write = writer(request.reports, SELFTEST)
     console = rendering.make_console()
     with Progress(console) as progress:
+        progress.tell("loading torch, drawing the cases")
         found = selftest.score(
             quick_cases(request.seed),
             selftest.catalogue().values(),
@@ -45,7 +46,7 @@ def run(request: Request) -> int:
 
 
 def quick_cases(seed: int) -> list[case.Case]:
-    """The cases that `jaccheck verify --profile quick` runs with this seed, in its order."""
+    """The cases that `jaccheck verify --profile quick` runs of perceptrons and losses with this seed, in its order."""
     settings = reports.Settings(
         profile="quick",
         seed=seed,
@@ -54,6 +55,6 @@ def quick_cases(seed: int) -> list[case.Case]:
         methods=(),
         devices=("cpu",),
         dtypes=case.DTYPES,
-        families=case.PERCEPTRONS,
+        families=(*case.PERCEPTRONS, "losses"),
     )
     return [each for shard in runs.shards(case.PROFILES["quick"], settings) for each in shard.cases()]

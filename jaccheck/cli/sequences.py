@@ -9,18 +9,18 @@ from typing import Annotated
 
 import click
 
-from jaccheck import case, methods, rendering, reports, sequences
+from jaccheck import case, rendering, reports, sequences
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SEQUENCES, report_option, writer
-from jaccheck.core import bound_native_caches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Drive BackPACK, and the other methods in between, through random sequences of calls on live models.
+    """Drive BackPACK, and the other methods in between, through sequences of calls on live models.
 
+    A run begins with directed ones, for each layer, each odd way of use and each known issue; then they are drawn.
     Every number is exact, so equality decides; nothing may be left over, and every model must be freed. What is wrong
     ends in a short script without jaccheck. Known issues of BackPACK are counted, and are no finding.
     """
@@ -32,7 +32,7 @@ class Request:
     examples: Annotated[
         int | None,
         Option(
-            "--examples", "N", type=options.AT_LEAST_ONE, help="Run this many sequences, whatever the profile says."
+            "--examples", "N", type=options.AT_LEAST_ONE, help="Draw this many sequences, whatever the profile says."
         ),
     ] = None
     steps: Annotated[
@@ -45,7 +45,7 @@ class Request:
             "--time",
             "SECONDS",
             type=options.ABOVE_ZERO,
-            help="Run new sequences until this many seconds have passed.",
+            help="After the directed sequences, draw new ones for this many seconds.",
         ),
     ] = None
     seed: Annotated[
@@ -58,10 +58,8 @@ class Request:
 @command("sequences", "Drive BackPACK through random sequences of calls.")
 def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
-    bound_native_caches()
     profile = case.profile(request.profile)
     write = writer(request.reports, SEQUENCES)
-    methods.choose_methods(("batch_grad_loop",))  # raises where BackPACK cannot run
     is_bounded = request.examples is not None or request.time is not None
     settings = reports.SequenceSettings(
         profile=profile.name,
@@ -73,11 +71,11 @@ def run(request: Request) -> int:
     console = rendering.make_console()
     with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
 
-        def show(tally: sequences.Tally) -> None:
-            done = tally.failed_after or tally.examples
-            progress.show(done, settings.examples, "sequences", f"{tally.compared:,} comparisons")
+        def show(note: sequences.SequenceNote) -> None:
+            progress.show(note.examples, settings.examples, "sequences", f"{note.compared:,} comparisons")
 
-        report = sequences.play(settings, on_round=show)
+        progress.tell("loading torch and BackPACK")
+        report = sequences.drive(settings, show)
     write(report)
     rendering.print_sequences(report, console, quiet=request.quiet)
     return int(report.found_something)

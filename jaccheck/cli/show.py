@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from jaccheck import case, methods, models, rendering, reports
+from jaccheck import case, core, models, rendering, reports
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
-from jaccheck.core import bound_native_caches, chosen
+from jaccheck.cli.progress import Progress, announce
+from jaccheck.core import chosen
 from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName, UnreadableFile
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Request:
     """
 
     what: Annotated[str | None, Argument("[FILE.py:FUNCTION|FILE.json|ID]")] = None
+    arguments: options.Arguments = ()
     methods: Annotated[
         tuple[str, ...],
         Option(
@@ -52,6 +53,14 @@ class Request:
             "one of your own, `mutant:NAME` for a mutant.",
         ),
     ] = ()
+    model_output: Annotated[
+        str | None,
+        Option(
+            "--model-output", "NAME|INDEX", help="Of several outputs of a model only this one, as --output of check."
+        ),
+    ] = None
+    parameters: options.Parameters = ()
+    batch_axis: options.BatchAxis = ()
     family: Annotated[
         str | None,
         Option(
@@ -72,6 +81,15 @@ class Request:
         int | None, Option("--case", "N", type=click.IntRange(0), help="Which case of a file, from 0.  [default: 0]")
     ] = None
     device: Annotated[str, Option("--device", "NAME", help="Device of a case, as torch names it.")] = "cpu"
+    time: Annotated[
+        float,
+        Option(
+            "--time",
+            "SECONDS",
+            type=options.ABOVE_ZERO,
+            help="The model, the reference and each call of a method may take so long.",
+        ),
+    ] = 300.0
     findings: options.Findings = options.FINDINGS
     output: Annotated[
         Path | None,
@@ -87,16 +105,15 @@ class Request:
 @command("show", "Draw the Jacobians of a model, a case or a finding.")
 def run(request: Request) -> int:
     """The exit code, 0: a picture is no judgement."""
-    bound_native_caches()
+    what = request.what or (f"a random case of {request.family}" if request.family else "")
+    announce(f"show: {', '.join(request.methods) or 'the reference'} of {what}; loading torch" if what else "")
     console = rendering.make_console()
     _check_target(request)
-    methods.choose_devices([request.device])
-    drawn = models.methods_of(request.methods)
     in_terminal = request.output is None and not request.window
     size = rendering.terminal_size(console) if in_terminal else rendering.Size()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        picture = _picture(request, drawn, size)
+    asked = _asked(request, size)
+    with Progress(console) as progress:
+        picture = models.draw(asked, request.time, progress.tell)
     if in_terminal:
         rendering.print_picture(picture, console)
     elif request.output is not None:
@@ -114,7 +131,7 @@ def _check_target(request: Request) -> None:
             ending = request.output.suffix
             raise UnknownName(f"--output {str(request.output)!r}: the ending {ending!r} is not known; use {_listed()}")
         rendering.require_matplotlib()
-        reports.check_writable(request.output)
+        core.check_writable(request.output)
     if request.window:
         rendering.require_matplotlib()
         _check_window()
@@ -140,24 +157,38 @@ def _check_window() -> None:
         raise BrokenEnvironment(f"--window: matplotlib's backend {plt.get_backend()!r} opens none; {instead}")
 
 
-def _picture(request: Request, drawn: tuple[methods.Method, ...], size: rendering.Size) -> rendering.Picture:
+def _asked(request: Request, size: rendering.Size) -> models.DrawRequest:
+    """What the worker is asked for."""
     what = request.what
     random = (request.family, request.dtype, request.seed)
+    asked = models.DrawRequest(methods=request.methods, device=request.device, rows=size.rows, columns=size.columns)
     if (what is None) == (request.family is None):
         raise InvalidRequest("name one thing to draw: FILE.py:FUNCTION, FILE.json, the id of a finding, or --family")
     if what is None:
-        return models.picture_of_case(_random_case(request), drawn, device=request.device, size=size)
+        return replace(asked, case=_random_case(request))
     if random != (None, None, None):
         raise InvalidRequest(f"--dtype and --seed go with --family, not with {what!r}")
-    if ".py:" in what or what.endswith(".py"):
+    of_models = (request.model_output, request.parameters, request.batch_axis, request.arguments)
+    if what.endswith(".py") or (":" in what and not Path(what).exists()):
         if request.case is not None:
             raise InvalidRequest(f"--case goes with a file of cases, not with {what!r}")
-        return models.picture_of_model(methods.load_problem(what), drawn, size=size)
+        return replace(
+            asked,
+            place=what,
+            arguments=request.arguments,
+            output=request.model_output,
+            parameters=request.parameters,
+            batch_axis=request.batch_axis,
+        )
+    if of_models != (None, (), (), ()):
+        raise InvalidRequest(
+            f"--model-output, --parameters, --batch-axis and arguments go with a model, not with {what!r}"
+        )
     path = _stored(what, request.findings)
     file = reports.load(reports.CaseFile, path)
-    if file.finding is not None and not drawn:
-        return models.picture_of_finding(file.finding, size=size)
-    return models.picture_of_case(_case_of(file, path, request.case or 0), drawn, device=request.device, size=size)
+    if file.finding is not None and not request.methods:
+        return replace(asked, finding=file.finding)
+    return replace(asked, case=_case_of(file, path, request.case or 0))
 
 
 def _random_case(request: Request) -> case.Case:
@@ -191,8 +222,8 @@ def _save(picture: rendering.Picture, path: Path, console: Console) -> None:
         rendering.draw_picture(picture).savefig(path, dpi=130)
     except OSError as error:
         raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
-    said = "\n".join((picture.title, *picture.notes, f"written: {path}"))
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
+    rendering.prose(console, "\n".join((picture.title, *picture.notes)))
+    rendering.verbatim(console, f"written: {path}")
 
 
 def _open(picture: rendering.Picture) -> None:

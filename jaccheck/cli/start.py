@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from jaccheck import case, reports, runs, selftest
+from jaccheck import case, core, reports, runs, selftest
 from jaccheck import methods as registry
+from jaccheck.cli.options import whole_number
 from jaccheck.core import chosen
 from jaccheck.errors import InvalidRequest, UnreadableFile
 
@@ -26,9 +27,6 @@ WHAT_A_RUN_IS = ("profile", "max_examples", "time", "devices", "dtypes", "famili
 """Fields of a request that a run that goes on has already."""
 
 MOST_PARTS = 10_000
-
-VERSIONS = ("python", "jaccheck", "torch", "backpack", "numpy", "hypothesis", "devices")
-"""What results may depend on."""
 
 Available = Callable[[Iterable[str]], dict[str, str]]
 """The devices of these names, or all that are there, with what they are."""
@@ -63,12 +61,13 @@ class Start:
 
 def new_start(request: Request, available: Available) -> Start:
     """A new run. Raises a JaccheckError for whatever cannot be."""
+    part = _part_named(request.shard, is_agreed=request.seed is not None or bool(request.cases))
     chosen_profile = case.profile(request.profile)
     dtypes = chosen("dtype", request.dtypes, case.DTYPES)
     families = chosen("family", request.families, case.FAMILIES)
     stored = [each for path in request.cases for each in reports.load(reports.CaseFile, path).cases]
-    methods = selftest.choose_with_mutants(request.methods)
-    part = _part_named(request.shard, is_agreed=request.seed is not None or bool(request.cases))
+    given = _selected(stored, dtypes, families) if request.cases else None
+    methods = _chosen(request.methods)
     devices = available(request.devices)
     settings = reports.Settings(
         profile=chosen_profile.name,
@@ -87,8 +86,27 @@ def new_start(request: Request, available: Available) -> Start:
         settings=settings,
         methods=methods,
         devices=devices,
-        given=runs.selected(stored, dtypes, families) if request.cases else None,
+        given=given,
     )
+
+
+def _selected(stored: list[case.Case], dtypes: tuple[str, ...], families: tuple[str, ...]) -> list[case.Case]:
+    """The given cases that are to be run. Raises InvalidRequest where there is none."""
+    if chosen_cases := runs.selected(stored, dtypes, families):
+        return chosen_cases
+    there = ", ".join(sorted({f"{each.family!r:.60} in {each.dtype}" for each in stored})[:5]) or "no case"
+    raise InvalidRequest(
+        f"--cases: nothing would be compared: the files hold {there}, and none is of the families and dtypes asked for"
+    )
+
+
+def _chosen(names: tuple[str, ...]) -> tuple[registry.Method, ...]:
+    """The methods of these names. What would end this process while it is imported ends a fork of it first."""
+    foreign = [name for name in names if ":" in name and not name.startswith(core.MUTANT)]
+    if foreign:
+        registry.load_built_in()
+        core.survive(lambda: selftest.choose_with_mutants(names), f"method {', '.join(foreign):.200}: importing it")
+    return selftest.choose_with_mutants(names)
 
 
 def check_nothing_is_changed(context: click.Context) -> None:
@@ -108,12 +126,12 @@ def resumed_start(request: Request, store: runs.Store | None, available: Availab
     # No file says what is imported: modules of the user's own have to be named again.
     for name in stored.asked:
         selftest.choose_stored(name, request.methods)
-    methods = selftest.choose_with_mutants(stored.asked)
+    methods = _chosen(stored.asked)
     if tuple(method.name for method in methods) != stored.settings.methods:
         raise InvalidRequest(f"run {stored.id} was begun with other methods than there are now; start a new one")
     devices = available(stored.settings.devices)
     now, then = registry.describe_environment(devices), stored.environment
-    for name in VERSIONS:
+    for name in (*reports.VERSIONS, "devices"):
         if getattr(now, name) != getattr(then, name):
             raise InvalidRequest(
                 f"run {stored.id} was begun with {name} {getattr(then, name)}, now it is {getattr(now, name)}; "
@@ -131,9 +149,10 @@ def resumed_start(request: Request, store: runs.Store | None, available: Availab
 
 
 def _number(text: str | None) -> int:
-    if text is None or not text.isdecimal():
-        raise InvalidRequest(f"--resume {text!r}: give the number of a run; `jaccheck history` lists them")
-    return int(text)
+    number = whole_number(text or "")
+    if number is None:
+        raise InvalidRequest(f"--resume {text!r:.80}: give the number of a run; `jaccheck history` lists them")
+    return number
 
 
 def opened(request: Request, stack: ExitStack) -> runs.Store | None:
@@ -165,9 +184,9 @@ def _part_named(text: str | None, *, is_agreed: bool) -> reports.Part | None:
     """The part of a run that `3/8` names. Raises InvalidRequest, also where others would draw other cases."""
     if text is None:
         return None
-    number, _, of = text.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) <= MOST_PARTS):
+    number, of = (whole_number(part) for part in (text.partition("/")[0], text.partition("/")[2]))
+    if number is None or of is None or not 1 <= number <= of <= MOST_PARTS:
         raise InvalidRequest(f"--shard {text!r:.80}: expected NUMBER/OF, as in 3/8, counted from 1")
     if not is_agreed:
         raise InvalidRequest("--shard: give --seed too, the same to all parts, or they are parts of different runs")
-    return reports.Part(number=int(number), of=int(of))
+    return reports.Part(number=number, of=of)

@@ -12,15 +12,22 @@ import click
 from jaccheck import methods, rendering, reports, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
+from jaccheck.cli.early import check_shard, check_words
 from jaccheck.cli.github import errors_of, tell_github
-from jaccheck.cli.places import cluster_at, judges_of, worker_count
-from jaccheck.cli.progress import Progress
+from jaccheck.cli.places import cluster_at, isolated, judges_of, worker_count
+from jaccheck.cli.progress import Progress, announce
 from jaccheck.cli.start import LAST, check_nothing_is_changed, new_start, opened, recording, resumed_start
-from jaccheck.cli.writing import VERIFY, report_option, writer
-from jaccheck.core import bound_native_caches, plural
+from jaccheck.cli.versions import RequireLocal, check_local, say_versions
+from jaccheck.cli.writing import VERIFY, report_option, stored, writer
+from jaccheck.core import bound_native_caches, check_folder, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+NOT_CONFIRMED = (
+    "--workers 0: no finding was confirmed in a process of its own; what one method leaves behind may fail another"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,7 @@ class Request:
             help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
         ),
     ] = None
+    require_local: RequireLocal = ()
     reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
     findings: options.Findings = options.FINDINGS
     quiet: options.Quiet = False
@@ -84,10 +92,10 @@ class Request:
         Option(
             "--workers",
             "N|auto",
-            help="Judge in so many processes, which methods may end or block without harm; auto: one for each core; "
-            "0: in this process, for debuggers.",
+            help="Judge in so many processes, which methods may end or block without harm; auto: one for each core "
+            "that this process may use; 0: in this process, for debuggers, and no finding is confirmed in a new one.",
         ),
-    ] = "1"
+    ] = "auto"
     case_seconds: Annotated[
         float,
         Option(
@@ -129,22 +137,31 @@ def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     if request.resume:
         check_nothing_is_changed(click.get_current_context())
+    check_words(profile=request.profile, dtypes=request.dtypes, families=request.families, methods=request.methods)
+    check_shard(request.shard)
     bound_native_caches()
-    if request.workers != "0":
+    workers = isolated(worker_count(request.workers))
+    announce(_about_to(request, workers), quiet=request.quiet)
+    if workers:
         runs.start_fork_server()  # before torch is imported here, which takes as long there: both at once
-    workers = worker_count(request.workers)
+    check_local(request.require_local)
     write = writer(request.reports, VERIFY)
+    check_folder(request.findings)
     console = rendering.make_console()
+    limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
     with ExitStack() as stack:
-        store = opened(request, stack)
         cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
         available = cluster.choose_devices if cluster else methods.choose_devices
-        start = resumed_start(request, store, available) if request.resume else new_start(request, available)
+        # Whatever is wrong with the request is found before a store is made for it.
+        asked = None if request.resume else new_start(request, available)
+        store = opened(request, stack)
+        start = asked or resumed_start(request, store, available)
+        environment = methods.describe_environment(start.devices)
+        say_versions(environment, console, quiet=request.quiet, is_all=not start.asked)
         record = stack.enter_context(recording(store, start)) if store else None
-        limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
         judges = stack.enter_context(judges_of(start, workers, limits, record, cluster))
         progress = stack.enter_context(Progress(console, quiet=request.quiet, seconds=start.settings.time))
-        report = runs.verify(
+        report = runs.run_shards(
             start.settings,
             start.profile,
             start.methods,
@@ -157,12 +174,27 @@ def run(request: Request) -> int:
     write(report)
     tell_github(errors_of(report, request.findings), rendering.verify_markdown(report))
     if request.quiet:
-        console.print(rendering.verify_summary(report), highlight=False, soft_wrap=True)
+        rendering.prose(console, rendering.verify_summary(report))
     else:
         rendering.print_report(report, console)
+    if report.findings and not workers and not cluster:
+        console.print(NOT_CONFIRMED, highlight=False, soft_wrap=True)
     if report.interrupted and record:
         console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
     return int(report.found_something)
+
+
+def _about_to(request: Request, workers: int) -> str:
+    """In one line, of what is known before torch is loaded."""
+    if request.resume:
+        return f"verify: going on with run {request.resume}; loading torch"
+    who = ", ".join(request.methods) or "every method"
+    much = f"{request.max_examples:,} cases" if request.max_examples else f"profile {request.profile}"
+    much = f"{request.time:g} s" if request.time else much
+    much = f"the cases of {plural(len(request.cases), 'file')}" if request.cases else much
+    where = [*request.families, *request.dtypes, *request.devices]
+    of = f" of {', '.join(where)}" if where else ""
+    return f"verify: {who}, {much}{of}, in {plural(workers, 'worker') if workers else 'this process'}; loading torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +215,7 @@ class _Listener:
 
     def on_finding(self, finding: reports.Finding) -> None:
         """Stores a finding and prints it."""
-        path = reports.finding_path(self.directory, finding)
-        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
-        rendering.print_finding(finding, str(path), self.console)
+        rendering.print_finding(finding, stored(finding, self.directory), self.console)
 
     def on_given_up(self, method: str) -> None:
         """Says which method is left out from now on."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from jaccheck import core, rendering, reports
 from jaccheck.cli.command import Option
+from jaccheck.cli.unwritten import told_at_the_end, write_report
 from jaccheck.errors import UnknownName
 
 R = TypeVar("R")
@@ -32,6 +33,7 @@ BENCH: Formats[reports.BenchReport] = {
 CHECK: Formats[reports.ModelReport] = {
     ".html": lambda report: rendering.model_page(report),
     ".json": lambda report: reports.as_json(report),
+    ".md": lambda report: rendering.model_markdown(report),
 }
 GATE: Formats[reports.GateReport] = {
     ".html": lambda report: rendering.gate_page(report),
@@ -69,16 +71,25 @@ def writer(paths: Iterable[Path], formats: Formats[R]) -> Callable[[R], None]:
     """What writes a report to all the paths.
 
     Raises UnknownName for an ending that the command has no format for, UnreadableFile where a path is not writable.
+    What cannot be written later, or not even be made, is told when the command has ended, below the results.
     """
     chosen = [(path, _format(path, formats)) for path in paths]
     for path, _ in chosen:
-        reports.check_writable(path)
+        core.check_writable(path)
 
     def write(report: R) -> None:
         for path, text_of in chosen:
-            core.write_text(text_of(report), path)
+            write_report(report, path, text_of)
 
     return write
+
+
+def stored(finding: reports.Finding, folder: Path) -> str:
+    """Where a finding was stored in a folder; where it could not be, that is told when the command has ended."""
+    path = reports.finding_path(folder, finding)
+    with told_at_the_end():
+        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+    return str(path)
 
 
 def _format(path: Path, formats: Formats[R]) -> Callable[[R], str]:

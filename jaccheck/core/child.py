@@ -2,6 +2,7 @@
 
 The lines go through two pipes of their own, so nothing that is printed can come between them. The child leads a
 session: Ctrl-C does not reach it, and it is killed with all that it has started. On Linux it ends with this process.
+No file of the working directory or of PYTHONPATH hides one of the standard library there (`boot.py`).
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from math import inf
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from jaccheck.core.clock import OwnClock
+from jaccheck.core.memory import resident_of
 from jaccheck.core.plain import from_json, plain_data, to_json
-from jaccheck.core.text import printable
+from jaccheck.core.text import bytes_text, printable
 from jaccheck.errors import UnreadableFile
 
 T = TypeVar("T")
+
+BOOT = str(Path(__file__).with_name("boot.py"))
 
 LINE_BYTES = 2**28
 """More than any message; what a broken process writes need not have an end."""
@@ -40,6 +46,9 @@ GRACE_SECONDS = 2.0
 LONGEST_WAIT = 3600.0
 """A queue takes no infinite time."""
 
+LOOK_SECONDS = 0.5
+"""How often memory and output are looked at, where they are limited."""
+
 
 class How(StrEnum):
     """How a child process ended; a closed list."""
@@ -47,6 +56,8 @@ class How(StrEnum):
     EXIT = "exit"
     SIGNAL = "signal"
     TIME = "time"
+    MEMORY = "memory"
+    OUTPUT = "output"
     NO_MESSAGE = "no message"
 
 
@@ -59,6 +70,8 @@ class End:
     """The exit code, or the number of the signal."""
     seconds: float = 0.0
     """The time that it was given, where it took more."""
+    most_bytes: int = 0
+    """The memory or output that it was given, where it took or wrote more."""
     words: str = ""
     """The last line that it printed, or what it said instead of a message."""
 
@@ -71,6 +84,10 @@ class End:
                 said = f"the process was ended by {names.get(self.code, f'signal {self.code}')}"
             case How.TIME:
                 said = f"not done after {self.seconds:.3g} s"
+            case How.MEMORY:
+                said = f"out of memory: it took more than {bytes_text(self.most_bytes)}"
+            case How.OUTPUT:
+                said = f"it wrote more than {bytes_text(self.most_bytes)} to standard output and error"
             case How.NO_MESSAGE:
                 said = "the process lives, but has closed or spoilt the connection through which it answers"
         return f"{said}: {self.words}" if self.words else said
@@ -87,7 +104,8 @@ class ChildEnded(Exception):
 class Child:
     """A process that runs a module of jaccheck's, which talks to a `Parent`; started at once.
 
-    What it prints goes to `errors`, which is closed with it, or else to the standard error of this process.
+    What it prints goes to `errors`, which is closed with it, or else to the standard error of this process. The files
+    `handed` on are open there under the same numbers.
     """
 
     def __init__(
@@ -97,14 +115,17 @@ class Child:
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
         errors: IO[bytes] | None = None,
+        handed: tuple[int, ...] = (),
     ) -> None:
         (asked, ask), (answers, answer) = os.pipe(), os.pipe()
         self._asks, self._answers, self._errors = open(ask, "wb"), open(answers, "rb"), errors  # noqa: SIM115
         ends = str(asked), str(answer), str(os.getpid())
-        command = [python, "-P", "-W", "ignore", "-m", module, *ends, *arguments]
+        variables = dict(os.environ if environment is None else environment)
+        path = variables.pop("PYTHONPATH", "")
+        command = [python, "-P", "-W", "ignore", BOOT, path, module, *ends, *arguments]
         printed = 2 if errors is None else errors.fileno()
         try:
-            self._process = _spawner().submit(_popen, command, environment, printed, (asked, answer)).result()
+            self._process = _spawner().submit(_popen, command, variables, printed, (asked, answer, *handed)).result()
         except BaseException:
             self._answers.close()
             self._asks.close()
@@ -115,6 +136,8 @@ class Child:
         self.pid = self._process.pid
         self._clock = OwnClock(self.pid)
         self.allow(inf)
+        self._limits: tuple[int, int, int, int] | None = None
+        self._resident, self._looked = 0, time.monotonic()
         self._is_reaped, self._reaping = False, threading.Lock()
         self._lines: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -132,6 +155,10 @@ class Child:
         """From now on it has so many seconds by its own clock, for all that is received until the next call."""
         self._seconds, self._until = seconds, self._clock.seconds() + seconds
 
+    def limit(self, *, memory: int, output: int) -> None:
+        """From now on it may take so many bytes more than when last looked at, and print so many into `errors`."""
+        self._limits = memory, self._resident + memory, output, self._printed() + output
+
     def send(self, value: Any) -> None:
         """Sends plain data. Raises ChildEnded."""
         try:
@@ -144,8 +171,10 @@ class Child:
         """The next message, of that type. Raises ChildEnded where there is none, or none in time."""
         while (left := self._until - self._clock.seconds()) > 0:
             with suppress(queue.Empty):
-                line = self._lines.get(timeout=min(left, LONGEST_WAIT))
+                line = self._lines.get(timeout=min(left, LOOK_SECONDS if self._limits else LONGEST_WAIT))
                 break
+            if excess := self._excess():
+                raise self._ended(excess)
         else:
             raise self._ended(End(how=How.TIME, seconds=self._seconds))
         if not line:
@@ -180,6 +209,21 @@ class Child:
         self._lines.put(b"")  # for whoever goes on asking
         return ChildEnded(end)
 
+    def _excess(self) -> End | None:
+        """The limit of memory or output that it has exceeded, or None."""
+        if self._limits is None or time.monotonic() - self._looked < LOOK_SECONDS:
+            return None
+        memory, resident, output, printed = self._limits
+        self._resident, self._looked = resident_of(self.pid), time.monotonic()
+        if self._resident > resident:
+            return End(how=How.MEMORY, most_bytes=memory)
+        return End(how=How.OUTPUT, most_bytes=output) if self._printed() > printed else None
+
+    def _printed(self) -> int:
+        with suppress(OSError, ValueError):
+            return 0 if self._errors is None else os.fstat(self._errors.fileno()).st_size
+        return 0
+
     def _last_words(self) -> str:
         """The last line of what it printed. The place in the file is shared with the process, and not moved."""
         if self._errors is None:
@@ -199,8 +243,8 @@ class Child:
     def _read(self) -> None:
         """Puts every line into the queue, and an empty one where there will be no more."""
         with self._answers as answers, suppress(OSError):
-            while line := answers.readline(LINE_BYTES):
-                self._lines.put(line)
+            while first := answers.read(1):  # a message is a JSON object; what else is written need not have an end
+                self._lines.put(first + answers.readline(LINE_BYTES) if first == b"{" else first)
         self._lines.put(b"")
 
     def _watch(self) -> None:
@@ -218,14 +262,14 @@ class Child:
 
 
 def _popen(
-    command: list[str], environment: Mapping[str, str] | None, printed: int, pipes: tuple[int, int]
+    command: list[str], environment: Mapping[str, str], printed: int, handed: tuple[int, ...]
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=printed,
         stderr=printed,
-        pass_fds=pipes,
+        pass_fds=handed,
         env=environment,
         start_new_session=True,
     )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import reprlib
-import stat
 from collections.abc import Hashable
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
@@ -20,11 +18,11 @@ from jaccheck.errors import UnreadableFile
 T = TypeVar("T")
 
 Count = Annotated[int, Ge(0)]
-Seconds = Annotated[float, Ge(0)]
+Seconds = Annotated[float, Ge(0), Le(1e10)]
+"""A time that something took: three centuries at most, or the file is broken."""
 
 LONGEST = 400
 """How many characters of a place or an error are shown."""
-MAX_FILE_BYTES = 2**28
 
 MAX_VALUES = 2**22
 """Most values in a file: each takes hundreds of bytes in memory, however few it takes in the file."""
@@ -32,9 +30,10 @@ MAX_VALUES = 2**22
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(dataclasses.field,))
 def plain_data(cls: type[T]) -> type[T]:
-    """A frozen, slotted, keyword-only dataclass whose repr leaves out defaults and can be pasted back."""
+    """A frozen, slotted, keyword-only dataclass whose repr leaves out defaults and can be pasted, or is its own."""
     made = dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)(cls)
-    made.__repr__ = _short_repr  # type: ignore[method-assign]
+    if "__repr__" not in cls.__dict__:
+        made.__repr__ = _short_repr  # type: ignore[method-assign]
     made.__pydantic_config__ = {  # type: ignore[attr-defined]
         "extra": "forbid",
         "strict": True,
@@ -83,14 +82,6 @@ def _first_of(error: ValidationError) -> str:
     return f"{place[:LONGEST]}: {first['msg'][:LONGEST]}, not {shown[:80]}{'…' if len(shown) > 80 else ''}"
 
 
-def write_text(text: str, path: Path) -> None:
-    """Writes a file. Raises UnreadableFile where that cannot be done."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
-
-
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Made once for each type: making one takes longer than drawing a case."""
@@ -118,24 +109,3 @@ def _tighten(schema: object) -> None:
     elif isinstance(schema, list):
         for part in schema:
             _tighten(part)
-
-
-def read_text(path: Path, *, most_bytes: int = MAX_FILE_BYTES) -> str:
-    """What a file holds. Raises UnreadableFile where it is missing, longer than `most_bytes` or no UTF-8.
-
-    A device or a pipe has no size and perhaps no end; a link to one may come with somebody else's files.
-    """
-    try:
-        status = path.stat()
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise UnreadableFile(f"{path}: is no file but a device, pipe or socket")
-        with path.open("rb") as file:
-            # Not by its size: some files of the kernel say 0 and have no end.
-            content = file.read(most_bytes + 1)
-        if len(content) > most_bytes:
-            raise UnreadableFile(f"{path}: more than {most_bytes} bytes, which are the most that are read")
-        return content.decode()
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"{path}: is no UTF-8 text: {error.reason} at byte {error.start}") from None

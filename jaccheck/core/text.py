@@ -1,4 +1,4 @@
-"""`printable`: foreign text that is safe in a terminal."""
+"""`printable`: foreign text that is safe in a terminal; quantities with their units."""
 
 from __future__ import annotations
 
@@ -15,3 +15,35 @@ def printable(text: str) -> str:
 def plural(number: int, word: str, words: str = "") -> str:
     """A number and what it counts."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes with a fitting unit."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def duration_text(seconds: float) -> str:
+    """How long a run took, as people say it: `34 min` and not `2033.4 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 10:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time with a fitting unit."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+def extra(name: str) -> str:
+    """How to install an extra of jaccheck, which is on no index."""
+    return f"pip install '.[{name}]' in a checkout of jaccheck"

@@ -41,6 +41,8 @@ def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ..
     if was_wrong and is_wrong_now:
         if (base.outcome, base.laws, key(base)) == (candidate.outcome, candidate.laws, key(candidate)):
             return ()
+        if _only_what_base_has(base, candidate):
+            return (Kind.FIXED,)
         return (Kind.OTHERWISE_REFUSED if is_exception(base) and is_exception(candidate) else Kind.OTHERWISE_WRONG,)
     if is_wrong_now:
         return (Kind.BROKEN,)
@@ -58,6 +60,15 @@ def kinds_of_change(base: Observation, candidate: Observation) -> tuple[Kind, ..
     if base.warnings != candidate.warnings:
         found.append(Kind.WARNS)
     return tuple(found)
+
+
+def _only_what_base_has(base: Observation, candidate: Observation) -> bool:
+    """Whether a candidate that is wrong in another way mends an issue, and shows one that stood behind it.
+
+    Both are wrong in listed ways alone, and the base has what the candidate shows: its own failure only came first.
+    """
+    is_mended = bool(set(base.known) - set(candidate.known))
+    return is_mended and bool(candidate.known) and set(candidate.known) <= set(base.listed)
 
 
 def told(kind: Kind, observation: Observation, other: Observation) -> str:

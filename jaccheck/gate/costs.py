@@ -99,6 +99,8 @@ def _amount(side: SideProcess, shape: str, method: str, device: str, task: Task)
     answer = side.ask(Ask(case=SHAPES[shape], methods=(method,), device=device, task=task))
     if isinstance(answer, Crash):
         raise BrokenEnvironment(f"{side.prepared.side}: {method} could be called, but not measured: {answer.end}")
+    if not answer.amounts[0] > 0:
+        raise BrokenEnvironment(f"{side.prepared.side}: {method} was measured to take {answer.amounts[0]:.3g}")
     return answer.amounts[0]
 
 

@@ -9,7 +9,7 @@ killed leaves nothing that looks finished.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib.util
 import os
 import platform
 import shlex
@@ -25,8 +25,17 @@ from filelock import FileLock, Timeout
 from packaging.version import Version
 
 import jaccheck
+from jaccheck.core import extra, origin_of
 from jaccheck.errors import BrokenEnvironment
-from jaccheck.gate.installing import checked_out, lay_over, make_interpreter, releases_of, requirements_beside
+from jaccheck.gate.contents import is_intact, seal
+from jaccheck.gate.installing import (
+    checked_out,
+    compile_all,
+    lay_over,
+    make_interpreter,
+    releases_of,
+    requirements_beside,
+)
 from jaccheck.gate.sides import BACKPACK, Part, Side
 
 Say = Callable[[str], object]
@@ -49,18 +58,20 @@ class Prepared:
     def variables(self) -> dict[str, str]:
         """The variables that a process of this side runs under, and no other PYTHONPATH."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        return {**kept, "PYTHONPATH": os.pathsep.join(self.path), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        # What is run writes nothing into the environment, which would then not be what was built.
+        own = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**kept, "PYTHONPATH": os.pathsep.join(self.path), **own}
 
     def command(self, script: str) -> str:
         """How a person runs a script in this environment."""
-        return f"PYTHONPATH={shlex.quote(os.pathsep.join(self.path))} {shlex.quote(self.python)} -P {script}"
+        return f"PYTHONPATH={shlex.quote(os.pathsep.join(self.path))} {shlex.quote(self.python)} -P -B {script}"
 
 
 def prepare(side: Side, cache: Path, say: Say) -> Prepared:
     """The environment of a side, what is not in `cache` yet is built. Raises BrokenEnvironment where it cannot be."""
     side = pinned(side)
     sweep(cache)
-    here = Part(name=BACKPACK, requirement=f"{BACKPACK}=={importlib.metadata.version(BACKPACK)}")
+    here = _here()
     backpack = next((part for part in side.parts if part.name == BACKPACK), here)
     others = tuple(part for part in side.parts if part.name != BACKPACK)
     python, directories = sys.executable, []
@@ -71,11 +82,24 @@ def prepare(side: Side, cache: Path, say: Say) -> Prepared:
 
     def build(place: Path) -> None:
         lay_over(backpack, place / "over")
+        compile_all(place / "over")
         (place / "jaccheck").mkdir()
         (place / "jaccheck" / "jaccheck").symlink_to(Path(jaccheck.__file__).parent)
 
     over = _kept(cache / _key((backpack,)), build, f"{side}: BackPACK", say)
     return Prepared(side, python, (str(over / "over"), str(over / "jaccheck")), (over, *directories))
+
+
+def _here() -> Part:
+    """The BackPACK of this environment: its release, or what is imported where it is a checkout or a build of one."""
+    origin, spec = origin_of(BACKPACK, "backpack"), importlib.util.find_spec("backpack")
+    if origin is None or spec is None or not spec.origin:
+        raise BrokenEnvironment(
+            f"{BACKPACK} is not installed here, and the gate needs what it requires: {extra('backpack')}"
+        )
+    if origin.is_local:
+        return Part(name=BACKPACK, path=str(Path(spec.origin).parent.parent))
+    return Part(name=BACKPACK, requirement=f"{BACKPACK}=={origin.version}")
 
 
 def pinned(side: Side) -> Side:
@@ -100,16 +124,20 @@ def sweep(cache: Path) -> None:
 
 
 def _kept(directory: Path, build: Callable[[Path], None], what: str, say: Say) -> Path:
-    """`directory`, filled by `build` where it is not there yet."""
+    """`directory`, filled by `build` where it is not there yet, or not as it was built."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{directory}.lock"):
         for leftover in directory.parent.glob(f"{directory.name}.building-*"):
             shutil.rmtree(leftover, ignore_errors=True)  # an installer that outlived its gate may still write there
+        if directory.exists() and not is_intact(directory):
+            say(f"the environment for {what} is not as it was built, so it is built again: {directory}")
+            shutil.rmtree(directory)
         if not directory.exists():
             say(f"building an environment for {what}")
             building = Path(tempfile.mkdtemp(prefix=f"{directory.name}.building-", dir=directory.parent))
             try:
                 build(building)
+                seal(building)
                 building.rename(directory)
             except BaseException:
                 shutil.rmtree(building, ignore_errors=True)

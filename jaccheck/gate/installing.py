@@ -42,6 +42,13 @@ def lay_over(backpack: Part, directory: Path) -> None:
         _install_into(directory, WITH_PKG_RESOURCES)
 
 
+def compile_all(directory: Path) -> None:
+    """Compiles what is there, each file checked by its content: a file that is renamed or copied stays compiled."""
+    # Some packages hold files that are no Python of this version, for which the exit code is 1.
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", str(directory)]
+    subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+
+
 def checked_out(backpack: Part) -> Path:
     """The package in a checkout of BackPACK."""
     return Path(backpack.path) / "backpack"
@@ -54,7 +61,7 @@ def make_interpreter(parts: Sequence[Part], directory: Path) -> None:
     python = directory / "bin" / "python"
     if uv:
         run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(directory)])
-        run([uv, "pip", "install", "-q", *_find_links(), "--python", str(python), *wanted])
+        run([uv, "pip", "install", "-q", "--compile-bytecode", *_find_links(), "--python", str(python), *wanted])
     else:
         run([sys.executable, "-m", "venv", str(directory)])
         run([str(python), "-m", "pip", "install", "-q", *wanted])
@@ -66,7 +73,7 @@ def requirements_beside(parts: Sequence[Part]) -> list[str]:
     Without torchvision: BackPACK requires it, uses it in one module of examples, and it pins torch.
     """
     asked = {part.name for part in parts} | {BACKPACK, "torch", "torchvision"}
-    texts = [text for name in ("jaccheck", BACKPACK) for text in importlib.metadata.requires(name) or ()]
+    texts = [text for name in ("jaccheck", BACKPACK) for text in _requires(name)]
     requirements = [r for r in map(Requirement, texts) if not r.marker or r.marker.evaluate({"extra": ""})]
     found = {str(r) for r in requirements if canonicalize_name(r.name) not in asked}
     if "torch" not in {part.name for part in parts}:
@@ -74,9 +81,16 @@ def requirements_beside(parts: Sequence[Part]) -> list[str]:
     return sorted(found)
 
 
+def _requires(name: str) -> list[str]:
+    try:
+        return importlib.metadata.requires(name) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+
+
 def releases_of(name: str) -> list[Version]:
     """Every release of a distribution that pip finds, without pre-releases. Raises BrokenEnvironment."""
-    said = run([sys.executable, "-m", "pip", "index", "versions", "--disable-pip-version-check", name])
+    said = run([*pip(), "index", "versions", "--disable-pip-version-check", name])
     line = next((line for line in said.splitlines() if line.startswith("Available versions:")), "")
     return sorted(Version(word) for word in line.partition(":")[2].replace(",", " ").split())
 
@@ -85,11 +99,29 @@ def _install_into(directory: Path, requirement: str) -> None:
     """Installs one distribution without what it requires into a plain directory."""
     options = ["install", "-q", "--no-deps", "--target", str(directory)]
     uv = _uv()
-    # An environment that uv made has no pip.
-    if importlib.util.find_spec("pip") or not uv:
-        run([sys.executable, "-m", "pip", *options, "--disable-pip-version-check", requirement])
-    else:
+    if uv and not _has_pip():
         run([uv, "pip", *options, *_find_links(), "--python", sys.executable, requirement])
+    else:
+        run([*pip(), *options, "--disable-pip-version-check", requirement])
+
+
+def pip() -> list[str]:
+    """How pip is called for this environment; one that uv made has none, so uv gets one, or the interpreter below has.
+
+    uv itself cannot list the releases of a distribution.
+    """
+    if _has_pip():
+        return [sys.executable, "-m", "pip"]
+    if uv := _uv():
+        return [uv, "tool", "run", "-q", "--python", sys.executable, "pip"]
+    below = shutil.which(f"python{sys.version_info.major}.{sys.version_info.minor}", path=Path(sys.base_prefix) / "bin")
+    if below is None:
+        raise BrokenEnvironment("neither pip nor uv is here; install one: python -m ensurepip, or pip install uv")
+    return [below, "-m", "pip", "--python", sys.executable]
+
+
+def _has_pip() -> bool:
+    return importlib.util.find_spec("pip") is not None
 
 
 def _uv() -> str | None:

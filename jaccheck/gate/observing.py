@@ -33,15 +33,15 @@ class Capture:
     leaves: set[str] = field(default_factory=set)
     _called: bool = False
 
-    def __call__(self, problem: Problem) -> Jacobians:
-        """The Jacobians."""
+    def __call__(self, problem: Problem, **given: Jacobians) -> Jacobians:
+        """The Jacobians; `given` is the memory that they are to be written into, if any."""
         if self._called:
-            return self.method.compute(problem)
+            return self.method.compute(problem, **given)
         self._called = True
         before = observe(problem)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            jacobians = self.method.compute(problem)
+            jacobians = self.method.compute(problem, **given)
         self.warnings = {f"{w.category.__name__}: {str(w.message).splitlines()[0][:200]}" for w in caught}
         self.leaves = all_changes(before, observe(problem))
         self.tensors = tensors_of(jacobians, problem)

@@ -8,12 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from jaccheck.case import Case
-from jaccheck.core import How
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.comparison import Pair, pair_up, unchanged
 from jaccheck.gate.process import SideProcess
 from jaccheck.gate.protocol import Answer, Ask, Call, Crash, Observation
-from jaccheck.reports import SURVIVAL, Ended, Failure, Outcome
+from jaccheck.reports import survival_of
 
 LOOK_AHEAD = 8
 """How many cases a side may be ahead of the other: what takes long on one need not be what takes long on the other."""
@@ -106,12 +105,12 @@ def _fallen_in(answer: Answer, methods: tuple[str, ...]) -> list[Crash]:
 
 
 def _observed(crash: Crash) -> Observation:
-    outcome = Outcome.HUNG if crash.end.how is How.TIME else Outcome.CRASHED
+    failure = survival_of(crash.end)
     return Observation(
         method=crash.method,
-        outcome=outcome,
+        outcome=failure.outcome,
         message=str(crash.end),
-        failure=Failure(law=SURVIVAL, outcome=outcome, detail=Ended(end=crash.end)),
-        gravest=outcome,
-        laws=(SURVIVAL,),
+        failure=failure,
+        gravest=failure.outcome,
+        laws=(failure.law,),
     )

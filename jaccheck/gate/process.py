@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ CASE_SECONDS = 60.0
 class SideProcess:
     """A running side, started anew after a crash."""
 
-    def __init__(self, prepared: Prepared, scratch: Path) -> None:
+    def __init__(self, prepared: Prepared, scratch: Path, device: str | None = None) -> None:
         self.prepared = prepared
+        self._device = device
         self._scratch = scratch
         self._child: Child | None = None
         self._is_closed = False
@@ -45,7 +47,8 @@ class SideProcess:
             raise BrokenEnvironment(f"{self.prepared.side}: jaccheck does not start there: {ended}") from None
 
     def ask(self, ask: Ask) -> Answer | Crash:
-        """The answer, or how the process ended on the way to it."""
+        """The answer, or how the process ended on the way to it; on the device of this side, if it has its own."""
+        ask = replace(ask, device=self._device or ask.device)
         if self._is_closed:
             raise BrokenEnvironment(f"{self.prepared.side}: is closed")
         child = self._child
@@ -58,14 +61,23 @@ class SideProcess:
                 child.allow(CASE_SECONDS)
                 message = child.receive(Message)
                 if message.answer is not None:
+                    if not message.answer.fits(ask):
+                        raise self._nonsense("its answer is not of the methods that were asked for")
                     return message.answer
+                if message.starts not in ask.methods:
+                    raise self._nonsense(f"it says that it starts {message.starts!r:.80}, for which nobody asked")
                 method = message.starts
         except ChildEnded as ended:
             return Crash(method=method, end=ended.end)
 
     def bits(self, array: Array) -> Bits:
-        """The bytes of a tensor of the last answer."""
+        """The bytes of a tensor of the last answer. Raises BrokenEnvironment where they are not there."""
+        if array.offset + array.nbytes > self._scratch.stat().st_size:
+            raise self._nonsense(f"it has not written the tensor {array.name!r:.80} that it tells of")
         return np.fromfile(self._scratch, dtype=np.uint8, count=array.nbytes, offset=array.offset)
+
+    def _nonsense(self, what: str) -> BrokenEnvironment:
+        return BrokenEnvironment(f"{self.prepared.side}: {what}")
 
     def close(self) -> None:
         """Ends the process for good."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import Annotated, Literal
 
-from jaccheck.case import Case
-from jaccheck.core import End, plain_data
+from annotated_types import Ge
+
+from jaccheck.case import Case, DType
+from jaccheck.core import Count, End, plain_data
 from jaccheck.reports import Failure, Outcome
 
 Task = Literal["call", "judge", "time", "weigh"]
@@ -48,9 +50,9 @@ class Array:
     """Where a tensor of a result lies in the file of a side."""
 
     name: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
+    dtype: DType
+    shape: tuple[Count, ...]
+    offset: Count
 
     @property
     def entries(self) -> int:
@@ -74,8 +76,8 @@ class Call:
     """How it ended the process, where it did."""
     digests: tuple[str, ...] = ()
     """Of the bits of the results, of BackPACK's own factor included."""
-    entries: int = 0
-    factor_entries: int = 0
+    entries: Count = 0
+    factor_entries: Count = 0
     warnings: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
 
@@ -95,6 +97,10 @@ class Observation:
     """The worst that was found, as the support matrix has it; None for a method that cannot run there."""
     laws: tuple[str, ...] = ()
     """The laws that were broken."""
+    known: tuple[str, ...] = ()
+    """The known issues that may be behind the failures; empty where one failure is not listed."""
+    listed: tuple[str, ...] = ()
+    """The known issues of the installed versions whose condition the case meets; a failure may hide others of them."""
     warnings: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     """What was left behind, by design or not."""
@@ -109,8 +115,22 @@ class Answer:
 
     calls: tuple[Call, ...] = ()
     observations: tuple[Observation, ...] = ()
-    amounts: tuple[float, ...] = ()
+    amounts: tuple[Annotated[float, Ge(0)], ...] = ()
     """Seconds of processor time, or bytes at the peak, for each method."""
+
+    def fits(self, ask: Ask) -> bool:
+        """Whether it answers this question: each method once, in the order asked for, and nothing else."""
+        match ask.task:
+            case "call":
+                told = [call.method for call in self.calls]
+                others: tuple[object, ...] = self.observations + self.amounts
+            case "judge":
+                told = [observation.method for observation in self.observations] or list(ask.methods)
+                others = self.calls + self.amounts
+            case _:
+                told = list(ask.methods)[: len(self.amounts)]
+                others = self.calls + self.observations + self.amounts[len(told) :]
+        return told == list(ask.methods) and not others
 
 
 @plain_data

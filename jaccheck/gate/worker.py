@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 import jaccheck
+from jaccheck.case import DTYPES
 from jaccheck.core import Parent
 from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Capture, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Message, Observation
 from jaccheck.gate.sides import BACKPACK
-from jaccheck.judging import CaseReference, judge, write_script
+from jaccheck.judging import CaseReference, explanations, judge, listed, write_script
 from jaccheck.methods import Method, available_devices, calm_torch, registered, round_sample
 from jaccheck.reports import Outcome, first_line
 
@@ -98,14 +99,19 @@ class Worker:
             failure=failure,
             gravest=verdict.gravest,
             laws=tuple(each.law for each in verdict.failures),
+            known=explanations(ask.case, verdict),
+            listed=listed(ask.case, method.name),
             warnings=tuple(sorted(capture.warnings)),
             leaves=tuple(sorted(capture.leaves)),
-            arrays=tuple(self._written(name, tensor) for name, tensor in capture.tensors.items()),
+            arrays=tuple(filter(None, (self._written(name, tensor) for name, tensor in capture.tensors.items()))),
             script=write_script(ask.case, method, ask.device, failure) if failure else "",
         )
 
-    def _written(self, name: str, tensor: Tensor) -> Array:
-        dtype = str(tensor.dtype).removeprefix("torch.")
+    def _written(self, name: str, tensor: Tensor) -> Array | None:
+        """Where a tensor stands in the file; None for one of another dtype, which the verdict tells of."""
+        dtype = next((dtype for dtype in DTYPES if str(tensor.dtype) == f"torch.{dtype}"), None)
+        if dtype is None:
+            return None
         place = Array(name=name, dtype=dtype, shape=tuple(tensor.shape), offset=self._scratch.tell())
         self._scratch.write(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
         self._scratch.flush()

@@ -10,9 +10,10 @@ from jaccheck.oracle import Array
 
 
 def flattened(jacobians: Jacobians) -> Array:
-    """All Jacobians as one flat vector in float64 on the CPU, a copy."""
-    parts = [jacobian.detach().reshape(-1) for jacobian in jacobians.values()]
-    return torch.cat(parts).to("cpu", torch.float64).numpy()
+    """All Jacobians as one flat vector in float64 on the CPU, a copy; no code of theirs reads them."""
+    with torch._C.DisableTorchFunctionSubclass():
+        parts = [torch.Tensor.detach(jacobian).reshape(-1) for jacobian in jacobians.values()]
+        return torch.cat(parts).to("cpu", torch.float64).numpy()
 
 
 def flattened_away(jacobians: Jacobians) -> Array:
@@ -20,7 +21,7 @@ def flattened_away(jacobians: Jacobians) -> Array:
     total = sum(jacobian.numel() for jacobian in jacobians.values())
     vector, start = np.empty(total), 0
     for name in list(jacobians):
-        jacobian = jacobians.pop(name).detach()
+        jacobian = torch.Tensor.detach(jacobians.pop(name))
         stop = start + jacobian.numel()
         torch.from_numpy(vector[start:stop]).view(jacobian.shape).copy_(jacobian)
         start = stop
@@ -35,8 +36,13 @@ def flat_autograd(problem: Problem) -> Array:
 def autograd_by_sample(problem: Problem) -> Jacobians:
     """The Jacobians by `torch.autograd.grad`, one entry of `f` at a time, one forward pass for each sample.
 
-    A parameter that `f` does not depend on has the Jacobian zero.
+    A parameter that `f` does not depend on has the Jacobian zero. Gradients are enabled, whatever they were.
     """
+    with torch.inference_mode(False), torch.enable_grad():
+        return _by_sample(problem)
+
+
+def _by_sample(problem: Problem) -> Jacobians:
     θ = problem.parameters
     J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
     for n in range(problem.N):
@@ -46,5 +52,5 @@ def autograd_by_sample(problem: Problem) -> Jacobians:
                 f[c], list(θ.values()), retain_graph=c + 1 < problem.C, allow_unused=True, materialize_grads=True
             )
             for jacobian, gradient in zip(J.values(), gradients, strict=True):
-                jacobian[n, c] = gradient
+                jacobian[n, c] = gradient.to_dense() if gradient.is_sparse else gradient
     return J

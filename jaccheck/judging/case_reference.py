@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, log2
 
+import numpy as np
 import torch
 
 from jaccheck.case import Case
@@ -15,7 +16,7 @@ from jaccheck.errors import NotComputed
 from jaccheck.judging.autograd import flat_autograd
 from jaccheck.judging.estimate import FAR, EstimatedReference
 from jaccheck.judging.reference import ClosedFormReference, Expectation, Reference
-from jaccheck.methods import Method, Problem, Tensors, build, round_sample
+from jaccheck.methods import Method, Problem, Tensors, build, divisor, loss_call_of, round_sample
 from jaccheck.oracle import Array, Network, NoRule, arithmetic, is_exact, network
 
 
@@ -39,8 +40,9 @@ class CaseReference(Reference):
     """The closed form of a case or an estimate, and autograd's Jacobians one sample at a time.
 
     Autograd's come from a model that no method has touched, with one forward pass for each sample: in a full-batch
-    backward pass one sample's NaN would spread to all others. Raises InvalidCase where the numbers overflow the dtype,
-    NotComputed where torch has no Jacobians of the case.
+    backward pass one sample's NaN would spread to all others. They are the CPU's, whatever the device of the methods:
+    a kernel that is wrong there would be wrong in its own autograd, too. Raises InvalidCase where the numbers overflow
+    the dtype, NotComputed where torch has no Jacobians of the case.
     """
 
     def __init__(self, case: Case, device: str, *, tensors: Tensors | None = None) -> None:
@@ -67,9 +69,8 @@ class CaseReference(Reference):
             return None
 
     def _estimate(self) -> EstimatedReference:
-        roundoff = float(torch.finfo(getattr(torch, self.dtype)).eps) / 2
         own, double = self.problem(), self._in_float64()
-        return EstimatedReference(own, double, own.layout, self.autograd, strength=FAR, roundoff=roundoff)
+        return EstimatedReference(own, double, own.layout, self.autograd, strength=FAR)
 
     def expectation(self, method: Method, *, rows: tuple[int, int] | None = None) -> Expectation:
         """What the result of a method must be, by the closed form or the estimate."""
@@ -90,6 +91,11 @@ class CaseReference(Reference):
         return build(self.case, device=self.device, tensors=self._tensors)
 
     @cached_property
+    def template(self) -> Problem:
+        """A problem that is never computed on and never changed: for questions that only look at it."""
+        return self.problem()
+
+    @cached_property
     def changed(self) -> CaseReference:
         """The same case with other numbers: the batch reversed, the weights of the last Linear negated.
 
@@ -104,9 +110,17 @@ class CaseReference(Reference):
     def autograd(self) -> Array:
         """Autograd's Jacobians, flat, one forward pass for each sample."""
         started = time.perf_counter()
-        found = flat_autograd(self.problem())
+        found = self._of_the_cpu()
         self.seconds.autograd += time.perf_counter() - started
         return found
+
+    def _of_the_cpu(self) -> Array:
+        try:
+            return flat_autograd(build(self.case, tensors=self._tensors))
+        except (RuntimeError, NotImplementedError):
+            if self.device == "cpu":
+                raise
+            return flat_autograd(self.problem())  # the CPU has no kernel for a layer in this dtype
 
     @property
     def numbers(self) -> dict[str, Array]:
@@ -127,11 +141,32 @@ class CaseReference(Reference):
         self.seconds.autograd += time.perf_counter() - started
         return plain
 
+    @cached_property
+    def reduced_gradient(self) -> tuple[float, dict[str, Array]] | None:
+        """What the reduction of the loss divides by, and the gradient of the reduced loss by one pass in float64.
+
+        None where the case has no loss, or a mean of nothing.
+        """
+        problem = self._in_float64()
+        call = loss_call_of(problem)
+        if call is None or not (by := divisor(call)):
+            return None
+        started = time.perf_counter()
+        θ = call.parameters
+        gradients = torch.autograd.grad(call.reduced(call.model(call.X)), list(θ.values()), allow_unused=True)
+        self.seconds.autograd += time.perf_counter() - started
+        zeros = {name: np.zeros(p.shape) for name, p in θ.items()}
+        return by, {n: zeros[n] if g is None else g.numpy() for n, g in zip(θ, gradients, strict=True)}
+
     def _in_float64(self) -> Problem:
         double = replace(self.case, dtype="float64")
         own = self._tensors
         X = own.X.double() if own.X.is_floating_point() else own.X
-        tensors = Tensors(X, *({n: v.double() for n, v in kept.items()} for kept in (own.parameters, own.buffers)))
+        parameters, buffers = (
+            {name: value.double() if value.is_floating_point() else value for name, value in kept.items()}
+            for kept in (own.parameters, own.buffers)
+        )
+        tensors = Tensors(X, parameters, buffers)
         return build(double, tensors=tensors)
 
     def _in_one_pass(self) -> Plain:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jaccheck.judging.autograd import flattened
 from jaccheck.judging.pattern import pattern_of
 from jaccheck.judging.reference import Expectation
+from jaccheck.methods import made_on
 from jaccheck.oracle import Array, Layout, arithmetic
 from jaccheck.reports import Excerpt, WorstEntry, WrongEntry, WrongStructure
+
+PLAIN = frozenset({Tensor, nn.Parameter})
+"""The types of a result; what is of another one may run code of its own when it is read, and say what it likes."""
 
 EXCERPT_ROWS, EXCERPT_COLUMNS = 16, 24
 """Small enough to be drawn with every finding, and larger than most Jacobians of cases that were shrunk."""
@@ -49,29 +55,70 @@ def compare(result: object, expectation: Expectation) -> Difference | None:
 
 def compare_values(actual: Array, expectation: Expectation) -> Difference | None:
     """The same for the values of a result as one flat vector."""
-    e = expectation
+    return looked_at(actual, expectation).difference
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """In what values are not as expected, or how many entries stick out and are not known to be wrong."""
+
+    difference: Difference | None = None
+    undecided: int = 0
+
+
+def looked_at(actual: Array, expectation: Expectation) -> Judged:
+    """What is to be said of a result; where an estimate is exceeded, after a second look."""
+    e, hint = expectation, ""
     if not outside(actual, e.expected, e.bound):
-        return None
+        return Judged()
+    if e.look is not None:
+        looked = e.look(actual, e.bound, _wrong(actual, e.expected, e.bound))
+        if not looked.is_wrong:
+            return Judged(undecided=looked.undecided)
+        e, hint = replace(e, bound=looked.wrong), looked.hint
     worst = worst_entry(e.layout, actual, e.expected, e.bound)
-    return Difference(worst=worst, hint=pattern_of(e.layout, actual, e.expected, e.bound, arithmetic(e.dtype).u))
+    hint = hint or pattern_of(e.layout, actual, e.expected, e.bound, arithmetic(e.dtype).u)
+    return Judged(Difference(worst=worst, hint=hint))
 
 
-def structural_difference(layout: Layout, dtype: str, device: str, found: object) -> WrongStructure | None:
-    """What is wrong with the structure of a result, or None."""
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+def structural_difference(
+    layout: Layout, dtype: str | Mapping[str, str], device: str, found: object
+) -> WrongStructure | None:
+    """What is wrong with the structure of a result, or None; `dtype` is one for all parameters, or each by its name."""
+    if type(found) not in (dict, OrderedDict, defaultdict):
         return WrongStructure(aspect="type", actual=type(found).__name__, expected="a dict of tensors")
+    assert isinstance(found, dict)
+    kinds = set(map(type, found.values()))
+    if not all(issubclass(kind, Tensor) for kind in kinds):
+        name, value = next((name, value) for name, value in found.items() if not isinstance(value, Tensor))
+        own, is_array = f"{type(value).__module__}.{type(value).__qualname__}", isinstance(value, np.ndarray)
+        helps = " (torch.from_numpy makes one of an array)" if is_array else ""
+        actual = f"a dict in which {name!r:.80} is a {own.removeprefix('builtins.')}{helps}"
+        return WrongStructure(aspect="type", actual=actual, expected="a dict of tensors")
+    place, plain = made_on(device)
+    for kind in kinds:
+        if kind not in PLAIN and kind is not plain:
+            own = f"a dict with a {kind.__module__}.{kind.__qualname__}"
+            return WrongStructure(aspect="type", actual=own, expected="a dict of plain tensors, of no subclass")
+    with torch._C.DisableTorchFunctionSubclass():
+        return _structural_difference(layout, dtype, place, found)
+
+
+def _structural_difference(
+    layout: Layout, dtype: str | Mapping[str, str], place: torch.device, found: dict[str, Tensor]
+) -> WrongStructure | None:
     if list(found) != list(layout.shapes):
         names = f"Jacobians of {list(found)}"
         return WrongStructure(aspect="names", actual=names, expected=str(list(layout.shapes)))
-    kind, place = getattr(torch, dtype), torch.device(device)
     for name, jacobian in found.items():
         shape = (layout.N, layout.C, *layout.shapes[name])
         if tuple(jacobian.shape) != shape:
             own = str(tuple(jacobian.shape))
             return WrongStructure(aspect="shape", parameter=name, actual=own, expected=f"(N, C, *θ.shape) = {shape}")
+        kind = getattr(torch, dtype if isinstance(dtype, str) else dtype[name])
         if jacobian.dtype != kind:
             return WrongStructure(aspect="dtype", parameter=name, actual=str(jacobian.dtype), expected=str(kind))
-        if jacobian.device.type != place.type or jacobian.layout != torch.strided:
+        if jacobian.device != place or jacobian.layout != torch.strided:
             own, right = f"{jacobian.layout} on {jacobian.device}", f"{torch.strided} on {place}"
             return WrongStructure(aspect="storage", parameter=name, actual=own, expected=right)
     return None

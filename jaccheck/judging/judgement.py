@@ -6,16 +6,18 @@ import time
 from dataclasses import replace
 
 from jaccheck.case import DTYPES, Case
+from jaccheck.core import only_here
 from jaccheck.judging.case_reference import CaseReference
 from jaccheck.judging.laws.agreement import AGREEMENT
-from jaccheck.judging.laws.globals import observe_globals, restore_globals
-from jaccheck.judging.laws.law import Law, LawBroken
+from jaccheck.judging.laws.law import Law, LawBroken, NotAsked
 from jaccheck.judging.laws.laws import CLAIMS, LAWS, NO_EXCEPTION
-from jaccheck.judging.laws.state import observe
+from jaccheck.judging.laws.purity import PURITY
+from jaccheck.judging.laws.state import observe_problem
 from jaccheck.judging.laws.structure import STRUCTURE
+from jaccheck.judging.laws.surroundings import Surroundings
 from jaccheck.judging.laws.trial import Trial
-from jaccheck.methods import Method, TooCostly, never
-from jaccheck.reports import Failure, Outcome, OutdatedClaim, Verdict, raised
+from jaccheck.methods import Method, TooCostly, lacks, never
+from jaccheck.reports import Changed, Failure, Outcome, OutdatedClaim, Verdict, raised
 
 TOO_WIDE = "the bound is too wide for every entry"
 NOT_PROVEN = "no bound is proven; consistent by estimate"
@@ -29,29 +31,51 @@ def judge(
     device: str = "cpu",
     reference: CaseReference | None = None,
     laws: tuple[Law, ...] = LAWS,
+    asked: set[str] | None = None,
+    around: Surroundings | None = None,
 ) -> Verdict:
-    """The verdict on `method` for `case`; pass the `reference` of the case to share it among methods."""
+    """The verdict on `method` for `case`; methods may share the `reference` of the case, and what is `around` calls.
+
+    The names of those `laws` that were asked are put into `asked`: not all have a meaning on every case.
+    """
     reference = reference or CaseReference(case, device)
-    problem = reference.problem()
-    refusal = method.refuses(problem)
+    # Somebody else's function may change what it looks at, which nobody else may see.
+    problem = None if method.is_built_in else reference.problem()
+    refusal = method.refuses(problem or reference.template)
     if refusal:
         return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
-    before = observe(problem)
+    problem = problem or reference.problem()
+    around = around or Surroundings(problem.model, device)
+    before = observe_problem(problem)
     started = time.perf_counter()
     try:
-        jacobians = method.compute(problem)
+        with only_here():
+            jacobians = method.compute(problem)
     except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
         seconds = time.perf_counter() - started
-        restore_globals(before["torch"], observe_globals(device))
+        around.look()
+        if operation := lacks(device, error):
+            message = f"the device {device} has no {operation}"
+            return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=message)
         return _verdict(method, device, [NO_EXCEPTION.failure(Outcome.CRASHED, raised(error))], None, seconds)
     seconds = time.perf_counter() - started
-    after = observe(problem)
-    restore_globals(before["torch"], after["torch"])
-    trial = Trial(case, method, reference, problem, jacobians, before, after)
+    was, now = around.look()
+    try:
+        after = observe_problem(problem)
+    except Exception as error:
+        spoilt = Changed(
+            aspects=("network",), changes=(f"the network cannot be looked at any more: {error!r}",), count=1
+        )
+        return _verdict(method, device, [PURITY.failure(Outcome.SIDE_EFFECT, spoilt)], None, seconds)
+    trial = Trial(case, method, reference, problem, jacobians, before | was, after | now, around)
     failures = []
     for law in (STRUCTURE, *laws):
         try:
             law.ask(trial)
+            if asked is not None:
+                asked.add(law.name)
+        except NotAsked:
+            continue
         except LawBroken as broken:
             failures.append(broken.failure)
             if law is STRUCTURE:
@@ -59,12 +83,17 @@ def judge(
     return _verdict(method, device, failures, trial, seconds + trial.again_seconds)
 
 
-def try_claim(case: Case, method: Method, refusal: Verdict, reference: CaseReference) -> Verdict:
-    """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways."""
-    if isinstance(method.refuses(reference.problem()), TooCostly):
+def try_claim(
+    case: Case, method: Method, refusal: Verdict, reference: CaseReference, *, around: Surroundings | None = None
+) -> Verdict:
+    """The `refusal`, or, if the method is right on the case all the same, one that says so: claims hold both ways.
+
+    The message of a refusal for cost is a `TooCostly`; what has come from another process is so no more.
+    """
+    if isinstance(refusal.message, TooCostly):
         return refusal
     unclaimed = replace(method, unsupported=never, dtypes=DTYPES, devices=("*",))
-    tried = judge(case, unclaimed, device=refusal.device, reference=reference, laws=(AGREEMENT,))
+    tried = judge(case, unclaimed, device=refusal.device, reference=reference, laws=(AGREEMENT,), around=around)
     if not tried.outcome.is_usable:
         return replace(refusal, seconds=tried.seconds)
     outdated = CLAIMS.failure(Outcome.UNSUPPORTED, OutdatedClaim(claim=refusal.message))

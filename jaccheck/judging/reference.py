@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from jaccheck.judging.second_look import SecondLook
 from jaccheck.methods import Method
 from jaccheck.oracle import (
     Array,
@@ -39,6 +40,8 @@ class Expectation:
     expected: Array
     bound: Array
     undecided: int
+    look: SecondLook | None = None
+    """Without it whatever is outside its bound is wrong; else it says what of that is."""
 
 
 class Reference(ABC):
@@ -54,6 +57,10 @@ class Reference(ABC):
     """How far autograd itself may be from that in the dtype."""
     exact: bool
     """Whether a certificate says that no evaluation rounds anything."""
+    proven: tuple[str, ...] = ()
+    """The dtypes in which results are held to bounds that are proven by what a forward pass computes."""
+    unproven: str = ""
+    """What has no bound, where a forward pass has been looked at and something has none."""
 
     @cached_property
     def nonzero(self) -> int:
@@ -92,7 +99,7 @@ class ClosedFormReference(Reference):
     def __init__(self, net: Network, dtype: str, device: str = "cpu") -> None:
         self.network = net
         self.layout, self.dtype, self.device = net.layout, dtype, device
-        self._ar = arithmetic(dtype, smallest_cotangent=smallest_cotangent(net))
+        self._ar = arithmetic(dtype, smallest_cotangent=_least_factor(net))
         self.exact = is_exact(net, self._ar)
         self._form = backward(net, forward(net, self._ar, exact=self.exact), self._ar, exact=self.exact)
         self.jacobian, self.autograd_bound = self._form.jacobian, self._form.bound
@@ -125,12 +132,18 @@ class ClosedFormReference(Reference):
         return self._expectation("bound", bound, count_undecided(self.layout, self.jacobian, bound))
 
 
-def smallest_cotangent(net: Network) -> float:
+def _least_factor(net: Network) -> float:
+    """The same of a network; the mean of a loss divides by more."""
+    root = smallest_cotangent(net.N, net.C)
+    return root if net.loss is None else min(root, net.loss.least_share(net.width))
+
+
+def smallest_cotangent(N: int, C: int) -> float:
     """The smallest factor that a method which scales its loss begins the backward pass with: √2 by √(N·C) at least.
 
     The law of batches asks for one sample more.
     """
-    return float(1 / np.sqrt(max(2.0, (net.N + 1) * net.C) / 2))
+    return float(1 / np.sqrt(max(2.0, (N + 1) * C) / 2))
 
 
 def count_undecided(layout: Layout, jacobian: Array, bound: Array) -> int:

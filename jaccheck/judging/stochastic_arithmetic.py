@@ -1,107 +1,135 @@
-"""What rounding does to a model's Jacobians, estimated by moving every number that is computed on the way.
+"""What rounding does to a model's Jacobians, measured by moving every number that is computed on the way.
 
-A float64 copy is evaluated again while the result of every operation, forward and backward, and every parameter and
-input is moved by a random relative amount (stochastic arithmetic, as in Parker's Monte Carlo arithmetic and in CADNA).
-Moves are uniform in ±size, many times the unit roundoff of the dtype that is judged: a sum of k products is moved once
-and its terms once each, but a kernel may round k times. They come in opposite pairs, so that a kink within reach is
-crossed by one of the two, and the entries behind it are known to jump.
+Autograd runs again while the result of every operation that rounds, forward and backward, and every parameter, buffer
+and input is moved by a random relative amount (stochastic arithmetic, as in Parker's Monte Carlo arithmetic and in
+CADNA). Moves are uniform in ±K·u for the unit roundoff u of the number's own dtype, so whatever is computed more
+coarsely on the way, as under autocast, counts as what it is. K is many roundings: a sum of k products is moved once and
+its terms once each, but a kernel may round k times.
 
-The estimate proves nothing. What it cannot see: how a fused kernel rounds within, and kinks that no draw reached.
+It proves nothing. What it cannot see: how a fused kernel rounds within, and kinks that no draw reached.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
-from jaccheck.judging.autograd import flat_autograd
+from jaccheck.judging.roundings import Operation, whole
 from jaccheck.methods import Problem
-from jaccheck.oracle import Array, Layout
+
+_OPERATIONS: dict[Any, Operation] = {}
+"""What is known of each overload; also that it was once seen to round."""
+
+Sizes = Mapping[torch.dtype, float]
+"""By dtype: the largest relative move."""
+
+
+def generator_for(device: torch.device, seed: int) -> torch.Generator:
+    """A generator of the device or, where it has none of its own, of the CPU."""
+    try:
+        return torch.Generator(device).manual_seed(seed)
+    except (RuntimeError, NotImplementedError):
+        return torch.Generator().manual_seed(seed)
+
+
+@dataclass(slots=True)
+class Moves:
+    """Where moves come from, and how large they are."""
+
+    sizes: Sizes
+    generator: torch.Generator
+    numbers: int = field(default=0, init=False)
+    """How many numbers have been moved, by so many operations."""
+    operations: int = field(default=0, init=False)
+
+    def factors(self, value: Tensor) -> Tensor:
+        """A factor near 1 for each number of a tensor."""
+        size = self.sizes[value.dtype]
+        kind = value.dtype.to_real() if value.is_complex() else value.dtype
+        # Near 1, bfloat16 has steps as large as the moves.
+        kind = torch.float32 if kind in (torch.bfloat16, torch.float16) else kind
+        self.numbers += value.numel()
+        self.operations += 1
+        # Like the tensor, so that what is moved lies in memory as it did.
+        moves = torch.empty_like(value, dtype=kind, requires_grad=False)
+        if self.generator.device == value.device:
+            return moves.uniform_(1 - size, 1 + size, generator=self.generator)
+        drawn = torch.empty(value.shape, dtype=kind, device=self.generator.device)
+        return moves.copy_(drawn.uniform_(1 - size, 1 + size, generator=self.generator))
+
+    def can_move(self, value: object) -> bool:
+        """Whether it is a plain tensor of numbers with a size of moves."""
+        return isinstance(value, Tensor) and value.dtype in self.sizes and value.layout == torch.strided
+
+    def moved(self, value: Tensor, whole_entries: Tensor | None = None) -> Tensor:
+        """The same numbers moved, but for those of a mask."""
+        found = (value * self.factors(value)).to(value.dtype)
+        return found if whole_entries is None else torch.where(whole_entries, value, found)
 
 
 class Moved(TorchDispatchMode):
-    """While it is on, results of operations are moved by up to ±size of themselves; views and in-place writes not."""
+    """While it is on, the results of operations that round are moved."""
 
-    def __init__(self, size: float, sign: int, seed: int, device: torch.device) -> None:
+    def __init__(self, moves: Moves) -> None:
         super().__init__()
-        self._size = size * sign
-        self._generator = torch.Generator(device).manual_seed(seed)
+        self.moves = moves
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The result of the operation, moved."""
+        """The result of the operation, moved where it rounds."""
+        operation = _OPERATIONS.get(func)
+        if operation is None:
+            operation = _OPERATIONS[func] = Operation(func)
+        if operation.is_left:
+            return func(*args, **(kwargs or {}))
+        if operation.is_in_place:
+            return self._in_place(operation, func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
-        schema = func._schema
-        if any(value.alias_info for value in (*schema.arguments, *schema.returns)):
+        numbers = [value for value in tree_leaves(result) if self.moves.can_move(value) and value.numel()]
+        if not numbers or (not operation.rounds and operation.hands_on(numbers, args, kwargs or {})):
             return result
-        return tree_map(self.move, result)
+        if not operation.keeps_whole or result.is_complex():
+            return tree_map(self._moved, result)
+        return self.moves.moved(result, operation.whole_entries(result, args))
 
-    def move(self, value: Any) -> Any:
-        """The same numbers moved; whatever is no tensor of floating numbers is left as it is."""
-        if not isinstance(value, Tensor) or not value.is_floating_point() or value.device != self._generator.device:
-            return value
-        moves = torch.empty_like(value).uniform_(-1, 1, generator=self._generator)
-        return value * moves.mul_(self._size).add_(1)
-
-
-class Precision(TorchDispatchMode):
-    """Sees whether any operation on the way returns floating numbers coarser than float64."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.coarse: str | None = None
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The result of the operation."""
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, Tensor) and result.is_floating_point() and result.dtype != torch.float64:
-            self.coarse = str(result.dtype).removeprefix("torch.")
+    def _in_place(self, operation: Operation, func: Any, args: Any, kwargs: Any) -> Any:
+        """The same for one that writes; what it has written is moved where it lies."""
+        if operation.is_cast and operation.hands_on(args[:1], args, kwargs):
+            return func(*args, **kwargs)
+        # Afterwards what it writes to is among the inputs.
+        before = tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, args)
+        result = func(*args, **kwargs)
+        numbers = [value for value in tree_leaves(result) if self.moves.can_move(value) and value.numel()]
+        if not numbers or operation.hands_on(numbers, before, kwargs):
+            return result
+        for value in numbers:
+            keeps = operation.keeps_whole and not value.is_complex()
+            mask = operation.whole_entries(value, before) if keeps else None
+            value.copy_(self.moves.moved(value, mask))
         return result
 
+    def _moved(self, value: Any) -> Any:
+        return self.moves.moved(value) if self.moves.can_move(value) else value
 
-def spread(problem: Problem, exact: Array, size: float, pairs: int) -> Array:
-    """The largest change of each entry of autograd's Jacobians from `exact` over so many pairs of draws.
 
-    `problem` is left as it was.
-    """
-    widest = np.zeros_like(exact)
-    numbers = _numbers(problem)
+@contextmanager
+def moved_numbers(problem: Problem, moves: Moves) -> Iterator[None]:
+    """While it lasts, parameters, buffers and the input of the problem are moved; whole numbers are not."""
+    tensors = (*problem.model.parameters(), *problem.model.buffers(), problem.X)
+    numbers = [tensor for tensor in tensors if moves.can_move(tensor)]
     kept = [tensor.detach().clone() for tensor in numbers]
-    for seed in range(pairs):
-        for sign in (1, -1):
-            mode = Moved(size, sign, seed, problem.X.device)
-            try:
-                with torch.no_grad():
-                    for tensor, value in zip(numbers, kept, strict=True):
-                        tensor.copy_(mode.move(value))
-                with mode:
-                    moved = flat_autograd(problem)
-            finally:
-                with torch.no_grad():
-                    for tensor, value in zip(numbers, kept, strict=True):
-                        tensor.copy_(value)
-            # Where a draw is NaN or infinite nothing is known.
-            change = np.nan_to_num(np.abs(moved - exact), nan=np.inf)
-            np.maximum(widest, change, out=widest)
-    return widest
-
-
-def _numbers(problem: Problem) -> list[Tensor]:
-    return [tensor for tensor in (*problem.model.parameters(), problem.X) if tensor.is_floating_point()]
-
-
-def pooled(widest: Array, layout: Layout, floor: float) -> Array:
-    """The same, nowhere below the root mean square over its parameter, for each sample and output, nor below `floor`.
-
-    Few draws leave single entries nearly unmoved by chance.
-    """
-    for part in layout.offsets().values():
-        rows = widest[part].reshape(layout.N * layout.C, -1)
-        finite = np.where(np.isfinite(rows), rows, 0.0)
-        typical = np.sqrt(np.mean(np.square(finite), axis=1, keepdims=True)) if rows.size else 0.0
-        widest[part] = np.maximum(np.maximum(rows, typical), floor).ravel()
-    return widest
+    try:
+        with torch.no_grad():
+            for tensor, value in zip(numbers, kept, strict=True):
+                tensor.copy_(moves.moved(value, None if value.is_complex() else whole(value)))
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(numbers, kept, strict=True):
+                tensor.copy_(value)

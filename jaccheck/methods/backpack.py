@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from itertools import dropwhile
 from math import log2, sqrt
 from typing import Any
 
 import torch
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
+from jaccheck.errors import NotCovered
+from jaccheck.methods.backpack_options import beyond_options, beyond_second_order_options, mse_loss_lacks, ruled_types
+from jaccheck.methods.chains import chain_of, containers
+from jaccheck.methods.loss_gradients import has_shares, in_rows, inside
+from jaccheck.methods.losses import CONVERSION_ROUNDINGS
 from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import Compute, TooCostly, method
 
@@ -71,86 +76,42 @@ def _scaling_of_the_mean(N: int, C: int) -> int:
     return 0 if log2(2 / (N * C)) % 2 == 0 else SCALING_ROUNDINGS
 
 
-@cache
-def _mse_loss_lacks(dtype: torch.dtype, device: torch.device) -> str | None:
-    """Why torch's own MSELoss has no gradient here: torch 2.2 has none for half precision on the CPU."""
-    try:
-        with torch.enable_grad():
-            f = torch.zeros(1, 1, dtype=dtype, device=device, requires_grad=True)
-            torch.nn.functional.mse_loss(f, torch.zeros_like(f)).backward()
-    except RuntimeError as error:
-        return f"torch {torch.__version__} has no MSELoss for it: {error}"
-    return None
-
-
-@cache
-def _ruled(extension: Callable[[], Any]) -> frozenset[type]:
-    """The types of modules that an extension has a rule for, from its own list."""
-    return frozenset(vars(extension())["_BackpropExtension__module_extensions"])
-
-
-def _beyond_options(module: torch.nn.Module) -> str | None:
-    """What BackPACK itself refuses of a module that it has a rule for, by a clear exception in its backward pass."""
-    match module:
-        case torch.nn.Embedding(padding_idx=int()):
-            return "an Embedding with padding_idx"
-        case torch.nn.Embedding() if module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
-            return "an Embedding with max_norm, scale_grad_by_freq or sparse"
-        case torch.nn.RNN() | torch.nn.LSTM() if reason := _beyond_recurrent_options(module):
-            return reason
-    return None
-
-
-def _beyond_recurrent_options(module: torch.nn.RNNBase) -> str | None:
-    if not module.bias or module.bidirectional or module.num_layers > 1 or not module.batch_first or module.proj_size:
-        return f"{type(module).__name__} with several layers or directions, without bias, or with another axis first"
-    if isinstance(module, torch.nn.RNN) and module.nonlinearity != "tanh":
-        return f"RNN with nonlinearity={module.nonlinearity!r}"
-    return None
-
-
-def _beyond_second_order_options(module: torch.nn.Module) -> str | None:
-    """The same of the second-order extensions."""
-    match module:
-        case (
-            torch.nn.BatchNorm1d(affine=False) | torch.nn.BatchNorm2d(affine=False) | torch.nn.BatchNorm3d(affine=False)
-        ):
-            return "a BatchNorm with affine=False"
-        case torch.nn.AvgPool1d() | torch.nn.AvgPool2d() | torch.nn.AvgPool3d() if not module.count_include_pad:
-            return "an average pooling with count_include_pad=False"
-    return _beyond_options(module)
-
-
 def beyond_batch_grad(problem: Problem) -> str | None:
     """Parameters that BatchGrad, which only warns of them, would leave out."""
-    ruled = _ruled(BatchGrad)
+    rules = ruled_types(BatchGrad)
     for path, module in problem.model.named_modules():
-        if type(module) not in ruled and any(p.requires_grad for p in module.parameters(recurse=False)):
+        if type(module) not in rules and any(p.requires_grad for p in module.parameters(recurse=False)):
             return f"BatchGrad has no rule for {path or 'the model'} ({type(module).__name__})"
-        if reason := _beyond_options(module):
+        if reason := beyond_options(module):
             return f"BatchGrad does not cover {reason}, as {path or 'the model'}"
     return None
 
 
-def _beyond_second_order(problem: Problem) -> str | None:
+def beyond_second_order(problem: Problem) -> str | None:
     """What BackPACK's backpropagation of a matrix for each sample does not cover."""
-    lacking = _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device)
+    lacking = mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device)
     if lacking:
         return lacking
-    ruled = _ruled(SqrtGGNExact)
-    nested = [(path, module) for path, module in problem.model.named_modules() if list(module.children())]
-    for path, module in nested:
-        if type(module) is not torch.nn.Sequential:
-            return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
+    rules = ruled_types(SqrtGGNExact)
+    leaves: list[tuple[str, torch.nn.Module]] | None
+    if others := containers(problem.model):
+        path, module = others[0]
+        leaves = chain_of(problem.model)
+        if leaves is None:
+            return (
+                f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__}), and the model does not "
+                "just call its layers one after the other"
+            )
+    else:
+        leaves = [(path, module) for path, module in problem.model.named_modules() if not list(module.children())]
     # Modules before the first parameter are not backpropagated through, unless the input requires grad.
-    leaves = [(path, module) for path, module in problem.model.named_modules() if not list(module.children())]
     reached = leaves
     if not problem.X.requires_grad:
         reached = list(dropwhile(lambda leaf: not any(p.requires_grad for p in leaf[1].parameters()), leaves))
     for path, module in reached:
-        if type(module) not in ruled:
+        if type(module) not in rules:
             return f"SqrtGGNExact has no rule for {path or 'the model'} ({type(module).__name__})"
-        if reason := _beyond_second_order_options(module):
+        if reason := beyond_second_order_options(module):
             return f"SqrtGGNExact does not cover {reason}, as {path or 'the model'}"
     layers = [module for _, module in leaves]
     if isinstance(layers[-1], torch.nn.Flatten) and layers[-1].start_dim == 0:
@@ -162,7 +123,20 @@ def _beyond_second_order(problem: Problem) -> str | None:
 
 
 def _beyond_the_mean(problem: Problem) -> str | None:
-    return "the mean over an empty batch is not defined" if problem.N == 0 else _beyond_second_order(problem)
+    return "the mean over an empty batch is not defined" if problem.N == 0 else beyond_second_order(problem)
+
+
+def extended(model: torch.nn.Module) -> torch.nn.Module:
+    """The model, extended as users do: as a whole or, where its class is their own, layer by layer."""
+    return extend(model) if not containers(model) else _with_extended_layers(model)
+
+
+def _with_extended_layers(model: torch.nn.Module) -> torch.nn.Module:
+    """The model, each of whose layers is extended, and none of the modules that hold them."""
+    for module in model.modules():
+        if not list(module.children()):
+            extend(module)
+    return model
 
 
 def _converted(problem: Problem) -> GraphModule:
@@ -174,28 +148,70 @@ def _beyond_the_converter(problem: Problem) -> str | None:
     """What the converter cannot turn into modules that SqrtGGNExact has a rule for; it traces, and nothing is run."""
     if all(type(module) is torch.nn.Sequential for module in problem.model.modules() if list(module.children())):
         return TooCostly("a Sequential is converted to itself: sqrt_ggn_sum is the same")
-    if lacking := _mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device):
+    if lacking := mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device):
         return lacking
     try:
         converted = _converted(problem)
     except Exception as error:  # the converter raises what its parts do: NotImplementedError, KeyError, fx's own errors
         return f"BackPACK's converter raises {type(error).__name__}: {error}".split("\n")[0][:200]
-    nodes = [node for node in converted.graph.nodes if node.op in ("call_function", "call_method")]
-    functions = [getattr(node.target, "__name__", node.target) for node in nodes]
-    if functions:
-        return f"BackPACK's converter has no module for {functions[0]}"
-    for path, module in converted.named_modules():
-        if not list(module.children()) and type(module) not in _ruled(SqrtGGNExact):
-            return f"SqrtGGNExact has no rule for {path} ({type(module).__name__})"
-        if reason := _beyond_second_order_options(module):
-            return f"SqrtGGNExact does not cover {reason}, as {path}"
+    for node in _reached(converted, problem.X.requires_grad):
+        if node.op in ("call_function", "call_method"):
+            return f"BackPACK's converter has no module for {getattr(node.target, '__name__', node.target)}"
+        if node.op != "call_module":
+            continue
+        for below, module in converted.get_submodule(str(node.target)).named_modules():
+            path = ".".join(filter(None, (str(node.target), below)))
+            if not list(module.children()) and type(module) not in ruled_types(SqrtGGNExact):
+                return f"SqrtGGNExact has no rule for {path} ({type(module).__name__})"
+            if reason := beyond_second_order_options(module):
+                return f"SqrtGGNExact does not cover {reason}, as {path}"
     return None
+
+
+def _reached(traced: GraphModule, is_input_reached: bool) -> list[Node]:
+    """The nodes that the backward pass comes to: their values depend on a parameter, or on the input if that counts."""
+    reached: dict[Node, None] = {}
+    for node in traced.graph.nodes:
+        match node.op:
+            case "placeholder":
+                is_own = is_input_reached
+            case "get_attr":
+                is_own = True
+            case "call_module":
+                is_own = any(p.requires_grad for p in traced.get_submodule(str(node.target)).parameters())
+            case _:
+                is_own = False
+        if is_own or any(before in reached for before in node.all_input_nodes):
+            reached[node] = None
+    return list(reached)
+
+
+def saved(name: str, parameter: torch.nn.Parameter, quantity: str, *sizes: int) -> torch.Tensor:
+    """What an extension has saved in a parameter, or zeros `(*sizes, *θ.shape)` where no gradient reaches it.
+
+    Raises NotCovered where a gradient reaches the parameter and the extension has saved nothing.
+    """
+    if hasattr(parameter, quantity):
+        return getattr(parameter, quantity)
+    if parameter.grad is not None:
+        raise NotCovered(f"{name} has a gradient but no {quantity}: BackPACK has seen no module that uses it")
+    return parameter.new_zeros(*sizes, *parameter.shape)
 
 
 @backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad)
 def batch_grad_loop(problem: Problem) -> Jacobians:
     """BatchGrad, one backward pass for each output."""
-    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    return _output_by_output(extend(problem.model), problem)
+
+
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad)
+def batch_grad_layers(problem: Problem) -> Jacobians:
+    """The same where each layer is extended, and not the model: for models of a class of one's own."""
+    return _output_by_output(_with_extended_layers(problem.model), problem)
+
+
+def _output_by_output(extended: torch.nn.Module, problem: Problem) -> Jacobians:
+    f = extended(problem.X).reshape(problem.N, problem.C)
     θ = problem.parameters
     J = {name: p.new_zeros(problem.N, problem.C, *p.shape) for name, p in θ.items()}
     for c in range(problem.C):
@@ -203,7 +219,7 @@ def batch_grad_loop(problem: Problem) -> Jacobians:
         with backpack(BatchGrad(), retain_graph=more):
             f[:, c].sum().backward(retain_graph=more)
         for name, p in θ.items():
-            J[name][:, c] = p.grad_batch
+            J[name][:, c] = saved(name, p, "grad_batch", problem.N)
     return J
 
 
@@ -214,18 +230,34 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
     f = extend(problem.model)(problem.X.repeat_interleave(C, dim=0)).reshape(N, C, C)
     with backpack(BatchGrad()):
         f.diagonal(dim1=1, dim2=2).sum().backward()
-    return {name: p.grad_batch.reshape(N, C, *p.shape) for name, p in problem.parameters.items()}
+    θ = problem.parameters
+    return {name: saved(name, p, "grad_batch", N * C).reshape(N, C, *p.shape) for name, p in θ.items()}
 
 
 @backpack_method(
     missing_ggn,
     leaves=(*LEFT, "sqrt_ggn_exact"),
     roundings=lambda N, C: SCALING_ROUNDINGS,
-    unsupported=_beyond_second_order,
+    unsupported=beyond_second_order,
 )
 def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="sum"), one backward pass, divided by √2."""
-    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    return _of_half_the_hessian(extended(problem.model), problem)
+
+
+@backpack_method(
+    missing_ggn,
+    leaves=(*LEFT, "sqrt_ggn_exact"),
+    roundings=lambda N, C: SCALING_ROUNDINGS,
+    unsupported=beyond_second_order,
+)
+def sqrt_ggn_layers(problem: Problem) -> Jacobians:
+    """The same where each layer is extended, and not the model: for models of a class of one's own."""
+    return _of_half_the_hessian(_with_extended_layers(problem.model), problem)
+
+
+def _of_half_the_hessian(model: torch.nn.Module, problem: Problem) -> Jacobians:
+    f = model(problem.X).reshape(problem.N, problem.C)
     loss = extend(torch.nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
@@ -237,7 +269,7 @@ def sqrt_ggn_sum(problem: Problem) -> Jacobians:
 )
 def sqrt_ggn_mean(problem: Problem) -> Jacobians:
     """SqrtGGNExact through MSELoss(reduction="mean"), divided by √(2/NC); exact where that is a power of two."""
-    f = extend(problem.model)(problem.X).reshape(problem.N, problem.C)
+    f = extended(problem.model)(problem.X).reshape(problem.N, problem.C)
     loss = extend(torch.nn.MSELoss(reduction="mean"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
@@ -250,7 +282,7 @@ def _beyond_loss(problem: Problem) -> str | None:
         return TooCostly(
             f"in {problem.dtype} the roundings of a loss's root are of its own order: nothing could be said"
         )
-    return _beyond_second_order(problem)
+    return beyond_second_order(problem)
 
 
 def _beyond_bce(problem: Problem) -> str | None:
@@ -264,7 +296,7 @@ def _beyond_bce(problem: Problem) -> str | None:
 @backpack_method(missing_ggn, leaves=(*LEFT, "sqrt_ggn_exact"), loss="bce", unsupported=_beyond_bce)
 def sqrt_ggn_bce(problem: Problem) -> Jacobians:
     """SqrtGGNExact through BCEWithLogitsLoss(reduction="sum"), divided by √(p(1 − p))."""
-    f = extend(problem.model)(problem.X).reshape(problem.N, 1)
+    f = extended(problem.model)(problem.X).reshape(problem.N, 1)
     loss = extend(torch.nn.BCEWithLogitsLoss(reduction="sum"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
@@ -292,7 +324,7 @@ def sqrt_ggn_cross_entropy(problem: Problem) -> Jacobians:
     some = next(iter(θ.values()))
     eye = torch.eye(C + 1, C, dtype=some.dtype, device=some.device)
     one_more.weight = torch.nn.Parameter(eye, requires_grad=False)
-    f = extend(torch.nn.Sequential(problem.model, one_more))(problem.X)
+    f = extended(torch.nn.Sequential(problem.model, one_more))(problem.X)
     loss = extend(torch.nn.CrossEntropyLoss(reduction="sum"))(f, torch.zeros(N, dtype=torch.long, device=f.device))
     with backpack(SqrtGGNExact()):
         loss.backward()
@@ -320,4 +352,28 @@ def sqrt_ggn_converted(problem: Problem) -> Jacobians:
     loss = extend(torch.nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
-    return {name: p.sqrt_ggn_exact.transpose(0, 1) / sqrt(2) for name, p in θ.items()}
+    G = {name: saved(name, p, "sqrt_ggn_exact", problem.C, problem.N) for name, p in θ.items()}
+    return {name: g.transpose(0, 1) / sqrt(2) for name, g in G.items()}
+
+
+def _beyond_batch_grad_of_loss(problem: Problem) -> str | None:
+    if reason := has_shares(problem):
+        return reason
+    asked = inside(problem)
+    return beyond_batch_grad(Problem(asked.model, asked.X, 1))
+
+
+@backpack_method(
+    leaves=(*LEFT, "grad_batch"),
+    roundings=lambda N, C: CONVERSION_ROUNDINGS,
+    returns="share",
+    unsupported=_beyond_batch_grad_of_loss,
+    only_of_losses=True,
+)
+def loss_batch_grad(problem: Problem) -> Jacobians:
+    """BatchGrad after one backward pass from the loss, model and loss extended; of a mean it returns shares."""
+    asked = inside(problem)
+    loss = extend(asked.loss)(extend(asked.model)(asked.X), asked.targets)
+    with backpack(BatchGrad()):
+        loss.sum().backward()
+    return in_rows(asked, {name: p.grad_batch for name, p in asked.parameters.items()})

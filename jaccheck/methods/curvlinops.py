@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jaccheck.methods.problem import Jacobians, Problem
-from jaccheck.methods.registry import method
+from jaccheck.methods.registry import method, spreads
 from jaccheck.oracle import Order
 
 PACKAGE = "curvlinops-for-pytorch"
@@ -19,7 +19,7 @@ def _split(matrix: Tensor, problem: Problem) -> Jacobians:
     return {name: part.reshape(*NC, *p.shape) for (name, p), part in zip(θ.items(), parts, strict=True)}
 
 
-@method(family="curvlinops", package=PACKAGE, imports="curvlinops")
+@method(family="curvlinops", package=PACKAGE, imports="curvlinops", spreads=spreads)
 def curvlinops_rows(problem: Problem) -> Jacobians:
     """curvlinops' TransposedJacobianLinearOperator times the identity: all rows, by vmap of vjp."""
     from curvlinops import TransposedJacobianLinearOperator

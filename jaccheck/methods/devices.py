@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import platform
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Set
+from functools import cache
 
 import torch
+from torch import Tensor
 
 from jaccheck.errors import UnknownName
 
 _KINDS = ("cuda", "xpu", "mps", "mtia", "npu", "hpu")
 """torch's backends with a module of their own; whatever `torch.accelerator` reports is added."""
 
+_PACKAGES = {"xla": "torch_xla"}
+"""Devices that torch has only after a package has been imported."""
 
-def available_devices() -> dict[str, str]:
-    """Name and description of every device, the CPU first; several of a kind carry their index."""
+_LACKING = re.compile(
+    r"Could not run '(aten::[\w.]+)' with arguments from the"
+    r"|operator '(aten::[\w.]+)' is not (?:currently )?implemented for the"
+)
+"""How torch says that a device has no such operation."""
+
+
+def available_devices(named: Set[str] = frozenset()) -> dict[str, str]:
+    """Name and description of every device, the CPU first; several of a kind carry their index.
+
+    XLA's is among them where it is `named`, or where `PJRT_DEVICE` says what it is to run on.
+    """
     found = {"cpu": platform.processor() or platform.machine()}
     kinds = list(_KINDS)
     accelerator = getattr(torch, "accelerator", None)
     if accelerator is not None and accelerator.is_available():
         kinds.append(accelerator.current_accelerator().type)
+    if "xla" in named or os.environ.get("PJRT_DEVICE"):
+        found |= _xla_devices()
     for kind in dict.fromkeys(kinds):
         count = _count(kind)
         for index in range(count):
@@ -38,18 +57,64 @@ def _count(kind: str) -> int:
     return int(backend.device_count()) if hasattr(backend, "device_count") else 1
 
 
+def _xla_devices() -> dict[str, str]:
+    """The devices of torch_xla, which says of itself where it computes; none where it does not import."""
+    try:
+        import torch_xla
+        from torch_xla import runtime
+
+        count = len(torch_xla.devices())
+        where = f"torch_xla {torch_xla.__version__} on {runtime.device_type()}"
+    except Exception:  # a package that is there but broken, whatever it raises, is a device that is not there
+        return {}
+    return {"xla" if count == 1 else f"xla:{index}": where for index in range(count)}
+
+
+def loading_of(device: str) -> list[str]:
+    """The lines of a script without which torch does not know the device."""
+    package = _PACKAGES.get(device.split(":")[0])
+    return [f"import {package}"] if package else []
+
+
+def lacks(device: str, error: BaseException) -> str:
+    """The operation that an error says the device does not have, as `aten::elu`; empty for any other error."""
+    if device.startswith("cpu") or not isinstance(error, NotImplementedError):
+        return ""
+    found = _LACKING.search(str(error))
+    return found[1] or found[2] if found else ""
+
+
 def choose_devices(names: Iterable[str]) -> dict[str, str]:
     """The devices of these names, or all where none is given. Raises UnknownName for one that is not there."""
-    found = available_devices()
     names = tuple(names)
+    found = available_devices({name.split(":")[0] for name in names})
     for name in names:
         if name not in found and name.removesuffix(":0") not in found:
             raise UnknownName(f"device {name!r} is not here; torch reports {', '.join(found)}")
     return {name: found[name if name in found else name.removesuffix(":0")] for name in names} or found
 
 
+@cache
+def load_device(device: str) -> None:
+    """Imports the package without which torch does not know the device."""
+    if package := _PACKAGES.get(device.split(":")[0]):
+        importlib.import_module(package)
+
+
+@cache
+def made_on(device: str) -> tuple[torch.device, type[Tensor]]:
+    """The device, with its index, and the type of tensors that torch itself makes there.
+
+    A backend that is written in Python has a type of its own, which is as plain there as `Tensor` is elsewhere.
+    """
+    load_device(device)
+    made = torch.empty(0, dtype=torch.int64, device=device)
+    return made.device, type(made)
+
+
 def has_dtype(device: str, dtype: str) -> bool:
     """Whether tensors of this dtype can be made on this device (float64 cannot on mps)."""
+    load_device(device)
     try:
         torch.zeros(1, dtype=getattr(torch, dtype), device=device)
     except (RuntimeError, TypeError):

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from jaccheck.core import filled
+from jaccheck.core import filled, origin_of
+from jaccheck.methods.registry import BACKPACK
 from jaccheck.reports import Environment
 
 
@@ -19,16 +20,21 @@ def describe_environment(devices: Mapping[str, str]) -> Environment:
     """Versions of what is imported here, and these devices."""
     import hypothesis  # here: a process of the gate starts a quarter of a second sooner without it
 
+    torch_origin, backpack = origin_of("torch", "torch"), origin_of(BACKPACK, "backpack")
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
         jaccheck=_version("jaccheck") or "unknown",
         torch=torch.__version__,
-        backpack=_version("backpack-for-pytorch"),
+        backpack=backpack.version if backpack else None,
         numpy=np.__version__,
         hypothesis=hypothesis.__version__,
         devices=dict(devices),
         threads=torch.get_num_threads(),
+        backpack_path=backpack.path if backpack else "",
+        backpack_commit=backpack.commit if backpack else "",
+        torch_path=torch_origin.path if torch_origin else "",
+        torch_commit=torch_origin.commit if torch_origin else "",
     )
 
 

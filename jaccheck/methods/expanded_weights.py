@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
+from jaccheck.methods.containers import AddEmbedding
 from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
 
@@ -22,6 +23,8 @@ def beyond_expanded_weights(problem: Problem) -> str | None:
     for path, module in problem.model.named_modules():
         if not isinstance(module, _RULED) and any(p.requires_grad for p in module.parameters(recurse=False)):
             return f"it has no rule for {path or 'the model'} ({type(module).__name__})"
+        if isinstance(module, AddEmbedding) and not module.expand and module.embedding.weight.requires_grad:
+            return f"{path}.embedding gets indices without an axis of samples"
     return None
 
 
@@ -34,6 +37,8 @@ def expanded_weights(problem: Problem) -> Jacobians:
         f = call_for_per_sample_grads(problem.model, batch_size=problem.N, loss_reduction="sum")(problem.X)
         f.reshape(problem.N, problem.C)[:, c].sum().backward()
         for name, p in θ.items():
-            J[name][:, c] = p.grad_sample
-            del p.grad_sample
+            # Nothing is saved where no gradient comes; what is used without a rule has raised before.
+            if hasattr(p, "grad_sample"):
+                J[name][:, c] = p.grad_sample
+                del p.grad_sample
     return J

@@ -19,22 +19,25 @@ def check_given(problem: Problem, out: Jacobians) -> None:
     """
     parameters = dict(problem.model.named_parameters())
     θ = {name: p for name, p in parameters.items() if p.requires_grad}
+    told = problem.told
     if not isinstance(out, dict) or list(out) != list(θ):
-        given_as = list(out) if isinstance(out, dict) else type(out).__name__
-        raise InvalidOut(f"out is {given_as}, expected a dict of the trainable parameters, in order: {list(θ)}")
+        given_as = list(map(told, out)) if isinstance(out, dict) else type(out).__name__
+        raise InvalidOut(
+            f"out is {given_as}, expected a dict of the trainable parameters, in order: {list(map(told, θ))}"
+        )
     NC = (problem.X.shape[0], problem.C)
     for name, p in θ.items():
         given = out[name]
         if not isinstance(given, Tensor):
-            raise InvalidOut(f"out[{name!r}] is {type(given).__name__}, expected a tensor")
+            raise InvalidOut(f"out[{told(name)!r}] is {type(given).__name__}, expected a tensor")
         if given.shape != (shape := (*NC, *p.shape)):
-            raise InvalidOut(f"out[{name!r}] has shape {tuple(given.shape)}, expected (N, C, *θ.shape) = {shape}")
+            raise InvalidOut(f"out[{told(name)!r}] has shape {tuple(given.shape)}, expected (N, C, *θ.shape) = {shape}")
         if given.dtype is not p.dtype or given.layout is not torch.strided or given.device != p.device:
             found = f"{given.dtype} on {given.device}, {given.layout}"
-            raise InvalidOut(f"out[{name!r}] is {found}; expected {p.dtype} on {p.device}, {torch.strided}")
+            raise InvalidOut(f"out[{told(name)!r}] is {found}; expected {p.dtype} on {p.device}, {torch.strided}")
         if given.requires_grad:
-            raise InvalidOut(f"out[{name!r}] requires grad, expected memory that autograd does not follow")
-    if shared := _first_overlap(out, {**parameters, "X": problem.X}):
+            raise InvalidOut(f"out[{told(name)!r}] requires grad, expected memory that autograd does not follow")
+    if shared := _first_overlap({told(name): given for name, given in out.items()}, {**parameters, "X": problem.X}):
         raise InvalidOut(f"{shared[0]} shares memory with {shared[1]}; give each Jacobian memory of its own")
 
 

@@ -23,7 +23,7 @@ AS_WRITTEN = {"xla_backend_optimization_level": 0}
 """Half the time of compiling, which is nearly all of a small network's, and no reordering."""
 
 
-_NESTED = ("Sequential", "Residual", "Repeat", "Parallel")
+_NESTED = ("Sequential", "Own", "Residual", "Repeat", "Parallel")
 
 
 def _beyond_rules(problem: Problem) -> str | None:
@@ -48,12 +48,14 @@ def _beyond_options(module: nn.Module) -> str | None:
     match module:
         case nn.modules.batchnorm._BatchNorm() if module.training or not module.track_running_stats:
             return "takes its statistics from the batch"
-        case nn.modules.dropout._DropoutNd(training=True):
-            return "draws at random"
+        case nn.modules.dropout._DropoutNd(training=True) if module.p:
+            return "is in training mode"
         case nn.Embedding() if module.max_norm is not None or module.scale_grad_by_freq or module.sparse:
             return "has max_norm, scale_grad_by_freq or sparse"
         case nn.Softmax(dim=None) | nn.LogSoftmax(dim=None):
             return "has no dim"
+        case networks.Recurrent() if module.returns != "outputs" or list(module.buffers()):
+            return "has an initial state, or gives its last one"
         case networks.Recurrent() if module.cell.proj_size:
             return "has proj_size"
     return None
@@ -62,7 +64,7 @@ def _beyond_options(module: nn.Module) -> str | None:
 def _apply(module: Any, θ: dict[str, Array], names: dict[int, str], x: Array) -> Array:
     """What a module makes of `x`: a nested one of its parts, any other by its rule."""
     match type(module).__name__:
-        case "Sequential":
+        case "Sequential" | "Own":
             return _in_a_row(module, θ, names, x)
         case "Residual":
             return x + _in_a_row(module, θ, names, x)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaccheck.methods.jax_sequences import Array, recurrent, self_attention
+from jaccheck.methods.jax_views import constants_embedded, padded, permuted, taken, transposed
 
 Rule = Callable[[Any, dict[str, Any], Any], Any]
 
@@ -340,6 +341,11 @@ RULES: dict[str, Rule] = {
     "GroupNorm": _group_norm,
     "ZeroPad2d": _zero_pad,
     "Scale": _scale,
+    "Permute": permuted,
+    "Transpose": transposed,
+    **dict.fromkeys(("Slice", "Take"), taken),
+    "Pad": padded,
+    "AddEmbedding": constants_embedded,
     "Recurrent": recurrent,
     "SelfAttention": self_attention,
     **dict.fromkeys((f"BatchNorm{axes}d" for axes in (1, 2, 3)), _batch_norm),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from torch import nn
 
 from jaccheck.methods.backpack import beyond_batch_grad
 from jaccheck.methods.problem import Jacobians, Problem
-from jaccheck.methods.registry import method
+from jaccheck.methods.registry import method, spreads
 
 PACKAGE = "laplace-torch"
 
@@ -49,34 +48,53 @@ def _beyond_asdl(problem: Problem) -> str | None:
 
 
 def _jacobians(backend: type[Any], problem: Problem) -> Jacobians:
-    """What a backend makes of a copy of the network, parameter by parameter."""
+    """What a backend makes of the network, parameter by parameter."""
     N, C, θ = problem.N, problem.C, problem.parameters
-    model: Any = copy.deepcopy(problem.model)
+    model: Any = problem.model
     model.output_size = C  # as `Laplace.fit` does
     J, _ = backend(model, "regression").jacobians(problem.X)
     parts = J.split([p.numel() for p in θ.values()], dim=2)
     return {name: part.reshape(N, C, *p.shape) for (name, p), part in zip(θ.items(), parts, strict=True)}
 
 
-@method(family="laplace", package=PACKAGE, imports="laplace.curvature", unsupported=_beyond_rows)
+@method(
+    family="laplace",
+    package=PACKAGE,
+    imports="laplace.curvature",
+    leaves=("output_size",),
+    unsupported=_beyond_rows,
+    spreads=spreads,
+)
 def laplace_curvlinops(problem: Problem) -> Jacobians:
-    """laplace-torch's CurvlinopsGGN, its default backend, on a copy: torch.func.jacrev of the batch."""
+    """laplace-torch's CurvlinopsGGN, its default backend: torch.func.jacrev of the batch."""
     from laplace.curvature import CurvlinopsGGN
 
     return _jacobians(CurvlinopsGGN, problem)
 
 
-@method(family="laplace", package=PACKAGE, imports="laplace.curvature", unsupported=_beyond_backpack)
+@method(
+    family="laplace",
+    package=PACKAGE,
+    imports="laplace.curvature",
+    leaves=("output_size", "_backpack_extend"),
+    unsupported=_beyond_backpack,
+)
 def laplace_backpack(problem: Problem) -> Jacobians:
-    """laplace-torch's BackPackGGN on a copy: BackPACK's BatchGrad, one pass for each output."""
+    """laplace-torch's BackPackGGN: BackPACK's BatchGrad, one pass for each output."""
     from laplace.curvature import BackPackGGN
 
     return _jacobians(BackPackGGN, problem)
 
 
-@method(family="laplace", package=PACKAGE, imports="laplace.curvature", leaves=("grad",), unsupported=_beyond_asdl)
+@method(
+    family="laplace",
+    package=PACKAGE,
+    imports="laplace.curvature",
+    leaves=("grad", "output_size", "_original_requires_grad"),
+    unsupported=_beyond_asdl,
+)
 def laplace_asdl(problem: Problem) -> Jacobians:
-    """laplace-torch's AsdlGGN on a copy: ASDL's hooks on modules, one pass for each output."""
+    """laplace-torch's AsdlGGN: ASDL's hooks on modules, one pass for each output."""
     from laplace.curvature import AsdlGGN
 
     return _jacobians(AsdlGGN, problem)

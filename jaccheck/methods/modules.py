@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from jaccheck.case import Case, Layer, Linear, Nested, Placed
+from jaccheck.case import Case, CaseLoss, Dropout, Layer, Linear, Nested, Placed
 from jaccheck.methods import containers
+from jaccheck.methods.own_losses import SequentialWithLoss
 
 
 def model_of(case: Case, parameters: dict[str, nn.Parameter], buffers: dict[str, Tensor]) -> nn.Sequential:
     """The network of a case in evaluation mode, made of these parameters and buffers by name."""
     maker = _Maker({place.path: place for place in case.places()}, parameters, buffers)
-    model = nn.Sequential(*maker.modules(case.layers, ""))
-    model.train(False)
+    layers = maker.modules(case.layers, "")
+    model = nn.Sequential(*layers) if case.loss is None else _with_loss(layers, case.loss, buffers)
+    for module in model.modules():
+        # All but a Dropout whose case says that it is in training mode.
+        module.training = module.training and type(module) is nn.Dropout
     return model
+
+
+def _with_loss(layers: list[nn.Module], loss: CaseLoss, buffers: dict[str, Tensor]) -> nn.Sequential:
+    options: dict[str, Any] = {"weight": buffers.get("loss_weight"), **loss.options()}
+    inputs, targets = buffers["inputs"], buffers["targets"]
+    return SequentialWithLoss(
+        *layers, kind=loss.kind, reduction=loss.reduction, inputs=inputs, targets=targets, **options
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,9 @@ class _Maker:
                 return self._leaf(self.places[path])
 
     def _leaf(self, place: Placed) -> nn.Module:
+        return self._made_leaf(place).train(isinstance(place.layer, Dropout) and place.layer.training)
+
+    def _made_leaf(self, place: Placed) -> nn.Module:
         """The module as torch constructs it, but for its initialisation, which would draw from the global generator."""
         how = place.layer.constructor(place.in_shape)
         kind = _made(how.name)
@@ -54,6 +70,8 @@ class _Maker:
             setattr(module.get_submodule(owner), own, self.parameters[f"{place.path}.{name}"])
         for name in place.buffers:
             module.register_buffer(name, self.buffers[f"{place.path}.{name}"])
+        if isinstance(module, containers.AddEmbedding):
+            module.indices = module.indices.to(module.embedding.weight.device)
         if "num_batches_tracked" in module._buffers:
             device = self.buffers[f"{place.path}.running_mean"].device
             module.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.long, device=device))
@@ -61,6 +79,8 @@ class _Maker:
 
     def _uninitialised(self, kind: Callable[..., nn.Module], place: Placed) -> dict[str, object]:
         """What keeps a constructor from drawing: `normal_` on the meta device imports torch's compiler, two seconds."""
+        if kind is containers.AddEmbedding:
+            return {"_weight": self.parameters[f"{place.path}.embedding.weight"]}
         if kind is nn.Embedding:
             return {"_weight": self.parameters[f"{place.path}.weight"]}
         return {"device": "meta"}

@@ -6,6 +6,8 @@ import importlib
 import warnings
 from functools import cache
 
+from jaccheck.core import extra
+
 
 @cache
 def import_failure(module: str, package: str) -> str | None:
@@ -19,7 +21,7 @@ def import_failure(module: str, package: str) -> str | None:
             importlib.import_module(module)
     except Exception as error:  # a package that is there but broken cannot run, whatever it raises
         if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
-            return f"{package} is not installed (pip install 'jaccheck[others]')"
+            return f"{package} is not installed ({extra('others')})"
         hint = _hint(f"{error}")
         return f"{module} does not import: {type(error).__name__}: {error}".split("\n")[0] + hint
     return None

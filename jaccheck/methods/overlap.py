@@ -1,4 +1,7 @@
-"""Whether tensors share memory; views whose entries interleave in one buffer do not."""
+"""Whether tensors share memory; views whose entries interleave in one buffer do not.
+
+Where a device gives no addresses, it is found out by writing.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ N = TypeVar("N", bound=Hashable)
 
 def first_overlap(named: Sequence[tuple[N, Tensor]], own: int) -> tuple[N, N] | None:
     """The first two names of which one is among the first `own` and shares an entry with a later one, or None."""
+    if any(tensor.numel() and not _address(tensor) for _, tensor in named):
+        return _first_written_through(named, own)
     spans = [_span(tensor) for _, tensor in named]
     if not _any_overlap(spans):
         return None
@@ -23,6 +28,41 @@ def first_overlap(named: Sequence[tuple[N, Tensor]], own: int) -> tuple[N, N] | 
             if start < spans[j][1] and spans[j][0] < stop and _share_entries(named[i][1], named[j][1]):
                 return named[i][0], named[j][0]
     return None
+
+
+def _first_written_through(named: Sequence[tuple[N, Tensor]], own: int) -> tuple[N, N] | None:
+    """The same, found out by writing into each of the first `own`; all numbers are put back."""
+    with torch.no_grad():
+        kept = [tensor.detach().clone() for _, tensor in named]
+        for i in range(own):
+            entries = _each_once(named[i][1].detach())
+            was = entries.clone()
+            entries.copy_(torch.where(was == 1, 2, 1))
+            changed = [j for j in range(i + 1, len(named)) if not _same(named[j][1].detach(), kept[j])]
+            entries.copy_(was)
+            if changed:
+                return named[i][0], named[changed[0]][0]
+    return None
+
+
+def _each_once(tensor: Tensor) -> Tensor:
+    """A view of an expanded tensor that has each place in memory once, so that it can be written."""
+    for axis, stride in enumerate(tensor.stride()):
+        if stride == 0 and tensor.shape[axis] > 1:
+            tensor = tensor.narrow(axis, 0, 1)
+    return tensor
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one.isnan(), other.isnan()) and torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _address(tensor: Tensor) -> int:
+    """Where its first entry lies; 0 where the device gives no addresses."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return 0
 
 
 def overlaps_itself(tensor: Tensor) -> bool:
@@ -46,7 +86,7 @@ def _span(tensor: Tensor) -> tuple[int, int]:
     """The first address of a tensor's entries and the one behind the last; the same where it has none."""
     if not tensor.numel():
         return 0, 0
-    start = tensor.data_ptr()
+    start = _address(tensor)
     reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return start, start + (reach + 1) * tensor.element_size()
 
@@ -72,4 +112,4 @@ def _runs(tensor: Tensor) -> tuple[Tensor, int]:
     starts = torch.zeros(1, dtype=torch.int64)
     for stride, size in axes:
         starts = (starts[:, None] + stride * torch.arange(size)).flatten()
-    return starts * tensor.element_size() + tensor.data_ptr(), length * tensor.element_size()
+    return starts * tensor.element_size() + _address(tensor), length * tensor.element_size()

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.case import Case, Sample, sample
+from jaccheck.methods.adapters import own_model, prefix
+from jaccheck.methods.devices import load_device
 from jaccheck.methods.modules import model_of
 from jaccheck.oracle import Layout
 
@@ -29,6 +31,8 @@ class Problem:
     model: nn.Module
     X: Tensor
     C: int
+    notes: tuple[str, ...] = ()
+    """What a user must know of how the model and its inputs were taken, a line each."""
 
     @property
     def N(self) -> int:
@@ -37,8 +41,15 @@ class Problem:
 
     @property
     def dtype(self) -> str:
-        """Name of the dtype of the trainable parameters, of the first one where they differ."""
-        return str(next(iter(self.parameters.values()), self.X).dtype).removeprefix("torch.")
+        """Name of the dtype of the trainable parameters, of the least precise where they differ."""
+        kinds = {p.dtype for p in self.parameters.values()} or {self.X.dtype}
+        coarsest = max(kinds, key=_roundoff) if len(kinds) > 1 else next(iter(kinds))
+        return str(coarsest).removeprefix("torch.")
+
+    @property
+    def dtypes(self) -> dict[str, str]:
+        """By the user's name of a trainable parameter the name of its dtype, which is that of its Jacobian."""
+        return {self.told(name): str(p.dtype).removeprefix("torch.") for name, p in self.parameters.items()}
 
     @property
     def device(self) -> str:
@@ -51,14 +62,35 @@ class Problem:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
     @property
+    def own(self) -> nn.Module:
+        """The user's model itself, inside all adapters."""
+        return own_model(self.model)
+
+    def told(self, name: str) -> str:
+        """The name that a parameter of `model` has in the user's own model."""
+        return name.removeprefix(prefix(self.model))
+
+    def inside(self, jacobians: Jacobians) -> Jacobians:
+        """The same tensors under the names of `model`; what is of no parameter of it keeps its name."""
+        names = {self.told(name): name for name in self.parameters}
+        return {names.get(name, name): jacobian for name, jacobian in jacobians.items()}
+
+    @property
     def layout(self) -> Layout:
-        """How its Jacobians lie in one flat vector."""
-        return Layout(self.N, self.C, {name: tuple(p.shape) for name, p in self.parameters.items()})
+        """How its Jacobians lie in one flat vector, by the names of the user's model where an adapter is around it."""
+        return Layout(self.N, self.C, {self.told(name): tuple(p.shape) for name, p in self.parameters.items()})
+
+
+def _roundoff(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """The numbers of a case rounded to its dtype, on the CPU; never handed to a method, only copied."""
+    """The numbers of a case rounded to its dtype, on the CPU; never handed to a method, only copied.
+
+    With a loss, X are row numbers, and inputs, targets and weights are among the buffers.
+    """
 
     X: Tensor
     parameters: dict[str, Tensor]
@@ -79,7 +111,15 @@ def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
         for numbers in (drawn.parameters, drawn.buffers)
     )
     X = torch.from_numpy(drawn.X)
-    return Tensors(X.long() if case.has_indices else X.to(dtype), parameters, buffers)
+    X = X.long() if case.has_indices else X.to(dtype)
+    if case.loss is None:
+        return Tensors(X, parameters, buffers)
+    assert drawn.targets is not None
+    y = torch.from_numpy(drawn.targets)
+    buffers |= {"inputs": X, "targets": y.to(dtype) if case.loss.has_numbers else y.long()}
+    if drawn.loss_weight is not None:
+        buffers["loss_weight"] = torch.from_numpy(drawn.loss_weight).to(dtype)
+    return Tensors(torch.arange(len(X)), parameters, buffers)
 
 
 def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
@@ -87,6 +127,7 @@ def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) ->
 
     No random number generator is touched.
     """
+    load_device(device)
     tensors = tensors or round_sample(case)
     trainable = case.trainable()
     parameters = {

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
+from types import ModuleType
+from typing import TypeVar, cast
 
 from jaccheck.case import DTYPES
+from jaccheck.core import origin_of, unknown
 from jaccheck.errors import BrokenEnvironment, UnknownName
+from jaccheck.methods.adapters import Adapter
+from jaccheck.methods.failures import failure
 from jaccheck.methods.given import check_given
+from jaccheck.methods.losses import Returns, own_from_share
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.oracle import Loss, Order
+
+BACKPACK = "backpack-for-pytorch"
 
 Compute = Callable[..., Jacobians]
 """`compute(problem)`; where the method `takes_out` also `compute(problem, out=given)`, which returns `given`."""
 
 Refusal = Callable[[Problem], str | None]
+
+
+F = TypeVar("F", bound=Compute)
+"""The very type of a function, which type checkers see after it is decorated."""
 
 
 class TooCostly(str):
@@ -32,6 +43,21 @@ class TooCostly(str):
 def never(problem: Problem) -> str | None:
     """No problem is refused."""
     return None
+
+
+def stays(problem: Problem) -> bool:
+    """A sample that is not finite changes no row of another."""
+    return False
+
+
+def spreads(problem: Problem) -> bool:
+    """A sample that is not finite changes all rows: zeros are multiplied with it, and added to theirs."""
+    return True
+
+
+def unsaid(problem: Problem) -> bool:
+    """Of a method that says nothing of samples that are not finite, nothing is asked of them."""
+    return True
 
 
 def unscaled(N: int, C: int) -> int:
@@ -47,8 +73,13 @@ class Method:
     names what it leaves behind by design: "grad", "forward_hook" (one on each module), or the name of an attribute of
     modules or parameters. `takes_out` says that it can write into `out`: `compute(problem, out=given)`.
     `order`, `roundings(N, C)` (extra roundings of each entry by a scaling), `loss` (by the root of whose Hessian a
-    result is divided) and `step` (of a difference quotient) say how exact it can be. `imports` is the module that the
-    function imports of `package` once it is called, `broken` why it cannot run here as far as known without it.
+    result is divided) and `step` (of a difference quotient) say how exact it can be. `spreads(problem)` says that a
+    sample which is not finite spoils the rows of others. `returns` is what its function makes of a loss, each sample's
+    "own" gradient or its "share" in the reduced loss; `compute` returns the own one. `only_of_losses` says that it
+    takes the loss itself, so that it covers nothing without one, `only_by_name` that it is too slow for runs of all
+    methods. `imports` is the module that the function imports of
+    `package` once it is called, `broken` why it cannot run here as far as known without it. `known` are the ids of
+    known issues that it has from what it calls.
     """
 
     name: str
@@ -64,9 +95,14 @@ class Method:
     roundings: Callable[[int, int], int] = unscaled
     loss: Loss | None = None
     step: float = 0.0
+    spreads: Callable[[Problem], bool] = stays
+    returns: Returns = "own"
+    only_of_losses: bool = False
+    only_by_name: bool = False
     package: str | None = None
     imports: str | None = None
     broken: str | None = None
+    known: tuple[str, ...] = ()
 
     @property
     def missing(self) -> str | None:
@@ -75,20 +111,33 @@ class Method:
             return self.broken
         return import_failure(self.imports, self.package or self.imports)
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether what it refuses is decided by a function of this package, which changes nothing that it looks at."""
+        return str(getattr(self.unsupported, "__module__", "")).startswith(f"{__package__}.")
+
     def refuses(self, problem: Problem) -> str | None:
         """Why the method does not cover this problem, or None if it claims to; decided before it runs."""
         if problem.dtype not in self.dtypes:
             return f"{problem.dtype} is not among its dtypes {', '.join(self.dtypes)}"
         if "*" not in self.devices and problem.device.split(":")[0] not in self.devices:
             return f"{problem.device} is not among its devices {', '.join(self.devices)}"
-        return self.unsupported(problem)
+        reason, model = self.unsupported(problem), problem.model
+        if reason is None or not isinstance(model, Adapter) or not model.words:
+            return reason
+        # What it says of the model inside is told in the names that the user knows.
+        inner = self.refuses(Problem(model.model, model.inner_input(problem.X), problem.C))
+        if isinstance(inner, TooCostly) and not isinstance(reason, TooCostly):
+            return reason  # what takes a loss does not take the model alone
+        return inner or f"it covers {type(problem.own).__name__}, but not with {model.words}"
 
 
 _REGISTRY: dict[str, Method] = {}
 
 _BUILT_IN = (
-    *("autograd", "functional", "func", "expanded_weights", "backpack", "closed_form", "hooks", "differences"),
-    *("opacus", "curvlinops", "laplace", "nngeometry", "torchjd", "jax"),
+    *("autograd", "functional", "func", "expanded_parameters", "expanded_weights", "backpack"),
+    *("backpack_modules", "backpack_extensions", "outer_products", "hooks", "differences"),
+    *("opacus", "curvlinops", "laplace", "nngeometry", "captum", "torchjd", "jax", "loss_gradients"),
 )
 """The modules of this package that register methods, in the order of listing."""
 
@@ -106,21 +155,30 @@ def method(
     roundings: Callable[[int, int], int] = unscaled,
     loss: Loss | None = None,
     step: float = 0.0,
+    spreads: Callable[[Problem], bool] | None = None,
+    returns: Returns = "own",
+    only_of_losses: bool = False,
+    only_by_name: bool = False,
     package: str | None = None,
     imports: str | None = None,
     missing: str | None = None,
-) -> Callable[[Compute], Compute]:
+    known: tuple[str, ...] = (),
+) -> Callable[[F], F]:
     """Registers a function `Problem -> Jacobians` under its own name; its docstring's first line is its summary.
 
     A function with a keyword `out` writes into the tensors given as `out`, if any, and returns them; they are checked
     before it is called. What an optional package is needed for is imported inside the function, and `imports` names it.
+    `known` names the known issues (`jaccheck known`) that the function has from what it calls.
     """
 
-    def register(compute: Compute) -> Compute:
-        name = compute.__name__
+    def register(function: F) -> F:
+        compute: Compute = function
+        name = function.__name__
         takes_out = "out" in inspect.signature(compute).parameters
         if takes_out:
             compute = _checking_out(compute)
+        if returns == "share":
+            compute = own_from_share(compute)
         _REGISTRY[name] = Method(
             name=name,
             family=family,
@@ -135,13 +193,22 @@ def method(
             roundings=roundings,
             loss=loss,
             step=step,
+            spreads=spreads or (stays if _is_built_in(compute) else unsaid),
+            returns=returns,
+            only_of_losses=only_of_losses,
+            only_by_name=only_by_name,
             package=package,
             imports=imports,
             broken=missing,
+            known=known,
         )
-        return compute
+        return cast(F, compute)
 
     return register
+
+
+def _is_built_in(compute: Compute) -> bool:
+    return (compute.__module__ or "").startswith("jaccheck.")  # what is run by exec may have no module
 
 
 def _checking_out(compute: Compute) -> Compute:
@@ -166,7 +233,7 @@ def registered() -> dict[str, Method]:
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise BrokenEnvironment(
                 f"entry point {point.name!r} of {ENTRY_POINTS} ({point.value}) does not load: {error!r}; "
                 "mend or uninstall its package"
@@ -174,38 +241,64 @@ def registered() -> dict[str, Method]:
     return dict(_REGISTRY)
 
 
+def known_of(name: str) -> tuple[str, ...]:
+    """The known issues that a method says it has."""
+    found = _REGISTRY.get(name.rpartition(":")[2])
+    return found.known if found else ()
+
+
 def forget(name: str) -> None:
     """Takes a method out of the registry, for tests that register their own."""
     _REGISTRY.pop(name, None)
 
 
+def import_place(place: str) -> tuple[ModuleType, str]:
+    """The module of `package.module:function`, imported, and the name of the function. Raises UnknownName.
+
+    Whatever is raised there is told with the line of the user's own that it comes from.
+    """
+    module, _, function = place.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), function)):
+        raise UnknownName(f"method {place!r:.200}: expected a name, or package.module:function")
+    try:
+        return importlib.import_module(module), function
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may well call sys.exit
+        raise UnknownName(f"method {place!r}: module {module!r} does not import: {failure(error)}") from None
+
+
 def find_method(name: str) -> Method:
     """The method of that name; `package.module:function` is imported first. Raises UnknownName."""
     if ":" in name:
-        module, _, function = name.partition(":")
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise UnknownName(f"method {name!r}: module {module!r} does not import: {error}") from None
-        name = function
+        _, name = import_place(name)
     known = registered()
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=3) or list(known)
-        raise UnknownName(
-            f"method {name!r} is not known; did you mean {', '.join(close)}? `jaccheck methods` lists all"
-        )
+        raise unknown("method", name, known)
     return known[name]
 
 
-def choose_methods(names: Iterable[str]) -> tuple[Method, ...]:
-    """The methods of these names, or all that can run where no name is given.
+def has_no_backpack() -> bool:
+    """Whether BackPACK is neither installed here nor broken: it is an extra."""
+    return origin_of(BACKPACK, "backpack") is None
 
-    A method that was asked for and cannot run, and BackPACK missing or broken while no name was given, raise
-    BrokenEnvironment: a run must not lose its subject quietly.
+
+def left_out() -> tuple[str, ...]:
+    """The methods of BackPACK where it is not here."""
+    return tuple(m.name for m in registered().values() if m.package == BACKPACK) if has_no_backpack() else ()
+
+
+def choose_methods(names: Iterable[str]) -> tuple[Method, ...]:
+    """The methods of these names, or all that can run, but those that are too slow, where no name is given.
+
+    A method that was asked for and cannot run raises BrokenEnvironment, and so does a BackPACK that is here and broken:
+    a run must not lose its subject quietly. One that is not here at all is left out.
     """
     names = tuple(names)
-    chosen = tuple(dict.fromkeys(map(find_method, names))) if names else tuple(registered().values())
-    required = chosen if names else tuple(m for m in chosen if m.package == "backpack-for-pytorch")
+    every = (each for each in registered().values() if not each.only_by_name)
+    chosen = tuple(dict.fromkeys(map(find_method, names))) if names else tuple(every)
+    here = () if has_no_backpack() else tuple(m for m in chosen if m.package == BACKPACK)
+    required = chosen if names else here
     for candidate in required:
         if candidate.missing:
             raise BrokenEnvironment(

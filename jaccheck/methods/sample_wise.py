@@ -2,12 +2,13 @@
 
 Else its Jacobian is not that of one sample after another, and methods differ without being wrong.
 
-Both are looked for in the modules and then measured, since a `forward` can hold anything.
+Both are looked for in the modules and then measured, since a `forward` can hold anything. Models are run with gradients
+enabled throughout: a forward pass may compute some itself, as potentials do for forces.
 """
 
 from __future__ import annotations
 
-import copy
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from jaccheck.errors import InvalidModel
+from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
+from jaccheck.methods.module_state import changed, state_of
 from jaccheck.methods.problem import Problem
 
 TRIED_ALONE = 8
@@ -23,8 +26,11 @@ TRIED_ALONE = 8
 DIFFERENT = 2.0**-20
 """Of the largest output, in float64: far above what rounding does, far below what a batch's statistics do."""
 
-DIFFERENT_ROUNDINGS = 256
-"""The same in multiples of the unit roundoff, where a model does not run in float64."""
+PASSES = 3
+"""Forward passes of which the last two must give the same: the first may change the model for good."""
+
+_MANY = 64
+"""Times as far as rounding moves an output: by less, a difference may be rounding's; `judging` looks closer."""
 
 
 def check_modules(model: nn.Module) -> None:
@@ -41,55 +47,109 @@ def check_modules(model: nn.Module) -> None:
 
 
 def check_samples(problem: Problem) -> None:
-    """Nothing, or InvalidModel where the model's outputs change from run to run, or with the other samples."""
+    """Nothing, or InvalidModel where the model cannot be judged by copies that are run again and again.
+
+    Its copy must be the model, its output the same in every pass and for each sample alone, and autograd must run.
+    """
     if not problem.N:
         return
     known = torch.get_rng_state()
     try:
-        model, X, limit = _careful_copy(problem)
-        with torch.no_grad():
-            f = model(X)
-            limit *= float(f.abs().nan_to_num(nan=0.0, posinf=0.0).max()) if f.numel() else 0.0
-            if _differ(model(X), f, limit):
-                raise InvalidModel(
-                    "the model gives another output when it is run again: it is random, or keeps a state"
-                )
-            for n in sorted({round(i * (problem.N - 1) / (TRIED_ALONE - 1)) for i in range(TRIED_ALONE)}):
-                alone = _run_alone(model, X, n)
-                if alone.shape != f[n : n + 1].shape or _differ(alone, f[n : n + 1], limit):
-                    raise InvalidModel(
-                        f"the output for sample {n} is another one when it is run alone: outputs depend on other "
-                        "samples, so per-sample methods compute something else"
-                    )
+        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check_copy(problem)
+            _check_backward(problem)
+            _check_passes(problem)
+            _check_alone(problem)
     finally:
         torch.set_rng_state(known)
+
+
+def _check_backward(problem: Problem) -> None:
+    model = deep_copy(problem.model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    try:
+        torch.autograd.grad(run(model, problem.X).sum(), parameters, allow_unused=True)
+    except Exception as error:
+        raise InvalidModel(f"torch.autograd.grad does not differentiate the model: {_reason(error)}") from error
+
+
+def _check_passes(problem: Problem) -> None:
+    model = deep_copy(problem.model)
+    outputs, states, generators = [], [state_of(model)], [torch.get_rng_state()]
+    for _ in range(PASSES):
+        outputs.append(run(model, problem.X).detach())
+        states.append(state_of(model))
+        generators.append(torch.get_rng_state())
+    names = [problem.told(name) for name in changed(states[-2], states[-1])]
+    limit = DIFFERENT_ROUNDINGS * torch.finfo(outputs[0].dtype).eps * largest(outputs[0])
+    if names and not differ(run(deep_copy(problem.model), problem.X), outputs[0], 0.0):
+        limit = 0.0  # fresh copies give the same bits, so it is the state that changes them
+    if outputs[-1].shape == outputs[-2].shape and not differ(outputs[-1], outputs[-2], limit):
+        return
+    if names:
+        why = f"each forward pass changes {named(names)}; call model.eval(), or keep it as it is"
+    elif not torch.equal(generators[-2], generators[-1]):
+        why = "it draws random numbers"
+    else:
+        why = "it is random, or keeps a state outside of the model"
+    raise InvalidModel(f"the model gives another output when it is run again: {why}")
+
+
+def _check_alone(problem: Problem) -> None:
+    model, X, share = _careful_copy(problem)
+    f = run(model, X).detach()
+    limit = share * largest(f)
+    for n in sorted({round(i * (problem.N - 1) / (TRIED_ALONE - 1)) for i in range(TRIED_ALONE)}):
+        alone = run_alone(model, X, n)
+        if alone.shape != f[n : n + 1].shape:
+            raise InvalidModel(
+                f"one sample alone gives shape {tuple(alone.shape)}, expected {tuple(f[n : n + 1].shape)}: the model "
+                "loses or joins axes, as squeeze() and view(-1) do; name the axis"
+            )
+        apart = largest(alone - f[n : n + 1])
+        if differ(alone, f[n : n + 1], limit) and apart > _MANY * _moved(model, X[n : n + 1], alone):
+            raise InvalidModel(
+                f"the output for sample {n} is another one when it is run alone: outputs depend on other samples, so "
+                "per-sample methods compute something else"
+            )
+
+
+def _moved(model: nn.Module, X: Tensor, f: Tensor) -> float:
+    """How far the output moves where parameters are moved by a few roundings: by much where it is chaotic."""
+    moved, farthest = deep_copy(model), 0.0
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(PASSES):
+        with torch.no_grad():
+            for p, own in zip(moved.parameters(), model.parameters(), strict=True):
+                if p.is_floating_point():
+                    moves = torch.randn(p.shape, generator=generator).to(p)
+                    p.copy_(own * (1 + 8 * torch.finfo(p.dtype).eps * moves))
+        farthest = max(farthest, largest(run(moved, X).detach() - f))
+    return farthest
 
 
 def _careful_copy(problem: Problem) -> tuple[nn.Module, Tensor, float]:
     """A copy in float64 where the model runs in it, and which share of the largest output counts as different."""
     X = problem.X.detach()
     try:
-        model = copy.deepcopy(problem.model).double()
+        model = deep_copy(problem.model).double()
         double = X.double() if X.is_floating_point() else X
-        with torch.no_grad():
-            if model(double).dtype == torch.float64:
-                return model, double, DIFFERENT
+        if run(model, double).dtype == torch.float64:
+            return deep_copy(problem.model).double(), double, DIFFERENT
     except (RuntimeError, TypeError, ValueError, NotImplementedError):
         pass
     eps = torch.finfo(next(iter(problem.parameters.values())).dtype).eps
-    return copy.deepcopy(problem.model), X, DIFFERENT_ROUNDINGS * eps
+    return deep_copy(problem.model), X, DIFFERENT_ROUNDINGS * eps
 
 
-def _run_alone(model: nn.Module, X: Tensor, n: int) -> Tensor:
+def run_alone(model: nn.Module, X: Tensor, n: int) -> Tensor:
+    """The output for one sample. Raises InvalidModel where the model fails on it."""
     try:
-        f: Tensor = model(X[n : n + 1])
+        return run(model, X[n : n + 1]).detach()
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
-        raise InvalidModel(f"the model does not run on sample {n} alone: {reason}") from error
-    return f
+        raise InvalidModel(f"the model does not run on sample {n} alone: {_reason(error)}") from error
 
 
-def _differ(one: Tensor, other: Tensor, limit: float) -> bool:
-    return not bool(
-        ((one - other).abs() <= limit).logical_or(one.isnan() & other.isnan()).logical_or(one == other).all()
-    )
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]

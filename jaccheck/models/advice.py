@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import inf
 
+from jaccheck.core import plural
 from jaccheck.rendering import seconds_text
-from jaccheck.reports import MethodAnswer, Outcome
+from jaccheck.reports import MethodAnswer, Outcome, spread_text
 
 
-def judged_by(source: str, reason: str, dtype: str) -> str:
-    """By which comparison, in one sentence that claims no more than is known."""
+def judged_by(source: str, reason: str, dtype: str, proven: Sequence[str] = ()) -> str:
+    """By which comparison, in one sentence that claims no more than is known.
+
+    `proven` are the dtypes with bounds that are proven by what a forward pass computes.
+    """
+    if dtype in proven:
+        where = f" in {dtype}, and by an estimate in float64" if dtype != "float64" and "float64" not in proven else ""
+        return f"compared with the closed form of what a forward pass computes, within a proven bound{where}"
+    if proven:
+        return (
+            "in float64 compared with the closed form of what a forward pass computes, within a proven bound; in "
+            f"{dtype} with float64 autograd by an estimate of what rounding does, since no bound is proven that says "
+            "more: CONSISTENT is no proof"
+        )
     match source:
         case "closed form":
             return "compared with the closed form: equal where a certificate holds, else within a proven bound"
         case "float64 autograd":
-            both = "" if dtype == "float64" else ", of the method in float64 and in its own dtype"
             return (
-                f"no bound is proven for {reason}; compared with float64 autograd, one sample at a time{both}, by an "
+                f"no bound is proven for {reason}; compared with autograd in float64, one sample at a time, by an "
                 "estimate of what rounding does: CONSISTENT is no proof"
             )
         case _:
@@ -26,22 +39,76 @@ def judged_by(source: str, reason: str, dtype: str) -> str:
             )
 
 
-def advice(answers: Sequence[MethodAnswer], samples: int, parts: int) -> tuple[str | None, str]:
-    """The method to use, and the sentence that says so; None where none is usable."""
-    usable = [answer for answer in answers if answer.outcome.is_usable]
+def advice(answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int) -> tuple[str | None, str]:
+    """The method to use, and the sentence that says so; None where none is usable. `part` is the size of the first."""
+    usable = [answer for answer in answers if answer.is_usable]
     timed = [answer for answer in usable if answer.median_s is not None]
+    if not usable:
+        return None, _nothing(answers)
     if not timed:
-        if usable:
-            return None, f"{len(usable)} methods are usable; none was timed"
-        return None, "no method is known to be right on this model"
-    best = min(timed, key=lambda answer: answer.median_s or 0.0)
-    agrees = best.outcome is Outcome.AGREES
-    if len(usable) > 1:
-        rank = f"the fastest of the {len(usable)} that {'agree' if agrees else 'are consistent by estimate'}"
-    else:
-        rank = f"the only one that {'agrees' if agrees else 'is consistent by estimate'}"
+        names = f"{', '.join(answer.method for answer in usable[:4])}{' …' * (len(usable) > 4)}"
+        return None, f"{plural(len(usable), 'method is', 'methods are')} usable and none was timed: {names}"
+    # What was also right in float64 is known better than what could not be compared there.
+    surest = [answer for answer in timed if answer.in_float64 is None or answer.in_float64.is_usable] or timed
+    warm = [answer for answer in surest if answer.warm] or surest  # a first call says little
+    best = min(warm, key=lambda answer: answer.median_s or 0.0)
     memory = "" if best.peak is None else f" and {best.peak:.1f} × the Jacobians' memory"
-    part = "" if parts == 1 else f" for a part of {samples} samples"
+    of_what = "" if parts == 1 else f" for a part of {part}"
+    reach = f" {spread_text(best.warm)}" if best.warm else " in a first call"
+    cost = f"{seconds_text(best.median_s or 0.0)}{reach}{memory}{of_what}"
+    but = "".join(f"; {text}" for text in _reservations(best, parts, dtype))
+    return best.method, f"use {best.method}: {cost}, {_rank(best, usable, warm, dtype)}{but}"
+
+
+def _nothing(answers: Sequence[MethodAnswer]) -> str:
+    """Why no method is advised."""
+    if any(answer.is_wrong for answer in answers):
+        return "no method is known to be right on this model"
+    if any(Outcome.UNDECIDED in (answer.outcome, answer.in_float64) for answer in answers):
+        return "no method is advised: too few entries could be decided to know that one is right"
+    return "no method is advised: nothing was compared"
+
+
+def _rank(best: MethodAnswer, usable: Sequence[MethodAnswer], timed: Sequence[MethodAnswer], dtype: str) -> str:
+    """Among how many methods it is the fastest, and what is known of them."""
+    peers = [answer for answer in usable if _how_right(answer, dtype) == _how_right(best, dtype)]
+    fastest = [answer for answer in timed if answer in peers]
+    if len(peers) == 1:
+        return f"the only one that {_how_right(best, dtype).replace('agree ', 'agrees ').replace('are ', 'is ')}"
+    of = f"the {len(peers)}" if len(fastest) == len(peers) else f"{len(fastest)} that were timed, of {len(peers)}"
+    text = f"the fastest of {of} that {_how_right(best, dtype)}"
+    if rivals := [answer.method for answer in fastest if answer is not best and _may_be_as_fast(answer, best)]:
+        shown = ", ".join(rivals[:3]) + (f" and {len(rivals) - 3} more" if len(rivals) > 3 else "")
+        text += f" by its median, but too noisy to rank before {shown}"
+    return text
+
+
+def _may_be_as_fast(other: MethodAnswer, best: MethodAnswer) -> bool:
+    """Whether their intervals overlap. One call alone may well be off by a factor of two."""
+    if best.warm is None or other.warm is None:
+        return (other.median_s or 0.0) <= 2 * (best.median_s or 0.0)
+    low = other.warm.low_s or other.warm.median_s / 2
+    high = best.warm.high_s if best.warm.high_s < inf else best.warm.median_s * 2
+    return low <= high
+
+
+def _how_right(answer: MethodAnswer, dtype: str) -> str:
+    """What is known of a usable method, in the plural."""
+    words = {Outcome.AGREES: "agree with the closed form", Outcome.CONSISTENT: "are consistent by estimate"}
+    own, double = words[answer.outcome], words.get(answer.in_float64 or answer.outcome)
+    if double is None:
+        return f"{own} in {dtype}"
+    return own if own == double else f"{double} in float64 and {own} in {dtype}"
+
+
+def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
+    """What must be known before the method is used."""
     if best.chunks < parts:
-        rank += f", on the {best.chunks} of {parts} parts that were compared"
-    return best.method, f"use {best.method}: {seconds_text(best.median_s or 0.0)}{memory}{part}, {rank}"
+        yield f"compared on {best.chunks} of {parts} parts only"
+    if best.in_float64 is not None and not best.in_float64.is_usable:
+        yield f"compared in {dtype} only"
+    if best.nan_entries:
+        yield f"{best.nan_entries:,} of its {best.entries:,} entries are NaN, as in the reference"
+    if best.undecided and best.entries:
+        share = 100 * best.undecided / best.entries
+        yield f"{f'{share:.1f}' if share >= 0.1 else 'less than 0.1'} % of its entries could not be decided"

@@ -1,49 +1,42 @@
-"""`check`: every method on a user's own model, part by part, within memory and time."""
+"""`check`: every method on a user's own model."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
-from jaccheck.bench import default_memory, resident_bytes, warm_up
-from jaccheck.errors import InvalidModel
-from jaccheck.judging import (
-    Part,
-    observe_globals,
-    parts_of,
-    read,
-    reference_of,
-    restore_globals,
+from jaccheck.bench import default_memory
+from jaccheck.errors import InvalidModel, InvalidRequest
+from jaccheck.judging import examine, observe_globals, restore_globals
+from jaccheck.methods import (
+    BatchAxis,
+    Choice,
+    Method,
+    Problem,
+    choose_methods,
+    gradients_on,
+    loss_of,
+    loss_problem,
+    problem_of,
+    split_batch,
 )
-from jaccheck.methods import Method, Problem, choose_methods, describe_environment, problem_of
-from jaccheck.models.advice import advice, judged_by
-from jaccheck.models.method_check import MethodCheck
-from jaccheck.models.timed import measure
-from jaccheck.reports import ModelReport, Outcome, Source
+from jaccheck.models.allowance import Allowance
+from jaccheck.models.messages import EndedMethod
+from jaccheck.models.model_check import ModelCheck, silence
+from jaccheck.models.patience import TooSlow
+from jaccheck.models.supervised import Listener
+from jaccheck.rendering import seconds_text
+from jaccheck.reports import ModelReport
 
 SECONDS = 60.0
-"""Time that each method gets unless told otherwise."""
-
-
-class Listener(Protocol):
-    """Who is told how a check goes."""
-
-    def on_start(self, parts: int, methods: int) -> None:
-        """So many parts will be compared with so many methods that do not refuse."""
-
-    def on_method(self, done: int, parts: int, method: str) -> None:
-        """A method starts on the part after `done`."""
-
-    def on_part(self, done: int, parts: int, entries: int) -> None:
-        """So many parts are done, and so many entries compared in all."""
+"""Time for everything unless told otherwise."""
 
 
 class _Silent:
+    def on_stage(self, stage: str) -> None: ...
     def on_start(self, parts: int, methods: int) -> None: ...
     def on_method(self, done: int, parts: int, method: str) -> None: ...
     def on_part(self, done: int, parts: int, entries: int) -> None: ...
@@ -51,139 +44,85 @@ class _Silent:
 
 def check(
     model: nn.Module,
-    X: Tensor,
+    X: Any,
     *,
+    output: str | int | None = None,
+    parameters: Sequence[str] | str = (),
+    batch_axis: BatchAxis = 0,
+    targets: Tensor | None = None,
+    loss: nn.Module | Callable[..., Tensor] | None = None,
     methods: Sequence[str | Method] = (),
     memory: int | None = None,
     seconds: float = SECONDS,
     listener: Listener | None = None,
 ) -> ModelReport:
-    """What every method, or those named, does on this model and batch `[N, ...]`, and which one to use.
+    """What every method, or those named, does on this model and batch, and which one to use.
 
+    X is a tensor `[N, ...]`, a tuple or list of inputs, or a dict of keywords; `output`, `parameters` and `batch_axis`
+    choose among what there is, as in `jacobians`.
     Results are compared with the closed form and its proven bounds where every layer has a rule, else with autograd in
     float64 and an estimate of what rounding does; the report says which. Only values are judged, not what a method
     leaves behind: it works on copies, and model and X stay as they are. `memory` is what this process may have in all,
-    in bytes, by default half of what is free; larger Jacobians are compared part by part. Each method gets `seconds`;
-    where they end before the last part, the report says how far it came. Ctrl-C ends the check with what was done.
+    in bytes, by default half of what is free; larger Jacobians are compared part by part. `seconds` are for all of it;
+    what was not done by then is said. A method that does not come back is ended by the command `check` only, which has
+    a process of its own. Ctrl-C ends the check with what was done. With `targets` and `loss` the question are the
+    per-sample gradients of `loss(model(X), targets)`, those of each sample alone; of a method that returns shares in
+    the reduced loss the factor is taken out, so it must be the right one.
     Raises InvalidModel for a model that has no Jacobians to compare.
     """
-    started = time.perf_counter()
-    with _silence():
-        problem = problem_of(model, X)
+    for name, given in (("memory", memory), ("seconds", seconds)):
+        if given is not None and not (isinstance(given, int | float) and given > 0):
+            raise InvalidRequest(f"{name}={given!r}: expected a number above 0")
+    allowance = Allowance(memory or default_memory(), seconds)
+    with silence():
+        if loss is not None and targets is None:
+            X, targets, _ = split_batch(model, X)
+        choice = Choice(output=output, parameters=parameters, batch_axis=batch_axis)
+        problem = problem_of(model, X, choice)
+        if targets is not None or loss is not None:
+            problem = replace(loss_problem(problem, targets, loss), notes=problem.notes)
+    return check_problem(problem, methods, allowance, listener or _Silent())
+
+
+def check_problem(
+    problem: Problem,
+    methods: Sequence[str | Method],
+    allowance: Allowance,
+    listener: Listener,
+    ended: Sequence[EndedMethod] = (),
+    *,
+    is_timed: bool = True,
+) -> ModelReport:
+    """The same of a problem, within an allowance; methods that have `ended` a process before are not run."""
     if not problem.N:
         raise InvalidModel("X holds no sample: there is nothing to compare")
     if not problem.C:
         raise InvalidModel("the model has no output: there is nothing to compare")
-    chosen = tuple(choose_methods([])) if not methods else tuple(m for each in methods for m in _named(each))
+    chosen = _chosen(methods) or _all_for(problem)
     before = observe_globals(problem.device)
     try:
-        return _Check(problem, chosen, memory or default_memory(), seconds, listener or _Silent()).run(started)
+        with gradients_on():
+            listener.on_stage("looking at the model")
+            with silence(), allowance.limited(allowance.left_s()):
+                found = examine(problem)
+            return ModelCheck(found, chosen, allowance, listener, ended, is_timed=is_timed).run()
+    except TooSlow:
+        raise InvalidModel(
+            f"looking at the model alone takes more than {seconds_text(allowance.seconds)}: nothing was compared; give "
+            "more time, or fewer samples"
+        ) from None
     finally:
         restore_globals(before, observe_globals(problem.device))
 
 
-def _named(method: str | Method) -> Iterable[Method]:
-    return (method,) if isinstance(method, Method) else choose_methods([method])
+def _chosen(methods: object) -> tuple[Method, ...]:
+    """The methods of these names. Raises InvalidRequest for what is neither a name nor a Method."""
+    each = (methods,) if isinstance(methods, str | Method) else methods
+    if not isinstance(each, Sequence) or not all(isinstance(one, str | Method) for one in each):
+        raise InvalidRequest(f"methods={methods!r}: expected names of methods or Methods, as in ('vmap_vjp',)")
+    return tuple(found for one in each for found in ((one,) if isinstance(one, Method) else choose_methods([one])))
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """What models print is dropped, since they are run some thousand times."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield
-
-
-class _Check:
-    """One check from the first part to the report."""
-
-    def __init__(
-        self, problem: Problem, methods: tuple[Method, ...], memory: int, seconds: float, listener: Listener
-    ) -> None:
-        warm_up()
-        self.problem = problem
-        self.memory = memory
-        self.seconds = seconds
-        self.listener = listener
-        free = memory - resident_bytes()
-        if free <= 0:
-            raise InvalidModel(
-                f"memory of {memory / 2**30:.1f} GiB is less than the {resident_bytes() / 2**30:.1f} GiB that the "
-                "process has already, with torch and the model in it; give more"
-            )
-        self.network, self.reason = read(problem, memory - resident_bytes())
-        self.parts = parts_of(problem, memory - resident_bytes(), self.network)
-        self.runs = [MethodCheck(method) for method in methods]
-        self.source: Source = "closed form" if self.network else "float64 autograd"
-
-    def run(self, started: float) -> ModelReport:
-        """The report."""
-        interrupted = False
-        for run in self.runs:
-            if refusal := run.method.refuses(self.problem):
-                run.ends(Outcome.UNSUPPORTED, refusal)
-        try:
-            self.listener.on_start(len(self.parts), sum(run.is_open for run in self.runs))
-            for done, part in enumerate(self.parts):
-                going = [run for run in self.runs if run.is_open and run.spent < self.seconds]
-                if not going:
-                    break
-                self._compare(done, part, going)
-                if not done:
-                    with _silence():
-                        self._measure(part)
-                self.listener.on_part(done + 1, len(self.parts), sum(run.entries for run in self.runs))
-        except KeyboardInterrupt:
-            interrupted = True
-        return self._report(time.perf_counter() - started, interrupted)
-
-    def _compare(self, done: int, part: Part, going: list[MethodCheck]) -> None:
-        with _silence():
-            reference = reference_of(self.problem, part, self.network)
-        self.source = reference.source
-        for run in going:
-            self.listener.on_method(done, len(self.parts), run.method.name)
-            began = time.perf_counter()
-            with _silence():
-                run.compare(self.problem, part, reference, self.memory)
-            run.spent += time.perf_counter() - began
-
-    def _left(self) -> int:
-        return self.memory - resident_bytes()
-
-    def _measure(self, part: Part) -> None:
-        """Time and memory of every usable method on the first part, in turns."""
-        usable = [run for run in self.runs if run.outcome.is_usable or run.outcome is Outcome.UNDECIDED]
-        first = {run.method.name: run.calls_s[0] for run in usable}
-        measured = measure(
-            [run.method for run in usable], first, lambda: part.of(self.problem), self._left(), self.seconds
-        )
-        for run in usable:
-            run.timed_s, run.peak = measured[run.method.name]
-
-    def _report(self, seconds: float, interrupted: bool) -> ModelReport:
-        numbers = sum(p.numel() for p in self.problem.parameters.values())
-        size = next(iter(self.problem.parameters.values())).element_size()
-        answers = tuple(run.answer(len(self.parts)) for run in self.runs)
-        first = self.parts[0]
-        recommended, sentence = advice(answers, len(first.samples), len(self.parts))
-        return ModelReport(
-            model=type(self.problem.model).__name__,
-            N=self.problem.N,
-            C=self.problem.C,
-            dtype=self.problem.dtype,
-            device=self.problem.device,
-            parameters=numbers,
-            jacobian_bytes=self.problem.N * self.problem.C * numbers * size,
-            memory=self.memory,
-            chunks=len(self.parts),
-            chunk_bytes=max(len(part.samples) * len(part.outputs) for part in self.parts) * numbers * size,
-            chunk_samples=len(first.samples),
-            reference=self.source,
-            judged_by=judged_by(self.source, self.reason, self.problem.dtype),
-            environment=describe_environment({self.problem.device: ""}),
-            seconds=seconds,
-            answers=answers,
-            recommended=recommended,
-            advice=sentence,
-            interrupted=interrupted,
-        )
+def _all_for(problem: Problem) -> tuple[Method, ...]:
+    """Every method; those that take the loss itself only where there is one."""
+    return tuple(m for m in choose_methods([]) if loss_of(problem) or not m.only_of_losses)

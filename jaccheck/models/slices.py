@@ -20,7 +20,7 @@ Unit = Literal["bounds", "exact", "none"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """Rows of the matrix from the one of sample and output `first` on; `sides` are one or two flat Jacobians there."""
+    """Samples and outputs from `first` on, as many as `layout` has; `sides` are one or two flat Jacobians there."""
 
     first: tuple[int, int]
     layout: Layout
@@ -33,6 +33,13 @@ class Slice:
         """A flat vector as rows of the matrix `(N·C, numbers in all θ)`."""
         parts = [flat[part].reshape(self.layout.N * self.layout.C, -1) for part in self.layout.offsets().values()]
         return np.concatenate(parts, axis=1)
+
+    def pool(self, grid: Grid, cells: Array, flat: Array) -> None:
+        """Takes a flat vector into the cells of a map, sample by sample: there may be some outputs of each."""
+        rows, C = self.rows(flat), self.layout.C
+        for n in range(self.layout.N):
+            first_row = (self.first[0] + n) * grid.C + self.first[1]
+            grid.pool(cells, rows[n * C : (n + 1) * C], first_row)
 
     def difference(self) -> Array:
         """What the first side has more than the second; the same NaN or infinity on both sides is no difference."""
@@ -57,11 +64,11 @@ class _Differences:
         self._grid = grid
         self._largest = 0.0
 
-    def add(self, each: Slice, first_row: int) -> None:
+    def add(self, each: Slice) -> None:
         """Takes the difference of one slice in."""
         self.unit = each.unit
         off = each.difference()
-        self._grid.pool(self.cells, each.rows(off), first_row)
+        each.pool(self._grid, self.cells, off)
         size = np.nan_to_num(np.abs(off), nan=inf, posinf=inf)
         self.wrong += int(np.count_nonzero(size > (1.0 if each.unit == "bounds" else 0.0)))
         position = int(np.argmax(size))
@@ -128,11 +135,10 @@ def assemble(
     maps = [grid.blank() for _ in names]
     differences = _Differences(grid)
     for each in slices:
-        first_row = each.first[0] * C + each.first[1]
         for cells, flat in zip(maps, each.sides, strict=True):
-            grid.pool(cells, each.rows(flat), first_row)
+            each.pool(grid, cells, flat)
         if len(names) > 1:
-            differences.add(each, first_row)
+            differences.add(each)
     limit = colour_limit(*maps)
     panels = [Panel(title=n, kind="jacobian", values=v, limit=limit) for n, v in zip(names, maps, strict=True)]
     notes = [grid.reduction] if grid.reduction else []

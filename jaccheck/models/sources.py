@@ -31,7 +31,7 @@ from jaccheck.judging import (
     restore_globals,
     structural_difference,
 )
-from jaccheck.methods import Method, Problem, choose_devices
+from jaccheck.methods import Method, Problem, choose_devices, gradients_on
 from jaccheck.models.slices import Slice, Unit, assemble
 from jaccheck.oracle import Array, Layout
 from jaccheck.rendering import Picture, Size
@@ -49,12 +49,12 @@ def methods_of(names: Iterable[str]) -> tuple[Method, ...]:
     return choose_with_mutants(names) if names else ()
 
 
-def picture_of_finding(finding: Finding, *, size: Size | None = None) -> Picture:
-    """The method of a finding on its case, beside the closed form. Raises InvalidRequest where it gives no numbers.
+def picture_of_finding(finding: Finding, method: Method | None = None, *, size: Size | None = None) -> Picture:
+    """The method of a finding, or this one, on its case, beside the closed form. Raises InvalidRequest without numbers.
 
     A finding comes from a file, which may not say what is imported. Raises UnknownName for what is not here.
     """
-    method = choose_stored(finding.method)
+    method = method or choose_stored(finding.method)
     choose_devices([finding.device])
     picture = picture_of_case(finding.case, [method], device=finding.device, size=size)
     notes = (f"finding {finding.id}: {finding.outcome}, {finding.law}", *picture.notes)
@@ -85,6 +85,11 @@ def picture_of_model(
     problem: Problem, methods: Sequence[Method] = (), *, size: Size | None = None, memory: int | None = None
 ) -> Picture:
     """The Jacobians of a user's model and batch, part by part within so many bytes, by default half of what is free."""
+    with gradients_on():
+        return _picture_of_model(problem, methods, size, memory)
+
+
+def _picture_of_model(problem: Problem, methods: Sequence[Method], size: Size | None, memory: int | None) -> Picture:
     free = (memory or default_memory()) - resident_bytes()
     network, without_rule = read(problem, free)
 
@@ -98,10 +103,9 @@ def picture_of_model(
             yield Slice((part.samples.start, part.outputs.start), layout, flat, *_allowed(reference, methods))
 
     names = _names(methods, CLOSED_FORM if network else _autograd_name(problem))
-    picture = assemble(_title(type(problem.model).__name__, problem), _shape(problem), names, slices(), size)
-    if not without_rule or not methods:
-        return picture
-    return replace(picture, notes=(*picture.notes, f"no bound is proven for {without_rule}: the plain difference"))
+    picture = assemble(_title(type(problem.own).__name__, problem), _shape(problem), names, slices(), size)
+    plain = (f"no bound is proven for {without_rule}: the plain difference",) if without_rule and methods else ()
+    return replace(picture, notes=(*picture.notes, *plain, *problem.notes))
 
 
 def _names(methods: Sequence[Method], reference: str) -> tuple[str, ...]:
@@ -148,6 +152,6 @@ def _flat(method: Method, whole: Problem, problem: Problem, layout: Layout) -> A
         raise InvalidRequest(message) from error
     finally:
         restore_globals(before, observe_globals(whole.device))
-    if wrong := structural_difference(layout, whole.dtype, whole.device, found):
+    if wrong := structural_difference(layout, whole.dtypes, whole.device, found):
         raise InvalidRequest(f"{method.name}: {wrong}; this cannot be drawn beside what it should be")
     return flattened(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from math import inf
 
@@ -15,6 +15,7 @@ from jaccheck.bench import (
     Effort,
     call_within,
     peak_bytes,
+    spread,
     still_process,
     synchronizer,
     time_calls,
@@ -22,38 +23,51 @@ from jaccheck.bench import (
 )
 from jaccheck.judging import jacobians_of_part
 from jaccheck.methods import Method, Problem
+from jaccheck.reports import Spread
 
-SLOW = 2.0
-"""Seconds of a call above which it is not repeated to be timed."""
+LONGEST = 0.5
+"""Seconds in which all fast methods together are timed in turns, where there is so much time."""
 
-LEAST, WARM_UP = 3, 1
-SHARE = 30
-"""Of a method's time, so much goes into timing it."""
+LEAST = 3
+"""Calls of each that is timed in turns."""
 
-Measured = tuple[float | None, float | None]
+Measured = tuple[Spread | None, float | None]
 
 
 def measure(
-    methods: Sequence[Method], first_s: Mapping[str, float], make: Callable[[], Problem], memory: int, seconds: float
+    methods: Sequence[Method],
+    first_s: Mapping[str, float],
+    loads: Container[str],
+    make: Callable[[], Problem],
+    memory: int,
+    seconds: float,
 ) -> dict[str, Measured]:
-    """By method: the median time of a call, all taking turns, and its peak memory in multiples of the Jacobians'.
+    """By method: where the times of calls lie, all taking turns, and its peak memory in multiples of the Jacobians'.
 
-    `first_s` is how long each took the first time, which can be the time in which torch loads what it needs; so a slow
-    one is called once more, and timed only if it was fast then. What was not measured is None.
+    `seconds` is for all of it. `first_s` is how long each took the first time, which says little: modules were loaded
+    in it, for those in `loads`, and kernels chosen. So each is called once more, the fast ones first, as long as there
+    is time. What was not measured is None.
     """
-    slow = min(SLOW, seconds / (LEAST + WARM_UP))
-    again = {m.name: _once(m, make, memory) for m in methods if slow < first_s[m.name] <= seconds / LEAST}
-    first_s = {name: min(first, again.get(name, first)) for name, first in first_s.items()}
-    effort = Effort(seconds=min(SLOW, seconds / SHARE), least=LEAST, most=200, warm_up=WARM_UP)
-    quick = [m for m in methods if first_s[m.name] <= slow]
+    share = seconds / max(1, 2 * len(methods))
+    fast = share / (LEAST + 1)
+    again, left = {}, seconds / 2
+    for m in sorted(methods, key=lambda m: first_s[m.name]):
+        if m.name in loads or fast < first_s[m.name] <= left:
+            again[m.name] = _once(m, make, memory)
+            left -= 0.0 if m.name in loads else first_s[m.name]
+    known = {name: again.get(name, first) for name, first in first_s.items()}
+    times = {name: spread([known[name]]) for name in again if known[name] < inf}
     device = make().device
-    calls = [Call(m.name, partial(jacobians_of_part, m), make) for m in quick]
-    times = {name: first_s[name] for name in again}
-    if calls:
+    quick = [m for m in methods if known[m.name] <= fast]
+    if quick:
+        effort = Effort(seconds=min(LONGEST, seconds / 4), least=LEAST, most=200, warm_up=0)
+        calls = [Call(m.name, partial(jacobians_of_part, m), make) for m in quick]
         with still_process(torch.get_num_threads()):
             timed = call_within(lambda: time_calls(calls, effort, device=device), memory)
-        times |= {name: each.wall.median_s for name, each in timed.items()}
-    return {m.name: (times.get(m.name), _peak(m, make, memory, device)) for m in methods}
+        times |= {name: each.wall for name, each in timed.items()}
+    small = [m for m in methods if known[m.name] <= share]
+    peaks = {m.name: _peak(m, make, memory, device) for m in small}
+    return {m.name: (times.get(m.name), peaks.get(m.name)) for m in methods}
 
 
 def _once(method: Method, make: Callable[[], Problem], memory: int) -> float:

@@ -1,12 +1,21 @@
 from .assumptions import Arithmetic as Arithmetic
 from .assumptions import Array as Array
 from .assumptions import arithmetic as arithmetic
+from .bounds import ClosedForm as ClosedForm
 from .bounds import Order as Order
 from .bounds import backward as backward
 from .bounds import scaled as scaled
 from .certificate import has_offset as has_offset
 from .certificate import is_exact as is_exact
 from .differences import difference_bound as difference_bound
+from .graph import GRAPH_RULES as GRAPH_RULES
+from .graph import ZERO as ZERO
+from .graph import Graph as Graph
+from .graph import Leaf as Leaf
+from .graph import Node as Node
+from .graph import backward_of_graph as backward_of_graph
+from .graph import forward_of_graph as forward_of_graph
+from .loss_ends import LossEnd as LossEnd
 from .losses import Loss as Loss
 from .losses import loss_bound as loss_bound
 from .networks import Affine as Affine
@@ -20,3 +29,4 @@ from .propagation import forward as forward
 from .steps import NoRule as NoRule
 from .steps import network as network
 from .steps import steps_of as steps_of
+from .tables import Indices as Indices

@@ -157,16 +157,32 @@ def backward(
     net: Network, ahead: Forward, ar: Arithmetic, *, exact: bool = False, order: Order = Order.REVERSE
 ) -> ClosedForm:
     """The Jacobians from a forward pass, and their bounds; `exact` leaves the bounds at zero."""
-    δ, found = net.cotangents(), _Entries(net, ar)
-    state = _Backward(ar, order, δ, δ, np.zeros_like(δ), np.zeros((net.N, net.C, 1)), _uses(net) - 1)
+    state, found = _start(net, ahead, ar, order), _Entries(net, ar)
+    start = state.peak
     _down(ahead.records, state, found, exact=exact, is_first=True)
     if exact:
         return ClosedForm(found.jacobian, found.bound)
     peaks = [ahead.peak, state.peak, largest(np.abs(found.jacobian) + found.bound)]
     if order is Order.ANY:
-        peaks.append(ahead.peak_tangent)
+        peaks.append(ahead.peak_tangent * start)
+    if net.loss is not None:
+        peaks.append(net.loss.value(*ahead.output))
     fits = all(peak <= ar.largest for peak in peaks)
     return ClosedForm(found.jacobian, rounded_up(found.bound) if fits else np.full_like(found.bound, np.inf))
+
+
+def _start(net: Network, ahead: Forward, ar: Arithmetic, order: Order) -> _Backward:
+    """δ at the outputs: units, or the derivative of each sample's loss, which may be off itself."""
+    again = _uses(net) - 1
+    if net.loss is None:
+        δ = net.cotangents()
+        return _Backward(ar, order, δ, δ, np.zeros_like(δ), np.zeros((net.N, net.C, 1)), again)
+    δ, m, E = (each[:, None] for each in net.loss.derivative(*ahead.output, ar))
+    # Forward mode adds up the tangents of all outputs once more, and underflow there is of any size.
+    lost = (2 * δ.shape[2] + 8) * ar.eta * np.sum(1 + m + E, axis=2, keepdims=True)
+    reach = largest(np.sum(m + E, axis=2))
+    magnitude = np.abs(δ) if order is Order.REVERSE else m
+    return _Backward(ar, order, δ, magnitude, E, lost, again, peak=max(1.0, reach))
 
 
 def _down(records: tuple[Record, ...], state: _Backward, found: _Entries, *, exact: bool, is_first: bool) -> None:

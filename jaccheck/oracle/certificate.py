@@ -30,7 +30,7 @@ _NO_GRAIN = 2**20
 
 def is_exact(net: Network, ar: Arithmetic) -> bool:
     """Whether forward and backward pass of `net` are exact in every order; the slope at a kink is then autograd's."""
-    if not _is_piecewise_linear(net.steps):
+    if not _is_piecewise_linear(net.steps) or net.loss is not None:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         ledger = _Ledger(ar)

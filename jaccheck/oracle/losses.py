@@ -19,13 +19,14 @@ below the sum of any row of |S|.
 
 from __future__ import annotations
 
-from math import exp, expm1, inf
+from math import exp, inf
 from typing import Literal
 
 import numpy as np
 
 from jaccheck.oracle.assumptions import Arithmetic, Array, arithmetic
 from jaccheck.oracle.bounds import backward, rounded_up
+from jaccheck.oracle.loss_ends import of_softmax
 from jaccheck.oracle.networks import Layout, Network
 from jaccheck.oracle.propagation import forward
 
@@ -72,15 +73,9 @@ def _of_bce(f: Array, ar: Arithmetic) -> Array:
 
 def _of_cross_entropy(largest: float, outputs: int, ar: Arithmetic) -> float:
     """K, the relative error of all that stands around J; what the method itself computes is in float64."""
-    ρ, own = (_of_softmax(largest, outputs, each) for each in (ar, arithmetic("float64")))
+    ρ, own = (of_softmax(largest, outputs, each) for each in (ar, arithmetic("float64")))
     rounded = 1 + ar.gamma(CROSS_ENTROPY_ROUNDINGS + outputs)
     return float((1 + ρ) ** 2 * (1 + 2 * own) ** 2 * rounded - 1) if max(ρ, own) < 0.25 else inf
-
-
-def _of_softmax(largest: float, outputs: int, ar: Arithmetic) -> float:
-    """ρ, the relative error of a probability."""
-    argument = 5 * largest * ar.u
-    return expm1(argument) + (1 + expm1(argument)) * ar.library(2, outputs + 2) if argument < 1 else inf
 
 
 def _by_row(layout: Layout, bound: Array, jacobian: Array, off: Array | float, others: int, ar: Arithmetic) -> Array:

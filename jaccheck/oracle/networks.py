@@ -14,6 +14,7 @@ import numpy as np
 from jaccheck.case import Layer
 from jaccheck.oracle.activations import NegativePart
 from jaccheck.oracle.assumptions import Array
+from jaccheck.oracle.loss_ends import LossEnd
 from jaccheck.oracle.tables import Indices, Table
 
 
@@ -226,6 +227,8 @@ class Network:
     C: int
     width: int = 0
     first: int = 0
+    loss: LossEnd | None = None
+    """The loss of each sample, which then is the only output."""
 
     @property
     def N(self) -> int:
@@ -270,6 +273,6 @@ class Network:
         return self.layout.offsets()
 
     def cotangents(self) -> Array:
-        """The derivative of its outputs by the last layer's, `(N, C, width)`."""
+        """The derivative of its outputs by the last layer's, `(N, C, width)`, where they are no losses."""
         width = self.width or self.C
         return np.broadcast_to(np.eye(self.C, width, self.first), (self.N, self.C, width))

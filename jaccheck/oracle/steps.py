@@ -10,6 +10,7 @@ import numpy as np
 from jaccheck.case import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
+    AddEmbedding,
     AvgPool,
     BatchNorm,
     Case,
@@ -21,7 +22,10 @@ from jaccheck.case import (
     Layer,
     Linear,
     MaxPool,
+    Own,
+    Pad,
     Parallel,
+    Permute,
     Placed,
     PReLU,
     ReLU,
@@ -29,13 +33,18 @@ from jaccheck.case import (
     Residual,
     Scale,
     Sequential,
+    Slice,
+    Take,
     Tied,
+    Transpose,
     TransposedConvolution,
     ZeroPad2d,
 )
 from jaccheck.errors import InvalidCase
 from jaccheck.oracle.activations import RULES, NegativePart
 from jaccheck.oracle.assumptions import Array
+from jaccheck.oracle.loss_ends import LossEnd
+from jaccheck.oracle.moves import filling, sources
 from jaccheck.oracle.networks import Affine, Branches, Network, SparseAffine, Step, WindowMax
 from jaccheck.oracle.tables import Indices, Table, fixed_table, weighted_table, windows
 
@@ -58,12 +67,17 @@ def network(case: Case, X: Array, numbers: Mapping[str, Array]) -> Network:
     """
     if not np.isfinite(X).all() or not all(np.isfinite(value).all() for value in numbers.values()):
         raise InvalidCase("its numbers overflow its dtype: scale them down")
+    end = None
+    if case.loss is not None:
+        samples = X.astype(np.int64)
+        X, y = numbers["inputs"][samples], numbers["targets"][samples]
+        end = LossEnd(case.loss, y, numbers.get("loss_weight"))
     places = {place.path: place for place in case.places()}
     rows = X.reshape(len(X), prod(case.in_shape))
     if isinstance(first := case.layers[0], Embedding):
         rows = np.eye(first.num_embeddings)[rows.astype(np.int64)].reshape(len(X), -1)
     steps = tuple(_steps(case.layers, "", places, numbers))
-    return Network(rows, steps, case.trainable(), case.outputs, case.outputs)
+    return Network(rows, steps, case.trainable(), case.outputs, case.width, loss=end)
 
 
 def _steps(
@@ -72,7 +86,7 @@ def _steps(
     for index, layer in enumerate(layers):
         path = f"{prefix}{index}"
         match layer:
-            case Sequential(layers=inside):
+            case Sequential(layers=inside) | Own(layers=inside):
                 yield from _steps(inside, f"{path}.", places, numbers)
             case Repeat(layers=inside, times=times):
                 yield from tuple(_steps(inside, f"{path}.", places, numbers)) * times
@@ -92,6 +106,9 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
     weight, bias = numbers.get(f"{place.path}.weight"), numbers.get(f"{place.path}.bias")
     sizes = (prod(place.out_shape), prod(place.in_shape))
     match place.layer:
+        case Dropout(drops_all=True):
+            each = np.arange(sizes[0])
+            yield _fixed(place.path, Table(each, each, each), np.zeros(sizes[0]), sizes, 0)
         case Identity() | Dropout() | Flatten():
             return
         case Linear() if len(place.in_shape) == 1:
@@ -112,12 +129,21 @@ def steps_of(place: Placed, numbers: Mapping[str, Array]) -> Iterator[Step]:
             table = weighted_table(layer, place.in_shape)
             channel = _channel(place.out_shape, last=True)
             yield SparseAffine(place.path, table, weight.ravel(), sizes, None, channel, silent=silent)
+        case AddEmbedding() as layer:
+            yield _looked_up(place, layer, numbers)
         case BatchNorm():
             yield from _norm(place, numbers, weight, bias)
         case AvgPool() | AdaptiveAvgPool() | ZeroPad2d() as layer:
             fixed = fixed_table(layer, place.in_shape)
             roundings = 0 if isinstance(layer, ZeroPad2d) else CONSTANT_ROUNDINGS
             yield _fixed(place.path, fixed.table, fixed.factor, sizes, roundings)
+        case Permute() | Transpose() | Slice() | Take() | Pad() as layer:
+            source = sources(layer, place.in_shape)
+            there = np.flatnonzero(source >= 0)
+            table = Table(there, source[there], np.zeros_like(there))
+            moved = _fixed(place.path, table, np.ones(len(there)), sizes, 0)
+            moved.b = filling(layer, source)
+            yield moved
         case MaxPool() | AdaptiveMaxPool() as layer:
             yield WindowMax(windows(layer, place.in_shape))
         case Scale(factor=factor):
@@ -144,6 +170,19 @@ def _channel(shape: tuple[int, ...], *, last: bool) -> Indices:
     """For each output the index of its bias: along the last axis of a Linear, the first of all others."""
     index = np.indices(shape)[-1 if last else 0]
     return np.asarray(index.ravel())
+
+
+def _looked_up(place: Placed, layer: AddEmbedding, numbers: Mapping[str, Array]) -> Branches:
+    """The input, and beside it a map from nothing to constant unit vectors, of which each looks up a row."""
+    steps, features = place.in_shape
+    units, size = steps * layer.num_embeddings, steps * features
+    nothing = np.zeros(0, np.int64)
+    constant = _fixed(place.path, Table(nothing, nothing, nothing), np.zeros(0), (units, size), 0)
+    constant.b = np.eye(layer.num_embeddings)[list(layer.indices)].ravel()
+    path = f"{place.path}.embedding"
+    table = weighted_table(Embedding(num_embeddings=layer.num_embeddings, embedding_dim=features), (steps,))
+    weight, channel = numbers[f"{path}.weight"].ravel(), _channel(place.out_shape, last=True)
+    return Branches(((), (constant, SparseAffine(path, table, weight, (size, units), None, channel))), is_sum=True)
 
 
 def _fixed(

@@ -1,6 +1,9 @@
 from .bench import bench_summary as bench_summary
 from .bench import growth_table as growth_table
 from .bench import print_cell as print_cell
+from .fitting import fitted as fitted
+from .fitting import prose as prose
+from .fitting import verbatim as verbatim
 from .gate.junit import gate_junit as gate_junit
 from .gate.markdown import gate_markdown as gate_markdown
 from .gate.text import gate_answer as gate_answer
@@ -20,6 +23,8 @@ from .jacobian_text import terminal_size as terminal_size
 from .junit import junit_xml as junit_xml
 from .markdown import verify_markdown as verify_markdown
 from .matrix import matrix_markdown as matrix_markdown
+from .matrix_text import print_matrix as print_matrix
+from .model_markdown import model_markdown as model_markdown
 from .model_text import print_model_report as print_model_report
 from .model_text import seconds_text as seconds_text
 from .picture import Array as Array
@@ -34,6 +39,7 @@ from .plots import plot_bench as plot_bench
 from .selftest_text import print_selftest as print_selftest
 from .sequences_text import print_sequences as print_sequences
 from .text import LOG_WIDTH as LOG_WIDTH
+from .text import SafeConsole as SafeConsole
 from .text import coverage_table as coverage_table
 from .text import environment_line as environment_line
 from .text import finding_text as finding_text

@@ -6,8 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaccheck.core import plural
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, MethodTiming, Regime, Spread
+from jaccheck.core import duration_text, plural
+from jaccheck.rendering.fitting import fitted, prose
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, MethodTiming, Regime, Spread, spread_text
 
 BASELINE = "autograd_loop"
 
@@ -51,6 +52,9 @@ COLUMNS = (
 )
 """Of the table of a problem; `LEGEND` says what they are."""
 
+SPARE = ("fwd", "bwd", "speed-up", "÷ floor", "peak", "÷ best")
+"""Those that go first where there is no room."""
+
 
 def cell_table(cell: BenchCell) -> Table:
     """A row for each method that is right, the fastest in fresh memory first; the floors on top.
@@ -60,7 +64,7 @@ def cell_table(cell: BenchCell) -> Table:
     title = headline(cell)
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
     for number, column in enumerate(COLUMNS):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(column, justify="right" if number else "left", no_wrap=bool(number), overflow="fold")
     table.add_row(*floor_row(cell), style="dim")
     order = {m.method: m for regime in REGIMES for m in cell.ranked(regime)}
     for m in order.values():
@@ -87,11 +91,7 @@ def _time(spread: Spread | None) -> str:
     """The median, and how far its confidence interval reaches, at the longer side; "?" where there is none."""
     if spread is None:
         return ""
-    if spread.low_s == 0 or spread.median_s == 0:
-        return f"{seconds_text(spread.median_s)} ?"
-    reach = max(1 - spread.low_s / spread.median_s, spread.high_s / spread.median_s - 1)
-    # More than half is as good as unknown, and other digits would only look as if they said something.
-    return f"{seconds_text(spread.median_s)} " + (f"±{reach:.0%}" if reach < 0.5 else "±½+")
+    return f"{seconds_text(spread.median_s)} {spread_text(spread)}"
 
 
 def _ratios(cell: BenchCell, m: MethodTiming, regime: Regime) -> tuple[str, str, str]:
@@ -109,12 +109,12 @@ def _ratio(value: float) -> str:
 
 def print_cell(cell: BenchCell, console: Console) -> None:
     """The table of a problem, and below it each method that is not in it, with the reason."""
-    console.print(cell_table(cell))
+    console.print(fitted(cell_table(cell), console, SPARE))
     for m in cell.methods:
         if m.outcome.is_wrong:
-            console.print(f"  {m.method}: {m.outcome}, not ranked: {m.message}", style="red", highlight=False)
+            prose(console, f"{m.method}: {m.outcome}, not ranked: {m.message}", "red", indent=2)
         elif not m.outcome.is_usable or not (m.fresh and m.reused):
-            console.print(f"  {m.method}: {m.outcome}: {m.message}", style="dim", highlight=False)
+            prose(console, f"{m.method}: {m.outcome}: {m.message}", "dim", indent=2)
     console.print()
 
 
@@ -122,12 +122,12 @@ def growth_table(growth: tuple[Growth, ...]) -> Table:
     """A row for each method: the exponents of time and of memory along each axis."""
     title = "how it grows: exponents with 95 % intervals, in reused memory; in brackets that of the Jacobian's size"
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    table.add_column("method")
+    table.add_column("method", overflow="fold")
     axes = dict.fromkeys(g.axis for g in growth)
     for quantity in ("time", "memory"):
         for axis in axes:
             theory = next((g.theory for g in growth if g.axis == axis), 0.0)
-            table.add_column(f"{quantity}, {axis} ({theory:.1f})", justify="right")
+            table.add_column(f"{quantity}, {axis} ({theory:.1f})", justify="right", overflow="fold")
     found = {(g.method, g.quantity, g.axis): g for g in growth}
     for method in dict.fromkeys(g.method for g in growth):
         cells = [found.get((method, quantity, axis)) for quantity in ("time", "memory") for axis in axes]
@@ -148,7 +148,10 @@ def bench_summary(report: BenchReport) -> str:
             shown = ", ".join(f"{cell.shape} {cell.dtype} {name}" for cell, name in best)
             lines.append(f"fastest in {regime} memory: {shown}")
     threads = plural(report.threads, "thread")
-    text = f"{len(report.cells)} problems, {len(report.wrong)} wrong results, {report.seconds:.0f} s, {threads}"
+    text = f"{plural(len(report.cells), 'problem')}, {plural(len(report.wrong), 'wrong result')}, "
+    text += f"{duration_text(report.seconds)}, {threads}"
+    if not any(m.outcome.is_usable for cell in report.cells for m in cell.methods):
+        text += "; nothing was right, so nothing was timed"
     if report.not_reached:
         text += f"; no time was left for {'; '.join(report.not_reached)}: give more with --time"
     lines.append(f"interrupted; {text}" if report.interrupted else text)

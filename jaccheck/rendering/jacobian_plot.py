@@ -1,13 +1,13 @@
-"""A `Picture` drawn with matplotlib, an optional extra: `pip install 'jaccheck[plot]'`."""
+"""A `Picture` drawn with matplotlib, which the extra `plot` brings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaccheck.core import extra
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.rendering.picture import Band, Panel, Picture
 from jaccheck.rendering.plots import label
@@ -50,9 +50,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise BrokenEnvironment(
-            f"drawing needs matplotlib, which does not import ({error}): pip install 'jaccheck[plot]'"
-        ) from None
+        raise BrokenEnvironment(f"drawing needs matplotlib, which does not import ({error}): {extra('plot')}") from None
 
 
 def figure_size(picture: Picture) -> tuple[float, float]:
@@ -162,10 +160,9 @@ def _name_columns(axes: Sequence[Axes], picture: Picture, width: float) -> None:
 
 
 def _shape(picture: Picture, band: Band) -> str:
-    shape = picture.grid.shapes[band.label]
-    size = "×".join(map(str, shape)) or "1"
+    group = next(group for group in picture.grid.groups if group.label == band.label)
     cells = band.stop - band.start
-    return size if prod(shape) == cells else f"{size} in {cells}"
+    return group.size if group.numbers == cells else f"{group.size} in {cells}"
 
 
 def _middle(band: Band) -> float:

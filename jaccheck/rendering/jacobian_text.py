@@ -28,6 +28,9 @@ HALF_BLOCK = "▀"
 
 BORDER = "│"
 
+LONGEST_KEY = 140
+"""Letters of the key in one line; a longer one has a line for each group."""
+
 MARGIN = 9
 """Columns for the numbers of samples."""
 
@@ -54,7 +57,9 @@ def print_picture(picture: Picture, console: Console) -> None:
             console.print(row, soft_wrap=True, overflow="ignore", no_wrap=True)
         ruler, key = _names(picture)
         line(ruler)
-    line(f"columns: {key}")
+    one_line = f"columns: {', '.join(key)}"
+    for text in (one_line,) if len(one_line) <= LONGEST_KEY else ("columns:", *(f"  {each}" for each in key)):
+        line(text)
 
 
 def _scale(panel: Panel, *, in_colour: bool) -> str:
@@ -120,15 +125,14 @@ def _row_label(picture: Picture, index: int, rows: int) -> str:
     return f"{'' if found is None else f'n={found}':>{MARGIN - 1}} "
 
 
-def _names(picture: Picture) -> tuple[str, str]:
-    """What stands below the columns, a parameter's name or a letter for it; and the key with all names and shapes."""
+def _names(picture: Picture) -> tuple[str, list[str]]:
+    """What stands below the columns, a group's name or a letter for it; and the key with all names and sizes."""
     letters = iter(ascii_lowercase + ascii_uppercase)
     below, key = [], []
-    for band in picture.parameters:
+    for band, group in zip(picture.parameters, picture.grid.groups, strict=True):
         width = band.stop - band.start
-        shape = "×".join(map(str, picture.grid.shapes[band.label])) or "scalar"
         fits = len(band.label) <= width
-        label = band.label if fits else next(letters, "*")
-        below.append(label.center(width))
-        key.append(f"{band.label} {shape}" if fits else f"{label}: {band.label} {shape}")
-    return " " * MARGIN + BORDER.join(below), ", ".join(key)
+        label = band.label if fits else next(letters)
+        below.append(label[:width].center(width))
+        key.append(f"{band.label} {group.size}" if fits else f"{label}: {band.label} {group.size}")
+    return " " * MARGIN + BORDER.join(below), key

@@ -7,8 +7,8 @@ from collections import defaultdict
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
-from jaccheck.core import printable
 from jaccheck.rendering.text import finding_text
+from jaccheck.rendering.xml import xml_text
 from jaccheck.reports import CoverageCell, Finding, Report
 
 
@@ -30,9 +30,7 @@ def junit_xml(report: Report) -> str:
             if place[0] == device:
                 suite.add_testcase(_test_case(place, cells[place], findings[place], vacuous))
         document.add_testsuite(suite)
-    document.update_statistics()
-    text: bytes = document.tostring()
-    return text.decode()
+    return xml_text(document)
 
 
 def _test_case(
@@ -42,8 +40,8 @@ def _test_case(
     case = TestCase(f"{family}[{device}]", classname=f"jaccheck.{method}")
     results: list[FinalResult] = []
     for finding in findings:
-        failure = Failure(printable(finding.message), str(finding.outcome))
-        failure.text = printable(finding_text(finding))
+        failure = Failure(finding.message, str(finding.outcome))
+        failure.text = finding_text(finding)
         results.append(failure)
     for cell in cells:
         if cell in vacuous:
@@ -57,8 +55,8 @@ def _test_case(
 def _properties(report: Report) -> dict[str, str]:
     environment = report.environment
     return {
-        "torch": environment.torch,
-        "backpack": environment.backpack or "not installed",
+        "torch": environment.torch_said,
+        "backpack": environment.backpack_said,
         "jaccheck": environment.jaccheck,
         "seed": str(report.settings.seed),
     }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from jaccheck.core import plural, printable
-from jaccheck.rendering.text import environment_line, verify_summary
+from jaccheck.rendering.text import environment_line, known_rows, verify_summary
 from jaccheck.reports import Finding, Report
 
 
@@ -26,7 +26,13 @@ def verify_markdown(report: Report) -> str:
         lines += ["| method | device | law | what was seen | cases |", "|---|---|---|---|---|"]
         lines += [_row(finding) for finding in report.findings]
         lines.append("")
+    if report.totals.known_issues:
+        lines += ["| known issue | results |", "|---|---:|"]
+        lines += [f"| {escaped(name)} | {count:,} |" for name, count in known_rows(report.totals.known_issues)]
+        lines.append("")
     for finding in report.findings:
+        if finding.likeness:
+            lines += [f"{escaped(finding.method)}: {escaped(finding.likeness)}", ""]
         lines += folded(
             f"{finding.method}, {finding.law}: the smallest case and a script", repr(finding.case), finding.script
         )

@@ -21,14 +21,15 @@ SIGNS: dict[Outcome, str] = dict.fromkeys(Outcome, "") | {
 LEGEND = (
     "✓ right · ✗ wrong without a word · – refused beforehand · crash: an exception instead of a result · "
     "✓ but: right, but something is left behind or changed · ? no bound decides · ≈ no bound is proven, consistent "
-    "with float64 autograd by estimate · blank: torch itself does not compute it"
+    "with float64 autograd by estimate · blank: torch itself does not compute it, or the method "
+    "ended its process on several others before it"
 )
 
 
 def matrix_markdown(report: MatrixReport) -> str:
     """One table for each group of layers, dtype and device; methods that are alike throughout share a column."""
     lines = [
-        f"torch {report.environment.torch}, BackPACK {report.environment.backpack or 'not installed'}, "
+        f"torch {report.environment.torch_said}, BackPACK {report.environment.backpack_said}, "
         f"Python {report.environment.python}; {len(report.cells):,} cells.",
         "",
         f"{LEGEND}. The names in brackets are those of `jaccheck known`.",
@@ -66,6 +67,15 @@ def columns_alike(cells: list[MatrixCell]) -> list[tuple[str, ...]]:
     for name, marks in by_method.items():
         groups.setdefault(tuple(marks), []).append(name)
     return [tuple(names) for names in groups.values()]
+
+
+BACKPACK = ("batch_grad_", "sqrt_ggn_", "loss_batch_grad")
+"""How the names of BackPACK's methods begin."""
+
+
+def backpack_first(columns: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The same groups of methods, those with one of BackPACK's at the front."""
+    return sorted(columns, key=lambda names: not any(name.startswith(BACKPACK) for name in names))
 
 
 def _shown(cell: MatrixCell) -> str:

@@ -1,4 +1,7 @@
-"""A `ModelReport` as text: what was compared and how, a row for each method, what speaks against some, what to use."""
+"""A `ModelReport` as text: what was compared and how, a row for each method, what speaks against some, the verdict.
+
+The gravest stands last, just above the verdict, where a terminal shows it without scrolling. Pages begin with it.
+"""
 
 from __future__ import annotations
 
@@ -6,94 +9,83 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaccheck.reports import MethodAnswer, ModelReport, Outcome
+from jaccheck.core import bytes_text, duration_text, plural
+from jaccheck.core import seconds_text as seconds_text
+from jaccheck.rendering.fitting import fitted, prose, verbatim
+from jaccheck.reports import DtypeAnswer, ModelReport, Outcome, TableRow, answer_table, statements
 
-_STYLES = {
-    Outcome.DISAGREES: "red",
-    Outcome.CRASHED: "red",
-    Outcome.UNSUPPORTED: "dim",
-    Outcome.TOO_LARGE: "dim",
-    Outcome.NOT_RUN: "dim",
-}
+WIDTH = 100
+"""Columns of the table at most."""
+
+_STYLES = {"bad": "red", "warn": "yellow", "dim": "dim"}
 
 
 def print_model_report(report: ModelReport, console: Console) -> None:
     """The whole answer."""
-
-    def line(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
-
-    line(
-        f"{report.model}: N = {report.N:,} samples, C = {report.C:,} outputs, {report.parameters:,} numbers in "
-        f"parameters, {report.dtype} on {report.device}; Jacobians of {bytes_text(report.jacobian_bytes)}"
-    )
+    prose(console, model_headline(report))
     if report.chunks > 1:
-        line(
-            f"compared in {report.chunks:,} parts of up to {bytes_text(report.chunk_bytes)}, within "
-            f"{bytes_text(report.memory)} of memory; time and memory below are those of {report.chunk_samples} samples"
-        )
-    line(report.judged_by)
-    console.print(_table(report))
-    for answer in report.answers:
-        if answer.message and answer.outcome is not Outcome.UNSUPPORTED:
-            line(f"{answer.method}: {answer.outcome}: {answer.message}", _STYLES.get(answer.outcome))
-        for warning in answer.warnings:
-            line(f"{answer.method} warned: {warning}", "dim")
-    for reason, names in _refusals(report.answers).items():
-        line(f"refused by {', '.join(names)}: {reason}", "dim")
-    if report.interrupted:
-        line("interrupted: this is what was done until then", "yellow")
-    line(f"{report.advice}; {report.seconds:.1f} s", "red" if report.found_something else "green")
+        prose(console, parts_line(report))
+    prose(console, report.judged_by)
+    console.print(fitted(_table(report), console, ("undecided", "memory"), WIDTH))
+    for each in reversed(statements(report)):
+        prose(console, each.text, _STYLES[each.tone])
+        for more in each.more:
+            prose(console, more, _STYLES[each.tone], indent=2)
+    style = "red" if report.found_something else "yellow" if report.recommended is None else "green"
+    prose(console, f"{report.verdict}; {duration_text(report.seconds)}", style)
+    if report.call:
+        verbatim(console, report.call_line)
+
+
+def model_headline(report: ModelReport) -> str:
+    """What the model is, and what is compared, in one line."""
+    what = f"gradients of each sample's own {report.loss}" if report.loss else "Jacobians"
+    return (
+        f"{report.model}: {plural(report.N, 'sample')} (N), {plural(report.C, 'output')} (C), "
+        f"{plural(report.parameters, 'number')} in parameters, {report.dtype} on {report.device}; "
+        f"{what} (J) of {bytes_text(report.jacobian_bytes)}"
+    )
+
+
+def parts_line(report: ModelReport) -> str:
+    """How a large Jacobian was compared, and what that cannot show."""
+    alone = ", and what a method mixes up between samples does not show" if report.chunk_samples == 1 < report.N else ""
+    return (
+        f"compared in {report.chunks:,} parts of up to {bytes_text(report.chunk_bytes)}, within "
+        f"{bytes_text(report.memory)} of memory; time and memory below are those of {report.part_words}{alone}"
+    )
 
 
 def _table(report: ModelReport) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("method", "answer", "judged by"):
-        table.add_column(column)
-    for column in ("compared", "undecided", "worst", "time", "memory"):
-        table.add_column(column, justify="right")
-    for answer in report.answers:
-        seen = answer.entries > 0
+    shown = answer_table(report)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    table.add_column("method", overflow="fold")
+    for dtype, limit in zip(shown.dtypes, shown.limits, strict=True):
+        table.add_column(f"in {dtype}\n{limit:>18}", no_wrap=True)
+    if shown.has_undecided:
+        table.add_column("undecided", justify="right", no_wrap=True)
+    for column in ("time", "memory"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in shown.rows:
+        cells = [row.undecided] if shown.has_undecided else []
         table.add_row(
-            answer.method,
-            str(answer.outcome),
-            answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
-            compared(answer, report) if seen else "",
-            f"{100 * answer.undecided / answer.entries:.1f} %" if seen else "",
-            f"{answer.test_ratio:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
-            "" if answer.median_s is None else seconds_text(answer.median_s),
-            "" if answer.peak is None else f"{answer.peak:.1f} × J",
-            style="bold" if answer.method == report.recommended else _STYLES.get(answer.outcome),
+            row.answer.method,
+            *(f"{each.outcome or '':<10} {each.ratio:>7}".rstrip() for each in row.in_dtypes),
+            *cells,
+            row.time,
+            row.memory,
+            style=_style(report, row),
         )
     return table
 
 
-def compared(answer: MethodAnswer, report: ModelReport) -> str:
-    """How much of the Jacobians was compared."""
-    if answer.entries == report.N * report.C * report.parameters:
-        return "all"
-    return f"{answer.chunks:,} of {report.chunks:,} parts"
+def _style(report: ModelReport, row: TableRow) -> str | None:
+    if row.answer.method == report.recommended:
+        return "bold"
+    if row.answer.is_wrong:
+        return "red"
+    return "dim" if _is_unknown(row.in_dtypes[-1]) else None
 
 
-def _refusals(answers: tuple[MethodAnswer, ...]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for answer in answers:
-        if answer.outcome is Outcome.UNSUPPORTED:
-            found.setdefault(answer.message, []).append(answer.method)
-    return found
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes with a fitting unit."""
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def seconds_text(seconds: float) -> str:
-    """A time with a fitting unit."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+def _is_unknown(answer: DtypeAnswer) -> bool:
+    return answer.outcome is not None and answer.outcome is Outcome.UNDECIDED

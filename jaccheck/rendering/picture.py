@@ -21,13 +21,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from jaccheck.core import Count, plain_data
+from jaccheck.rendering.parameter_groups import Group, groups_of
+from jaccheck.reports import Number
+
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """The most rows and columns of cells; a few columns more where there are many parameters, which each get one."""
+    """The most rows and columns of cells; a few columns more where there are many groups, which each get one."""
 
     rows: int = 240
     columns: int = 480
@@ -50,6 +54,8 @@ class Grid:
     C: int
     shapes: dict[str, tuple[int, ...]]
     """Of the parameters by name, in order."""
+    groups: tuple[Group, ...]
+    """The parameters as they are drawn: each alone where there are few."""
     rows: Indices
     columns: Indices
 
@@ -79,11 +85,11 @@ class Grid:
         return _place(self.rows, n * self.C + c), _place(self.columns, column)
 
     def parameters(self) -> tuple[Band, ...]:
-        """The columns of cells of each parameter, labelled with its name."""
-        edges = np.cumsum([0, *(prod(shape) for shape in self.shapes.values())])
+        """The columns of cells of each group of parameters, labelled with its name."""
+        edges = np.cumsum([0, *(group.numbers for group in self.groups)])
         return tuple(
-            Band(name, *(int(np.searchsorted(self.columns, edge)) for edge in ends))
-            for name, ends in zip(self.shapes, pairwise(edges), strict=True)
+            Band(group.label, *(int(np.searchsorted(self.columns, edge)) for edge in ends))
+            for group, ends in zip(self.groups, pairwise(edges), strict=True)
         )
 
     def samples(self) -> tuple[Band, ...]:
@@ -113,17 +119,17 @@ class Grid:
         cells[touched] = np.where(keeps, before, pooled)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@plain_data
 class Entry:
     """The entry where two methods differ most; they may well be within their bounds there."""
 
     parameter: str
-    index: tuple[int, ...]
+    index: tuple[Count, ...]
     """In its Jacobian `(N, C, *θ.shape)`."""
-    values: tuple[float, float]
-    difference: float
+    values: tuple[Number, Number]
+    difference: Number
     """In units of the bound where there is one."""
-    cell: tuple[int, int]
+    cell: tuple[Count, Count]
     """Row and column of the cell that stands for it."""
 
     def told(self, names: Sequence[str]) -> str:
@@ -163,7 +169,7 @@ class Picture:
 
     @property
     def parameters(self) -> tuple[Band, ...]:
-        """The columns of cells of each parameter."""
+        """The columns of cells of each group of parameters."""
         return self.grid.parameters()
 
     @property
@@ -173,7 +179,7 @@ class Picture:
 
 
 def grid_of(N: int, C: int, shapes: dict[str, tuple[int, ...]], size: Size) -> Grid:
-    """The cells for Jacobians of these shapes: none spans two parameters, nor parts of two samples."""
+    """The cells for Jacobians of these shapes: none spans two groups of parameters, nor parts of two samples."""
     if size.rows >= N * C:
         rows = np.arange(N * C)
     elif size.rows >= N:
@@ -181,15 +187,16 @@ def grid_of(N: int, C: int, shapes: dict[str, tuple[int, ...]], size: Size) -> G
         rows = (np.arange(N)[:, None] * C + within).ravel()
     else:
         rows = _even(N, size.rows) * C
-    sizes = [prod(shape) for shape in shapes.values()]
+    groups = groups_of(shapes)
+    sizes = [group.numbers for group in groups]
     total, start, columns = sum(sizes), 0, []
-    # A bias beside a large weight would not be seen: each parameter has a part of half the columns for itself.
+    # A bias beside a large weight would not be seen: each group has a part of half the columns for itself.
     least = max(1, size.columns // (2 * len(sizes)))
     for count in sizes:
         cells = count if total <= size.columns else min(count, max(least, size.columns * count // total))
         columns.append(start + _even(count, cells))
         start += count
-    return Grid(N, C, shapes, rows, np.concatenate(columns))
+    return Grid(N, C, shapes, groups, rows, np.concatenate(columns))
 
 
 def colour_limit(*maps: Array) -> float:

@@ -8,7 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
+from jaccheck.rendering.fitting import prose
 from jaccheck.reports import JUDGES, MutantScore, SelftestReport
 
 
@@ -17,21 +18,21 @@ def print_selftest(found: SelftestReport, console: Console) -> None:
     console.print(_by_kind(found))
     console.print(_alarms(found))
     for mutant in found.survivors:
-        console.print(f"SURVIVED: {mutant.name} ({mutant.kind}): {mutant.summary}", style="red", soft_wrap=True)
+        prose(console, f"SURVIVED: {mutant.name} ({mutant.kind}): {mutant.summary}", "red")
     for alarm in found.alarms:
-        console.print(f"FALSE ALARM: {alarm.method}: {alarm.message}\n{alarm.case}", style="red", soft_wrap=True)
+        prose(console, f"FALSE ALARM: {alarm.method}: {alarm.message}\n{alarm.case}", "red")
     scores = {each.judge: each for each in found.scores}
     own = scores["jaccheck"]
     after = sorted(mutant.jaccheck.after for mutant in found.mutants if mutant.jaccheck)
     median = after[len(after) // 2] if after else 0
-    console.print(
+    prose(
+        console,
         f"mutation score {own.killed} of {own.mutants} (95 % confidence: at least {100 * own.lower_limit:.1f} %); "
         f"of the {len(found.visible)} that change a result: torch.allclose {scores['allclose'].killed}, "
         f"torch.testing.assert_close {scores['assert_close'].killed}; "
-        f"half of the mutants were killed within {plural(median, 'case')}; {found.cases} cases, {found.seconds:.0f} s",
-        highlight=False,
-        soft_wrap=True,
-        style="green" if found.is_clean else "red",
+        f"half of the mutants were killed within {plural(median, 'case')}; {plural(found.cases, 'case')}, "
+        f"{duration_text(found.seconds)}",
+        "green" if found.is_clean else "red",
     )
 
 

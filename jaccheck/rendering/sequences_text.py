@@ -7,35 +7,38 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
+from jaccheck.rendering.fitting import heading, prose, verbatim
 from jaccheck.reports import SequenceReport
 
 
 def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) -> None:
     """Prints findings and the last line; known issues between them, but where it is quiet."""
     for finding in report.findings:
-        console.rule(finding.kind, align="left", style="red")
-        console.print(finding.message, style="bold red", soft_wrap=True, highlight=False, markup=False)
-        console.print("\nThis script shows it without jaccheck:", style="bold")
-        console.print(Syntax(finding.script.rstrip(), "python", background_color="default"), soft_wrap=True)
-        console.print(f"\nTo see it again: {_again(report)}", soft_wrap=True, highlight=False)
+        heading(console, finding.kind, "red")
+        prose(console, finding.message, "bold red")
+        if finding.script:
+            console.print("\nThis script shows it without jaccheck:", style="bold")
+            console.print(Syntax(finding.script.rstrip(), "python", background_color="default"), soft_wrap=True)
+        verbatim(console, f"\nTo see it again: {_again(report)}")
     for issue in report.mended:
-        console.print(
+        prose(
+            console,
             f"MENDED: the known issue {issue} was met and never wrong; "
             "take it out of jaccheck/judging/known/sequences.py",
-            style="red",
-            soft_wrap=True,
+            "red",
         )
     if not quiet:
         console.print(_known(report))
-    console.print(
-        f"{report.examples} sequences, {report.steps} steps, {report.passes} backward passes, "
-        f"{report.compared:,} comparisons ({report.undecided} undecided), {sum(report.refused.values())} refusals; "
-        f"{plural(len(report.findings), 'finding')}; seed {report.settings.seed}; {report.seconds:.0f} s"
+    prose(
+        console,
+        f"{plural(report.examples, 'sequence')} ({report.directed} directed), {plural(report.steps, 'step')}, "
+        f"{plural(report.passes, 'backward pass', 'backward passes')}, "
+        f"{plural(report.compared, 'comparison')} ({report.undecided:,} undecided), "
+        f"{plural(sum(report.refused.values()), 'refusal')}; "
+        f"{plural(len(report.findings), 'finding')}; seed {report.settings.seed}; {duration_text(report.seconds)}"
         + ("; interrupted" if report.interrupted else ""),
-        style="red" if report.found_something else "green",
-        highlight=False,
-        soft_wrap=True,
+        "red" if report.found_something else "green",
     )
 
 

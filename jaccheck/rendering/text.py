@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from jaccheck.core import MUTANT, plural, printable
+from jaccheck.core import MUTANT, duration_text, plural, printable
+from jaccheck.rendering.fitting import fitted, heading, known_width, prose, verbatim
 from jaccheck.reports import CoverageCell, Environment, Finding, Outcome, Report
 
 LOG_WIDTH = 140
@@ -21,11 +23,23 @@ LOG_WIDTH = 140
 
 
 class SafeConsole(Console):
-    """A console on which no text can move the cursor, change a colour or ring the bell."""
+    """A console on which no text is markup, moves the cursor, changes a colour or rings the bell.
+
+    Styles are given as objects and by name, never inside a text: any text may come from a file of somebody else. Nor is
+    it searched for what could be highlighted, which takes minutes for a long one.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text as it is printed, in tables and titles too."""
-        return super().render_str(printable(text), **options)
+        return super().render_str(printable(text), **{**options, "markup": False, "emoji": False, "highlight": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """What is drawn, also of source that is highlighted and of texts with styles of their own."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 COLUMNS = (
@@ -34,20 +48,24 @@ COLUMNS = (
 )
 """What the columns of `coverage_table` count."""
 
+SPARE = ("nonzero", "refused", "known", "undecided")
+"""Of these columns, those that go first where there is no room."""
+
 
 def make_console() -> Console:
-    """A console as wide as the terminal, or wide enough for the tables in a log.
+    """A console as wide as the terminal, or as COLUMNS says, or wide enough for the tables in a log.
 
     Bound to the standard output that is there now: what models print is sent elsewhere meanwhile.
     """
     console = SafeConsole(file=sys.stdout)
-    return console if console.is_terminal else SafeConsole(file=sys.stdout, width=LOG_WIDTH)
+    return console if console.is_terminal else SafeConsole(file=sys.stdout, width=known_width() or LOG_WIDTH)
 
 
 def finding_text(finding: Finding, *, again: str | None = None) -> str:
     """A finding as plain text: what differs and where, the case, the script, the command to see it again."""
     replay = f"\n\nTo see it again: {again}" if again else ""
-    return f"{headline(finding)}\n\n{finding.case!r}\n\n{finding.script}{replay}"
+    like = f"{finding.likeness}\n\n" if finding.likeness else ""
+    return f"{headline(finding)}\n\n{like}{finding.case!r}\n\n{finding.script}{replay}"
 
 
 def headline(finding: Finding) -> str:
@@ -57,20 +75,18 @@ def headline(finding: Finding) -> str:
 
 def print_finding(finding: Finding, stored: str, console: Console) -> None:
     """A finding for a terminal or a log: message, case, script, replay command; no frame, so it can be copied."""
-
-    def line(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
-
-    console.rule(f"{finding.method} on {finding.device}: {finding.law}", align="left", style="red")
-    line(f"{finding.outcome}: {finding.message}", "bold red")
-    line(finding.outcome.sentence)
-    line("\nThe smallest case found:", "bold")
-    line(repr(finding.case))
-    line(f"\n{finding.what_shows_it}:", "bold")
+    heading(console, f"{finding.method} on {finding.device}: {finding.law}", "red")
+    prose(console, f"{finding.outcome}: {finding.message}", "bold red")
+    prose(console, finding.outcome.sentence)
+    if finding.likeness:
+        prose(console, finding.likeness, "yellow")
+    prose(console, "\nThe smallest case found:", "bold")
+    verbatim(console, repr(finding.case))
+    prose(console, f"\n{finding.what_shows_it}:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
     # No file says what is imported, so a method of one's own is named again.
     own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(MUTANT) else ""
-    line(f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
+    verbatim(console, f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
 
 
 def coverage_table(coverage: Sequence[CoverageCell], findings: Sequence[Finding]) -> Table:
@@ -80,9 +96,9 @@ def coverage_table(coverage: Sequence[CoverageCell], findings: Sequence[Finding]
         rows[cell.method, cell.device].append(cell)
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "device"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in ("cases", "compared", "refused", "known", "entries", "nonzero", "undecided", "findings"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for (method, device), cells in rows.items():
         found = sum(f.method == method and f.device == device for f in findings)
         entries = sum(cell.entries for cell in cells)
@@ -102,6 +118,21 @@ def coverage_table(coverage: Sequence[CoverageCell], findings: Sequence[Finding]
     return table
 
 
+def known_rows(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The known issues that were met and on how many results, the most frequent first."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def known_table(counts: Mapping[str, int]) -> Table:
+    """A row for each known issue that was met; `jaccheck known ID` tells of one."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("known issue (`jaccheck known ID` tells of it)", overflow="fold")
+    table.add_column("results", justify="right", no_wrap=True)
+    for name, count in known_rows(counts):
+        table.add_row(name, f"{count:,}")
+    return table
+
+
 def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
@@ -109,7 +140,7 @@ def _share(part: int, whole: int) -> str:
 def environment_line(e: Environment) -> str:
     """Versions and devices, in one line."""
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
-    return f"torch {e.torch} · BackPACK {e.backpack or 'not installed'} · Python {e.python} · {devices}"
+    return f"torch {e.torch_said} · BackPACK {e.backpack_said} · Python {e.python} · {devices}"
 
 
 def verify_summary(report: Report) -> str:
@@ -117,17 +148,19 @@ def verify_summary(report: Report) -> str:
     t = report.totals
     s = t.seconds
     inside = s.methods + s.reference + s.oracle
+    times = _beside(s.total, inside)
     methods = len({cell.method for cell in report.coverage})
     families = len({cell.family for cell in report.coverage})
     findings = len(report.findings)
-    answer = plural(findings, "finding") if findings else "no finding"
+    answer = plural(findings, "finding") if findings else "no finding" if t.comparisons else "nothing was compared"
     text = (
         f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
         f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
         f"{t.entries:,} entries, "
-        f"{_share(t.undecided, t.entries)} undecided; {s.total:.1f} s, {s.total / max(inside, 1e-9):.2f} × the time "
-        f"inside methods and references; seed {report.settings.seed}"
+        f"{_share(t.undecided, t.entries)} undecided; "
+        f"{duration_text(s.total)}{times}; "
+        f"seed {report.settings.seed}"
     )
     if known := t.outcomes.get(Outcome.KNOWN, 0):
         text += f"; {plural(known, 'result')} wrong as a known issue (`jaccheck known`)"
@@ -148,10 +181,19 @@ def verify_summary(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
-    console.print(coverage_table(report.coverage, report.findings))
-    console.print(COLUMNS, style="dim", highlight=False, soft_wrap=True)
-    console.print(environment_line(report.environment), highlight=False)
-    console.print(verify_summary(report), style="red" if report.found_something else "green", highlight=False)
+    console.print(fitted(coverage_table(report.coverage, report.findings), console, SPARE))
+    prose(console, COLUMNS, "dim")
+    if report.totals.known_issues:
+        console.print(known_table(report.totals.known_issues))
+    prose(console, environment_line(report.environment))
+    prose(console, verify_summary(report), "red" if report.found_something else "green")
+
+
+def _beside(total: float, inside: float) -> str:
+    """How long a run took beside what it is for; with several workers that is more than the run took."""
+    if total < inside:
+        return f" for {duration_text(inside)} inside methods and references, all workers together"
+    return f", {total / inside:.2f} × the time inside methods and references" if inside else ""
 
 
 def _by_estimate(modes: Mapping[str, int]) -> str:

@@ -117,3 +117,8 @@ class BenchReport:
     def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:
         """Methods that returned something wrong, or raised what they did not announce."""
         return tuple((cell, m) for cell in self.cells for m in cell.methods if m.outcome.is_wrong)
+
+    @property
+    def found_something(self) -> bool:
+        """Whether a method was wrong; also where no result was right, and so nothing could be timed."""
+        return bool(self.wrong) or not any(m.outcome.is_usable for cell in self.cells for m in cell.methods)

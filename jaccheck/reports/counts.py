@@ -19,6 +19,7 @@ NOTHING = Totals(
     undecided=0,
     outcomes=dict.fromkeys(Outcome, 0),
     modes={"exact": 0, "bound": 0, "estimate": 0},
+    known_issues={},
     seconds=Spent(),
 )
 """The totals of no case at all."""

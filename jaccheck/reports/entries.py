@@ -11,6 +11,9 @@ from jaccheck.core import PATTERNS, plain_data
 
 TINY = 1e-30
 
+MOST_TIMES = 1e15
+"""How many times its limit a difference is told to be: beyond that the number says nothing more."""
+
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
@@ -50,6 +53,18 @@ class Excerpt:
     worst: tuple[int, int]
     """Row and column, within the window, of the entry that it was made for."""
 
+    def __post_init__(self) -> None:
+        tall, wide = len(self.actual), sum(count for _, count in self.parameters)
+        grids = self.actual, self.expected, self.bound
+        is_grid = all(len(grid) == tall and all(len(row) == wide for row in grid) for grid in grids)
+        fits = 0 <= self.first_row <= self.rows - tall and 0 <= self.first_column <= self.columns - wide
+        has_worst = 0 <= self.worst[0] < tall and 0 <= self.worst[1] < wide
+        if not (is_grid and fits and has_worst and self.C >= 1 and all(count >= 0 for _, count in self.parameters)):
+            raise ValueError(
+                f"an excerpt of {tall} × {wide} entries from ({self.first_row}, {self.first_column}) on, of a matrix "
+                f"of {self.rows} × {self.columns} with C = {self.C}, does not fit together"
+            )
+
 
 @plain_data
 class WorstEntry:
@@ -74,22 +89,38 @@ class WorstEntry:
         return next((name for name, value in guesses.items() if abs(self.actual - value) <= near), "another value")
 
     def __str__(self) -> str:
-        difference = abs(self.actual - self.expected)
-        # A bound that only allows for underflow says that the entry must be zero.
-        must_be_equal = self.bound < TINY * max(1.0, abs(self.actual))
-        by = "must be equal" if must_be_equal else f"{difference / self.bound:.1e} × bound {self.bound:.1e}"
-        if {self.actual, self.expected} & PATTERNS:
-            by = f"{by}; read from uninitialised memory"
+        return self.told("bound")
+
+    def told(self, limit: str) -> str:
+        """The entry in words, with how many others are wrong; `limit` says what it was held to: "bound", "estimate"."""
         place = f"{self.parameter}{list(self.index)}"
-        return (
-            f"{place}: {_short(self.actual, self.expected)} instead of {_short(self.expected, self.actual)} ({by}); "
-            f"{self.wrong} of {self.entries} entries wrong"
-        )
+        actual, expected = told_apart(self.actual, self.expected)
+        by = f"{self._how_far(limit)}; read from uninitialised memory" if self._is_unwritten else self._how_far(limit)
+        return f"{place}: {actual} instead of {expected} ({by}); {self.wrong} of {self.entries} entries wrong"
+
+    @property
+    def _is_unwritten(self) -> bool:
+        return bool({self.actual, self.expected} & PATTERNS)
+
+    def _how_far(self, limit: str) -> str:
+        if not isfinite(self.actual) or not isfinite(self.expected):
+            return "not finite" if isfinite(self.expected) else "must not be finite"
+        # A bound that only allows for underflow says that the entry must be zero.
+        if not self.bound >= TINY * max(1.0, abs(self.actual)):
+            return "must be zero" if self.expected == 0 and self.bound else "must be equal"
+        times = abs(self.actual - self.expected) / self.bound
+        if times > MOST_TIMES:
+            return f"more than {MOST_TIMES:.0e} × {limit} {self.bound:.1e}"
+        return f"{times:.1e} × {limit} {self.bound:.1e}"
 
 
-def _short(value: float, other: float) -> str:
-    """As few digits as tell `value` from `other`."""
-    for digits in range(4, 18):
-        if value != value or f"{value:.{digits}g}" != f"{other:.{digits}g}":
-            return f"{value:.{digits}g}"
-    return repr(value)
+def told_apart(value: float, other: float, least: int = 4) -> tuple[str, str]:
+    """Both numbers with as few digits, `least` or more, as show that they differ; zero without a sign."""
+    value, other = value + 0.0, other + 0.0
+    if value != value or other != other or value == other:
+        return f"{value:.{least}g}", f"{other:.{least}g}"
+    for digits in range(least, 18):
+        one, two = f"{value:.{digits}g}", f"{other:.{digits}g}"
+        if one != two:
+            return one, two
+    return repr(value), repr(other)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from jaccheck.core import check_amount, from_json, read_text, to_json, write_text
 from jaccheck.errors import IncompatibleFile, UnreadableFile
@@ -16,6 +16,12 @@ from jaccheck.reports.converters import CONVERTERS, FOR_ALL, Tree
 
 SCHEMA_VERSION = 2
 """Version 1 named no kind."""
+
+KINDS = (
+    *("Report", "ModelReport", "BenchReport", "GateReport", "MatrixReport"),
+    *("SelftestReport", "SequenceReport", "CaseFile"),
+)
+"""The classes of the files that there are, by name: each imports this module's room."""
 
 MAX_NAMES = 4096
 """Most names in one object of a file."""
@@ -43,10 +49,6 @@ def as_json(value: Enveloped) -> str:
 
 def save(value: Enveloped, path: Path) -> None:
     """Writes a report or case file, and the folders above it. Raises UnreadableFile where that cannot be done."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}") from None
     write_text(as_json(value), path)
 
 
@@ -66,6 +68,21 @@ def load(cls: type[E], path: Path) -> E:
     if version < SCHEMA_VERSION:
         text = _converted(tree, kind, version, where)
     return from_json(cls, text, where=where)
+
+
+def load_any(path: Path) -> Any:
+    """The report or case file at `path`, of the kind that it says; one of version 1 says none and is refused.
+
+    Raises as `load` does.
+    """
+    from jaccheck import reports
+
+    kinds = {inspect.signature(cls).parameters["kind"].default: cls for cls in map(reports.__getattr__, KINDS)}
+    tree = _parsed(read_text(path), str(path))
+    kind = tree.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise UnreadableFile(f"{path}: kind is {kind!r:.40}, expected one of {', '.join(kinds)}")
+    return load(kinds[kind], path)
 
 
 def _parsed(text: str, where: str) -> Tree:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jaccheck.core import End, How, plain_data
-from jaccheck.reports.entries import Number, WorstEntry
+from jaccheck.reports.entries import Number, WorstEntry, told_apart
 from jaccheck.reports.outcome import Outcome
 
 Source = Literal["closed form", "autograd", "float64 autograd"]
@@ -214,10 +214,9 @@ class WrongTotal:
         what = f"{self.parameter} summed over samples and outputs"
         if self.layer:
             what = f"f by the weight of layer {self.layer} and the biases from there on"
-        return (
-            f"{what}: {self.actual:.9g} instead of {self.expected:.9g} (bound {self.bound:.1e}); "
-            f"{self.wrong} of {self.numbers} numbers wrong"
-        )
+        actual, expected = told_apart(self.actual, self.expected, 9)
+        wrong = f"{self.wrong} of {self.numbers} numbers wrong"
+        return f"{what}: {actual} instead of {expected} (bound {self.bound:.1e}); {wrong}"
 
 
 @plain_data
@@ -292,8 +291,9 @@ def raised(error: BaseException) -> Raised:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's text, or its repr where it has none."""
-    return (str(error).strip() or repr(error)).split("\n")[0][:300]
+    """The first line of an exception's text, or its repr where it has none; what is no character is spelled out."""
+    line = (str(error).strip() or repr(error)).split("\n")[0][:300]
+    return line.encode(errors="backslashreplace").decode()
 
 
 def changed(changes: list[tuple[str, str]]) -> Changed:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Literal
 
 from jaccheck.case import Case
 from jaccheck.core import plain_data
-from jaccheck.errors import UnreadableFile
 from jaccheck.reports.verify import Finding
 
 
@@ -21,18 +19,6 @@ class CaseFile:
     schema_version: Literal[2] = 2
     cases: tuple[Case, ...]
     finding: Finding | None = None
-
-
-def check_writable(path: Path) -> None:
-    """Raises UnreadableFile where a file at `path` could not be written; leaves nothing behind."""
-    existed = path.exists()
-    try:
-        with path.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be written: {error.strerror}; choose another path") from None
-    if not existed:
-        os.unlink(path)
 
 
 def finding_path(directory: Path, finding: Finding) -> Path:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from jaccheck.case import FAMILIES, Case
-from jaccheck.core import Count, plain_data
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.matrix import CellChange
 from jaccheck.reports.timings import PairedTiming
 
@@ -82,6 +82,11 @@ class GateCell:
     factor_ulps: tuple[Count, ...] = (0,) * len(LABELS)
     """The same for BackPACK's own factor, compared entry by entry."""
 
+    @property
+    def entries(self) -> int:
+        """How many entries of Jacobians were compared."""
+        return sum(self.ulps)
+
 
 @plain_data
 class GateSettings:
@@ -95,6 +100,10 @@ class GateSettings:
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
     families: tuple[str, ...]
+    side_devices: tuple[str, str] | None = None
+    """The device of each side, where these are two; `devices` then has one name for both."""
+    sequences: Count | None = None
+    """How many sequences were drawn and played on both sides, after the directed ones; None where none were played."""
     fail_slower: float | None = None
     """The share by which the candidate may be slower, as in 0.1; None where speed is not asked for."""
 
@@ -135,6 +144,16 @@ class Acceptance:
 
 
 @plain_data
+class GateUse:
+    """A sequence of calls on both sides: "right", or what was wrong there, known or not; and how that changed."""
+
+    name: str
+    base: str
+    candidate: str
+    kind: Kind | None = None
+
+
+@plain_data
 class GateReport:
     """Everything that a gate found."""
 
@@ -150,12 +169,14 @@ class GateReport:
     changes: tuple[Change, ...]
     matrix: tuple[CellChange, ...] = ()
     """Cells of the support matrix that have another outcome, of those rows that are among the cases."""
+    uses: tuple[GateUse, ...] = ()
+    """Where sequences were played."""
     speeds: tuple[Speed, ...] = ()
     """Where speed was asked for."""
     unmatched: tuple[Acceptance, ...] = ()
     """Acceptances that no change needs any more."""
     interrupted: bool = False
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
 
     @property
     def uncompared(self) -> tuple[str, ...]:
@@ -170,12 +191,24 @@ class GateReport:
     @property
     def refusing(self) -> tuple[str, ...]:
         """Methods that refuse every case on both sides."""
-        given = {cell.method for cell in self.cells if cell.cases} - self._compared - self._absent
-        return tuple(name for name in self.settings.methods if name in given)
+        given = {cell.method for cell in self.cells if cell.cases}
+        others = {cell.method for cell in self.cells if cell.cases > cell.refused} | self._absent
+        return tuple(name for name in self.settings.methods if name in given - others)
+
+    @property
+    def causes(self) -> tuple[tuple[Change, ...], ...]:
+        """The changes, those together that have one cause as far as can be seen: of one kind, on one smallest case."""
+        found: dict[tuple[object, ...], list[Change]] = {}
+        for change in self.changes:
+            case = change.id if change.case is None else (_kind_of(change.case), change.case.dtype)
+            key = (change.kind, change.device, change.accepted, case, change.candidate.partition(":")[0])
+            found.setdefault(key, []).append(change)
+        return tuple(map(tuple, found.values()))
 
     @property
     def _compared(self) -> set[str]:
-        return {cell.method for cell in self.cells if cell.cases > cell.refused}
+        """Methods of which entries were compared, or which a side got wrong; not those that fail alike on both."""
+        return {cell.method for cell in self.cells if cell.entries or cell.different}
 
     @property
     def _absent(self) -> set[str]:
@@ -184,5 +217,11 @@ class GateReport:
     @property
     def is_open(self) -> bool:
         """Whether nothing that matters changed, and everything that could have changed was compared to the end."""
-        whole = self.cases > 0 and not self.uncompared and not self.interrupted
+        is_something = any(cell.entries for cell in self.cells)
+        whole = is_something and not self.uncompared and not self.interrupted
         return whole and not any(change.matters for change in self.changes)
+
+
+def _kind_of(case: Case) -> tuple[str, ...]:
+    """The kinds of its layers, in order."""
+    return tuple(layer.kind for _, layer in case.leaves())

@@ -10,7 +10,7 @@ from jaccheck.errors import InvalidRequest
 from jaccheck.reports.counts import added, added_by, cell_key, tightness_key
 from jaccheck.reports.verify import Environment, Finding, Report, Settings
 
-VERSIONS = ("python", "jaccheck", "torch", "backpack", "numpy", "hypothesis")
+VERSIONS = ("python", "jaccheck", "torch", "backpack", "numpy", "hypothesis", "backpack_commit", "torch_commit")
 """Those of which another one may give other results."""
 
 

@@ -48,7 +48,7 @@ _SENTENCES = {
     Outcome.CRASHED: "The method raised an exception or ended its process, on a problem that it claims to support.",
     Outcome.HUNG: "The method did not return within its time limit.",
     Outcome.UNSUPPORTED: "The method declared beforehand that it does not cover this problem.",
-    Outcome.UNDECIDED: "No entry could be decided: what rounding can do is as large as the entries.",
+    Outcome.UNDECIDED: "Too little could be decided: rounding can do as much as most entries are, or nobody knows.",
     Outcome.KNOWN: "It is wrong as a known issue of the installed version: see `jaccheck known`.",
     Outcome.TOO_LARGE: "The method needs more memory than it was given.",
     Outcome.NOT_RUN: "The method was not run to the end: no time was left, its process ended, or the run did.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaccheck.core import plain_data
+from jaccheck.core import Count, Seconds, plain_data
 from jaccheck.reports.verify import Environment
 
 
@@ -33,7 +33,7 @@ class SequenceSettings:
     profile: str
     examples: int | None
     steps: int
-    seconds: float | None
+    seconds: Seconds | None
     seed: int
 
 
@@ -50,10 +50,12 @@ class SequenceReport:
     compared: int
     undecided: int
     passes: int
+    directed: Count = 0
+    """How many of the sequences were directed ones, with which every run begins."""
     refused: dict[str, int]
     known: tuple[KnownCount, ...]
     findings: tuple[SequenceFinding, ...]
-    seconds: float
+    seconds: Seconds
     interrupted: bool = False
 
     @property
@@ -63,8 +65,8 @@ class SequenceReport:
 
     @property
     def found_something(self) -> bool:
-        """Whether anything is wrong that is not known, or known and no longer wrong."""
-        return bool(self.findings or self.mended)
+        """Whether anything is wrong and not known, or known and no longer wrong; or nothing was compared at all."""
+        return bool(self.findings or self.mended) or not self.compared
 
 
 OFTEN = 20

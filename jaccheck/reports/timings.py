@@ -31,6 +31,19 @@ class Spread:
     shortest_s: Seconds
 
 
+FEW = 6
+"""With fewer samples there is no interval of 95 %."""
+
+
+def spread_text(spread: Spread) -> str:
+    """How far the interval of a time reaches, at the longer side: `±3%`, `±½+` above half, `?` where there is none."""
+    if spread.low_s == 0 or spread.median_s == 0:
+        return "?"
+    reach = max(1 - spread.low_s / spread.median_s, spread.high_s / spread.median_s - 1)
+    # More than half is as good as unknown, and other digits would only look as if they said something.
+    return f"±{reach:.0%}" if reach < 0.5 else "±½+"
+
+
 class Answer(StrEnum):
     """What a paired comparison says of the candidate, beside the base."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jaccheck.core import html_table, plain_data
+from jaccheck.core import Seconds, html_table, plain_data
 from jaccheck.reports.entries import Number
 from jaccheck.reports.failure import Failure, Source
 from jaccheck.reports.outcome import GRAVEST_FIRST, Outcome
@@ -40,7 +40,7 @@ class Verdict:
     failures: tuple[Failure, ...] = ()
     known: tuple[str, ...] = ()
     """The known issues, by id, that explain failures which are therefore left out."""
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     """Time inside the method."""
 
     @property

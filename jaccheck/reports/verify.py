@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Len
 from pydantic import TypeAdapter
 
 from jaccheck.case import Case
-from jaccheck.core import Count, Seconds, html_table, plain_data, plural
+from jaccheck.core import Count, Seconds, html_table, plain_data, plural, text_table
 from jaccheck.reports.entries import WorstEntry
 from jaccheck.reports.failure import Failure
 from jaccheck.reports.outcome import Outcome
@@ -30,6 +31,25 @@ class Environment:
     devices: dict[str, str]
     """Name as torch has it, and a description."""
     threads: Count
+    backpack_path: str = ""
+    """Where BackPACK comes from, where it is no plain release of an index; then also its commit, where it is known."""
+    backpack_commit: str = ""
+    torch_path: str = ""
+    torch_commit: str = ""
+
+    @property
+    def torch_said(self) -> str:
+        """Which torch: the version, path and commit."""
+        return _said(self.torch, self.torch_path, self.torch_commit)
+
+    @property
+    def backpack_said(self) -> str:
+        """Which BackPACK, or that it is not installed."""
+        return _said(self.backpack or "not installed", self.backpack_path, self.backpack_commit)
+
+
+def _said(version: str, path: str, commit: str) -> str:
+    return f"{version}{f' from {path}' if path else ''}{f' at {commit}' if commit else ''}"
 
 
 @plain_data
@@ -58,6 +78,8 @@ class Totals:
     """Those that were left out because torch itself does not compute them."""
     outcomes: dict[Outcome, Count]
     modes: dict[str, Count]
+    known_issues: dict[str, Count] = field(default_factory=dict)
+    """On how many results each known issue was met, by its id."""
     seconds: Spent
 
 
@@ -114,6 +136,20 @@ class Finding:
     """In how many cases of the run."""
     case: Case
     script: str
+    same_as: tuple[str, ...] = ()
+    """The known issues that fail so on this case, of a method that is listed with none of them."""
+
+    @property
+    def likeness(self) -> str:
+        """What is to be said of known issues that fail so; empty where there are none."""
+        if not self.same_as:
+            return ""
+        names = " ".join(self.same_as)
+        said = ", ".join(f'"{name}"' for name in self.same_as)
+        return (
+            f"The same as {', '.join(self.same_as)}: a known issue fails so on this case (`jaccheck known {names}`). "
+            f"Where your method calls what has it, say so, and it is no finding: @jaccheck.method(known=({said},))"
+        )
 
     @property
     def law(self) -> str:
@@ -192,10 +228,20 @@ class Report:
 
     @property
     def found_something(self) -> bool:
-        """Whether there is a finding, or a cell that a finding could have hidden in."""
-        return bool(self.findings or self.given_up or (self.vacuous and not self.interrupted))
+        """Whether there is a finding, or a cell that a finding could have hidden in, or nothing was compared at all."""
+        is_hidden = not self.totals.comparisons or (self.vacuous and not self.interrupted)
+        return bool(self.findings or self.given_up or is_hidden)
+
+    def __repr__(self) -> str:
+        headline, columns, rows, *notes = self._shown()
+        return "\n".join((headline, *text_table(columns, rows), *notes))
 
     def _repr_html_(self) -> str:
+        headline, columns, rows, *notes = self._shown()
+        return html_table(headline, columns, rows, *notes)
+
+    def _shown(self) -> tuple[Any, ...]:
+        """What a notebook and a REPL show: a headline, the columns of a table, its rows, and notes."""
         t, e = self.totals, self.environment
         count = len(self.findings)
         headline = (
@@ -204,8 +250,8 @@ class Report:
         )
         rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
-        versions = f"torch {e.torch}, BackPACK {e.backpack or 'not installed'}, Python {e.python}"
-        return html_table(headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions)
+        versions = f"torch {e.torch_said}, BackPACK {e.backpack_said}, Python {e.python}"
+        return headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions
 
 
 def schema() -> dict[str, Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from typing import Protocol
 
 from jaccheck.case import Case, Integers, complexity, shrink
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import CaseReference, explanation, judge, try_claim, write_script
+from jaccheck.judging import CaseReference, explanation, judge, likenesses, try_claim, write_script
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import Failure, Finding, Outcome, Told
+from jaccheck.runs.culprits import Probe, culprit_of, spoiling
 from jaccheck.runs.judging import Announce, silently
 from jaccheck.runs.results import Candidate, Candidates, FailureGroup, Try
 
@@ -23,14 +23,8 @@ MOST_FINDINGS = 4
 HANGING = 6
 """Times as long may be tried to shrink a case on which a method hangs: each trial that hangs takes seconds."""
 
-ONCE = "failed once in this run, but not when tried again"
-
-
-class Probe(Protocol):
-    """Finds out how a case shows a failure, if it does; in haste where it is one trial of many."""
-
-    def __call__(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
-        """The failure, or None."""
+TRIES = 2
+"""How often a failing case is tried again, each time in a new process, before another method is suspected."""
 
 
 def investigate(
@@ -40,8 +34,12 @@ def investigate(
     seconds: float,
     known: tuple[Finding, ...] = (),
     probe: Probe | None = None,
+    others: tuple[Method, ...] = (),
 ) -> Iterator[Finding]:
     """A finding for each candidate that shrinks, in `seconds` each, to something other than what is `known` already.
+
+    What does not fail again when the method runs alone is looked into: one of the `others`, which ran before it in the
+    same process, may have made it fail, and then the finding is about that one.
 
     One failure shrinks to the same kind of case from wherever it was seen; another failure of the same method under the
     same law does not. Cases are tried by `probe`, in this process where none is given.
@@ -52,8 +50,9 @@ def investigate(
     for candidate in sorted(candidates.cases, key=lambda candidate: complexity(candidate.case)):
         if found >= MOST_FINDINGS or time.perf_counter() - started > 2 * seconds:
             return
-        finding = _shrunk(candidates.group, candidate, method, seconds, probe or failure_of)
-        if _kind(finding.case) not in kinds:
+        look = _Look(candidates.group, candidate, method, probe or failure_of)
+        finding = look.shrunk(seconds) or look.blamed(others)
+        if finding.method != method.name or _kind(finding.case) not in kinds:
             kinds.add(_kind(finding.case))
             found += 1
             yield finding
@@ -78,20 +77,53 @@ def failure_of(ask: Try, method: Method, *, is_trial: bool = False, announce: An
     return None
 
 
-def _shrunk(group: FailureGroup, candidate: Candidate, method: Method, seconds: float, probe: Probe) -> Finding:
-    def still_fails(smaller: Case) -> bool:
-        failure = probe(Try(group=group, case=smaller, key=candidate.key), method, is_trial=True)
-        return failure is not None and explanation(smaller, method.name, failure) is None
+class _Look:
+    """One failing case, looked at again: shrunk where it fails again, else explained as far as can be."""
 
-    if group.outcome is Outcome.HUNG:
-        seconds *= HANGING
-    smallest = shrink(candidate.case, still_fails, seconds=seconds)
-    for case in dict.fromkeys((smallest, candidate.case)):
-        if failure := probe(Try(group=group, case=case, key=candidate.key), method):
-            return finding_of(case, method, group.device, failure)
-    # It does not fail again: still a finding, with the case as it was seen.
-    once = Failure(law=group.law, outcome=group.outcome, detail=Told(text=ONCE))
-    return finding_of(candidate.case, method, group.device, once)
+    def __init__(self, group: FailureGroup, candidate: Candidate, method: Method, probe: Probe) -> None:
+        self._group, self._candidate, self._method, self._probe = group, candidate, method, probe
+        self._tries = 0
+
+    def shrunk(self, seconds: float) -> Finding | None:
+        """The smallest case that fails, made out in so many seconds; None where none fails when the method is alone."""
+        case, hangs = self._candidate.case, self._group.outcome is Outcome.HUNG
+        again = None if hangs else self._again(case)  # a case on which it hangs is shrunk first: that costs less
+        if again is None and not hangs:
+            return None
+        smallest = shrink(case, self._still_fails, seconds=seconds * HANGING if hangs else seconds)
+        if smallest != case and (failure := self._fails(smallest, self._candidate.key)):
+            return finding_of(smallest, self._method, self._group.device, failure)
+        again = again or self._again(case)
+        return finding_of(case, self._method, self._group.device, again) if again else None
+
+    def blamed(self, others: tuple[Method, ...]) -> Finding:
+        """Who is to blame where the method alone does not fail again: the finding tells what was tried."""
+        group, candidate = self._group, self._candidate
+        culprit = culprit_of(candidate, group, self._method, others, self._probe)
+        if culprit and culprit.method.name != self._method.name:
+            return finding_of(candidate.case, culprit.method, group.device, spoiling(group, culprit.failure))
+        tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'} of the method alone"
+        seen = culprit.failure.message if culprit else candidate.message or str(group.outcome)
+        when = "only after earlier calls of the same method" if culprit else f"failed once in this run, not in {tries}"
+        told = Failure(law=group.law, outcome=group.outcome, detail=Told(text=f"{seen} ({when})"))
+        return finding_of(candidate.case, self._method, group.device, told)
+
+    def _again(self, case: Case) -> Failure | None:
+        """The failure, where it shows in one of some tries, in the last of them whatever its key is."""
+        keys = (*[self._candidate.key] * TRIES, None)
+        for key in keys[:1] if self._group.outcome is Outcome.HUNG else keys:  # each of those takes a minute
+            if failure := self._fails(case, key):
+                return failure
+        return None
+
+    def _fails(self, case: Case, key: str | None) -> Failure | None:
+        self._tries += 1
+        return self._probe(Try(group=self._group, case=case, key=key), self._method)
+
+    def _still_fails(self, smaller: Case) -> bool:
+        ask = Try(group=self._group, case=smaller, key=self._candidate.key)
+        failure = self._probe(ask, self._method, is_trial=True)
+        return failure is not None and explanation(smaller, self._method.name, failure) is None
 
 
 def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Finding:
@@ -105,6 +137,7 @@ def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Fin
         seen=1,
         case=case,
         script=write_script(case, method, device, failure),
+        same_as=likenesses(case, method, failure),
     )
 
 

@@ -19,6 +19,10 @@ GIVEN_AT_ONCE = 8
 """Cases in a shard of given cases."""
 
 
+RANDOM_AT_LEAST = 4
+"""Cases in a shard of random ones, in every profile."""
+
+
 @plain_data
 class Shard:
     """Boundary cases (`round` 0), random cases of one family and dtype, or given cases, for one device."""
@@ -35,6 +39,17 @@ class Shard:
     """The cases, if they are given and not drawn."""
     is_counted: bool = True
     """False if a shard with the same cases on another device counts them: a run counts each case once."""
+
+    @property
+    def position(self) -> int:
+        """That of its first case, by which the laws share out the cases of a family.
+
+        The random cases of a round stand in a row, whatever their dtype: with four of each dtype, each method meets
+        every law in every family.
+        """
+        if self.given:
+            return self.number * GIVEN_AT_ONCE
+        return (DTYPES.index(self.dtype) + self.round) * RANDOM_AT_LEAST
 
     def cases(self) -> list[Case]:
         """The cases of this shard, the same for the same shard."""

@@ -32,6 +32,11 @@ class Candidate:
 
     key: str
     case: Case
+    message: str = ""
+    """What was seen when it failed first."""
+    shard: Shard | None = None
+    """Where it was judged, as the case of index `index`."""
+    index: Count = 0
 
 
 @plain_data
@@ -44,12 +49,23 @@ class Candidates:
 
 
 @plain_data
+class Earlier:
+    """What ran in a process before: these methods on the cases of a shard, up to that of index `until`."""
+
+    shard: Shard
+    until: Count
+    methods: tuple[str, ...]
+
+
+@plain_data
 class Try:
     """A question: does this case show the failure, with this key if one is named?"""
 
     group: FailureGroup
     case: Case
     key: str | None = None
+    earlier: Earlier | None = None
+    """What runs before that in the same process; nothing where it is None."""
 
 
 @plain_data

@@ -1,4 +1,4 @@
-"""`verify`: shards to a scheduler, its results to a tally, failures to findings.
+"""`run_shards`: shards to a scheduler, its results to a tally, failures to findings.
 
 A scheduler decides where and in which order shards are judged. It is a function from an iterator of shards to an
 iterator of their results:
@@ -22,8 +22,9 @@ from typing import Protocol
 
 from jaccheck.case import Profile
 from jaccheck.methods import Method, calm_torch, describe_environment
-from jaccheck.reports import Finding, Report, Settings
-from jaccheck.runs.findings import Probe, failure_of, investigate
+from jaccheck.reports import Environment, Finding, Report, Settings
+from jaccheck.runs.culprits import Probe
+from jaccheck.runs.findings import failure_of, investigate
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.results import Candidates, FailureGroup, ShardResult, Sums, group_of
@@ -75,7 +76,7 @@ class Record(Protocol):
         """The run has come to its end, or was interrupted."""
 
 
-def verify(
+def run_shards(
     settings: Settings,
     profile: Profile,
     methods: tuple[Method, ...],
@@ -88,6 +89,7 @@ def verify(
 ) -> Report:
     """The report of a run over these shards, after those in the record; Ctrl-C ends it early with what was done."""
     started = time.perf_counter()
+    environment = describe_environment(devices)  # what has still to be imported may not be there in the end
     run = _Run(profile, methods, listener, judges.probe, record)
     with calm_torch():
         results = judges.scheduler(_until(run.seconds_left(settings), shards))
@@ -104,7 +106,7 @@ def verify(
     run.tally.spend(total=time.perf_counter() - started)
     if record:
         record.end(interrupted=run.interrupted)
-    return run.report(settings, devices)
+    return run.report(settings, environment)
 
 
 class _Run:
@@ -155,14 +157,14 @@ class _Run:
 
     def look_closer(self) -> None:
         """Shrinks the failing cases that have come since the first one of each group: they may be other failures."""
-        for group in self._findings:
+        for group in [group for group in self._findings if group in self.tally.candidates]:
             self._investigate(group)
 
-    def report(self, settings: Settings, devices: Mapping[str, str]) -> Report:
+    def report(self, settings: Settings, environment: Environment) -> Report:
         """All of it; `seen` is how many failing cases each failure had in the end."""
         return Report(
             settings=settings,
-            environment=describe_environment(devices),
+            environment=environment,
             totals=self.tally.totals,
             coverage=self.tally.coverage(),
             tightness=self.tally.tightness(),
@@ -176,16 +178,22 @@ class _Run:
         )
 
     def _investigate(self, group: FailureGroup) -> None:
-        known = self._findings.setdefault(group, [])
+        own = self._findings.setdefault(group, [])
         started = time.perf_counter()
         for finding in investigate(
             self.tally.candidates[group],
             self._methods[group.method],
             # Whoever has pressed Ctrl-C gets the failing case as it is.
             seconds=0.0 if self.interrupted else self._seconds,
-            known=tuple(known),
+            known=tuple(own),
             probe=self._probe,
+            others=tuple(each for each in self._methods.values() if each is not REFERENCE),
         ):
+            known = own
+            if finding.method != group.method:  # it made this one fail
+                known = self._findings.setdefault(group_of(finding), [])
+                if known:
+                    continue
             known.append(finding)
             if self._record:
                 self._record.keep_finding(finding)

@@ -20,6 +20,7 @@ from jaccheck.reports import (
     cell_key,
     tightness_key,
 )
+from jaccheck.runs.plan import Shard
 from jaccheck.runs.results import Candidate, Candidates, FailureGroup, Sums
 
 MOST_CANDIDATES = 24
@@ -35,15 +36,15 @@ class Tally:
     _cells: dict[tuple[str, str, str, str], CoverageCell] = field(default_factory=dict)
     _tightness: dict[tuple[str, str, str], Tightness] = field(default_factory=dict)
 
-    def add(self, case: Case, verdict: Verdict) -> list[FailureGroup]:
-        """Counts a verdict; returns the failures that are seen for the first time."""
+    def add(self, case: Case, verdict: Verdict, *, shard: Shard | None = None, index: int = 0) -> list[FailureGroup]:
+        """Counts a verdict on a case of a shard; returns the failures that are seen for the first time."""
         found = [
             Candidates(
                 group=FailureGroup(
                     method=verdict.method, device=verdict.device, law=failure.law, outcome=failure.outcome
                 ),
                 seen=1,
-                cases=(Candidate(key=failure.key, case=case),),
+                cases=(Candidate(key=failure.key, case=case, message=failure.message, shard=shard, index=index),),
             )
             for failure in verdict.failures
         ]
@@ -108,6 +109,7 @@ def _totals_of(verdict: Verdict) -> Totals:
         undecided=sum(comparison.undecided for comparison in verdict.comparisons),
         outcomes={verdict.outcome: 1},
         modes={mode: modes.count(mode) for mode in modes},
+        known_issues=dict.fromkeys(verdict.known, 1),
     )
 
 

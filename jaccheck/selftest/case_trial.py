@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -40,14 +41,14 @@ class Capture:
 class CaseTrial:
     """One case, with what all mutants and methods share; it is computed once."""
 
-    def __init__(self, reference: CaseReference, laws: tuple[Law, ...]) -> None:
+    def __init__(self, reference: CaseReference, laws_of: Callable[[str], tuple[Law, ...]]) -> None:
         self.reference = reference
-        self.laws = laws
+        self._laws_of = laws_of
         self._autograd: Jacobians | None = None
         self.template = reference.problem()
         """Read by the triggers of mutants, never changed."""
         self._right: dict[str, Result] = {}
-        self._passes: dict[tuple[str, Judge], bool] = {}
+        self._passes: dict[tuple[str, Judge, tuple[Law, ...]], bool] = {}
 
     @property
     def case(self) -> Case:
@@ -66,10 +67,11 @@ class CaseTrial:
             }
         return self._autograd
 
-    def judge(self, method: Method) -> tuple[Verdict, Result]:
-        """jaccheck's verdict, and the result that it judged."""
+    def judge(self, method: Method, laws: tuple[Law, ...] | None = None) -> tuple[Verdict, Result]:
+        """jaccheck's verdict by the laws that are due, or by these, and the result that it judged."""
         capture = Capture(method)
-        verdict = judge(self.case, capture.method(), device=DEVICE, reference=self.reference, laws=self.laws)
+        due = self._laws_of(method.name) if laws is None else laws
+        verdict = judge(self.case, capture.method(), device=DEVICE, reference=self.reference, laws=due)
         return verdict, capture.result or Result({})
 
     def call(self, method: Method) -> Result:
@@ -86,15 +88,17 @@ class CaseTrial:
             self._right[base.name] = self.call(base)
         return self._right[base.name]
 
-    def passes(self, base: Method, name: Judge) -> bool:
-        """Whether a judge accepts a right method."""
-        if (base.name, name) not in self._passes:
+    def passes(self, base: Method, name: Judge, mutated: Method) -> bool:
+        """Whether a judge accepts a right method, by the laws that the mutated one is asked."""
+        laws = self._laws_of(mutated.name) if name == "jaccheck" else ()
+        key = (base.name, name, laws)
+        if key not in self._passes:
             if name == "jaccheck":
-                passed = not is_alarm(self.judge(base)[0])
+                passed = not is_alarm(self.judge(base, laws)[0])
             else:
                 passed = not TOLERANCES[name](self.right(base), self.autograd)
-            self._passes[base.name, name] = passed
-        return self._passes[base.name, name]
+            self._passes[key] = passed
+        return self._passes[key]
 
 
 def is_alarm(verdict: Verdict) -> bool:

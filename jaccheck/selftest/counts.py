@@ -16,7 +16,8 @@ from jaccheck.selftest.results import TOLERANCES
 class MutantCounts:
     """How one mutant fared on the cases so far."""
 
-    def __init__(self, mutant: Mutant) -> None:
+    def __init__(self, mutant: Mutant, judges: tuple[Judge, ...] = JUDGES) -> None:
+        self._judges = judges
         self.score = MutantScore(
             name=mutant.name,
             kind=mutant.kind,
@@ -30,7 +31,7 @@ class MutantCounts:
 
     def meet(self, trial: CaseTrial, position: int) -> None:
         """Every judge that has not killed it yet judges its result on one case."""
-        waiting = [name for name in JUDGES if self.score.kill(name) is None]
+        waiting = [name for name in self._judges if self.score.kill(name) is None]
         if not waiting or self._method.refuses(trial.template):
             return
         self.score = replace(self.score, tried=self.score.tried + 1)
@@ -39,7 +40,7 @@ class MutantCounts:
         kills: dict[str, Any] = {}
         if "jaccheck" in waiting:
             verdict, result = trial.judge(self._method)
-            if is_alarm(verdict) and trial.passes(self._base, "jaccheck"):
+            if is_alarm(verdict) and trial.passes(self._base, "jaccheck", self._method):
                 laws = tuple(failure.law for failure in verdict.failures)
                 kills["jaccheck"] = _kill(trial, position, laws, verdict.outcome, verdict.message)
         else:
@@ -49,7 +50,7 @@ class MutantCounts:
             if name == "jaccheck" or not differs:
                 continue
             found = TOLERANCES[name](result, trial.autograd)
-            if found and trial.passes(self._base, name):
+            if found and trial.passes(self._base, name, self._method):
                 outcome = Outcome.CRASHED if result.error else Outcome.DISAGREES
                 kills[name] = _kill(trial, position, (found[0],), outcome, found[1])
         self.score = replace(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from jaccheck.case import Case
 from jaccheck.errors import InvalidCase
-from jaccheck.judging import LAWS, CaseReference, Law, laws_due
+from jaccheck.judging import LAWS, CaseReference, Law, laws_due, place_of
 from jaccheck.methods import Method, calm_torch
 from jaccheck.reports import JUDGES, Judge, MutantScore, MutationScore, SelftestReport
 from jaccheck.selftest.case_trial import DEVICE, CaseTrial
@@ -19,7 +20,7 @@ from jaccheck.selftest.limits import limits
 from jaccheck.selftest.mutants.registry import Mutant
 
 LawsOf = Callable[[int, Case], tuple[Law, ...]]
-"""The laws that are asked on a case, by its position among the cases."""
+"""The laws that are asked of a method on a case, by their position: that of the case among all, and the method's."""
 
 OnCase = Callable[[int, int], object]
 
@@ -30,7 +31,7 @@ def every_law(position: int, case: Case) -> tuple[Law, ...]:
 
 
 def repeating_every(count: int) -> LawsOf:
-    """All laws; those that call the method again only on every `count`-th case, as in profiles."""
+    """All laws; those that call a method again only on every `count`-th case of each method, as in profiles."""
     return lambda position, case: laws_due(position, count)
 
 
@@ -45,19 +46,21 @@ def score(
     methods: Iterable[Method],
     *,
     laws_of: LawsOf = every_law,
+    judges: tuple[Judge, ...] = JUDGES,
     on_case: OnCase = lambda done, total: None,
 ) -> SelftestReport:
     """How many of `mutants` each judge kills on these cases, and how often it calls one of the right `methods` wrong.
 
-    Every mutant meets the cases in order until all judges have killed it. `on_case(done, total)` is called after each.
+    Every mutant meets the cases in order until all `judges` have killed it. `on_case(done, total)` is called after
+    each.
     """
     started = time.perf_counter()
-    counted = [MutantCounts(mutant) for mutant in mutants]
+    counted = [MutantCounts(mutant, judges) for mutant in mutants]
     rightful, tally, overflowing = tuple(methods), AlarmCounts(), 0
     with calm_torch():
         for position, case in enumerate(cases):
             try:
-                trial = CaseTrial(CaseReference(case, DEVICE), laws_of(position, case))
+                trial = CaseTrial(CaseReference(case, DEVICE), partial(_laws_of, laws_of, position, case))
             except InvalidCase:
                 overflowing += 1
             else:
@@ -76,6 +79,10 @@ def score(
         alarms=tuple(tally.alarms),
         seconds=time.perf_counter() - started,
     )
+
+
+def _laws_of(laws_of: LawsOf, position: int, case: Case, method: str) -> tuple[Law, ...]:
+    return laws_of(position + place_of(method), case)
 
 
 def _mutation_score(name: Judge, scores: tuple[MutantScore, ...]) -> MutationScore:

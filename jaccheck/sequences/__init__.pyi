@@ -1,2 +1,4 @@
-from .run import play as play
+from .asking import SequenceNote as SequenceNote
+from .asking import drive as drive
+from .player import Player as Player
 from .sequence import Tally as Tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from jaccheck.methods import Method
 from jaccheck.sequences import contexts, networks, others
@@ -16,6 +16,7 @@ from jaccheck.sequences.sequence import Sequence, Tally
 from jaccheck.sequences.shape import Between, Shape
 from jaccheck.sequences.state import Extension, Graph, Net, Result
 from jaccheck.sequences.truth import BY_EXTENSION
+from jaccheck.sequences.uses.rules import UseRules
 
 CHANGES = (
     "freeze",
@@ -30,6 +31,8 @@ CHANGES = (
     "forward_without_grad",
 )
 """What can be done to a network."""
+
+SECOND_ORDER = tuple(name for name, quantity in BY_EXTENSION.items() if quantity.is_second_order)
 
 MOST_NETS, MOST_GRAPHS, MOST_CONTEXTS, MOST_KEPT = 3, 4, 2, 4
 
@@ -59,7 +62,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     )
 
 
-class SequenceMachine(RuleBasedStateMachine):
+class SequenceMachine(UseRules):
     """Real use of BackPACK and the other methods, in any order; a run sets what is counted into and available."""
 
     tally = Tally()
@@ -85,13 +88,21 @@ class SequenceMachine(RuleBasedStateMachine):
             raise
 
     def net(self, index: int) -> Net:
-        """One of the networks."""
+        """One of the networks of Linears."""
+        return self.chains()[index % len(self.chains())]
+
+    def chains(self) -> list[Net]:
+        """The live networks of Linears."""
+        return [net for net in self.sequence.nets if isinstance(net.shape, Shape)]
+
+    def any_net(self, index: int) -> Net:
+        """One of all networks."""
         return self.sequence.nets[index % len(self.sequence.nets)]
 
     def graph(self, index: int) -> Graph:
         """One of the graphs, the newest for 0; for most indices a new one if all were freed."""
         live = [graph for graph in self.sequence.graphs if not graph.is_freed]
-        if not live and index < 10 and self.sequence.nets:
+        if not live and index < 10 and self.chains():
             self.forward(index, index % 2 == 1, index, True, False, False, False)
             return self.sequence.graphs[-1]
         among = live if index < 10 else self.sequence.graphs
@@ -115,7 +126,7 @@ class SequenceMachine(RuleBasedStateMachine):
         net = self.explained(networks.make, shape, seed, dtype)
         self.explained(networks.extend, net)
 
-    @precondition(lambda self: self.sequence.nets)
+    @precondition(lambda self: self.chains())
     @rule(
         index=which,
         large=st.booleans(),
@@ -150,7 +161,7 @@ class SequenceMachine(RuleBasedStateMachine):
             is_disabled=is_disabled,
         )
 
-    @precondition(lambda self: self.sequence.nets)
+    @precondition(lambda self: self.chains())
     @rule(
         index=which,
         large=st.booleans(),
@@ -225,19 +236,35 @@ class SequenceMachine(RuleBasedStateMachine):
             asked = Pass(graph=graph, retain_graph=retain_graph, where=where)
         self._perform(asked, in_thread=where == "in a thread")
 
+    @precondition(lambda self: self.chains())
+    @rule(index=which, large=st.booleans(), seed=seeds, name=st.sampled_from(SECOND_ORDER))
+    def reuse(self, index: int, large: bool, seed: int, name: str) -> None:
+        """One extension object in two passes over one graph, of which the first is towards the last layer alone."""
+        net = self.net(index)
+        last = frozenset(each for each in net.trainable if int(each.partition(".")[0]) == net.shape.modules - 1)
+        if not last or name not in self.available:
+            return
+        self.forward(index, large, seed, True, False, False, False)
+        graph = self.sequence.graphs[-1]
+        used = (self.explained(Sequence.new_extension, BY_EXTENSION[name]),)
+        once = Pass(graph=graph, extensions=used, retains=True, retain_graph=True, via="inputs", wanted=last)
+        self._perform(once, in_thread=False)
+        self._perform(Pass(graph=graph, extensions=used), in_thread=False)
+
     def _perform(self, asked: Pass, *, in_thread: bool) -> None:
         if not asked.asked and not (asked.via == "backward" and asked.graph.input_requires_grad):
             return
-        extensions = self.sequence.active() if asked.extensions is None else asked.extensions
+        extensions = (*self.sequence.active(), *(asked.extensions or ()))
         if (
             in_thread
+            and not self.sequence.contexts
             and asked.via != "grad"
             and not (documented_refusal(asked, extensions) or known_issue(asked, extensions))
         ):
             asked = Pass(**{name: getattr(asked, name) for name in Pass.__slots__} | {"where": "in a thread"})
         self.explained(perform, asked)
 
-    @precondition(lambda self: self.sequence.nets and self.methods and not self.sequence.contexts)
+    @precondition(lambda self: self.chains() and self.methods and not self.sequence.contexts)
     @rule(index=which, method=st.integers(0, 63), large=st.booleans(), seed=seeds)
     def other_method(self, index: int, method: int, large: bool, seed: int) -> None:
         """The Jacobians by another method."""
@@ -245,7 +272,7 @@ class SequenceMachine(RuleBasedStateMachine):
         N = networks.BATCH_SIZES[net.shape.C][large]
         self.explained(others.compute, net, self.methods[method % len(self.methods)], N, seed)
 
-    @precondition(lambda self: self.sequence.nets)
+    @precondition(lambda self: self.chains())
     @rule(what=st.sampled_from(CHANGES), index=which, position=which, seed=seeds, switch=st.booleans())
     def change(self, what: str, index: int, position: int, seed: int, switch: bool) -> None:
         """A network is changed in some way."""
@@ -296,7 +323,7 @@ class SequenceMachine(RuleBasedStateMachine):
         elif what == "use twice" and not self.sequence.contexts:
             self.explained(contexts.use_twice, "backpack" if switch else "disable", nested=nested)
 
-    @precondition(lambda self: len(self.sequence.nets) < MOST_NETS)
+    @precondition(lambda self: len(self.chains()) < MOST_NETS)
     @rule(
         what=st.sampled_from(("deepcopy", "pickle", "make")),
         index=which,
@@ -308,7 +335,7 @@ class SequenceMachine(RuleBasedStateMachine):
     def new(self, what: Any, index: int, shape: Shape, seed: int, dtype: str, is_extended: bool) -> None:
         """One more network, or a copy of one."""
         if what != "make" and self.sequence.nets:
-            self.explained(networks.copy, self.net(index), what)
+            self.explained(networks.copy, self.any_net(index), what)
             return
         net = self.explained(networks.make, shape, seed, dtype)
         if is_extended:
@@ -318,7 +345,7 @@ class SequenceMachine(RuleBasedStateMachine):
     @rule(index=which, position=which)
     def keep(self, index: int, position: int) -> None:
         """An earlier result is kept, and must stay as it is."""
-        net = self.net(index)
+        net = self.any_net(index)
         known = sorted(key for key, result in net.results.items() if isinstance(result, Result))
         if known and len(self.sequence.kept) < MOST_KEPT:
             self.explained(networks.keep, net, *known[position % len(known)])
@@ -328,7 +355,7 @@ class SequenceMachine(RuleBasedStateMachine):
     def drop(self, index: int, is_net: bool) -> None:
         """A graph is forgotten; or a network is deleted, and must be freed."""
         if is_net and len(self.sequence.nets) > 1:
-            self.explained(networks.drop, self.net(index))
+            self.explained(networks.drop, self.any_net(index))
         elif self.sequence.graphs:
             self.explained(Sequence.delete_graph, self.graph(index))
 

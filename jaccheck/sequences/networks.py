@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,9 +11,10 @@ from jaccheck.judging import observe_globals
 from jaccheck.oracle import Array
 from jaccheck.sequences.broken import Leak, Refused
 from jaccheck.sequences.sequence import Kept, Sequence
-from jaccheck.sequences.shape import LARGEST, Shape, literal, load
+from jaccheck.sequences.shape import LARGEST, Shape, literal
 from jaccheck.sequences.state import FOREIGN, NOTHING, Graph, Loss, Net, Result
 from jaccheck.sequences.truth import smallest_part
+from jaccheck.sequences.uses.rich import Rich
 
 BATCH_SIZES = {1: (2, 8), 2: (1, 4), 4: (2, 8)}
 """By number of outputs: 2/(N·C) is a power of four, so that SqrtGGN's root of it is exact."""
@@ -21,7 +23,7 @@ FINEST = 2**10
 """Most parts of the smallest power of two that a number in a parameter may have, or an optimiser does no step."""
 
 
-def make(sequence: Sequence, shape: Shape, seed: int, dtype: str) -> Net:
+def make(sequence: Sequence, shape: Shape | Rich, seed: int, dtype: str) -> Net:
     """A new network."""
     net = Net(f"model{sequence.number()}", shape, shape.numbers(seed), dtype)
     sequence.session.run(*shape.source(net.name, net.values, dtype))
@@ -29,7 +31,7 @@ def make(sequence: Sequence, shape: Shape, seed: int, dtype: str) -> Net:
     net.trainable = set(net.values)
     net.gradients = dict.fromkeys(net.values)
     net.stored = [NOTHING] * shape.modules
-    net.attributes = [frozenset(vars(module)) for module in sequence.session[net.name]]
+    net.attributes = [frozenset(sequence.session[f"vars({net.path_of(i)})"]) for i in range(shape.modules)]
     sequence.nets.append(net)
     return net
 
@@ -137,7 +139,7 @@ def zero_gradients(sequence: Sequence, net: Net, *, to_none: bool) -> None:
 def load_numbers(sequence: Sequence, net: Net, seed: int) -> None:
     """Other numbers, through `load_state_dict`."""
     net.values = net.shape.numbers(seed)
-    sequence.session.run(load(net.name, net.values))
+    sequence.session.run(net.shape.load(net.name, net.values))
     _touch(sequence, net)
 
 
@@ -194,6 +196,9 @@ def copy(sequence: Sequence, net: Net, by: Literal["deepcopy", "pickle"]) -> Non
     made = Net(name, net.shape, dict(net.values), net.dtype, net.is_extended, net.is_training, set(net.trainable))
     made.gradients = dict.fromkeys(net.values)
     made.results = dict(net.results) if by == "pickle" else {}
+    for key, result in made.results.items():
+        if isinstance(result, Result):
+            made.results[key] = replace(result, may_be_missing=True)
     made.stored, made.attributes = list(net.stored), net.attributes
     sequence.nets.append(made)
     for index, stored in enumerate(made.stored):
@@ -209,6 +214,8 @@ def keep(sequence: Sequence, net: Net, name: str, field: str) -> None:
     """An earlier result in a variable of its own."""
     result = net.results[name, field]
     assert isinstance(result, Result)
+    if field not in sequence.session[f"vars({net.parameter(name)})"]:
+        return
     variable = f"kept{sequence.number()}"
     sequence.session.run(f"{variable} = {net.parameter(name)}.{field}")
     sequence.kept.append(Kept(variable, result))
@@ -233,6 +240,7 @@ def drop(sequence: Sequence, net: Net) -> None:
     session.run(f"references = [weakref.ref(each) for each in (*{net.name}.modules(), *{net.name}.parameters())]")
     for graph in sequence.graphs_of(net):
         sequence.delete_graph(graph)
+    handles = len(session["CTX.hook_handles"])
     session.run(f"del {net.name}")
     sequence.nets.remove(net)
     if any(each != NOTHING for each in net.stored):
@@ -249,6 +257,8 @@ def drop(sequence: Sequence, net: Net) -> None:
             "gc.collect()",
             "assert all(reference() is None for reference in references)",
         )
+    if net.is_extended:
+        sequence.tally.meet("hook-handles-grow", is_wrong=len(session["CTX.hook_handles"]) >= handles)
 
 
 def _are_freed(sequence: Sequence) -> bool:

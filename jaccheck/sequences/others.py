@@ -47,7 +47,7 @@ def compute(sequence: Sequence, net: Net, method: Method, N: int, seed: int) -> 
     _after(net, method)
     if failed:
         return
-    truth = Truth(net.shape, net.values, X, net.dtype)
+    truth = Truth(net.chain, net.values, X, net.dtype)
     for name in sorted(net.trainable):
         result = Result(truth.jacobians[name] if truth.are_jacobians_exact else None, net.dtype)
         found = session[f"J[{name!r}]"]

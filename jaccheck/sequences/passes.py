@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import indent
 from typing import Literal
 
@@ -97,23 +97,31 @@ def _listed(*parts: str) -> str:
 def perform(sequence: Sequence, asked: Pass) -> None:
     """Runs the pass, and says what is true after it. Raises Broken."""
     graph = asked.graph
-    extensions = sequence.active() if asked.extensions is None else asked.extensions
-    retains = sequence.retains() if asked.extensions is None else asked.retains
+    opened = sequence.opened()
+    if asked.extensions is None:
+        own, retains, around = sequence.innermost(), sequence.retains(), opened[:-1]
+    else:
+        own, retains, around = asked.extensions, asked.retains, opened
+    extensions = own
     if asked.where == "beside a thread":
         extensions = (Extension(BY_EXTENSION["BatchGrad"]),)
+    outer = tuple(each for context in around for each in context.extensions)
     known = known_issue(asked, extensions)
-    refusal = documented_refusal(asked, extensions)
+    refusal = documented_refusal(asked, (*extensions, *outer))
     failed = sequence.session.attempt(*asked.lines())
     if failed:
-        if not refusal and not known:
+        if not refusal and not known_issue(asked, (*extensions, *outer)):
             del sequence.session.lines[-1]
             raise Refused(f"{graph.variable}: {failed}", *asked.lines())
         sequence.tally.refused[refusal or known] += 1
-        _after_exception(asked, extensions)
+        _after_exception(asked, (*extensions, *outer))
     else:
         if asked.via == "grad":
             _check_returned(sequence, asked)
         _after(sequence, asked, extensions, known, retains=retains)
+        _after_outer(sequence, asked, extensions, outer, known)
+        if not retains and any(each.retains for each in around):
+            _may_be_cleaned(graph)
     graph.is_freed |= not asked.retain_graph
     for each in extensions:
         each.is_dirty |= bool(failed) or _leaves_quantities(asked, each)
@@ -192,18 +200,50 @@ def _after(sequence: Sequence, asked: Pass, extensions: tuple[Extension, ...], k
     if asked.via != "grad":
         for name in asked.asked & net.trainable:
             net.gradients[name] = accumulated(net.gradients[name], graph, name)
+    reached = asked.reached() if graph.is_hooked else []
+    for module in range(net.shape.modules):
+        for name in sorted(_parameters_of(net, module)):
+            for each in extensions:
+                if module in reached and name in net.trainable:
+                    _expect(sequence, graph, name, each, known)
+                elif graph.is_hooked and name in asked.asked & net.trainable:
+                    _expect_nothing(sequence, graph, name, each)
+                elif name not in graph.trainable & net.trainable or not graph.is_hooked:
+                    _expect_no_old_result(sequence, net, name, each)
     if graph.is_hooked:
-        reached = asked.reached()
-        for module in range(net.shape.modules):
-            for name in sorted(_parameters_of(net, module) & net.trainable):
-                for each in extensions:
-                    if module in reached:
-                        _expect(sequence, graph, name, each, known)
-                    elif name in asked.asked:
-                        _expect_nothing(sequence, graph, name, each)
         _after_storage(sequence, asked, reached, retains=retains)
     if graph.loss is not None and not retains:
         graph.loss.stored = frozenset((None,))
+
+
+def _after_outer(
+    sequence: Sequence, asked: Pass, own: tuple[Extension, ...], outer: tuple[Extension, ...], known: str
+) -> None:
+    """Results of the extensions of contexts around the innermost: this pass is inside them, too."""
+    graph, net = asked.graph, asked.graph.net
+    fields = {each.quantity.savefield for each in own}
+    for each in outer:
+        if each.quantity.savefield in fields:
+            continue
+        for name in sorted(net.values):
+            key = (name, each.quantity.savefield)
+            found = sequence.session[f"vars({net.parameter(name)})"].get(key[1])
+            result = Result(graph.truth.result(name, each.quantity), graph.dtype)
+            module = int(name.partition(".")[0])
+            is_due = name in asked.asked & net.trainable and graph.is_hooked and module in asked.reached()
+            if is_due and not known and result.values is not None:
+                sequence.tally.meet("inner-context-replaces-outer", is_wrong=differs(found, result))
+            if found is not None and not is_equal(found, result):
+                net.results[key] = UNKNOWN
+            elif is_due and found is not None:
+                net.results[key] = result
+
+
+def _may_be_cleaned(graph: Graph) -> None:
+    """Where contexts around and inside differ on whether to retain, nothing says which of the two counts."""
+    graph.net.stored = [each | {graph.number, None} for each in graph.net.stored]
+    if graph.loss is not None:
+        graph.loss.stored |= {graph.number, None}
 
 
 def _expect(sequence: Sequence, graph: Graph, name: str, extension: Extension, known: str) -> None:
@@ -217,8 +257,12 @@ def _expect(sequence: Sequence, graph: Graph, name: str, extension: Extension, k
         elif (name, field) not in net.results:
             sequence.tally.meet(known, is_wrong=found is not None)
         net.results[name, field] = UNKNOWN
-    else:
+    elif name in graph.trainable:
         net.results[name, field] = result
+    else:  # It was frozen in the forward pass: autograd gives it nothing, and BackPACK may or may not.
+        net.results[name, field] = replace(result, may_be_missing=True)
+        if field not in sequence.session[f"vars({net.parameter(name)})"]:
+            del net.results[name, field]
 
 
 def _expect_nothing(sequence: Sequence, graph: Graph, name: str, extension: Extension) -> None:
@@ -230,6 +274,15 @@ def _expect_nothing(sequence: Sequence, graph: Graph, name: str, extension: Exte
     sequence.tally.meet("inputs-of-backward", is_wrong=not is_there)
     if is_there:
         net.results[name, field] = result
+
+
+def _expect_no_old_result(sequence: Sequence, net: Net, name: str, extension: Extension) -> None:
+    """No result on a parameter that took no part in the pass: an earlier one would be read as that of this pass."""
+    key = (name, extension.quantity.savefield)
+    if isinstance(net.results.get(key), Result):
+        is_left = key[1] in sequence.session[f"vars({net.parameter(name)})"]
+        sequence.tally.meet("old-result-stays", is_wrong=is_left)
+        net.results[key] = UNKNOWN
 
 
 def _after_storage(sequence: Sequence, asked: Pass, reached: list[int], *, retains: bool) -> None:

@@ -1,10 +1,12 @@
-"""`play`: the state machine in rounds of some sequences, each a Hypothesis run with a seed of its own."""
+"""`play`: directed sequences, then the state machine in rounds of some, each a Hypothesis run with its own seed."""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky
@@ -14,8 +16,11 @@ from jaccheck.judging import SEQUENCE_ISSUES
 from jaccheck.methods import calm_torch, describe_environment
 from jaccheck.reports import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
 from jaccheck.sequences.broken import Broken
+from jaccheck.sequences.directed.every import every_directed
+from jaccheck.sequences.directed.step import Directed, play_directed, shortest
 from jaccheck.sequences.growth import check_growth
 from jaccheck.sequences.machine import SequenceMachine
+from jaccheck.sequences.monte_carlo import check_monte_carlo
 from jaccheck.sequences.others import exact_methods
 from jaccheck.sequences.sequence import Tally
 from jaccheck.sequences.session import available_extensions
@@ -24,26 +29,26 @@ ROUND = 50
 """Sequences in a round: enough for Hypothesis to vary what it has drawn, few enough for a limit of time."""
 
 
-def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda tally: None) -> SequenceReport:
+def play(asked: SequenceSettings, *, on_sequence: Callable[[Tally], None] = lambda tally: None) -> SequenceReport:
     """The report of a run, which ends with the first round that finds something; Ctrl-C ends it early.
 
-    In the end the law of growth is put to it, once.
+    Directed sequences and the laws of draws come first, whatever was asked for, and the law of growth in the end.
     """
     started = time.perf_counter()
-    tally, interrupted = Tally(), False
+    tally, interrupted, directed = Tally(), False, 0
     findings: tuple[SequenceFinding, ...] = ()
-    machine = machine_of(tally)
+    machine = machine_of(tally, on_sequence)
     gc.collect()
     gc.freeze()  # what is here already need not be looked through whenever a network is dropped
     try:
         with calm_torch():
-            for number, examples in rounds(asked, started):
-                findings = run_round(machine, asked.seed * 2**20 + number, examples, asked.steps)
-                on_round(tally)
+            for each in every_directed(machine):
+                findings = run_directed(machine, each)
                 if findings:
                     break
+                directed += 1
             else:
-                findings = grown()
+                findings = _drawn(machine, asked)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -51,6 +56,7 @@ def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda 
     return SequenceReport(
         settings=asked,
         environment=describe_environment({"cpu": "cpu"}),
+        directed=directed,
         examples=tally.examples if tally.failed_after is None else tally.failed_after,
         steps=tally.steps.total() - tally.steps["check_all"],
         compared=tally.compared,
@@ -64,10 +70,38 @@ def play(asked: SequenceSettings, *, on_round: Callable[[Tally], None] = lambda 
     )
 
 
-def grown() -> tuple[SequenceFinding, ...]:
-    """What a thousand passes leave behind."""
+def _drawn(machine: type[SequenceMachine], asked: SequenceSettings) -> tuple[SequenceFinding, ...]:
+    """What is found first in the laws of draws, in sequences that are drawn, or in the law of growth after them."""
+    extensions = available_extensions()
+    if findings := _broken_by(partial(check_monte_carlo, extensions)):
+        return findings
+    for number, examples in rounds(asked, time.perf_counter()):
+        if findings := run_round(machine, asked.seed * 2**20 + number, examples, asked.steps):
+            return findings
+    return _broken_by(partial(check_growth, extensions))
+
+
+def run_directed(
+    machine: type[SequenceMachine],
+    directed: Directed,
+    *,
+    shortens: bool = True,
+    on_end: Callable[[], None] = lambda: None,
+) -> tuple[SequenceFinding, ...]:
+    """What a directed sequence found, without the steps that do not matter."""
     try:
-        check_growth(available_extensions())
+        play_directed(machine, directed.steps, on_end)
+    except Broken as broken:
+        found = shortest(machine_of(Tally()), directed.steps, broken) if shortens else broken
+        finding = _finding(found)
+        return (replace(finding, message=f"{finding.message} ({directed.name})"),)
+    return ()
+
+
+def _broken_by(law: Callable[[], None]) -> tuple[SequenceFinding, ...]:
+    """What a law finds that is put to one use, once."""
+    try:
+        law()
     except Broken as broken:
         return (_finding(broken),)
     return ()
@@ -84,13 +118,15 @@ def rounds(asked: SequenceSettings, started: float) -> Iterator[tuple[int, int]]
         done, number = done + examples, number + 1
 
 
-def machine_of(tally: Tally) -> type[SequenceMachine]:
-    """The state machine, which counts into `tally`."""
-    return type(
-        "Sequences",
-        (SequenceMachine,),
-        {"tally": tally, "available": available_extensions(), "methods": exact_methods()},
-    )
+def machine_of(tally: Tally, on_sequence: Callable[[Tally], None] = lambda tally: None) -> type[SequenceMachine]:
+    """The state machine, which counts into `tally`, and says so when a sequence begins."""
+
+    def begin(self: SequenceMachine) -> None:
+        SequenceMachine.__init__(self)
+        on_sequence(tally)
+
+    names = {"tally": tally, "available": available_extensions(), "methods": exact_methods(), "__init__": begin}
+    return type("Sequences", (SequenceMachine,), names)
 
 
 def run_round(

@@ -66,15 +66,21 @@ class Sequence:
         """The live graphs of a network."""
         return [graph for graph in self.graphs if graph.net is net]
 
+    def opened(self) -> list[Context]:
+        """The open contexts of BackPACK, the innermost last. Each enables its extensions in every pass inside it."""
+        return [context for context in self.contexts if not context.is_disable]
+
+    def innermost(self) -> tuple[Extension, ...]:
+        """The extensions of the innermost open context."""
+        return self.opened()[-1].extensions if self.opened() else ()
+
     def active(self) -> tuple[Extension, ...]:
-        """The extensions of the innermost open context of BackPACK."""
-        open_ones = [context for context in self.contexts if not context.is_disable]
-        return open_ones[-1].extensions if open_ones else ()
+        """The extensions of all open contexts, the innermost last."""
+        return tuple(each for context in self.opened() for each in context.extensions)
 
     def retains(self) -> bool:
-        """Whether the innermost open context of BackPACK retains what is stored."""
-        open_ones = [context for context in self.contexts if not context.is_disable]
-        return bool(open_ones) and open_ones[-1].retains
+        """Whether the innermost open context retains what is stored."""
+        return bool(self.opened()) and self.opened()[-1].retains
 
     def stores(self) -> bool:
         """Whether a forward pass with gradients stores inputs and outputs."""

@@ -29,6 +29,14 @@ IMPORTS = {
     "extend": "from backpack import extend",
     "memory_cleanup": "from backpack import memory_cleanup",
     "CTX": "from backpack.context import CTX",
+    "functional_call": "from torch.func import functional_call",
+    "checkpoint": "from torch.utils.checkpoint import checkpoint",
+    "Slicing": "from backpack.custom_module.slicing import Slicing",
+    "Pad": "from backpack.custom_module.pad import Pad",
+    "ScaleModule": "from backpack.custom_module.scale_module import ScaleModule",
+    "Permute": "from backpack.custom_module.permute import Permute",
+    "ReduceTuple": "from backpack.custom_module.reduce_tuple import ReduceTuple",
+    "Parallel": "from backpack.custom_module.branching import Parallel",
 }
 """By the name that it binds, every import that a line may rely on."""
 

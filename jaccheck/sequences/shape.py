@@ -37,6 +37,10 @@ class Shape:
         """Number of modules in the Sequential."""
         return 2 * len(self.widths) - 3
 
+    def paths(self) -> tuple[str, ...]:
+        """The names of the modules."""
+        return tuple(map(str, range(self.modules)))
+
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by name, in the order of `Module.named_parameters`."""
         found: dict[str, tuple[int, ...]] = {}
@@ -80,6 +84,10 @@ class Shape:
                     row[generator.permutation(shape[1])[NONZEROS:]] = 0
             found[name] = value
         return found
+
+    def load(self, name: str, values: dict[str, Array]) -> str:
+        """The line of Python that gives the network in `name` these numbers."""
+        return load(name, values)
 
     def batch(self, N: int, seed: int) -> Array:
         """N samples of small integers."""

@@ -10,10 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from typing import Literal
+
+import numpy as np
 
 from jaccheck.oracle import Array
 from jaccheck.sequences.shape import Shape, literal
 from jaccheck.sequences.truth import Quantity, Truth
+from jaccheck.sequences.uses.rich import Rich
 
 
 class Unknown(Enum):
@@ -34,20 +38,45 @@ FOREIGN = -1
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Numbers that must be there, in a dtype; `values` is None where they could be rounded and are not compared."""
+    """Numbers that must be there, in a dtype; `values` is None where they could be rounded and are not compared.
+
+    With `may_be_missing` nothing says whether they must be there, only what they are then. They must be equal, or as
+    close as `closeness` times the largest of them, where it is not zero. What is compared is the sum over the first
+    axis of what is found, or of a root `(C, N, *θ.shape)` each sample's matrix, if `view` says so.
+    """
 
     values: Array | None
     dtype: str
+    may_be_missing: bool = False
+    closeness: float = 0.0
+    view: Literal["", "sum", "gram"] = ""
 
     def assertion(self, source: str) -> tuple[str, ...]:
         """Lines of a script that pass if `source` has these numbers."""
         if self.values is None:
             return (f"assert {source} is not None",)
+        lines: tuple[str, ...] = (f"found = {source}{'.sum(0)' if self.view == 'sum' else ''}",)
+        if self.view == "gram":
+            lines = (f"root = {source}.flatten(2)", 'found = torch.einsum("cni,cnj->nij", root, root)')
+        expected = f"expected = torch.tensor({literal(self.values)}, dtype=torch.{self.dtype})"
+        if self.values.size == 0:
+            expected = f"expected = torch.zeros({self.values.shape})"
+        if self.closeness:
+            return (
+                *lines,
+                expected,
+                f"assert found.shape == expected.shape and torch.allclose(found, expected, 0, {self.slack()}), found",
+            )
         return (
-            f"found = {source}",
-            f"expected = torch.tensor({literal(self.values)}, dtype=torch.{self.dtype})",
+            *lines,
+            expected,
             "assert found.dtype == expected.dtype and torch.equal(found, expected), found",
         )
+
+    def slack(self) -> float:
+        """How far a number may be from what it must be."""
+        assert self.values is not None
+        return float(self.closeness * max(1.0, np.abs(self.values).max(initial=0.0)))
 
 
 @dataclass(slots=True)
@@ -55,7 +84,7 @@ class Net:
     """A network in the variable `name`, and everything that must be true of it."""
 
     name: str
-    shape: Shape
+    shape: Shape | Rich
     values: dict[str, Array]
     dtype: str
     is_extended: bool = False
@@ -69,12 +98,23 @@ class Net:
 
     def parameter(self, name: str) -> str:
         """A parameter as a script writes it."""
-        module, _, own = name.partition(".")
-        return f"{self.name}[{module}].{own}"
+        module, _, own = name.rpartition(".")
+        return f"{self.module(module)}.{own}"
+
+    def module(self, path: str) -> str:
+        """A module as a script writes it."""
+        return f"{self.name}[{path}]" if path.isdigit() else f'{self.name}.get_submodule("{path}")'
 
     def path_of(self, module: int) -> str:
-        """A module as a script writes it."""
-        return f"{self.name}[{module}]"
+        """A module as a script writes it, by its number."""
+        return self.module(self.shape.paths()[module])
+
+    @property
+    def chain(self) -> Shape:
+        """The network as data, which must be one of Linears. Raises TypeError where it is not."""
+        if not isinstance(self.shape, Shape):
+            raise TypeError(f"{self.name} is not a chain of Linears")
+        return self.shape
 
     def forget_stored(self) -> None:
         """After a step whose effect on what is stored cannot be predicted."""
@@ -144,7 +184,7 @@ class Graph:
     @cached_property
     def truth(self) -> Truth:
         """What every derivative must be."""
-        return Truth(self.net.shape, self.values, self.X, self.dtype, y=self.y, v=self.v)
+        return Truth(self.net.chain, self.values, self.X, self.dtype, y=self.y, v=self.v)
 
     def reached(self, wanted: frozenset[str], *, wants_input: bool) -> list[int]:
         """The modules whose backward hook runs in a pass towards the wanted parameters.

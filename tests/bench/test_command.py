@@ -26,7 +26,7 @@ def make():
 def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     """Both regimes, a wrong method unranked, exit code 1 for it; report and plots as files."""
     options = ("--shape", "tutorial", "--dtype", "float32", "--device", "cpu", "--time", "120")
-    chosen = ("--method", "closed_form", "--method", "autograd_loop", "--method", "mutant:sample_roll")
+    chosen = ("--method", "outer_products", "--method", "autograd_loop", "--method", "mutant:sample_roll")
     done = jaccheck("bench", *options, *chosen, "--report", "bench.json", "--plot", "plots")
     assert done.returncode == 1, done.stderr
     report = load(BenchReport, tmp_path / "bench.json")
@@ -36,7 +36,7 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     assert known["mutant:sample_roll"].fresh is None
     assert (known["autograd_loop"].forward_passes, known["autograd_loop"].backward_passes) == (1, 75)
     for regime in ("fresh", "reused"):
-        assert [m.method for m in cell.ranked(regime)] == ["closed_form", "autograd_loop"]  # type: ignore[arg-type]
+        assert [m.method for m in cell.ranked(regime)] == ["outer_products", "autograd_loop"]  # type: ignore[arg-type]
         assert cell.floor(regime)  # type: ignore[arg-type]
     assert "mutant:sample_roll: DISAGREES, not ranked" in done.stdout
     assert (tmp_path / "plots" / "bench-float32-cpu.png").exists()
@@ -54,7 +54,7 @@ def test_a_model_of_ones_own(jaccheck: Run, tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The report holds the problems that were finished, and no worker is left behind."""
-    command = [sys.executable, "-u", "-m", "jaccheck", "bench", "--method", "closed_form", "--shape", "tutorial"]
+    command = [sys.executable, "-u", "-m", "jaccheck", "bench", "--method", "outer_products", "--shape", "tutorial"]
     options = ["--shape", "many_outputs", "--time", "300", "--dtype", "float32", "--report", "out.json"]
     with subprocess.Popen(
         [*command, *options],
@@ -66,7 +66,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     ) as run:
         assert run.stdout is not None
         for line in run.stdout:
-            if line.strip().startswith("closed_form"):
+            if line.strip().startswith("outer_products"):
                 os.kill(run.pid, signal.SIGINT)
                 break
         rest = run.stdout.read()
@@ -81,7 +81,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (("--shape", "huge"), "choose from tutorial"),
-        (("--method", "closed_from"), "did you mean closed_form"),
+        (("--method", "closed_from"), "did you mean outer_products"),
         (("--method", "mutant:nonsense"), "mutant 'nonsense' is not known"),
         (("--dtype", "bfloat16"), "choose from float32, float64"),
         (("--device", "cuda:7"), "torch reports"),

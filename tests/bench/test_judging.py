@@ -22,7 +22,7 @@ def problem(request: pytest.FixtureRequest) -> Problem:
     return make(SHAPE, request.param, "cpu")
 
 
-@pytest.mark.parametrize("name", ["closed_form", "sqrt_ggn_sum", "batch_grad_loop"])
+@pytest.mark.parametrize("name", ["outer_products", "sqrt_ggn_sum", "batch_grad_loop"])
 def test_the_bound_is_that_of_the_reference(problem: Problem, name: str) -> None:
     """Each entry of the sums of outer products is the reference's expectation and bound, scaling included."""
     net, method = network_of(problem), find_method(name)
@@ -38,7 +38,7 @@ def test_the_bound_is_that_of_the_reference(problem: Problem, name: str) -> None
         np.testing.assert_allclose(total.numpy().ravel(), bound[part], rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["closed_form", "vmap_vjp", "vmap_jacfwd", "sqrt_ggn_mean", "central_differences"])
+@pytest.mark.parametrize("name", ["outer_products", "vmap_vjp", "vmap_jacfwd", "sqrt_ggn_mean", "central_differences"])
 def test_right_methods_are_right(problem: Problem, name: str) -> None:
     """Reverse mode, forward mode, scaled results and differences."""
     method = find_method(name)
@@ -58,7 +58,7 @@ def test_mutants_are_wrong(name: str) -> None:
 
 def test_every_single_entry_counts(problem: Problem) -> None:
     """Whichever entry is off, or NaN, it is named."""
-    judge, method = judge_of(problem), find_method("closed_form")
+    judge, method = judge_of(problem), find_method("outer_products")
     right = method.compute(copy_of(problem))
     draw = np.random.default_rng(0)
     for name, jacobian in right.items():
@@ -71,7 +71,7 @@ def test_every_single_entry_counts(problem: Problem) -> None:
 
 def test_pieces_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same entry is found however few rows are compared at a time."""
-    problem, method = make(SHAPE, "float64", "cpu"), find_method("closed_form")
+    problem, method = make(SHAPE, "float64", "cpu"), find_method("outer_products")
     judge, J = judge_of(problem), method.compute(copy_of(problem))
     J["2.weight"][2, 1, 3, 2] += 1
     for rows_bytes in (8, 100, 1000, 10**6):

@@ -11,6 +11,9 @@ from time import perf_counter, sleep
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import quantile_test
 
 from jaccheck.bench import Call, Effort, still_process, time_calls, time_once
 from jaccheck.bench.timing import NO_OP, spread
@@ -122,3 +125,14 @@ def test_spreads_survive_json() -> None:
     """Also where the interval is infinite."""
     few = spread([1.0, 2.0])
     assert from_json(Spread, to_json(few), where="here") == few
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=60))
+def test_an_interval_is_that_of_scipy(seconds: list[float]) -> None:
+    """Of its quantile_test, whose import takes longer than all else that a check does."""
+    interval = quantile_test(seconds, p=0.5).confidence_interval(0.95)
+    limits = 0.0 if math.isnan(interval.low) else interval.low, math.inf if math.isnan(interval.high) else interval.high
+    found = spread(seconds)
+    assert (found.low_s, found.high_s) == limits
+    assert found.median_s == pytest.approx(np.median(seconds))

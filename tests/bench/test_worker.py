@@ -52,7 +52,7 @@ def examined(*methods: str, **options: object) -> dict[str, MethodTiming]:
         ("sqrt_ggn_sum", 2, 1),
         ("vmap_vjp", 1, 1),
         ("vmap_jacfwd", 1, 0),
-        ("closed_form", 0, 0),
+        ("outer_products", 0, 0),
     ],
 )
 def test_passes(name: str, forward: int, backward: int) -> None:
@@ -73,8 +73,8 @@ def test_counting_leaves_nothing_behind() -> None:
 
 def test_a_wrong_method_is_known_as_wrong() -> None:
     """Beside one that is right, with the first wrong entry."""
-    found = examined("closed_form", "mutant:sample_roll")
-    assert found["closed_form"].outcome is Outcome.AGREES
+    found = examined("outer_products", "mutant:sample_roll")
+    assert found["outer_products"].outcome is Outcome.AGREES
     assert found["mutant:sample_roll"].outcome is Outcome.DISAGREES
     assert "instead of" in found["mutant:sample_roll"].message
 
@@ -82,7 +82,7 @@ def test_a_wrong_method_is_known_as_wrong() -> None:
 def test_memory_is_measured_in_bytes_of_the_allocator() -> None:
     """At least the Jacobian, and not much more for the closed form."""
     size = 4 * 6 * 3 * (24 + 15)
-    peak = examined("closed_form")["closed_form"].peak_bytes
+    peak = examined("outer_products")["outer_products"].peak_bytes
     assert peak is not None
     assert size <= peak < 2 * size
 
@@ -122,7 +122,7 @@ def _bad_methods() -> object:
 def test_what_takes_too_much_is_left_out() -> None:
     """Memory, time, a crash: each with its reason, and the next method has its turn."""
     started = perf_counter()
-    found = examined("hungry", "endless", "clumsy", "closed_form", seconds=20.0)
+    found = examined("hungry", "endless", "clumsy", "outer_products", seconds=20.0)
     assert perf_counter() - started < 100
     assert found["hungry"] == MethodTiming(
         method="hungry", outcome=Outcome.TOO_LARGE, message="needs more than 8.0 GiB"
@@ -130,7 +130,7 @@ def test_what_takes_too_much_is_left_out() -> None:
     assert found["endless"].message == "one call takes more than 4.0 s"
     assert found["clumsy"].outcome is Outcome.CRASHED
     assert "no such thing" in found["clumsy"].message
-    assert found["closed_form"].outcome is Outcome.AGREES
+    assert found["outer_products"].outcome is Outcome.AGREES
 
 
 def test_refusals_are_told() -> None:
@@ -150,10 +150,10 @@ def test_the_slowest_go_first() -> None:
 @pytest.mark.parametrize("kind", ["fresh", "reused"])
 def test_every_method_is_timed(kind: str) -> None:
     """And the floor, which nothing beats that fills the same memory and computes besides."""
-    messages = list(answer(task(kind, "closed_form", "vmap_vjp", seconds=0.5)))
+    messages = list(answer(task(kind, "outer_products", "vmap_vjp", seconds=0.5)))
     times = {m.starts: m.times for m in messages if m.times}
     floor = next(m.floor for m in messages if m.floor)
-    assert set(times) == {"closed_form", "vmap_vjp"}
+    assert set(times) == {"outer_products", "vmap_vjp"}
     assert all(spread.shortest_s > floor.shortest_s for spread in times.values())
 
 
@@ -162,13 +162,13 @@ def test_a_worker_process_answers_and_survives_what_methods_print() -> None:
     worker = Worker(keeps_memory=True)
     try:
         for _ in range(2):
-            messages = list(worker.ask(task("examine", "closed_form", shape=SHAPES[0]), 120))
+            messages = list(worker.ask(task("examine", "outer_products", shape=SHAPES[0]), 120))
             assert messages[-1] == Message(is_last=True)
         child = worker._child
         with pytest.raises(ChildEnded, match=r"not done after 0\.01 s"):
             list(worker.ask(task("examine", "autograd_loop", shape=SHAPES[2]), 0.01))
         assert not worker.is_running
-        assert list(worker.ask(task("examine", "closed_form"), 120))[-1].is_last
+        assert list(worker.ask(task("examine", "outer_products"), 120))[-1].is_last
         assert worker._child is not child
     finally:
         worker.close()

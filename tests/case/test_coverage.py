@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import torch
-from backpack import extend
 from backpack.extensions import BatchGrad, SqrtGGNExact
 
 from jaccheck.case import matrix_rows
 from jaccheck.methods import build
 from jaccheck.methods import containers as networks
+from jaccheck.methods.backpack_modules import with_modules
 
 NOT_YET = {
     "MSELoss": "the methods end in it",
     "CrossEntropyLoss": "no Jacobian can be read from its factor alone",
     "BCEWithLogitsLoss": "no Jacobian can be read from its factor alone",
-    "Pad": "BackPACK's own; its converter does not make it, and no other module holds it",
-    "Slicing": "BackPACK's own; its converter does not make it, and no other module holds it",
 }
-
-
-def _is_branched(model: torch.nn.Module) -> bool:
-    """Whether a network adds or scales between modules, as the method sqrt_ggn_converted takes it."""
-    kinds = {type(module) for module in model.modules()}
-    return bool(kinds & {networks.Residual, networks.Scale}) and networks.Parallel not in kinds
 
 
 def test_every_layer_of_backpack_is_covered_or_named() -> None:
@@ -33,8 +25,7 @@ def test_every_layer_of_backpack_is_covered_or_named() -> None:
         for kind in vars(extension())["_BackpropExtension__module_extensions"]
     }
     models = [build(row.case).model for row in matrix_rows("float32")]
-    converted = [extend(model, use_converter=True) for model in models if _is_branched(model)]
-    covered = {type(module).__name__ for model in (*models, *converted) for module in model.modules()}
+    covered = {type(each).__name__ for model in (*models, *map(with_modules, models)) for each in model.modules()}
     assert ruled - covered == NOT_YET.keys() & ruled
     assert not NOT_YET.keys() & covered
 

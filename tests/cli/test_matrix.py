@@ -28,12 +28,13 @@ def is_measured_with_what_is_installed() -> bool:
     return (measured.torch, measured.backpack) == (torch.__version__, version("backpack-for-pytorch"))
 
 
+@pytest.mark.full
 def test_the_checked_in_matrix_is_still_true(capsys: pytest.CaptureFixture[str]) -> None:
     """`jaccheck matrix --dtype float32 --compare docs/support-matrix.json` finds no other mark, with these versions."""
     if not is_measured_with_what_is_installed():
         pytest.skip(f"measured with torch {stored().environment.torch}, BackPACK {stored().environment.backpack}")
-    # Those of optional packages have a page of their own: docs/other-packages.md.
-    names = [name for name, method in registered().items() if not (method.imports or method.missing)]
+    # Those of optional packages have a page of their own: docs/other-packages.md. Those that are slow are left out.
+    names = [name for name, m in registered().items() if not (m.imports or m.missing or m.only_by_name)]
     chosen = [word for name in names for word in ("--method", name)]
     assert cli(["matrix", "--dtype", "float32", *chosen, "--compare", str(MATRIX)], standalone_mode=False) == 0
     assert f"0 of {len(stored().cells):,} cells differ" in capsys.readouterr().out

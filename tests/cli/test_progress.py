@@ -62,6 +62,8 @@ def test_a_bar_leaves_nothing_behind(tmp_path: Path) -> None:
             drawn += part
     assert process.returncode == 0
     before, last = drawn.decode().rsplit("\x1b[2K", 1)
+    first, before = before.split("\r\n", 1)
+    assert first == "verify: hooks, 5 cases of generic, in this process; loading torch"
     assert "5 of 5 cases" in before
     assert "cases/" not in last
     assert "━" not in last

@@ -11,6 +11,7 @@ from jaccheck_support.testing import Run, finding_on
 
 from jaccheck.case import Case
 from jaccheck.cli import cli
+from jaccheck.core import extra
 from jaccheck.errors import JaccheckError
 from jaccheck.reports import CaseFile, finding_path, save
 
@@ -60,6 +61,11 @@ def test_a_finding_by_its_id(jaccheck: Run, folder: Path) -> None:
         (("model.py:make", "--family", "square"), "name one thing to draw"),
         (("model.py:make", "--seed", "1"), "go with --family"),
         (("model.py:make", "--case", "1"), "goes with a file of cases"),
+        (("model.py:make", "--model-output", "1"), "output '1': the model returns one tensor"),
+        (("model.py:make", "--parameters", "head.*"), "matches none of the model's"),
+        (("model.py:make", "--", "--width", "3"), "got an unexpected keyword argument 'width'"),
+        (("nowhere:make",), "there is no module 'nowhere' here or installed"),
+        (("cases.json", "--parameters", "head.*"), "go with a model, not with 'cases.json'"),
         (("cases.json", "--case", "2"), "holds 2 cases"),
         (("abc",), "is no file, and no findings"),
         (("--family", "sqare"), "did you mean square"),
@@ -85,6 +91,4 @@ def test_without_matplotlib_files_are_refused(jaccheck: Run, folder: Path) -> No
     (folder / "matplotlib.py").write_text("raise ImportError('not here')")
     done = jaccheck("show", "model.py:make", "-o", "picture.png")
     assert done.returncode == 2
-    assert done.stderr == (
-        "jaccheck: drawing needs matplotlib, which does not import (not here): pip install 'jaccheck[plot]'\n"
-    )
+    assert done.stderr == (f"jaccheck: drawing needs matplotlib, which does not import (not here): {extra('plot')}\n")

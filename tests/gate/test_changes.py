@@ -19,6 +19,7 @@ from jaccheck.gate.protocol import Observation
 from jaccheck.rendering import gate_answer
 from jaccheck.rendering.markdown import escaped
 from jaccheck.reports import (
+    LABELS,
     Change,
     Detail,
     Ended,
@@ -31,6 +32,9 @@ from jaccheck.reports import (
     Raised,
     SideRecord,
 )
+
+SOME = (4, *(0,) * (len(LABELS) - 1))
+"""Entries by how far they are apart: four with the same bits."""
 
 
 def crashed(detail: Detail) -> Observation:
@@ -47,6 +51,10 @@ CRASH = crashed(Raised(error_type="ValueError", error_text="no"))
 OTHER_CRASH = crashed(Raised(error_type="ValueError", error_text="other words"))
 END = crashed(Ended(end=End(how=How.SIGNAL, code=11)))
 REFUSAL = crashed(Raised(error_type="NotImplementedError", error_text="ELU"))
+HIDDEN = replace(CRASH, known=("a crash", "loosely"), listed=("a crash", "loosely", "zeros for padding"))
+BEHIND = replace(WRONG, known=("zeros for padding",), listed=("zeros for padding",))
+UNLISTED = replace(WRONG, known=("another",))
+SAME_ISSUE = replace(WRONG, known=("a crash", "loosely"))
 ABSENT = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="does not import", is_absent=True)
 CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an empty batch")
 
@@ -54,6 +62,12 @@ CLAIM = Observation(method="m", outcome=Outcome.UNSUPPORTED, message="not for an
 @pytest.mark.parametrize(
     ("base", "candidate", "kinds"),
     [
+        # A crash is mended, and a listed issue that stood behind it shows.
+        (HIDDEN, BEHIND, (Kind.FIXED,)),
+        # What the base is not listed with is new; an issue that shows in a worse way is no mended one.
+        (HIDDEN, UNLISTED, (Kind.OTHERWISE_WRONG,)),
+        (HIDDEN, SAME_ISSUE, (Kind.OTHERWISE_WRONG,)),
+        (RIGHT, BEHIND, (Kind.BROKEN,)),
         (RIGHT, RIGHT, ()),
         (RIGHT, WRONG, (Kind.BROKEN,)),
         (RIGHT, CRASH, (Kind.BROKEN,)),
@@ -143,10 +157,11 @@ def test_only_a_whole_comparison_opens_the_gate() -> None:
     asked = GateSettings(
         base="", candidate="", profile="quick", seed=0, methods=("m",), devices=(), dtypes=(), families=FAMILIES
     )
-    cell = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    cell = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1, ulps=SOME)
     whole = GateReport(settings=asked, base=side, candidate=side, cases=1, cells=(cell,), changes=())
     assert whole.is_open
-    for partial in ({"cases": 0}, {"cells": ()}, {"interrupted": True}):
+    nothing = replace(cell, ulps=(0,) * len(LABELS))
+    for partial in ({"cells": ()}, {"cells": (nothing,)}, {"interrupted": True}):
         assert not replace(whole, **partial).is_open
 
 
@@ -156,13 +171,13 @@ def test_a_method_may_refuse_the_families_that_were_asked_for() -> None:
     some = GateSettings(
         base="", candidate="", profile="quick", seed=0, methods=("m", "n"), devices=(), dtypes=(), families=("smooth",)
     )
-    compared = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1)
+    compared = GateCell(method="m", device="cpu", dtype="float64", family="smooth", cases=1, same=1, ulps=SOME)
     refused = GateCell(method="n", device="cpu", dtype="float64", family="smooth", cases=1, refused=1)
     report = GateReport(settings=some, base=side, candidate=side, cases=1, cells=(compared, refused), changes=())
     assert report.is_open
     assert "; n refuses all of them on both sides" in gate_answer(report)
     every = replace(report, settings=replace(some, families=FAMILIES))
-    nothing = replace(report, cells=(replace(compared, same=0, refused=1), refused))
+    nothing = replace(report, cells=(replace(compared, same=0, refused=1, ulps=(0,) * len(LABELS)), refused))
     unasked = replace(report, cells=(compared,))
     for shut, of in ((every, "n"), (nothing, "m, n"), (unasked, "n")):
         assert not shut.is_open

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jaccheck_support.mended_copies import MENDED
 from jaccheck_support.mutated_copies import ELU, LINEAR, SAVE, SELU, BackpackMutant, Edit, mutated_copy, shows_failure
 from jaccheck_support.testing import Run
 
@@ -105,6 +106,21 @@ def test_changes_are_named_for_what_they_are(jaccheck: Run, tmp_path: Path, cach
     assert [acceptance.kind for acceptance in again.unmatched] == ["slower"]
     assert again.resumed == again.cases
     assert [replace(change, accepted="") for change in again.changes] == list(report.changes)
+
+
+def test_what_a_candidate_mends_is_fixed(jaccheck: Run, tmp_path: Path, cache: Path) -> None:
+    """Three known issues, mended by hand in a copy of BackPACK: each is fixed, nothing is broken."""
+    mended = mutated_copy(MENDED, tmp_path / "mended")
+    options = ("--family", "pooling", "--family", "embedding", "--dtype", "float64", "--dtype", "float32", "--quiet")
+    where = ("--cache", cache, "--report", "gate.json", "--method", "batch_grad_loop", "--method", "sqrt_ggn_sum")
+    done = jaccheck("gate", copy(tmp_path, "base"), mended, *options, *where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = from_json(GateReport, (tmp_path / "gate.json").read_text(), where="gate.json")
+    assert {change.kind for change in report.changes} == {Kind.FIXED}
+    told = {(change.method, change.base.split(":")[0]) for change in report.changes}
+    assert ("batch_grad_loop", "CRASHED") in told
+    assert {("sqrt_ggn_sum", each) for each in ("CRASHED", "SIDE_EFFECT", "DISAGREES")} <= told
+    assert all(change.candidate.startswith(("AGREES", "UNDECIDED")) for change in report.changes)
 
 
 def test_a_side_that_dies_is_a_result(jaccheck: Run, tmp_path: Path, cache: Path) -> None:

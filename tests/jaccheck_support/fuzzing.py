@@ -32,6 +32,7 @@ from jaccheck.reports import (
     BenchReport,
     CaseFile,
     Environment,
+    Excerpt,
     Finding,
     GateReport,
     MatrixReport,
@@ -44,6 +45,7 @@ from jaccheck.reports import (
 )
 from jaccheck.runs import Recording, ShardResult, Store
 from jaccheck.runs.results import Candidates
+from jaccheck_support.pages import EXCERPT
 from jaccheck_support.stores import rows_of, store_of
 
 LONGEST_LINE = 2000
@@ -108,6 +110,8 @@ def valid(kind: Any, rng: random.Random) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Case:
         return rng.choice(CASES)
+    if kind is Excerpt:
+        return EXCERPT  # its fields fit together
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return kind(**{name: valid(hint, rng) for name, hint in _hints(kind).items()})
     if origin is Annotated:

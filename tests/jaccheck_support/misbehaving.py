@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
+import locale
 import os
 import re
 import signal
@@ -26,6 +28,9 @@ Act = Callable[[], None]
 KINDS: dict[str, str] = {}
 """Every kind, and what the run is to say of it: an outcome and words of the message, or nothing."""
 
+ACTS: dict[str, Act] = {}
+"""What each does."""
+
 
 def misbehaving(expected: str) -> Callable[[Act], Act]:
     """Registers a method of the name of a function, which it calls before it computes what is right."""
@@ -40,7 +45,7 @@ def misbehaving(expected: str) -> Callable[[Act], Act]:
         jaccheck.method(family="misbehaving")(compute)
         # A script would run the function of that name in this module, which computes nothing.
         compute.__name__ = "compute"
-        KINDS[act.__name__] = expected
+        KINDS[act.__name__], ACTS[act.__name__] = expected, act
         return act
 
     return register
@@ -163,9 +168,9 @@ def gigabytes_of_output() -> None:
         os.write(1, b"x" * 2**16)
 
 
-@misbehaving("")
+@misbehaving("SIDE_EFFECT: standard files")
 def output_closed() -> None:
-    """Closes standard output and error, and computes what is right."""
+    """Closes standard output and error."""
     for stream in (1, 2):
         with contextlib.suppress(OSError):  # they are, from the second call on
             os.close(stream)
@@ -193,23 +198,75 @@ def global_state() -> None:
     torch.set_grad_enabled(True)
 
 
-@misbehaving("")
+@misbehaving("SIDE_EFFECT: environment")
 def other_folder() -> None:
-    """Changes the folder and the environment of the process, which are its own."""
+    """Changes the folder and the environment of the process, in which others run after it."""
     os.chdir("/")
     os.environ.clear()
 
 
-@misbehaving("")
+@misbehaving("SIDE_EFFECT: child processes")
 def stray_children() -> None:
     """Leaves a process behind, which the end of the worker takes along."""
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
 
 
-@misbehaving("")
+@misbehaving("SIDE_EFFECT: threads")
 def stray_thread() -> None:
     """Leaves a thread behind that never ends."""
     threading.Thread(target=time.sleep, args=(3600,), daemon=False).start()
+
+
+class Enough(BaseException):
+    """What nobody catches who catches an Exception."""
+
+
+@misbehaving("CRASHED: Enough")
+def base_exception() -> None:
+    """Raises what is no Exception."""
+    raise Enough("of it")
+
+
+@misbehaving("CRASHED: RecursionError")
+def recursion() -> None:
+    """Calls itself without end."""
+    recursion()
+
+
+@misbehaving("HUNG: not done")
+def endless_sleep() -> None:
+    """Sleeps."""
+    while True:
+        time.sleep(3600)
+
+
+@misbehaving("SIDE_EFFECT: forks that came back")
+def fork_and_both_go_on() -> None:
+    """Forks, and parent and child both return."""
+    os.fork()
+
+
+@misbehaving("SIDE_EFFECT: forks that came back")
+def fork_whose_exception_comes_back() -> None:
+    """Forks a helper that fails, and lets its exception go on in the child."""
+    if os.fork() == 0:
+        raise RuntimeError("the helper failed")
+
+
+@misbehaving("SIDE_EFFECT: default dtype")
+def late_thread() -> None:
+    """Changes something global in a thread, later."""
+    threading.Timer(0.05, torch.set_default_dtype, [torch.float64]).start()
+
+
+@misbehaving("SIDE_EFFECT: garbage collector")
+def process_wide() -> None:
+    """Changes what belongs to the process: the umask, a handler of a signal, a limit, the locale, the collector."""
+    os.umask(0o777)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    sys.setrecursionlimit(10_000)
+    locale.setlocale(locale.LC_ALL, "C.UTF-8" if locale.setlocale(locale.LC_ALL) == "C" else "C")
+    gc.disable()
 
 
 @misbehaving("CRASHED: ended")

@@ -14,8 +14,8 @@ from typing import Literal
 
 Difficulty = Literal["control", "easy", "medium", "hard"]
 
-BATCH_GRAD = ("batch_grad_loop", "batch_grad_repeated")
-SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_mean")
+BATCH_GRAD = ("batch_grad_loop", "batch_grad_layers", "batch_grad_repeated")
+SQRT_GGN = ("sqrt_ggn_sum", "sqrt_ggn_layers", "sqrt_ggn_mean")
 
 
 @dataclass(frozen=True, slots=True)

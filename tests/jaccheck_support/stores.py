@@ -23,9 +23,9 @@ def rows_of(file: bytes) -> Rows:
 
 
 def store_of(tree: Any) -> bytes:
-    """A file with these rows, as far as SQLite takes them; its columns take any type, as a stranger's may."""
+    """A file with these rows, as far as SQLite takes them: one with other columns is no store at all."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        connection.executescript(TABLES.replace(" STRICT", "").replace(", WITHOUT ROWID", "").replace("NOT NULL", ""))
+        connection.executescript(TABLES)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         for table, rows in tree.items() if isinstance(tree, dict) else ():

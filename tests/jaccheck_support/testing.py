@@ -21,8 +21,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def heeding_ctrl_c() -> None:
-    """Also for `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children."""
+    """Also for `preexec_fn`: a process started in the background of a script ignores SIGINT, and so do its children.
+
+    So it is with SIGHUP under `nohup`.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pasted(text: str) -> Case:

@@ -51,7 +51,7 @@ def test_what_is_within_the_bound_is_no_difference() -> None:
     ("result", "message"),
     [
         (None, "returned NoneType, expected a dict of tensors"),
-        ({"weight": 1.0}, "returned dict, expected a dict of tensors"),
+        ({"weight": 1.0}, "returned a dict in which 'weight' is a float, expected a dict of tensors"),
         ({"bias": torch.zeros(2, 3, 2)}, "returned Jacobians of ['bias'], expected ['weight', 'bias']"),
         (dict(reversed(jacobians().items())), "returned Jacobians of ['bias', 'weight'], expected ['weight', 'bias']"),
         (jacobians() | {"bias": torch.zeros(2, 3)}, "bias: shape (2, 3), expected (N, C, *θ.shape) = (2, 3, 2)"),

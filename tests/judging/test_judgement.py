@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from jaccheck.case import Case, Integers, LayerNorm, Linear, ReLU
-from jaccheck.judging import LAWS, CaseReference, Law, Trial, When, judge, try_claim
+from jaccheck.case import FAMILIES, Case, Integers, LayerNorm, Linear, ReLU, boundary_cases
+from jaccheck.judging import LAWS, CaseReference, Law, Trial, When, judge, observe, try_claim
 from jaccheck.judging.judgement import TOO_WIDE
-from jaccheck.methods import Jacobians, Method, Problem, calm_torch, find_method
+from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods, find_method
 from jaccheck.reports import Outcome, OutdatedClaim, Raised, Told, WrongEntry, WrongStructure
 
 CASE = Case(
@@ -97,6 +97,33 @@ def test_a_refusal_is_unsupported_and_nothing_is_called() -> None:
     assert (verdict.outcome, verdict.message, verdict.seconds) == (Outcome.UNSUPPORTED, "takes nothing", 0.0)
 
 
+def test_a_built_in_refusal_only_looks() -> None:
+    """So the network that is looked at is built once for all methods: it is as it was, in state and in numbers."""
+    methods = choose_methods([])
+    assert all(method.is_built_in for method in methods)
+    for case in [case for family in FAMILIES for case in boundary_cases(family, "float64")][::3]:
+        reference = CaseReference(case, "cpu")
+        before = observe(reference.template)
+        for method in methods:
+            method.refuses(reference.template)
+            assert observe(reference.template) == before, (case, method.name)
+        assert reference.changed_values(reference.template) == [], case
+
+
+def test_the_refusal_of_others_sees_a_network_of_its_own() -> None:
+    """One that changes it changes nothing for anybody else."""
+
+    def spoils(problem: Problem) -> str | None:
+        problem.model.spoilt = True
+        return "takes nothing"
+
+    reference = CaseReference(CASE, "cpu")
+    method = replace(RIGHT, unsupported=spoils)
+    assert not method.is_built_in
+    assert judge(CASE, method, reference=reference).outcome is Outcome.UNSUPPORTED
+    assert not hasattr(reference.template.model, "spoilt")
+
+
 def test_a_refusal_of_what_it_does_right_is_out_of_date() -> None:
     """And one of what it does wrong is not."""
     for method, is_outdated in ((RIGHT, True), (spoilt(lambda J: {name: -j for name, j in J.items()}), False)):
@@ -118,12 +145,19 @@ def test_what_no_bound_decides_is_undecided() -> None:
     assert verdict.message == (TOO_WIDE if verdict.outcome is Outcome.UNDECIDED else "")
 
 
-@pytest.mark.parametrize(("dtype", "outcome"), [("float32", Outcome.CONSISTENT), ("bfloat16", Outcome.UNDECIDED)])
-def test_an_estimate_without_a_limit_is_not_consistent(dtype: str, outcome: Outcome) -> None:
-    """In bfloat16 the estimate is as large as the numbers, so any value would be within it."""
+@pytest.mark.parametrize(
+    ("dtype", "step", "outcome"),
+    [
+        ("float32", 0.0, Outcome.CONSISTENT),
+        ("bfloat16", 0.0, Outcome.CONSISTENT),
+        ("float32", 1e-3, Outcome.UNDECIDED),
+    ],
+)
+def test_an_estimate_without_a_limit_is_not_consistent(dtype: str, step: float, outcome: Outcome) -> None:
+    """Of a difference quotient nothing is estimated, so any value would be within it."""
     layers = (Linear(out_features=4), LayerNorm(), Linear(out_features=2))
     case = Case(layers=layers, in_shape=(3,), batch_size=5, dtype=dtype)  # type: ignore[arg-type]
-    verdict = judge(case, find_method("autograd_loop"))
+    verdict = judge(case, replace(find_method("autograd_loop"), step=step))
     assert (verdict.outcome, verdict.failures) == (outcome, ())
     assert verdict.is_telling
 

@@ -103,6 +103,47 @@ def test_nothing_is_said_of_noise() -> None:
         assert told(actual, expected) == ""
 
 
+def test_a_factor_near_one_is_told_with_the_digits_that_show_it() -> None:
+    """Also for one sample, where 1 is a name of the factor; what is right but for one entry has no factor."""
+    expected = numbers(0)
+    assert told(1.0001 * expected, expected) == "1.0001 times what it should be"
+    alone = Layout(N=1, C=1, shapes={"0.weight": (6, 6)})
+    one = np.random.default_rng(1).standard_normal(36)
+    bound = np.full(36, 1e-12)
+    assert pattern_of(alone, 1.0001 * one, one, bound, 2.0**-53) == "1.0001 times what it should be"
+    off = one.copy()
+    off[3] += 3e-12
+    assert pattern_of(alone, off, one, bound, 2.0**-53) == ""
+
+
+def test_a_few_entries_make_no_pattern() -> None:
+    """Three numbers are in some order of each other too easily; that one of them has changed its sign is certain."""
+    small = Layout(N=3, C=1, shapes={"bias": (1,)})
+    expected, bound = np.array([1.0, 2.0, 3.0]), np.full(3, 1e-12)
+    assert pattern_of(small, expected[[1, 2, 0]], expected, bound, 2.0**-53) == ""
+    assert pattern_of(small, -expected, expected, bound, 2.0**-53) == "negated"
+    assert pattern_of(small, 0 * expected, expected, bound, 2.0**-53) == "zero"
+
+
+def test_what_cannot_be_decided_disturbs_no_pattern() -> None:
+    """Neither an entry without a limit nor NaN on both sides."""
+    expected, bound = numbers(0), np.full(LAYOUT.entries, 1e-12)
+    actual = -expected
+    actual[5], bound[5] = 7.0, np.inf
+    actual[9] = expected[9] = np.nan
+    assert pattern_of(LAYOUT, actual, expected, bound, 2.0**-53) == "negated"
+    actual[11] = np.nan
+    assert pattern_of(LAYOUT, actual, expected, bound, 2.0**-53) == ""
+
+
+def test_many_parameters_with_one_pattern_are_counted() -> None:
+    """Their names would fill the screen."""
+    layout = Layout(N=2, C=2, shapes={f"{i}.weight": (3,) for i in range(20)})
+    expected = np.random.default_rng(0).standard_normal(layout.entries)
+    actual = np.where(np.arange(layout.entries) < layout.entries // 2, -expected, expected)
+    assert pattern_of(layout, actual, expected, np.full(layout.entries, 1e-12), 2.0**-53) == "10 parameters: negated"
+
+
 def test_two_layouts_of_nothing() -> None:
     """An empty batch has no pattern."""
     empty = np.empty(0)

@@ -61,7 +61,7 @@ def test_every_layout_is_filled(name: str, layout: Callable[[Problem], Jacobians
 
 def test_some_methods_take_out() -> None:
     """Those whose function has the keyword, and only those."""
-    assert "closed_form" in TAKING
+    assert "outer_products" in TAKING
     assert "autograd_loop" not in TAKING
 
 
@@ -94,7 +94,7 @@ def test_misuse_is_refused(kind: str, problem: Problem) -> None:
     """With the name of what is wrong and what was expected, before anything is written."""
     make, message = MISUSE[kind]
     with pytest.raises(InvalidOut, match=message):
-        find_method("closed_form").compute(problem, out=make(problem))
+        find_method("outer_products").compute(problem, out=make(problem))
 
 
 @pytest.mark.parametrize("owner", ["X", "0.weight"])
@@ -119,4 +119,4 @@ def test_an_empty_batch_takes_empty_memory(problem: Problem) -> None:
     """As tensors of no entries overlap with nothing."""
     problem.X = problem.X[:0]
     out = memory_for(problem)
-    assert find_method("closed_form").compute(problem, out=out)["0.weight"] is out["0.weight"]
+    assert find_method("outer_products").compute(problem, out=out)["0.weight"] is out["0.weight"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaccheck_support.hooks import check, integers
 from torch import Tensor, nn
+
+from jaccheck.methods.rules.table import table
+
+
+def test_the_table_of_rules_in_the_documentation_is_that_of_the_code() -> None:
+    """`python -m jaccheck.methods.rules.table` prints it."""
+    assert table() in (Path(__file__).parents[2] / "docs" / "fast-methods.md").read_text()
 
 
 @st.composite
@@ -44,6 +52,39 @@ def convolutions(draw: Any) -> tuple[nn.Module, Tensor]:
 @given(convolutions())
 def test_convolutions_of_every_option(drawn: tuple[nn.Module, Tensor]) -> None:
     """Stride, padding and its mode, dilation, groups, bias, in one to three dimensions."""
+    layer, X = drawn
+    layer.double().eval()
+    with torch.no_grad():
+        features = layer(X)[0].numel()
+    check(nn.Sequential(layer, nn.ReLU(), nn.Flatten(), nn.Linear(features, 2)), X)
+
+
+@st.composite
+def transposed_convolutions(draw: Any) -> tuple[nn.Module, Tensor]:
+    """A transposed convolution with drawn options, and an input it can take."""
+    axes = draw(st.integers(1, 3))
+    per_axis = st.tuples(*[st.integers(1, 3)] * axes)
+    kernel, stride, dilation = draw(per_axis), draw(per_axis), draw(st.tuples(*[st.integers(1, 2)] * axes))
+    most = [max(s, d) - 1 for s, d in zip(stride, dilation, strict=True)]
+    groups = draw(st.integers(1, 2))
+    layer = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[axes](
+        groups * draw(st.integers(1, 2)),
+        groups * draw(st.integers(1, 2)),
+        kernel,
+        stride=stride,
+        padding=draw(st.tuples(*[st.integers(0, 1)] * axes)),
+        output_padding=tuple(draw(st.integers(0, each)) for each in most),
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+    return layer, integers(draw(st.integers(1, 3)), layer.in_channels, *[draw(st.integers(3, 4))] * axes, seed=7)
+
+
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(transposed_convolutions())
+def test_transposed_convolutions_of_every_option(drawn: tuple[nn.Module, Tensor]) -> None:
+    """Stride, padding, output padding, dilation, groups, bias, in one to three dimensions."""
     layer, X = drawn
     layer.double().eval()
     with torch.no_grad():

@@ -100,6 +100,41 @@ class Repeated(nn.Module):
         return self.b(self.a(x))
 
 
+class Uses(nn.Module):
+    """A layer's parameters once more, otherwise than by the layer."""
+
+    def __init__(self, use: Callable[[nn.Linear, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.use = nn.Linear(4, 4), use
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a(x) + self.use(self.a, x)
+
+
+class Disabled(nn.Module):
+    """No gradient comes to one layer, as autograd has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            h = self.a(x)
+        return self.b(h)
+
+
+class Scaled(nn.Linear):
+    """A subclass, with a parameter that no Linear has."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.extra = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.extra * super().forward(x)
+
+
 FORMS: dict[str, Callable[[], nn.Module]] = {
     "skip": Skip,
     "in place": InPlace,
@@ -111,6 +146,13 @@ FORMS: dict[str, Callable[[], nn.Module]] = {
     "one layer": lambda: nn.Linear(4, 2),
     "ReLU in place": lambda: nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True), nn.Linear(4, 2)),
     "called twice": lambda: nn.Sequential(*[nn.Linear(4, 4)] * 3),
+    "product": lambda: Uses(lambda layer, x: x * layer.bias),
+    "matrix product": lambda: Uses(lambda layer, x: x @ layer.weight),
+    "transposed": lambda: Uses(lambda layer, x: functional.linear(x, layer.weight.t())),
+    "row of a product": lambda: Uses(lambda layer, x: functional.linear(layer.weight, layer.weight)[0]),
+    "penalty": lambda: Uses(lambda layer, x: layer.weight.square().sum()),
+    "no_grad": Disabled,
+    "subclass": Scaled,
     "output [N]": lambda: nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)),
 }
 
@@ -138,6 +180,75 @@ def test_what_cancels_is_not_taken_for_samples_that_mix() -> None:
     for seed in range(40):
         torch.manual_seed(seed)
         HOOKS.compute(Problem(Pairs(), torch.randn(1 + seed % 6, 4), 2))
+
+
+class SequenceFirst(nn.Module):
+    """Layers see (T, N, features), and T happens to be N."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.a(x.transpose(0, 1))).transpose(0, 1).flatten(1)
+
+
+class Cancelling(nn.Module):
+    """Steps along the first axis, as many as samples, and derivatives of two outputs that a sum may let cancel."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.a, self.factor = nn.Linear(4, 1), factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.relu(self.a(x.transpose(0, 1))).sum(0)
+        return torch.cat([h, self.factor * h], 1)
+
+
+@pytest.mark.parametrize("factor", [-1.0, -0.5, -2.0, -1 / 3])
+def test_derivatives_that_cancel_do_not_hide_where_samples_lie(factor: float) -> None:
+    """Of two outputs, one minus a multiple of the other."""
+    check(Cancelling(factor), integers(5, 5, 4), rounds=True)
+
+
+class Positions(nn.Module):
+    """An embedding of positions, as many as there are samples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.a = nn.Embedding(5, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.a(x + self.embedding(torch.arange(5)))).flatten(1)
+
+
+class Flattened(nn.Module):
+    """Rows of all samples below each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.a(x.reshape(-1, 4))).reshape(len(x), -1)
+
+
+@pytest.mark.parametrize("model", [SequenceFirst, Positions, Flattened])
+def test_samples_along_another_axis_are_found(model: Callable[[], nn.Module]) -> None:
+    """By derivatives, also where that axis is as long as the batch."""
+    check(model(), integers(5, 5, 4))
+
+
+def test_parameters_of_two_dtypes() -> None:
+    """Each Jacobian has the dtype of its parameter."""
+    problem = problem_of(Skip(), integers(5, 4))
+    expected = HOOKS.compute(problem)
+    problem.model.c.float()
+    problem.model.c.register_forward_pre_hook(lambda module, given: (given[0].float(),))
+    found = HOOKS.compute(problem)
+    assert {name: J.dtype for name, J in found.items()} == {name: p.dtype for name, p in problem.parameters.items()}
+    for name, jacobian in expected.items():
+        torch.testing.assert_close(found[name], jacobian.to(found[name].dtype))
 
 
 def test_rows_within_a_sample() -> None:

@@ -11,7 +11,6 @@ import torch
 from jaccheck_support.hooks import HOOKS, Checkpointed, integers, problem_of
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrizations
 
 from jaccheck.errors import NotCovered
 from jaccheck.judging import observe
@@ -25,20 +24,10 @@ def _patched(change: Callable[[nn.Sequential], object]) -> nn.Module:
     return model
 
 
-class Scaled(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * super().forward(x)
-
-
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "another layer": (lambda: nn.Sequential(nn.PReLU()), "0 is PReLU and has trainable parameters"),
-    "a subclass": (lambda: nn.Sequential(Scaled(4, 4)), "0 is Scaled"),
-    "attention": (lambda: nn.MultiheadAttention(4, 2), "the model is MultiheadAttention"),
-    "parametrized": (lambda: nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 4))), "has trainable parameters"),
-    "extra parameter": (
-        lambda: _patched(lambda model: model[0].register_parameter("extra", nn.Parameter(torch.ones(1)))),
-        "0 has a parameter extra",
-    ),
+    "recurrent": (lambda: nn.Sequential(nn.LSTM(4, 4)), "0 is LSTM and has trainable parameters"),
+    "recurrent cell": (lambda: nn.Sequential(nn.GRUCell(4, 4)), "0 is GRUCell"),
+    "bag": (lambda: nn.Sequential(nn.EmbeddingBag(4, 4)), "0 is EmbeddingBag"),
     "backward hook": (
         lambda: _patched(lambda model: model[2].register_full_backward_hook(lambda *_: None)),
         "2 has hooks",
@@ -51,8 +40,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "without statistics": (lambda: nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False)), "from the batch"),
     "max_norm": (lambda: nn.Sequential(nn.Embedding(4, 4, max_norm=1.0)), "0 is an Embedding with max_norm"),
     "frequency": (lambda: nn.Sequential(nn.Embedding(4, 4, scale_grad_by_freq=True)), "0 is an Embedding"),
-    "sparse": (lambda: nn.Sequential(nn.Embedding(4, 4, sparse=True)), "0 is an Embedding"),
-    "two dtypes": (lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4).double()), "it covers one real dtype"),
+    "complex": (lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, dtype=torch.cfloat)), "torch.complex64"),
     "scripted": (lambda: torch.jit.script(nn.Sequential(nn.Linear(4, 4))), "the model is compiled"),
 }
 
@@ -111,39 +99,6 @@ class Mixed(nn.Module):
         return self.mix(self.b(torch.tanh(self.a(x))))
 
 
-class SequenceFirst(nn.Module):
-    """Layers see (T, N, features), and T happens to be N."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a = nn.Linear(4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.a(x.transpose(0, 1))).transpose(0, 1).flatten(1)
-
-
-class Positions(nn.Module):
-    """An embedding of positions, as many as there are samples."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding, self.a = nn.Embedding(5, 4), nn.Linear(4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.a(x + self.embedding(torch.arange(5)))).flatten(1)
-
-
-class Flattened(nn.Module):
-    """Rows of all samples below each other."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.a = nn.Linear(4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.a(x.reshape(-1, 4)).reshape(len(x), -1)
-
-
 class ChangedInput(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -156,30 +111,74 @@ class ChangedInput(nn.Module):
         return y + h
 
 
-class Disabled(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+def _mapped(layer: nn.Linear, x: Tensor) -> Tensor:
+    return torch.func.vmap(lambda row: row * layer.bias)(x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            h = self.a(x)
-        return self.b(h)
+
+def _as_complex(layer: nn.Linear, x: Tensor) -> Tensor:
+    return (torch.fft.fft(x) * torch.view_as_complex(layer.weight.view(2, 4, 2))[0].exp()).real
+
+
+def _written_over(layer: nn.Linear, x: Tensor) -> Tensor:
+    bias = layer.bias * 2
+    h = x * bias
+    bias += 1
+    return h
+
+
+def _written_over_after_a_sum(layer: nn.Linear, x: Tensor) -> Tensor:
+    bias = layer.bias * 2
+    h = x + bias
+    bias *= 3
+    return h
+
+
+def _mixed_into(layer: nn.Linear, x: Tensor) -> Tensor:
+    rows = layer.weight.clone()
+    rows[0] = torch.tanh(layer(x))[0]
+    return x @ rows
+
+
+def _second_derivative(layer: nn.Linear, x: Tensor) -> Tensor:
+    with torch.enable_grad():
+        inner = x.detach().requires_grad_()
+        return torch.autograd.grad(torch.tanh(layer(inner)).sum(), inner, create_graph=True)[0]
+
+
+@torch.jit.script
+def _scripted(x: Tensor, bias: Tensor) -> Tensor:
+    return x * bias
 
 
 TRAPS: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "product": (lambda: Uses(lambda layer, x: x * layer.bias), "a.bias is also used in MulBackward0"),
-    "matrix product": (lambda: Uses(lambda layer, x: x @ layer.weight), "a.weight is also used in MmBackward0"),
-    "transposed": (lambda: Uses(lambda layer, x: functional.linear(x, layer.weight.t())), "a.weight is also used in"),
-    "as input": (lambda: Uses(lambda layer, x: functional.linear(layer.weight, layer.weight)[0]), "a.weight is also"),
-    "penalty": (lambda: Uses(lambda layer, x: layer.weight.square().sum()), "a.weight is also used in PowBackward0"),
-    "function": (lambda: Uses(lambda layer, x: Squared.apply(x, layer.weight)), "a.weight is also used in Squared"),
+    "distances": (lambda: Uses(lambda layer, x: torch.cdist(x, layer.weight)), "a.weight is used in"),
+    "outer product": (lambda: Uses(lambda layer, x: torch.kron(x, layer.bias[None])[:, :4]), "a.bias is used in"),
+    "input as a layer's weight": (
+        lambda: Uses(lambda layer, x: functional.linear(layer.weight, x).t()),
+        "a.weight is used",
+    ),
+    "function": (lambda: Uses(lambda layer, x: Squared.apply(x, layer.weight)), "a.weight is used in Squared"),
+    "scripted": (lambda: Uses(lambda layer, x: _scripted(x, layer.bias)), "a.bias is used in"),
+    "vmap": (lambda: Uses(_mapped), "a.bias is used in"),
+    "complex": (lambda: Uses(_as_complex), "a.weight is used in"),
+    "second derivative": (lambda: Uses(_second_derivative), "a.(weight|bias) is used in"),
+    "changed parameter": (lambda: Uses(_written_over), "changed in place after"),
+    "changed summand": (lambda: Uses(_written_over_after_a_sum), "changed in place after"),
+    "a sample among parameters": (lambda: Uses(_mixed_into), "a.weight is used in|outputs of one sample depend"),
     "batch mean": (lambda: Mixed(lambda h: h - h.mean(0)), "outputs of one sample depend on another"),
     "rolled": (lambda: Mixed(lambda h: h.roll(1, 0)), "outputs of one sample depend on another"),
+    "rolled by four": (lambda: Mixed(lambda h: torch.cat([h[4:], h[:4]])), "outputs of one sample depend on another"),
     "softmax": (lambda: Mixed(lambda h: h.softmax(0)), "outputs of one sample depend on another"),
     "changed input": (ChangedInput, "changed in place after"),
-    "no_grad": (Disabled, "a.weight is used where gradients are disabled"),
-    "reentrant": (lambda: Checkpointed(reentrant=True), "a.weight is used where gradients are disabled or recomputed"),
+    "reentrant": (lambda: Checkpointed(reentrant=True), r"the model uses checkpoint\(use_reentrant=True\)"),
+    "statistics": (
+        lambda: Uses(lambda layer, x: functional.batch_norm(x, None, None, layer.bias, None, training=True)),
+        "takes its statistics from the batch",
+    ),
+    "max_norm": (
+        lambda: Uses(lambda layer, x: functional.embedding(x.long() % 4, layer.weight * 1, max_norm=1.0)[:, 0]),
+        "has max_norm or scale_grad_by_freq",
+    ),
 }
 
 
@@ -195,6 +194,36 @@ def test_what_it_cannot_account_for_is_an_error(kind: str) -> None:
     assert undeclared_changes(before, observe(problem), frozenset()) == []
 
 
+def _minus_mean(module: nn.Module, given: Any, returned: Tensor) -> Tensor:
+    return returned - returned.mean(0)
+
+
+@pytest.mark.parametrize("kind", ["hook", "statistics over the batch", "frozen, without an axis of samples"])
+def test_a_sequence_that_mixes_samples_is_an_error(kind: str) -> None:
+    """Layers one after the other are known to keep samples apart only as they are and on what they are made for."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    X = integers(5, 4)
+    if kind == "hook":
+        model[1].register_forward_hook(_minus_mean)
+    elif kind == "statistics over the batch":
+        model[1] = nn.LayerNorm((5, 4), elementwise_affine=False)
+    else:
+        model = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(5, 5, 1).requires_grad_(False), nn.Flatten())
+        X = integers(5, 4, 4)
+    with pytest.raises(NotCovered, match="outputs of one sample depend on another"):
+        HOOKS.compute(problem_of(model, X))
+
+
+def _weight_of_the_sample(layer: nn.Linear, x: Tensor) -> Tensor:
+    return functional.linear(x, torch.kron(x.t(), layer.weight[:1]), layer.bias)
+
+
+def test_a_weight_that_depends_on_the_sample_hides_nothing() -> None:
+    """The rule of the function accounts for the bias alone, and what is behind the weight has no rule."""
+    with pytest.raises(NotCovered, match=r"a\.weight is used in"):
+        HOOKS.compute(problem_of(Uses(_weight_of_the_sample), integers(1, 4)))
+
+
 def test_a_change_in_place_of_a_view_is_an_error_or_right() -> None:
     """Autograd goes round what the layer returned before torch 2.15, and through it since."""
     problem = problem_of(Uses(_in_place_on_view), integers(5, 4))
@@ -202,23 +231,6 @@ def test_a_change_in_place_of_a_view_is_an_error_or_right() -> None:
     with suppress(NotCovered):
         found = HOOKS.compute(problem)
         assert all(torch.equal(found[name], right) for name, right in expected.items())
-
-
-@pytest.mark.parametrize(("model", "shape"), [(SequenceFirst, (5, 5, 4)), (Positions, (5, 5, 4))])
-def test_samples_along_another_axis_are_an_error(model: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
-    """Even where that axis is as long as the batch."""
-    X = integers(*shape) / 8
-    problem = problem_of(model(), X)
-    for p in problem.parameters.values():
-        p.data.div_(8)
-    with pytest.raises(NotCovered, match="axis 0"):
-        HOOKS.compute(problem)
-
-
-def test_rows_of_all_samples_are_an_error() -> None:
-    """With the shape that the layer got."""
-    with pytest.raises(NotCovered, match=r"input of shape \(10, 4\), expected 5 samples along axis 0"):
-        HOOKS.compute(problem_of(Flattened(), integers(5, 2, 4)))
 
 
 def test_an_exception_of_the_model_leaves_nothing() -> None:

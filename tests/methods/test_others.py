@@ -27,8 +27,7 @@ from jaccheck.case import (
     matrix_rows,
 )
 from jaccheck.cli import methods as command
-from jaccheck.cli.matrix import measure
-from jaccheck.cli.progress import Progress
+from jaccheck.core import extra
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.judging.laws.agreement import AGREEMENT
@@ -38,8 +37,9 @@ from jaccheck.methods import Jacobians, Problem, build, calm_torch, choose_metho
 from jaccheck.methods.jax_layers import RULES, _adaptive, _sliding
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.registry import forget
-from jaccheck.rendering import make_console, matrix_markdown
+from jaccheck.rendering import matrix_markdown
 from jaccheck.reports import MatrixReport, Outcome, load
+from jaccheck.runs.matrix.asking import MatrixRequest, measure
 
 ROOT = Path(__file__).parents[2]
 OTHERS = {name: each for name, each in registered().items() if each.imports}
@@ -70,7 +70,7 @@ def test_their_packages_are_imported_only_when_asked_for() -> None:
 
 def test_a_missing_package_says_how_to_install_it() -> None:
     """As `jaccheck methods` shows it."""
-    assert import_failure("no_such_module", "no-such") == "no-such is not installed (pip install 'jaccheck[others]')"
+    assert import_failure("no_such_module", "no-such") == f"no-such is not installed ({extra('others')})"
 
 
 def test_the_list_of_methods_shows_the_whole_reason(
@@ -88,7 +88,7 @@ def test_the_list_of_methods_shows_the_whole_reason(
         command.run(command.Request())
     finally:
         forget("of_no_package")
-    assert "pip install 'jaccheck[others]'" in capsys.readouterr().out
+    assert extra("others") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,11 @@ def test_what_a_package_does_not_do_is_refused(
 
 
 def test_everything_that_is_drawn_has_a_translation() -> None:
-    """JAX refuses no row of the support matrix."""
+    """JAX refuses no row of the support matrix, but for what stands in `untranslated`."""
+    untranslated = r"\(Dropout\) is in training mode|\(Recurrent\) has an initial state, or gives its last one"
     for probe in matrix_rows("float64"):
-        assert find_method("jax_jacrev").refuses(build(probe.case)) is None, probe.name
+        refusal = find_method("jax_jacrev").refuses(build(probe.case))
+        assert refusal is None or re.search(untranslated, refusal), probe.name
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
@@ -179,7 +181,7 @@ def test_a_frozen_parameter_is_no_column() -> None:
     cases = [case for family in ("frozen", "inputs", "nested") for case in boundary_cases(family, "float64")]
     available = [each for each in OTHERS.values() if not each.missing]
     if not available:
-        pytest.skip("none of the packages of the extra 'others' is installed (pip install 'jaccheck[others]')")
+        pytest.skip(f"none of the packages of the extra 'others' is installed: {extra('others')}")
     with calm_torch():
         for case in cases:
             reference = CaseReference(case, "cpu")
@@ -234,7 +236,8 @@ def test_the_matrix_on_the_page_is_still_true(capsys: pytest.CaptureFixture[str]
     found = load(MatrixReport, PAGE.with_suffix(".json"))
     cells = tuple(cell for cell in found.cells if cell.method in names)
     with calm_torch():
-        again = measure(choose_methods(names), ("float32",), ("cpu",), Progress(make_console()))
+        request = MatrixRequest(methods=tuple(names), dtypes=("float32",), devices=("cpu",))
+        again = measure(request, lambda done, rows, now: None)
     assert list(again.changes(replace(found, cells=cells))) == []
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from jaccheck.methods import overlap
 from jaccheck.methods.overlap import first_overlap, overlaps_itself
 
-BUFFER = torch.zeros(64, dtype=torch.float32)
+BUFFER = torch.zeros(128, dtype=torch.float32)
 
 
 @st.composite
@@ -23,7 +25,7 @@ def views(draw: st.DrawFn) -> Tensor:
 
 def bytes_of(tensor: Tensor) -> list[int]:
     """The address of every byte of every entry."""
-    offsets = torch.arange(128).as_strided(tensor.shape, tensor.stride()).flatten().tolist()
+    offsets = torch.arange(256).as_strided(tensor.shape, tensor.stride()).flatten().tolist()
     size = tensor.element_size()
     return [tensor.data_ptr() + offset * size + byte for offset in offsets for byte in range(size)]
 
@@ -40,6 +42,27 @@ def test_a_view_overlaps_itself_where_a_byte_comes_twice(view: Tensor) -> None:
     """As after `expand`."""
     found = bytes_of(view)
     assert overlaps_itself(view) == (len(set(found)) < len(found))
+
+
+@given(views(), views())
+def test_without_addresses_the_same_is_found_by_writing(one: Tensor, other: Tensor) -> None:
+    """As XLA's tensors are, which say nothing of where they lie. All numbers are as they were before."""
+    assume(one.dtype == other.dtype and not overlaps_itself(one))
+    before = BUFFER.clone()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "_address", lambda tensor: 0)
+        found = first_overlap([("one", one), ("other", other)], 1)
+    assert torch.equal(BUFFER, before)
+    assert found == first_overlap([("one", one), ("other", other)], 1)
+
+
+def test_an_expanded_result_is_written_once() -> None:
+    """A Jacobian that is zero may be one number, seen many times."""
+    zero, other = BUFFER[:1].expand(3, 4), BUFFER[1:5]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "_address", lambda tensor: 0)
+        assert first_overlap([("zero", zero), ("other", other)], 1) is None
+        assert first_overlap([("zero", zero), ("first", BUFFER[:2])], 1) == ("zero", "first")
 
 
 def test_only_the_first_ones_are_looked_for() -> None:

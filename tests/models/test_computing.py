@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.errors import InvalidModel, InvalidOut, UnknownName
-from jaccheck.methods import registered
+from jaccheck.methods import Jacobians, Problem, registered
+from jaccheck.models import computing
 from jaccheck.models.computing import PREFERENCE
 
 
@@ -41,6 +44,40 @@ def test_the_default_finds_a_method_that_copes() -> None:
     """Where vmap fails, the next one is tried."""
     model, X = Branching(4, 2), torch.randn(3, 4)
     jaccheck.assert_jacobians_right(jaccheck.jacobians(model, X), model, X)
+
+
+class Distances(nn.Module):
+    """torch.func's vmap over the backward pass of cdist gives wrong numbers, without a word (torch 2.13)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.randn(3, 2))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.cdist(X, self.points).mean(1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_default_takes_no_method_that_contradicts_a_backward_pass(seed: int) -> None:
+    """The next one that does not is taken; nor does the estimate take what torch's vmap makes of it."""
+    torch.manual_seed(seed)
+    model, X = Distances(), torch.randn(4, 5, 2)
+    jaccheck.assert_jacobians_right(jaccheck.jacobians(model, X), model, X)
+
+
+@pytest.mark.parametrize("entry", range(0, 4 * 3 * 6, 7))
+def test_a_wrong_entry_contradicts_a_backward_pass(entry: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is: nothing is returned where no other method is left."""
+
+    def wrong(problem: Problem) -> Jacobians:
+        found = registered()["autograd_loop"].compute(problem)
+        found["points"].view(-1)[entry] += 0.01
+        return found
+
+    known = {"vmap_vjp": replace(registered()["vmap_vjp"], compute=wrong)}
+    monkeypatch.setattr(computing, "registered", lambda: known)
+    with pytest.raises(InvalidModel, match="vmap_vjp: what it gives for points is not what a backward pass gives"):
+        jaccheck.jacobians(Distances(), torch.randn(4, 5, 2))
 
 
 def test_the_preferred_methods_exist() -> None:
@@ -118,3 +155,19 @@ def test_memory_that_cannot_be_used_is_refused() -> None:
         jaccheck.jacobians(model, X, method="vmap_vjp", out=out)
     with pytest.raises(InvalidOut, match=r"has shape \(5, 4, 4\)"):
         jaccheck.jacobians(model, X, out={**out, "weight": out["bias"]})
+
+
+class Fast(nn.Linear):
+    """The derivative of sin(1000 h) by h, of which bfloat16 leaves nothing."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.sin(1000 * super().forward(X))
+
+
+def test_where_hardly_anything_can_be_decided_nothing_is_asserted_right() -> None:
+    """Zeros in the place of Jacobians that rounding can turn into anything are not right, nor are they wrong."""
+    torch.manual_seed(0)
+    model, X = nn.Sequential(Fast(4, 5), nn.CELU(), Fast(5, 2)).bfloat16(), torch.randn(3, 4).bfloat16()
+    zeros = {name: torch.zeros(3, 2, *p.shape, dtype=p.dtype) for name, p in model.named_parameters()}
+    with pytest.raises(AssertionError, match="cannot be decided"):
+        jaccheck.assert_jacobians_right(zeros, model, X)

@@ -150,3 +150,23 @@ def test_plot_refuses_what_it_cannot_draw(case: Case, call: object, complaint: s
     """In one line."""
     with pytest.raises(InvalidRequest, match=complaint):
         call(case)  # type: ignore[operator]
+
+
+def test_a_transformer_is_drawn_in_groups_of_parameters() -> None:
+    """Seventy-four parameters in seven groups, in a terminal of eighty columns and on matplotlib's axes."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
+    model = nn.Sequential(encoder, nn.Flatten(), nn.Linear(24, 2)).eval()
+    picture = picture_of_model(problem_of(model, torch.randn(2, 3, 8)), size=Size(rows=8, columns=60))
+    names = [*(f"0.layers.{i}" for i in range(6)), "2"]
+    assert [band.label for band in picture.parameters] == names
+    out = io.StringIO()
+    print_picture(picture, Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len(lines) < 20
+    numbers = sum(p.numel() for p in layer.parameters())
+    assert [line for line in lines if "0.layers.3" in line][-1].endswith(f"12 parameters, {numbers:,} numbers")
+    ticks = draw_picture(picture).axes[0].get_xticklabels()
+    assert [tick.get_text().split()[0] for tick in ticks] == names

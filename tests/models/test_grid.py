@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaccheck.rendering import Grid, Size, colour_limit, grid_of
+from jaccheck.rendering.parameter_groups import MOST_GROUPS, groups_of
 
 SHAPES = {"0.weight": (7, 10), "0.bias": (7,), "2.weight": (5, 7), "2.bias": (5,)}
 SIZES = [Size(), Size(rows=20, columns=50), Size(rows=7, columns=9), Size(rows=1, columns=1)]
@@ -89,3 +90,49 @@ def test_a_wrong_number_leaves_the_right_ones_visible() -> None:
     assert colour_limit(np.array([[np.nan, 0.5]]), right) == 0.5
     assert colour_limit(np.zeros((1, 2))) == 1.0
     assert colour_limit(right, right * (1 + 2**-10)) == 3 * (1 + 2**-10)
+
+
+def shapes_of(*names: str) -> dict[str, tuple[int, ...]]:
+    return dict.fromkeys(names, (2, 3))
+
+
+def test_few_parameters_are_named_each() -> None:
+    """With their shapes."""
+    assert [(group.label, group.size) for group in groups_of({"0.weight": (2, 3), "scale": ()})] == [
+        ("0.weight", "2×3"),
+        ("scale", "scalar"),
+    ]
+
+
+@pytest.mark.parametrize("layers", [6, 12, 30, 500])
+def test_many_parameters_are_named_by_their_modules(layers: int) -> None:
+    """At most twenty groups, which hold every parameter once and in order; one alone keeps its own name."""
+    kinds = ("self_attn.in_proj_weight", "self_attn.out_proj.weight", "linear1.weight", "norm1.weight")
+    shapes = shapes_of("position", *(f"layers.{i}.{kind}" for i in range(layers) for kind in kinds), "head.weight")
+    groups = groups_of(shapes)
+    assert len(groups) <= MOST_GROUPS
+    assert [name for group in groups for name in group.names] == list(shapes)
+    assert sum(group.numbers for group in groups) == 6 * len(shapes)
+    if layers == 12:
+        assert [group.label for group in groups] == ["position", *(f"layers.{i}" for i in range(layers)), "head.weight"]
+        assert groups[1].size == "4 parameters, 24 numbers"
+
+
+def test_modules_side_by_side_are_put_together_where_there_are_too_many() -> None:
+    """The label names the first and the last of them."""
+    groups = groups_of(shapes_of(*(f"{i}.weight" for i in range(50))))
+    assert len(groups) == 13
+    assert groups[0].label == "0 … 3"
+    assert groups[-1].label == "48 … 49"
+
+
+def test_groups_share_the_columns() -> None:
+    """No cell spans two groups, and the cell of an entry is in the columns of its group."""
+    shapes = shapes_of(*(f"layers.{i}.{kind}" for i in range(15) for kind in ("a.weight", "a.bias", "b.weight")))
+    grid = grid_of(2, 1, shapes, Size(rows=4, columns=60))
+    bands = {band.label: band for band in grid.parameters()}
+    assert list(bands) == [f"layers.{i}" for i in range(15)]
+    for name in shapes:
+        _, column = grid.cell_of(name, (0, 0, 1, 2))
+        band = bands[".".join(name.split(".")[:2])]
+        assert band.start <= column < band.stop

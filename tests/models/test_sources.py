@@ -11,7 +11,7 @@ from torch import nn
 from jaccheck.case import Case, Linear, Normal, Tanh, boundary_cases
 from jaccheck.errors import InvalidRequest, UnknownName
 from jaccheck.judging import CaseReference, autograd_by_sample
-from jaccheck.methods import build, problem_of
+from jaccheck.methods import Choice, build, problem_of
 from jaccheck.models import methods_of, picture_of_case, picture_of_finding, picture_of_model
 from jaccheck.rendering import Size
 from jaccheck.reports import Failure, Finding, Outcome, Told
@@ -137,7 +137,7 @@ def test_a_finding_is_drawn_beside_what_it_should_be() -> None:
 @pytest.mark.parametrize(
     ("names", "case", "complaint"),
     [
-        (["hooks", "vmap_vjp", "closed_form"], SMOOTH, "a picture has one, or two"),
+        (["hooks", "vmap_vjp", "outer_products"], SMOOTH, "a picture has one, or two"),
         (["mutant:extra_parameter"], SMOOTH, "returned Jacobians of"),
         (["hooks"], Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=0), "nothing to draw"),
         (
@@ -145,8 +145,8 @@ def test_a_finding_is_drawn_beside_what_it_should_be() -> None:
             Case(layers=(Linear(out_features=9),), in_shape=(3,), batch_size=2),
             "raised",
         ),
-        (["closed_form"], Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=0), "nothing to draw"),
-        (["closed_form"], boundary_cases("pooling", "float64")[0], "does not cover"),
+        (["outer_products"], Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=0), "nothing to draw"),
+        (["outer_products"], boundary_cases("pooling", "float64")[0], "does not cover"),
     ],
 )
 def test_what_cannot_be_drawn(names: list[str], case: Case, complaint: str) -> None:
@@ -159,3 +159,22 @@ def test_an_unknown_mutant() -> None:
     """Has a neighbour."""
     with pytest.raises(UnknownName, match="did you mean sample_roll"):
         methods_of(["mutant:sample_rol"])
+
+
+def test_a_model_with_several_inputs_is_drawn_with_its_own_names() -> None:
+    """Its title, its parameters, and what was joined."""
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 2), nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.tanh(self.a(x)), self.b(t)
+
+    problem = problem_of(Two(), (torch.rand(4, 3), torch.rand(4, 2)), Choice(parameters=("a.*", "b.bias")))
+    picture = picture_of_model(problem, methods_of(["vmap_vjp"]))
+    assert picture.title.startswith("Two: N = 4, C = 4, float32 on cpu")
+    assert [each.label for each in picture.parameters] == ["a.weight", "a.bias", "b.bias"]
+    assert "outputs joined, in this order: 0 (2), 1 (2)" in picture.notes
+    np.testing.assert_allclose(picture.panels[0].values, matrix(autograd_by_sample(problem)), atol=1e-6)

@@ -92,3 +92,10 @@ def test_workflows_are_what_github_reads(tmp_path: Path) -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
     done = subprocess.run([*check, *files], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_nothing_is_said_to_be_on_an_index(path: Path) -> None:
+    """As long as it is not: who did as told would install somebody else's package of that name."""
+    commands = re.findall(r"pip install ([^`\n&#]*)", path.read_text())
+    assert not [line for line in commands if re.search(r"(?<![\w/.-])'?jaccheck\b", line)]

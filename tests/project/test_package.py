@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
+import setuptools_scm
 import yaml
 
-import jaccheck
 from jaccheck.case import DTYPES
 from jaccheck.cli import cli
 from jaccheck.cli.options import DTYPE_NAMES
 
+AUTHOR = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
 ROOT = Path(__file__).parents[2]
+FALLBACK = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools_scm"]["fallback_version"]
 COMMAND = Path(sys.executable).with_name("jaccheck")
 
 
@@ -62,15 +66,23 @@ def test_the_script_for_the_shell_is_for_this_command() -> None:
     assert "complete -o nosort -F _jaccheck_completion jaccheck" in done.stdout
 
 
-def test_the_version_stands_in_one_place() -> None:
-    """pyproject.toml: the command, the citation file and the changelog do not have another."""
-    version = importlib.metadata.version("jaccheck")
-    assert f'\nversion = "{version}"\n' in (ROOT / "pyproject.toml").read_text()
+def test_the_version_is_that_of_the_last_tag() -> None:
+    """No file has another one: the command, the citation file and the changelog do not."""
     newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert newest is not None
-    assert newest[1] in ("Unreleased", version)
-    assert not hasattr(jaccheck, "__version__")
+    assert newest[1] in ("Unreleased", FALLBACK.removesuffix(".dev0"))
     assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text())
+
+
+def test_a_version_is_known_without_git(tmp_path: Path) -> None:
+    """Of an archive without history it is the one that is to come; of a clone without tags, one of development."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    found = [setuptools_scm.get_version(root=str(tmp_path), fallback_version=FALLBACK)]
+    for command in (("init", "-q"), ("add", "."), (*AUTHOR, "commit", "-q", "-m", "one")):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    found.append(setuptools_scm.get_version(root=str(tmp_path), fallback_version=FALLBACK))
+    assert found[0] == FALLBACK
+    assert ".dev1+g" in found[1]
 
 
 def test_the_citation_can_be_read() -> None:

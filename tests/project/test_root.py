@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LISTED = frozenset(
     {
-        *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml"),
+        *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml", "action.yml"),
+        *(".readthedocs.yaml", "CODE_OF_CONDUCT.md", "SECURITY.md"),
         *("ARCHITECTURE.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md"),
         *("benchmarks", "constraints", "docs", "examples", "jaccheck", "tests"),
         *("conftest.py", "pyproject.toml", "tox.ini"),

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("axe_playwright_python", reason="a browser is driven by the packages of the extra `browser`")
+
 from axe_playwright_python.sync_playwright import Axe
 from jaccheck_support.pages import REPORTS, gate_report, hostile, page, verify_report
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright

@@ -103,9 +103,9 @@ def test_a_converter_changes_what_is_older(tmp_path: Path, monkeypatch: pytest.M
         load(CaseFile, broken)
 
 
-def test_a_report_of_another_command_ends_in_one_line(jaccheck: Run, tmp_path: Path) -> None:
+def test_a_report_of_another_command_ends_in_one_line(jaccheck_here: Run, tmp_path: Path) -> None:
     """Exit code 2, whoever reads it."""
     save(valid(MatrixReport, random.Random(1)), tmp_path / "matrix.json")
-    done = jaccheck("report", "matrix.json")
+    done = jaccheck_here("report", "matrix.json")
     assert done.returncode == 2
     assert done.stderr == "jaccheck: matrix.json: kind is 'matrix', expected 'verify'\n"

@@ -125,6 +125,26 @@ def test_how_an_entry_is_off_is_its_key(actual: float, expected: float, key: str
     assert Failure(law="batch", outcome=Outcome.DISAGREES, detail=WrongEntry(worst=worst)).key == key
 
 
+@pytest.mark.parametrize(
+    ("actual", "expected", "bound", "told"),
+    [
+        (1.00000001, 1.0, 1e-12, "1.00000001 instead of 1 (1.0e+04 × bound 1.0e-12)"),
+        (3.0, 0.0, 1e-310, "3 instead of 0 (must be zero)"),
+        (1.0, -0.0, 0.0, "1 instead of 0 (must be equal)"),
+        (math.nan, 1.0, 1e-9, "nan instead of 1 (not finite)"),
+        (math.inf, 1.0, 1e-9, "inf instead of 1 (not finite)"),
+        (2.0, math.nan, 1e-9, "2 instead of nan (must not be finite)"),
+        (1e10, 2.0, 1e-12, "1e+10 instead of 2 (more than 1e+15 × bound 1.0e-12)"),
+    ],
+)
+def test_a_message_says_how_far_in_words_that_mean_something(
+    actual: float, expected: float, bound: float, told: str
+) -> None:
+    """With the digits in which the numbers differ, and no multiple of nothing."""
+    worst = replace(WORST, actual=actual, expected=expected, bound=bound)
+    assert str(worst) == f"0.weight[0, 1, 2]: {told}; 15 of 168 entries wrong"
+
+
 def test_numbers_that_are_not_finite_survive_json() -> None:
     """Where a failure goes from process to process they do, as everywhere."""
     worst = replace(WORST, actual=float("-inf"), expected=float("inf"))

@@ -100,7 +100,7 @@ def test_a_report_lists_its_findings(case: Case) -> None:
 def test_a_model_report_says_which_method_to_use() -> None:
     """A row for each method, and the advice."""
     report = jaccheck.check(
-        nn.Sequential(nn.Linear(3, 2)), torch.ones(4, 3), methods=[find_method("hooks"), "closed_form"]
+        nn.Sequential(nn.Linear(3, 2)), torch.ones(4, 3), methods=[find_method("hooks"), "outer_products"]
     )
     tags = Tags(report._repr_html_())
     assert tags.seen == OWN

@@ -22,7 +22,7 @@ from jaccheck.case import DTYPES, PROFILES, Case, Convolution, Flatten, Linear, 
 from jaccheck.methods import choose_methods
 from jaccheck.methods.registry import forget
 from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings
-from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, shards, verify
+from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, run_shards, shards
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
 from jaccheck.runs.workers.isolated import GIVEN_UP_AFTER
@@ -82,11 +82,11 @@ def run(folder: Path, names: tuple[str, ...], asked: Settings, *, limits: Limits
     with Pool(2, Assignment(methods=names, profile="quick"), limits, folder) as pool:
         judges = Judges(pool.results, pool.probe)
         some = shards(profile, asked)
-        return verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener), listener
+        return run_shards(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener), listener
 
 
 SMALL = settings(dtypes=DTYPES, families=("kinks", "embedding"))
-NAMES = ("closed_form", "sqrt_ggn_sum")
+NAMES = ("outer_products", "sqrt_ggn_sum")
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +144,8 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
     """
     names = tuple(f"{MISBEHAVING}:{kind}" for kind in kinds)
     asked, others = settings(max_examples=2), workers()
-    report, _ = run(tmp_path, (*names, "closed_form"), asked, limits=replace(LIMITS, seconds=seconds))
-    assert sum(cell.compared for cell in report.coverage if cell.method == "closed_form") == report.totals.cases == 2
+    report, _ = run(tmp_path, (*names, "outer_products"), asked, limits=replace(LIMITS, seconds=seconds))
+    assert sum(cell.compared for cell in report.coverage if cell.method == "outer_products") == report.totals.cases == 2
     for kind, (outcome, words) in kinds.items():
         found = [finding for finding in report.findings if finding.method == kind]
         assert {(f.law, f.outcome) for f in found} == {(SURVIVAL, outcome)}
@@ -157,14 +157,14 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
 
 def test_a_hopeless_method_is_given_up_on(tmp_path: Path) -> None:
     """After so many deaths it is left out, which the report says; the others go on to the end."""
-    names = (f"{MISBEHAVING}:exit_with_code", "closed_form")
+    names = (f"{MISBEHAVING}:exit_with_code", "outer_products")
     report, listener = run(tmp_path, names, settings(families=("generic", "kinks", "square", "large")))
     assert report.given_up == ("exit_with_code",)
     assert listener.given_up == ["exit_with_code"]
     cases = {
-        name: sum(c.cases for c in report.coverage if c.method == name) for name in ("exit_with_code", "closed_form")
+        name: sum(c.cases for c in report.coverage if c.method == name) for name in ("exit_with_code", "outer_products")
     }
-    assert cases["closed_form"] == report.totals.cases
+    assert cases["outer_products"] == report.totals.cases
     assert GIVEN_UP_AFTER <= cases["exit_with_code"] < report.totals.cases
     assert report.found_something
 
@@ -183,7 +183,7 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     """The results of what is done come out, whole shards or parts of them, and then the run ends."""
     heeding_ctrl_c()
-    names = ("closed_form", f"{MISBEHAVING}:endless_loop")
+    names = ("outer_products", f"{MISBEHAVING}:endless_loop")
     with Pool(1, Assignment(methods=names, profile="quick"), replace(LIMITS, seconds=600.0), tmp_path) as pool:
         float64_first = [*shards(QUICK, settings(dtypes=("float64",))), *shards(QUICK, settings())]
         threading.Thread(target=interrupt_when_hanging, args=(tmp_path,)).start()
@@ -231,15 +231,15 @@ def test_a_case_that_torch_does_not_survive_is_a_finding_about_the_reference(tmp
     )
     right = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=4)
     listener, asked = Quiet(), settings(families=("custom",))
-    with Pool(1, Assignment(methods=("closed_form", "func_jacrev"), profile="quick"), LIMITS, tmp_path) as pool:
+    with Pool(1, Assignment(methods=("outer_products", "func_jacrev"), profile="quick"), LIMITS, tmp_path) as pool:
         judges = Judges(pool.results, pool.probe)
         some = given_shards([right, fatal, replace(right, seed=1)], ["cpu"])
-        methods = choose_methods(("closed_form", "func_jacrev"))
+        methods = choose_methods(("outer_products", "func_jacrev"))
         profile = replace(QUICK, shrink_seconds=5.0)
-        report = verify(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener)
+        report = run_shards(asked, profile, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener)
     (finding,) = report.findings
     assert (finding.method, finding.law, finding.outcome) == ("reference", SURVIVAL, Outcome.CRASHED)
     assert "SIG" in finding.message
     assert any(isinstance(layer, MaxPool) for layer in finding.case.layers)
     assert report.totals.cases == 3
-    assert {(cell.method, cell.compared) for cell in report.coverage} == {("closed_form", 2), ("func_jacrev", 2)}
+    assert {(cell.method, cell.compared) for cell in report.coverage} == {("outer_products", 2), ("func_jacrev", 2)}

@@ -5,28 +5,18 @@ Every option is drawn within what the shape before it allows, so that each draw 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
-from math import prod
+from collections.abc import Iterator
 
-from jaccheck.case.case import Case, DType
 from jaccheck.case.drawing import composite, st
-from jaccheck.case.families.family import Family
-from jaccheck.case.layers.activations import GELU, Activation, LeakyReLU, PReLU, ReLU, Sigmoid, Tanh
+from jaccheck.case.families.bodies import HEAD, LEAKY, Drawn, between, dyadic, family_of, keeping
+from jaccheck.case.layers.activations import GELU, Activation, PReLU, ReLU
 from jaccheck.case.layers.convolutions import Axes, Convolution, TransposedConvolution
-from jaccheck.case.layers.features import Dropout, Embedding, Flatten, Identity, Linear
+from jaccheck.case.layers.features import AddEmbedding, Embedding, Flatten, Linear
 from jaccheck.case.layers.layer import LAYERS, Layer, Shape
 from jaccheck.case.layers.nested import Parallel, Repeat, Residual, Scale, Tied
 from jaccheck.case.layers.norms import BatchNorm
 from jaccheck.case.layers.places import shape_through
 from jaccheck.case.layers.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, MaxPool, ZeroPad2d, pools
-from jaccheck.case.values import Integers, Normal
-
-Drawn = tuple[Shape, tuple[Layer, ...]]
-Body = Callable[[bool], "st.SearchStrategy[Drawn]"]
-
-HEAD = (Flatten(), Linear(out_features=2))
-LEAKY = LeakyReLU(negative_slope=0.5)
 
 
 def _conv(axes: Axes, out: int, kernel: int | Shape, **options: object) -> Convolution:
@@ -94,6 +84,11 @@ def embedding() -> Iterator[Drawn]:
     yield (1,), (Embedding(num_embeddings=4, embedding_dim=3), Flatten(), Linear(out_features=2))
     yield (3,), (Embedding(num_embeddings=5, embedding_dim=2), LEAKY, *HEAD)
     yield (3,), (Embedding(num_embeddings=4, embedding_dim=2, padding_idx=1), *HEAD)
+    # Inside the network, fed by constants: as many steps as samples, other numbers of them, and for each sample.
+    wide = Linear(out_features=2)
+    yield (2, 3), (wide, AddEmbedding(num_embeddings=3, indices=(2, 0)), LEAKY, *HEAD)
+    yield (3, 2), (wide, AddEmbedding(num_embeddings=3, indices=(0, 1, 1)), *HEAD)
+    yield (2, 2), (AddEmbedding(num_embeddings=2, indices=(1, 1), expand=True), wide, LEAKY, *HEAD)
 
 
 def extra_axes() -> Iterator[Drawn]:
@@ -110,6 +105,7 @@ def branches() -> Iterator[Drawn]:
     yield (3,), (Residual(layers=(square, LEAKY)), narrow)
     yield (3,), (square, LEAKY, Residual(layers=(square,)), LEAKY, narrow)
     yield (3,), (Parallel(branches=((Linear(out_features=4), LEAKY), (Linear(out_features=4),))), narrow)
+    yield (3,), (square, LEAKY, Parallel(branches=((square,), (square, LEAKY), (LEAKY, square))), narrow)
     yield (3,), (Parallel(branches=((Linear(out_features=1),), (narrow, LEAKY), ()), merge="cat"), narrow)
     yield (2,), (Linear(out_features=4), Scale(factor=-2.0), LEAKY, narrow)
     yield (2, 3), (Residual(layers=(_conv(1, 2, 3, padding=1),)), *HEAD)
@@ -149,70 +145,6 @@ def shared() -> Iterator[Drawn]:
     yield (2, 3), (Tied(layers=(_conv(1, 2, 3, padding=1), LEAKY)), *HEAD)
 
 
-BRANCH_SEED = 1
-"""With the seed 0 of all others one of the joined branches has no derivative that is not zero."""
-
-
-def _cases(family: str, drawn: Iterator[Drawn], dtype: DType) -> Iterator[Case]:
-    """The boundary cases of one of these families: small integers, so few that also bfloat16 keeps them exactly."""
-    for shape, layers in drawn:
-        yield Case(
-            layers=layers,
-            in_shape=shape,
-            batch_size=3,
-            dtype=dtype,
-            seed=BRANCH_SEED if isinstance(layers[0], Parallel) and layers[0].merge == "cat" else 0,
-            recipe=Integers(magnitude=1, fan_in=2),
-            family=family,
-        )
-
-
-@cache
-def _dyadic() -> st.SearchStrategy[float]:
-    return st.sampled_from([0.5, 2.0, -1.0, 0.25])
-
-
-@cache
-def _between(exact: bool) -> st.SearchStrategy[Layer]:
-    if exact:
-        return st.one_of(st.just(ReLU()), st.builds(LeakyReLU, negative_slope=_dyadic()), st.just(Identity()))
-    return st.one_of(
-        st.just(ReLU()),
-        st.just(Tanh()),
-        st.just(Sigmoid()),
-        st.builds(LeakyReLU),
-        st.builds(Dropout),
-        st.just(Identity()),
-    )
-
-
-@composite
-def _network(draw: st.DrawFn, family: str, body: Body, dtypes: tuple[DType, ...]) -> Case:
-    """A random case: the body of a family, and a Linear behind it, or what else makes its output flat."""
-    dtype = draw(st.sampled_from(dtypes))
-    exact = dtype in ("bfloat16", "float16") or draw(st.booleans())
-    batch, outputs = draw(st.lists(st.integers(2, 5), unique=True, min_size=2, max_size=2))
-    shape, layers = draw(body(exact))
-    shape_after = shape_through(layers, shape)
-    head = draw(st.sampled_from(["linear", "linear", "linear", "none"]))
-    if len(shape_after) > 1:
-        layers = (*layers, Flatten())
-    if head == "linear" or family in ("pooling", "normalization") or prod(shape_after) > 12:
-        layers = (*layers, Linear(out_features=outputs, bias=draw(st.booleans())))
-    half = dtype in ("bfloat16", "float16")
-    fan_ins = st.integers(1, 2) if half else st.sampled_from([3, 1, 4096])
-    magnitudes = st.just(1) if half else st.integers(1, 2)
-    return Case(
-        layers=layers,
-        in_shape=shape,
-        batch_size=batch,
-        dtype=dtype,
-        seed=draw(st.integers(0, 2**32 - 1)),
-        recipe=draw(st.builds(Integers, magnitude=magnitudes, fan_in=fan_ins)) if exact else Normal(),
-        family=family,
-    )
-
-
 @composite
 def _spatial_shape(draw: st.DrawFn, axes: Axes, channels: int | None = None) -> Shape:
     """Channels and lengths; with every axis they are fewer, so that the Jacobian stays small."""
@@ -236,7 +168,7 @@ def _moving(draw: st.DrawFn, exact: bool, kind: str) -> Drawn:
             layers = []
         layers.append(draw(BatchNorm.strategy(shape, exact=exact)))
     if draw(st.booleans()) or kind == "pool":
-        layers.append(draw(_between(exact)))
+        layers.append(draw(between(exact)))
     after = shape_through(tuple(layers), shape)
     if (kind == "pool" or draw(st.integers(0, 3)) == 3) and min(after[1:]) > 1:
         layers.append(draw(pools(after, exact)))
@@ -253,13 +185,25 @@ def _normalised(draw: st.DrawFn, exact: bool) -> Drawn:
         return draw(_moving(exact, "norm"))
     layers: list[Layer] = [Linear(out_features=draw(st.integers(1, 4)))] if draw(st.booleans()) else []
     width = draw(st.integers(1, 4))
-    return (width,), (*layers, draw(BatchNorm.strategy((width,), exact=exact)), draw(_between(exact)))
+    return (width,), (*layers, draw(BatchNorm.strategy((width,), exact=exact)), draw(between(exact)))
 
 
 @composite
 def _embedded(draw: st.DrawFn, exact: bool) -> Drawn:
+    if draw(st.integers(0, 2)) == 2:
+        return draw(_positioned(exact))
     shape = tuple(draw(st.lists(st.integers(1, 3), min_size=1, max_size=2)))
-    return shape, (Embedding.drawn(draw), draw(_between(exact)))
+    return shape, (Embedding.drawn(draw), draw(between(exact)))
+
+
+@composite
+def _positioned(draw: st.DrawFn, exact: bool) -> Drawn:
+    """A sequence to which an embedding of constants is added, after a Linear or before one."""
+    steps, rows = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    indices = tuple(draw(st.lists(st.integers(0, rows - 1), min_size=steps, max_size=steps)))
+    embedding = AddEmbedding(num_embeddings=rows, indices=indices, expand=draw(st.sampled_from([False, False, True])))
+    first = [Linear(out_features=draw(st.integers(1, 3)))] if draw(st.booleans()) else []
+    return (steps, draw(st.integers(1, 3))), (*first, embedding, draw(between(exact)))
 
 
 @composite
@@ -267,28 +211,12 @@ def _with_axes(draw: st.DrawFn, exact: bool) -> Drawn:
     shape = tuple(draw(st.lists(st.integers(2, 3), min_size=2, max_size=3)))
     layers: list[Layer] = [Linear(out_features=draw(st.integers(1, 3)), bias=draw(st.booleans()))]
     if draw(st.booleans()):
-        layers += [draw(_between(exact)), Linear(out_features=draw(st.integers(1, 3)))]
+        layers += [draw(between(exact)), Linear(out_features=draw(st.integers(1, 3)))]
     if draw(st.booleans()):
         layers.append(
             Flatten(start_dim=draw(st.integers(1, len(shape))), end_dim=draw(st.sampled_from([-1, len(shape)])))
         )
-    return shape, (*layers, draw(_between(exact)))
-
-
-@composite
-def _body(draw: st.DrawFn, shape: Shape, exact: bool) -> tuple[Layer, ...]:
-    """Layers that keep the shape, of features or of channels."""
-    layers: list[Layer] = []
-    for _ in range(draw(st.integers(1, 2))):
-        if len(shape) == 1:
-            layers.append(Linear(out_features=shape[0], bias=draw(st.booleans())))
-        else:
-            kernel = draw(st.sampled_from([3, 1]))
-            layers.append(
-                Convolution(axes=len(shape) - 1, out_channels=shape[0], kernel_size=kernel, padding=kernel // 2)
-            )
-        layers.append(draw(_between(exact)))
-    return tuple(layers)
+    return shape, (*layers, draw(between(exact)))
 
 
 @composite
@@ -298,20 +226,21 @@ def _branched(draw: st.DrawFn, exact: bool) -> Drawn:
     for _ in range(draw(st.integers(1, 2))):
         match draw(st.sampled_from(["residual", "sum", "cat", "scale", "heads"])):
             case "residual":
-                layers.append(Residual(layers=draw(_body(shape, exact))))
+                layers.append(Residual(layers=draw(keeping(shape, exact))))
             case "sum":
-                layers.append(Parallel(branches=(draw(_body(shape, exact)), draw(_body(shape, exact)))))
+                count = draw(st.sampled_from([2, 3]))
+                layers.append(Parallel(branches=tuple(draw(keeping(shape, exact)) for _ in range(count))))
             case "cat":
-                layers.append(Parallel(branches=(draw(_body(shape, exact)), ()), merge="cat"))
+                layers.append(Parallel(branches=(draw(keeping(shape, exact)), ()), merge="cat"))
                 shape = (2 * shape[0], *shape[1:])
             case "heads" if len(shape) == 1:
-                first, second = draw(_body(shape, exact)), draw(_body(shape, exact))
+                first, second = draw(keeping(shape, exact)), draw(keeping(shape, exact))
                 heads = (Linear(out_features=draw(st.integers(1, 2))),), (Linear(out_features=draw(st.integers(1, 2))),)
                 layers += [*first, Parallel(branches=(heads[0], (*second, *heads[1])), merge="cat")]
                 shape = (heads[0][0].out_features + heads[1][0].out_features,)
             case _:
-                factors = _dyadic() if exact else st.sampled_from([0.1, -3.0, 0.5])
-                layers += [*draw(_body(shape, exact)), Scale(factor=draw(factors))]
+                factors = dyadic() if exact else st.sampled_from([0.1, -3.0, 0.5])
+                layers += [*draw(keeping(shape, exact)), Scale(factor=draw(factors))]
     return start, tuple(layers)
 
 
@@ -321,7 +250,7 @@ def _activated(draw: st.DrawFn, exact: bool) -> Drawn:
     shape = draw(st.one_of(st.tuples(st.integers(1, 4)), st.tuples(st.integers(1, 2), st.integers(2, 4))))
     layers: list[Layer] = []
     for _ in range(draw(st.integers(1, 2))):
-        layers += draw(_body(shape, exact))
+        layers += draw(keeping(shape, exact))
         kinds: list[type[Layer]] = [PReLU, *(kind for kind in _kinds() if kind.is_exact or not exact)]
         layers.append(draw(st.one_of([kind.strategy(shape, exact=exact) for kind in kinds])))
     return shape, tuple(layers)
@@ -331,22 +260,18 @@ def _activated(draw: st.DrawFn, exact: bool) -> Drawn:
 def _repeated(draw: st.DrawFn, exact: bool) -> Drawn:
     shape = draw(st.one_of(st.tuples(st.integers(1, 4)), st.tuples(st.integers(1, 2), st.integers(3, 5))))
     again = draw(st.sampled_from([Repeat, Tied]))
-    return shape, (again(layers=draw(_body(shape, exact)), times=draw(st.integers(2, 3))),)
-
-
-def _family(name: str, boundary: Callable[[], Iterator[Drawn]], body: Body) -> Family:
-    return Family(name, lambda dtype: _cases(name, boundary(), dtype), lambda dtypes: _network(name, body, dtypes))
+    return shape, (again(layers=draw(keeping(shape, exact)), times=draw(st.integers(2, 3))),)
 
 
 ARCHITECTURES = (
-    _family("convolution", convolutions, lambda exact: _moving(exact, "plain")),
-    _family("transposed_convolution", transposed_convolutions, lambda exact: _moving(exact, "transposed")),
-    _family("pooling", pooling, lambda exact: _moving(exact, "pool")),
-    _family("normalization", normalization, lambda exact: _normalised(exact)),
-    _family("embedding", embedding, lambda exact: _embedded(exact)),
-    _family("extra_axes", extra_axes, lambda exact: _with_axes(exact)),
-    _family("branches", branches, lambda exact: _branched(exact)),
-    _family("activations", activations, lambda exact: _activated(exact)),
-    _family("shared", shared, lambda exact: _repeated(exact)),
+    family_of("convolution", convolutions, lambda exact: _moving(exact, "plain")),
+    family_of("transposed_convolution", transposed_convolutions, lambda exact: _moving(exact, "transposed")),
+    family_of("pooling", pooling, lambda exact: _moving(exact, "pool")),
+    family_of("normalization", normalization, lambda exact: _normalised(exact)),
+    family_of("embedding", embedding, lambda exact: _embedded(exact)),
+    family_of("extra_axes", extra_axes, lambda exact: _with_axes(exact)),
+    family_of("branches", branches, lambda exact: _branched(exact)),
+    family_of("activations", activations, lambda exact: _activated(exact)),
+    family_of("shared", shared, lambda exact: _repeated(exact)),
 )
 """In the order in which a run takes them."""

@@ -35,6 +35,13 @@ def recurrent() -> Iterator[Drawn]:
     yield (2, 3), (Linear(out_features=2), Tanh(), Recurrent(hidden_size=3), Tanh(), *HEAD)
     yield (2, 2), (Recurrent(hidden_size=2, bias=False), *HEAD)
     yield (3, 2), (Recurrent(hidden_size=1, bidirectional=True), *HEAD)
+    yield (3, 2), (Recurrent(hidden_size=2, has_state=True), *HEAD)
+    yield (2, 2), (Recurrent(cell="LSTM", hidden_size=2, has_state=True), *HEAD)
+    yield (2, 2), (Recurrent(cell="GRU", hidden_size=2, num_layers=2, has_state=True, returns="both"), *HEAD)
+    yield (3, 2), (Recurrent(hidden_size=2, returns="state"), Linear(out_features=2))
+    yield (2, 2), (Recurrent(cell="LSTM", hidden_size=2, returns="state"), Linear(out_features=2))
+    yield (3, 2), (Recurrent(hidden_size=2, returns="both"), *HEAD)
+    yield (2, 2), (Recurrent(cell="LSTM", hidden_size=2, returns="both"), *HEAD)
 
 
 def boundary() -> Iterator[Drawn]:

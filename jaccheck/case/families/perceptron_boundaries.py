@@ -136,6 +136,9 @@ def _extremes(dtype: DType) -> Iterator[Case]:
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2), ScaleLayer(layer=1, exponent=down))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=down))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=2 * down))
+    if dtype != "float16":
+        yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=100))
+        yield _case("extremes", dtype, 3, 4, _mlp(5, 2, bias=False), ScaleInput(exponent=-100))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=Tanh()), SetUnit(layer=0, unit=1, bias=30.0))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=LogSigmoid()), SetUnit(layer=0, unit=1, bias=-60.0))
     yield _case("extremes", dtype, 3, 4, _mlp(5, 2, between=LogSigmoid()), SetUnit(layer=0, unit=1, bias=-1000.0))

@@ -9,8 +9,12 @@ from jaccheck.case.families import perceptrons
 from jaccheck.case.families.architectures import ARCHITECTURES
 from jaccheck.case.families.estimated import ESTIMATED
 from jaccheck.case.families.family import Family
+from jaccheck.case.families.losses import LOSSES
+from jaccheck.case.families.views import VIEWS
 
-BY_NAME: dict[str, Family] = {family.name: family for family in (*perceptrons.PERCEPTRONS, *ARCHITECTURES, *ESTIMATED)}
+BY_NAME: dict[str, Family] = {
+    family.name: family for family in (*perceptrons.PERCEPTRONS, *ARCHITECTURES, VIEWS, LOSSES, *ESTIMATED)
+}
 
 FAMILIES: tuple[str, ...] = tuple(BY_NAME)
 PERCEPTRONS: tuple[str, ...] = tuple(family.name for family in perceptrons.PERCEPTRONS)

@@ -3,6 +3,6 @@
 Everything is imported here, so that `Layer` knows all of its kinds wherever a case is read.
 """
 
-from jaccheck.case.layers import activations, convolutions, features, nested, norms, pooling, sequences
+from jaccheck.case.layers import activations, convolutions, features, nested, norms, pooling, sequences, views
 
-__all__ = ["activations", "convolutions", "features", "nested", "norms", "pooling", "sequences"]
+__all__ = ["activations", "convolutions", "features", "nested", "norms", "pooling", "sequences", "views"]

@@ -6,7 +6,7 @@ from dataclasses import field
 from math import prod
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Len
 
 from jaccheck.case.drawing import st
 from jaccheck.case.layers.layer import MAX_WIDTH, Layer, Shape, Width, layer
@@ -57,10 +57,28 @@ class Identity(Layer):
 
 @layer
 class Dropout(Layer):
-    """`torch.nn.Dropout` in evaluation mode, where it passes its input on."""
+    """`torch.nn.Dropout` in evaluation mode, where it passes its input on; or in training mode with a fixed mask.
+
+    That is one that keeps all or nothing: any other is drawn at random, so that there is no Jacobian.
+    """
 
     kind: Literal["Dropout"] = field(default="Dropout", repr=False)
     p: Annotated[float, Ge(0), Le(1)] = 0.5
+    training: bool = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if self.training and self.p not in (0, 1):
+            raise InvalidCase(f"in training mode p={self.p} draws a mask at random; only 0 and 1 do not")
+        return shape
+
+    def options(self) -> dict[str, object]:
+        """Without the mode, which is no option of the constructor."""
+        return {} if self.p == 0.5 else {"p": self.p}
+
+    @property
+    def drops_all(self) -> bool:
+        """Whether nothing passes."""
+        return self.training and self.p == 1
 
     @classmethod
     def module_names(cls) -> tuple[str, ...]:
@@ -128,3 +146,37 @@ class Embedding(Layer):
         rows = draw(st.integers(2, 6))
         padding = draw(st.none() | st.integers(-rows, rows - 1))
         return cls(num_embeddings=rows, embedding_dim=draw(st.integers(1, 3)), padding_idx=padding)
+
+
+@layer
+class AddEmbedding(Layer):
+    """`x + embedding(indices)` on `(steps, features)`: constant indices, which `expand` gives an axis of samples."""
+
+    kind: Literal["AddEmbedding"] = field(default="AddEmbedding", repr=False)
+    num_embeddings: Width
+    indices: Annotated[tuple[Annotated[int, Ge(0), Le(MAX_WIDTH)], ...], Len(1, 64)]
+    expand: bool = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 2 or shape[0] != len(self.indices):
+            raise InvalidCase(f"has {len(self.indices)} indices, and needs as many steps with features, not {shape}")
+        if max(self.indices) >= self.num_embeddings:
+            raise InvalidCase(f"index {max(self.indices)} is none of {self.num_embeddings} rows")
+        return shape
+
+    def parameters(self, shape: Shape) -> dict[str, Shape]:
+        return {"embedding.weight": (self.num_embeddings, shape[-1])}
+
+    def sizes(self, shape: Shape) -> tuple[object, ...]:
+        return self.num_embeddings, shape[-1], self.indices, self.expand
+
+    def options(self) -> dict[str, object]:
+        """All is given without a name."""
+        return {}
+
+    def products(self, shape: Shape, out: Shape) -> int:
+        """The reference looks up by a unit vector for each step."""
+        return self.num_embeddings * shape[0] * prod(out)
+
+    def numbers_beside(self, shape: Shape, out: Shape, N: int, C: int) -> int:
+        return shape[0] * self.num_embeddings * (2 * prod(out) + N + (1 + N * C) * (1 + shape[-1]))

@@ -66,6 +66,20 @@ class Sequential(Nested):
 
 
 @layer
+class Own(Nested):
+    """A class of the user's own that calls its layers one after the other, as a Sequential does."""
+
+    kind: Literal["Own"] = field(default="Own", repr=False)
+    layers: tuple[Layer, ...]
+
+    def joined(self, shape: Shape, out: list[Shape]) -> Shape:
+        return out[0]
+
+    def label(self, shape: Shape) -> str:
+        return "a class of its own"
+
+
+@layer
 class Residual(Nested):
     """`x + layers(x)`; the layers must keep the shape."""
 

@@ -46,7 +46,11 @@ class SelfAttention(Layer):
 
 @layer
 class Recurrent(Layer):
-    """`torch.nn.RNN`, `LSTM` or `GRU` on a sequence `(steps, features)`: all of its outputs, without its state."""
+    """`torch.nn.RNN`, `LSTM` or `GRU` on a sequence `(steps, features)`.
+
+    It gives all of its outputs, its last hidden state of every layer and direction, or both: the outputs with the state
+    of the last layer behind them. With `has_state` it begins with a constant state, the same for each sample.
+    """
 
     kind: Literal["Recurrent"] = field(default="Recurrent", repr=False)
     cell: Literal["RNN", "LSTM", "GRU"] = "RNN"
@@ -54,6 +58,8 @@ class Recurrent(Layer):
     num_layers: Annotated[int, Ge(1), Le(4)] = 1
     bias: bool = True
     bidirectional: bool = False
+    has_state: bool = False
+    returns: Literal["outputs", "state", "both"] = "outputs"
 
     has_rule = False
     positional = ("cell", "hidden_size")
@@ -61,7 +67,16 @@ class Recurrent(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 2:
             raise InvalidCase(f"needs (steps, features), not {shape}")
-        return shape[0], self.hidden_size * (1 + self.bidirectional)
+        width = self.hidden_size * (1 + self.bidirectional)
+        if self.returns == "state":
+            return (width * self.num_layers,)
+        return shape[0] + (self.returns == "both"), width
+
+    def buffers(self, shape: Shape) -> dict[str, Shape]:
+        """The hidden state that it begins with, and the cell state of an LSTM."""
+        size = (self.num_layers * (1 + self.bidirectional), self.hidden_size)
+        names = ("hidden", "memory") if self.cell == "LSTM" else ("hidden",)
+        return dict.fromkeys(names, size) if self.has_state else {}
 
     def parameters(self, shape: Shape) -> dict[str, Shape]:
         rows = GATES[self.cell] * self.hidden_size
@@ -89,4 +104,9 @@ class Recurrent(Layer):
             num_layers=draw(st.integers(1, 2)),
             bias=draw(st.sampled_from([True, True, False])),
             bidirectional=draw(st.sampled_from([False, False, True])),
+            has_state=draw(st.sampled_from([False, False, True])),
+            returns=draw(st.sampled_from(RETURNS)),
         )
+
+
+RETURNS: list[Literal["outputs", "state", "both"]] = ["outputs", "outputs", "state", "both"]

@@ -6,23 +6,46 @@ from dataclasses import replace
 
 from jaccheck.case import Case
 from jaccheck.judging.known.boundary import BOUNDARY_ISSUES
+from jaccheck.judging.known.captum import CAPTUM_ISSUES
 from jaccheck.judging.known.case_issue import CaseIssue
 from jaccheck.judging.known.graphs import GRAPH_ISSUES
 from jaccheck.judging.known.kernels import KERNEL_ISSUES
 from jaccheck.judging.known.layers import RULED_ISSUES
 from jaccheck.judging.known.others import OTHERS_ISSUES
+from jaccheck.judging.known.views import VIEW_ISSUES
+from jaccheck.methods import Method
 from jaccheck.reports import Failure, Outcome, Verdict
 
-__all__ = ["LAYER_ISSUES", "CaseIssue", "explained", "explanation"]
+__all__ = ["LAYER_ISSUES", "CaseIssue", "explained", "explanation", "explanations", "likenesses", "listed"]
 
 
-LAYER_ISSUES = (*RULED_ISSUES, *GRAPH_ISSUES, *BOUNDARY_ISSUES, *KERNEL_ISSUES, *OTHERS_ISSUES)
+LAYER_ISSUES = (
+    *(*RULED_ISSUES, *GRAPH_ISSUES, *BOUNDARY_ISSUES, *KERNEL_ISSUES),
+    *(*VIEW_ISSUES, *OTHERS_ISSUES, *CAPTUM_ISSUES),
+)
 """All that show on single cases."""
 
 
 def explanation(case: Case, method: str, failure: Failure) -> CaseIssue | None:
     """The known issue that this failure is, or None."""
     return next((issue for issue in LAYER_ISSUES if issue.explains(case, method, failure)), None)
+
+
+def explanations(case: Case, verdict: Verdict) -> tuple[str, ...]:
+    """The ids of all issues that could be behind a verdict's failures; none where one failure is not listed."""
+    found = [[i.id for i in LAYER_ISSUES if i.explains(case, verdict.method, each)] for each in verdict.failures]
+    return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
+
+
+def listed(case: Case, method: str) -> tuple[str, ...]:
+    """The ids of the issues that the installed versions have, and that the method may show on the case."""
+    return tuple(issue.id for issue in LAYER_ISSUES if issue.may_show(case, method))
+
+
+def likenesses(case: Case, method: Method, failure: Failure) -> tuple[str, ...]:
+    """The ids of issues that fail so on a case, where the method is somebody's own, and listed with none."""
+    own = not (method.compute.__module__ or "").startswith("jaccheck.")
+    return tuple(issue.id for issue in LAYER_ISSUES if own and issue.is_like(case, failure))
 
 
 def explained(case: Case, verdict: Verdict) -> Verdict:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from jaccheck.case import Case, Convolution, Flatten, Linear, Placed, TransposedConvolution, on_each_axis
-from jaccheck.judging.known.case_issue import CPU_WITHOUT_BFLOAT16, FORWARD_MODE, WRONG, CaseIssue, small_case
+from jaccheck.judging.known.case_issue import (
+    CPU_WITH_AMX,
+    CPU_WITHOUT_BFLOAT16,
+    VMAP_FORWARD_MODE,
+    WRONG,
+    CaseIssue,
+    small_case,
+)
+from jaccheck.judging.known.issue import SEARCHED, Severity
+from jaccheck.judging.laws.finite import FINITE
 
 
 def _convolutions(case: Case) -> list[Placed]:
@@ -47,8 +57,31 @@ def _is_pointwise_on_five(place: Placed) -> bool:
 
 KERNEL_ISSUES: tuple[CaseIssue, ...] = (
     CaseIssue(
+        id="torch-bfloat16-amx-next-row",
+        title="A matrix product in bfloat16 on AMX: NaN in one row becomes NaN in the row before it",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        processor=CPU_WITH_AMX,
+        methods=("vmap_jacfwd",),
+        shows_in_others=True,
+        condition="bfloat16, a sample that is not finite, and a product of an odd number of terms that is large enough",
+        meets=lambda case: case.dtype == "bfloat16",
+        outcomes=(WRONG,),
+        value="not finite",
+        law=FINITE.name,
+        instead="NaN in rows of other samples",
+        reason="oneDNN's kernel reads past the end of a row, and multiplies what it reads by zero: torch.mm(a, b)[0] "
+        "is NaN for a = torch.ones(297, 5), but a[1] NaN, and b = torch.ones(16, 5).t(), in bfloat16",
+        reference="https://github.com/uxlfoundation/oneDNN/issues/5717",
+        case=replace(
+            small_case((3,), Linear(out_features=5), Linear(out_features=3), dtype="bfloat16"), batch_size=9, seed=1
+        ),
+    ),
+    CaseIssue(
         id="torch-bfloat16-conv-unwritten",
         title="The gradient by the weight of a convolution in bfloat16 holds uninitialised memory",
+        severity=Severity.SILENT,
         package="torch",
         versions=">=2.13",
         processor=CPU_WITHOUT_BFLOAT16,
@@ -63,6 +96,7 @@ KERNEL_ISSUES: tuple[CaseIssue, ...] = (
         instead="whatever was in memory, where the derivative is zero: NaN, 1e38, or by chance 0 "
         "(MALLOC_PERTURB_=1 python script.py shows it each time)",
         reason="oneDNN's gradient by the weight (avx512_core) leaves out places of the kernel without products",
+        reference=SEARCHED,
         case=small_case(
             (2, 2),
             TransposedConvolution(axes=1, out_channels=8, kernel_size=3, stride=2, padding=2),
@@ -74,10 +108,11 @@ KERNEL_ISSUES: tuple[CaseIssue, ...] = (
     CaseIssue(
         id="torch-bfloat16-pointwise-conv",
         title="A convolution in bfloat16 with a kernel of one pixel is wrong on five pixels",
+        severity=Severity.SILENT,
         package="torch",
         versions=">=2.13",
         processor=CPU_WITHOUT_BFLOAT16,
-        methods=FORWARD_MODE,
+        methods=VMAP_FORWARD_MODE,
         shows_in_others=True,
         condition="a convolution in bfloat16 with a kernel of one pixel, on five pixels, and more than 64 channels; "
         "vmap makes channels of samples, outputs and tangents, so that fewer are enough",
@@ -86,6 +121,7 @@ KERNEL_ISSUES: tuple[CaseIssue, ...] = (
         instead="zeros or other sums in some channels of the output",
         reason="oneDNN's convolution with a kernel of one (avx512_core): on one thread, in bfloat16, "
         "torch.conv1d(torch.ones(1, 2, 5), torch.ones(66, 2, 1)) is not 2 everywhere",
+        reference=SEARCHED,
         case=small_case(
             (2, 5),
             Convolution(axes=1, out_channels=8, kernel_size=1),

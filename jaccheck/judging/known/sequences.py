@@ -1,272 +1,324 @@
-"""Known issues that need a sequence of calls, each confirmed by hand with its reproducer."""
+"""Known issues that need a sequence of calls or a loss, each confirmed by hand with its script."""
 
 from __future__ import annotations
 
-from jaccheck.judging.known.issue import KnownIssue
-
-_VERSIONS = "backpack-for-pytorch 1.7.1 with torch 2.13.0"
-
-_END = """\
-print("WRONG" if found != expected else "RIGHT", "found", found, "expected", expected)
-raise SystemExit(found != expected)
-"""
+from jaccheck.judging.known.case_issue import BACKPACK
+from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
 
 SEQUENCE_ISSUES: tuple[KnownIssue, ...] = (
     KnownIssue(
         id="forward-before-backward",
         title="A second forward pass before the backward pass of the first changes the first one's results",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="the last forward pass that stored inputs and outputs on a module is not that of the graph",
         instead="results computed with the input of the later forward pass; an exception where its shape does not fit",
         reason="each module has room for one input0 and one output, which every forward pass with gradients overwrites",
-        reproducer="""\
-import torch
-from backpack import backpack, extend
-from backpack.extensions import BatchGrad
-
-model = extend(torch.nn.Linear(1, 1, bias=False))
-loss = model(torch.tensor([[1.0]])).sum()
-model(torch.tensor([[5.0]]))
-with backpack(BatchGrad()):
-    loss.backward()
-found, expected = model.weight.grad_batch.item(), model.weight.grad.item()
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="inputs-of-backward",
         title="A parameter asked for in backward(inputs=…) or autograd.grad gets no result, or keeps an old one",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="no gradient flows below the parameter's own module in the pass, though its input needs one",
         instead="no attribute, or the one that an earlier pass left there",
         reason="a full backward hook runs when the gradient by the module's input is there, which is not asked for",
         reference="https://github.com/f-dangel/backpack/issues/233",
-        reproducer="""\
-import torch
-from backpack import backpack, extend
-from backpack.extensions import BatchGrad
-
-model = extend(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)))
-loss = model(torch.tensor([[1.0]])).sum()
-with backpack(BatchGrad()):
-    loss.backward(inputs=[model[1].weight])
-found, expected = hasattr(model[1].weight, "grad_batch"), model[1].weight.grad is not None
-"""
-        + _END,
     ),
     KnownIssue(
         id="reused-extension",
         title="An extension object used again adds up what an earlier pass left in it",
-        method="second-order extensions",
-        versions=_VERSIONS,
+        severity=Severity.SILENT,
+        methods=("second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="an earlier pass with the object, also in one open context, ended early, or was towards some "
         "parameters, or X requires grad",
         instead="results several times as large where a tensor is at the address of one from then; DiagHessian raises",
         reason="saved_quantities goes by data_ptr, is never emptied, and adds to what is there",
-        reproducer="""\
-import torch
-from backpack import backpack, extend
-from backpack.extensions import DiagGGNExact
-
-model = extend(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1, bias=False)))
-loss = extend(torch.nn.MSELoss())(model(torch.tensor([[1.0]])), torch.tensor([[0.0]]))
-extension = DiagGGNExact()
-with backpack(extension, retain_graph=True):
-    loss.backward(inputs=[model[1].weight], retain_graph=True)
-    loss.backward(retain_graph=True)
-found = model[1].weight.diag_ggn_exact.item()
-with backpack(DiagGGNExact()):
-    loss.backward()
-expected = model[1].weight.diag_ggn_exact.item()
-"""
-        + _END,
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="inner-context-replaces-outer",
+        title="A context of backpack inside another turns the outer one's extensions off",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a backward pass inside a `with backpack(…)` that is itself inside another",
+        instead="no result of the outer extensions, or an old one; the documentation enables them in every backward "
+        "call inside their block",
+        reason="__enter__ sets CTX.active_exts to its own extensions, and does not add them to what is active",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="old-result-stays",
+        title="A parameter that takes no part in a pass keeps the result of an earlier batch",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a parameter that is frozen, or unused in the forward pass, and has a result of an earlier pass",
+        instead="grad_batch of the earlier batch, which reads as that of this one",
+        reason="results are attributes that are set where a module's hook runs, and are deleted nowhere",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="keyword-arguments",
+        title="A layer called with a keyword argument uses the input of an earlier call",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a layer itself gets its input by keyword, as `layer(input=X)`",
+        instead="results with the input of the last positional call; AttributeError where there was none",
+        reason="torch gives a forward hook the positional arguments alone, and the input0 of an earlier call stays",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="hook-changes-output",
+        title="A forward hook that returns another output makes results those of a layer without it",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a forward hook of the user changes the output of a layer with parameters",
+        instead="the gradient by the changed output times the layer's own input: the derivative of the hook is missing",
+        reason="torch calls full backward hooks with the gradient by what the last forward hook returned",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="mode-changed-before-backward",
+        title="Evaluation or training mode entered before the backward pass counts as that of the forward pass",
+        severity=Severity.SILENT,
+        methods=("every extension with BatchNorm, second-order extensions with Dropout",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="train() or eval() between forward and backward of a network with Dropout or BatchNorm",
+        instead="derivatives of the other mode; an exception where BatchNorm is in training mode then",
+        reason="module.training is read in the backward pass",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="functional-call",
+        title="functional_call leaves results on the model's own parameters, computed with their numbers",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="torch.func.functional_call of an extended model with other parameters",
+        instead="no result on the parameters that were given; results on the model's own, which were never asked for",
+        reason="the backward hook looks parameters up by name on the module, which has its own again",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="second-order-sums-of-losses",
+        title="Two losses of one tensor: curvature is that of a sum of roots, with cross terms",
+        severity=Severity.SILENT,
+        methods=("second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="one output with two losses, or two heads on one trunk, each with a loss of its own",
+        instead="cross terms of the two losses; DiagHessian raises",
+        reason="roots of the Hessian that reach one tensor are added; they stand side by side in the definition",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="data-written-before-backward",
+        title="Numbers written through .data between forward and backward count as those of the forward pass",
+        severity=Severity.SILENT,
+        methods=("second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a weight replaced as `p.data = …` before the backward pass",
+        instead="curvature of layers below with the new weight, where autograd uses the old one",
+        reason="the derivative by the input reads module.weight in the backward pass, and no version is compared",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="views-share-an-address",
+        title="Branches that are views of one tensor mix their curvature",
+        severity=Severity.SILENT,
+        methods=("second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a branch that begins with a view of its input, as Permute, Identity or a Slicing from 0",
+        instead="what belongs to one branch goes through the other",
+        reason="backpropagated quantities are kept by data_ptr, which a view and its base share",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="extend-after-remove-hooks",
+        title="extend does nothing after CTX.remove_hooks",
+        severity=Severity.SILENT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="CTX.remove_hooks(), then extend of a model that was extended before",
+        instead="no results, without a word",
+        reason="the attribute _backpack_extend stays, and extend then attaches no hooks",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="complex-parameters",
+        title="Complex parameters: results without the conjugate, and without a word",
+        severity=Severity.SILENT,
+        methods=("BatchGrad and what is made of it",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="a Linear with complex numbers",
+        instead="rows whose sum is not p.grad: the incoming gradient times the input instead of its conjugate",
+        reason="the rules for parameters are written for real numbers, and no dtype is refused",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="checkpoint-in-second-order",
+        title="Activation checkpoints in second order: an exception about something else",
+        severity=Severity.EXCEPTION,
+        methods=("second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="torch.utils.checkpoint around extended modules",
+        instead="AssertionError: BackPACK extension expects a backpropagation quantity but it is None",
+        reason="the recomputed output has another address than the one whose quantity was kept",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="subsampling-none-of-convolution",
+        title="subsampling=[] with a convolution: an exception about shapes",
+        severity=Severity.EXCEPTION,
+        methods=("BatchGrad, SqrtGGNExact",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="an empty list of samples, and a convolution",
+        instead="RuntimeError about groups or a shape; a Linear gives results with no rows",
+        reason="the batch is folded into groups, of which there are none",
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="subsampling-none-in-second-order",
+        title="subsampling=[] in second order with a Flatten, a pooling or a convolution: an exception about shapes",
+        severity=Severity.EXCEPTION,
+        methods=("SqrtGGNExact",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="an empty list of samples, and a layer that changes the shape above a layer with parameters",
+        instead="RuntimeError: cannot reshape tensor of 0 elements; Linears alone give results with no rows",
+        reason="_reshape_like leaves the number of columns to -1, which is ambiguous where there are no samples",
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="backpack-entered-again",
         title="A context of backpack entered while it is open stays active after it is left",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="one object of `backpack(…)` is entered twice, one inside the other",
         instead="its extensions run in every later backward pass of the process",
         reason="__enter__ keeps what was active in one attribute of the object, which the second entry overwrites",
-        reproducer="""\
-from backpack import backpack
-from backpack.context import CTX
-from backpack.extensions import BatchGrad
-
-context = backpack(BatchGrad())
-with context:
-    with context:
-        pass
-found, expected = len(CTX.active_exts), 0
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="disable-entered-again",
         title="A context of disable entered while it is open stays in force after it is left",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="one object of `disable()` is entered twice, one inside the other",
         instead="no forward pass stores anything any more; later passes fail, or use what is still stored",
         reason="__enter__ keeps what was set in one attribute of the object, which the second entry overwrites",
-        reproducer="""\
-from backpack import disable
-
-context = disable()
-with context:
-    with context:
-        pass
-found, expected = disable.store_io, True
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="contexts-are-shared-by-threads",
         title="A context of one thread is active in all",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="another thread has a context of BackPACK open during a backward pass",
         instead="the other thread's extensions run in this one; contexts left in another order stay active for good",
         reason="CTX and disable.store_io are attributes of classes, one for the process",
-        reproducer="""\
-import threading
-import torch
-from backpack import backpack, extend
-from backpack.extensions import BatchGrad
-
-ready, done = threading.Event(), threading.Event()
-
-def other():
-    with backpack(BatchGrad()):
-        ready.set()
-        done.wait()
-
-thread = threading.Thread(target=other)
-thread.start()
-ready.wait()
-model = extend(torch.nn.Linear(1, 1))
-model(torch.tensor([[1.0]])).sum().backward()
-done.set()
-thread.join()
-found, expected = hasattr(model.weight, "grad_batch"), False
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="stored-where-no-gradient-comes",
         title="Modules that no gradient reaches keep the batch after the backward pass",
-        method="every extension",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("every extension",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="the modules below the first trainable parameter, or those that a pass to some parameters leaves out",
         instead="input0 and output stay on them until the next forward pass",
         reason="they are deleted by the module's backward hook, which does not run",
-        reproducer="""\
-import torch
-from backpack import backpack, extend
-from backpack.extensions import BatchGrad
-
-model = extend(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)))
-model[0].requires_grad_(False)
-with backpack(BatchGrad()):
-    model(torch.tensor([[1.0]])).sum().backward()
-found, expected = [hasattr(module, "input0") for module in model], [False, False]
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="never-freed",
         title="Modules that still store a graph are never freed",
-        method="extend",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("extend",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="a forward pass with gradients and no backward pass, or one with retain_graph, or an exception in it",
         instead="modules, parameters, graph and batch stay in memory for good; memory_cleanup on each module helps",
         reason="module.input0, its grad_fn, torch's BackwardHook and the module are a cycle that Python cannot see",
-        reproducer="""\
-import gc
-import weakref
-import torch
-from backpack import extend
-
-model = extend(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)))
-model(torch.tensor([[1.0]]))
-references = [weakref.ref(module) for module in model]
-del model
-gc.collect()
-found, expected = [reference() is None for reference in references], [True, True]
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="copies-carry-the-batch",
         title="A pickled model holds the last batch",
-        method="extend",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("extend",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="torch.save or pickle of a whole extended model after a forward pass with gradients",
         instead="inputs and outputs of every module are in the file; copy.deepcopy raises RuntimeError",
         reason="input0 and output are plain attributes of the modules",
-        reproducer="""\
-import pickle
-import torch
-from backpack import extend
-
-model = extend(torch.nn.Linear(1, 1))
-model(torch.tensor([[12345.0]]))
-copied = pickle.loads(pickle.dumps(model))
-found, expected = hasattr(copied, "input0"), False
-"""
-        + _END,
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="transforms-leave-wrappers",
         title="A transform of torch.func that fails on an extended model leaves dead tensors on it",
-        method="extend",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("extend",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="torch.func.jacrev, grad, vjp or vmap on an extended model, which raise",
         instead="input0 and output are wrappers of a transform that is over: the model cannot be pickled or copied",
         reason="the forward hook stores its tensors before torch refuses the backward hook",
-        reproducer="""\
-import pickle
-import torch
-from backpack import extend
-
-model = extend(torch.nn.Linear(1, 1))
-parameters = dict(model.named_parameters())
-try:
-    torch.func.jacrev(torch.func.functional_call, argnums=1)(model, parameters, torch.tensor([[1.0]]))
-except RuntimeError as error:
-    print(str(error)[:60])
-try:
-    pickle.dumps(model)
-    found = "pickled"
-except NotImplementedError as error:
-    found = str(error)
-expected = "pickled"
-"""
-        + _END,
+        reference=SEARCHED,
+    ),
+    KnownIssue(
+        id="ignored-targets-in-second-order",
+        title="Targets that CrossEntropyLoss ignores count in second-order extensions",
+        severity=Severity.SILENT,
+        methods=("DiagGGNExact, SqrtGGNExact and the other second-order extensions",),
+        package=BACKPACK,
+        versions=">=1.7",
+        condition="CrossEntropyLoss with targets of -100, the default ignore_index",
+        instead="the Hessian of an ignored sample's loss as of any other; a mean divides by N and not by what counts",
+        reason="CrossEntropyLossDerivatives refuses another ignore_index, and never looks for targets that are -100",
+        reference=SEARCHED,
     ),
     KnownIssue(
         id="hook-handles-grow",
         title="Every extended module adds two entries to a list of the process that nothing empties",
-        method="extend",
-        versions=_VERSIONS,
+        severity=Severity.SIDE_EFFECT,
+        methods=("extend",),
+        package=BACKPACK,
+        versions=">=1.7",
         condition="any module is extended",
         instead="CTX.hook_handles grows without end in a process that makes many models",
         reason="_register_hooks appends both handles to CTX.hook_handles; only CTX.remove_hooks takes them out",
-        reproducer="""\
-import gc
-import torch
-from backpack import extend
-from backpack.context import CTX
-
-for _ in range(100):
-    extend(torch.nn.Linear(1, 1))
-gc.collect()
-found, expected = len(CTX.hook_handles), 0
-"""
-        + _END,
+        reference=SEARCHED,
     ),
 )
 """Known issues by the order in which a user would mind them."""

@@ -18,10 +18,8 @@ from jaccheck.reports import Failure, Held, Outcome
 
 def _freed_memory(trial: Trial) -> None:
     """A cycle counts as freed."""
-    is_collecting = gc.isenabled()
     # What the call leaves in cycles stays among the youngest objects, where it is found at once.
-    gc.disable()
-    try:
+    with trial.around.without_collector():
         problem = trial.reference.problem()
         kept = called(trial, FREED_MEMORY, problem, "a call on a new network")
         modules = {path: weakref.ref(module) for path, module in problem.model.named_modules()}
@@ -30,9 +28,6 @@ def _freed_memory(trial: Trial) -> None:
             gc.collect(0)
         if _held(modules):
             gc.collect()
-    finally:
-        if is_collecting:
-            gc.enable()
     if held := _held(modules):
         # The network itself comes first, under the path "".
         raise FREED_MEMORY.broken(Outcome.SIDE_EFFECT, Held(module=held[0], jacobians=len(kept)))

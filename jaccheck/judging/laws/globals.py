@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import random
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
+
+from jaccheck.judging.laws.torch_state import TORCH
 
 Globals = dict[str, object]
 
@@ -19,61 +22,56 @@ _HOOKS = tuple(name for name in vars(nn.modules.module) if name.startswith("_glo
 
 
 def observe_globals(device: str) -> Globals:
-    """Everything global that a method should leave as it is, by name."""
-    found: Globals = {
-        "random generator": torch.get_rng_state().numpy().tobytes(),
-        "random generator of numpy": _numpy_words(),
-        "random generator of Python": random.getstate(),
-        "grad mode": torch.is_grad_enabled(),
-        "inference mode": torch.is_inference_mode_enabled(),
-        "default dtype": torch.get_default_dtype(),
-        "number of threads": torch.get_num_threads(),
-        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "float32 matmul precision": torch.get_float32_matmul_precision(),
-        "anomaly mode": torch.is_anomaly_enabled(),
-        "global hooks": tuple((kind, key) for kind in _HOOKS for key in getattr(nn.modules.module, kind)),
-    }
-    if device.startswith("cuda"):
-        found["random generator of CUDA"] = torch.cuda.get_rng_state().numpy().tobytes()
+    """Everything global that a method should leave as it is, by name. No mode that it has left on sees that."""
+    found = TORCH.observe()
+    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch():
+        found["random generator"] = torch.get_rng_state().numpy().tobytes()
+        if backend := _with_a_generator(device):
+            found[_GENERATOR_OF + device] = backend.get_rng_state(device).numpy().tobytes()
+    found["random generator of numpy"] = _numpy_words()
+    found["random generator of Python"] = random.getstate()
+    found["global hooks"] = tuple((kind, key) for kind in _HOOKS for key in getattr(nn.modules.module, kind))
     return found
 
 
 def restore_globals(before: Globals, now: Globals) -> None:
-    """Sets whatever is not `now` as it was `before`."""
+    """Sets whatever is not `now` as it was `before`, as far as torch can do that."""
+    TORCH.put_back(before, now)
     for name, was in before.items():
         if was != now.get(name):
             _restore(name, was)
 
 
 def _restore(name: str, was: object) -> None:
+    if name.startswith(_GENERATOR_OF) and isinstance(was, bytes):
+        device = name.removeprefix(_GENERATOR_OF)
+        state = torch.frombuffer(bytearray(was), dtype=torch.uint8)
+        getattr(torch, torch.device(device).type).set_rng_state(state, device)
+        return
     match name, was:
         case "random generator", bytes():
             torch.set_rng_state(torch.frombuffer(bytearray(was), dtype=torch.uint8))
-        case "random generator of CUDA", bytes():
-            torch.cuda.set_rng_state(torch.frombuffer(bytearray(was), dtype=torch.uint8))
         case "random generator of numpy", bytes():
             words = np.frombuffer(was, dtype=np.uint32)
             np.random.set_state(("MT19937", words[:_MT19937_WORDS], int(words[_MT19937_WORDS]), 0, 0.0))
         case "random generator of Python", tuple():
             random.setstate(was)
-        case "grad mode", bool():
-            torch.set_grad_enabled(was)
-        case "default dtype", torch.dtype():
-            torch.set_default_dtype(was)
-        case "number of threads", int():
-            torch.set_num_threads(was)
-        case "deterministic algorithms", bool():
-            torch.use_deterministic_algorithms(was)
-        case "float32 matmul precision", str():
-            torch.set_float32_matmul_precision(was)
-        case "anomaly mode", bool():
-            torch.autograd.set_detect_anomaly(was)
         case "global hooks", tuple():
             kept = set(was)
             for kind in _HOOKS:
                 hooks = getattr(nn.modules.module, kind)
                 for key in [key for key in hooks if (kind, key) not in kept]:
                     del hooks[key]
+
+
+_GENERATOR_OF = "random generator of the device "
+
+
+def _with_a_generator(device: str) -> Any:
+    """torch's module of a device, if it keeps random numbers of its own there; else None."""
+    kind = torch.device(device).type
+    backend = None if kind == "cpu" else getattr(torch, kind, None)
+    return backend if hasattr(backend, "get_rng_state") else None
 
 
 _MT19937_WORDS = 624

@@ -40,6 +40,10 @@ class LawBroken(Exception):
         self.failure = failure
 
 
+class NotAsked(Exception):
+    """A law says nothing of this call, since it has no meaning on this case or for this method."""
+
+
 def _nothing(trial: Trial) -> None:
     """For a law that is not asked of a result."""
 

@@ -6,8 +6,11 @@ hide another.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.aliasing import NO_ALIASING
+from jaccheck.judging.laws.finite import FINITE
 from jaccheck.judging.laws.freed_memory import FREED_MEMORY
 from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
 from jaccheck.judging.laws.law import Law, When
@@ -15,6 +18,7 @@ from jaccheck.judging.laws.out_argument import OUT_ARGUMENT
 from jaccheck.judging.laws.purity import PURITY
 from jaccheck.judging.laws.related import BATCH, OUTPUTS
 from jaccheck.judging.laws.repeatability import REPEATABILITY
+from jaccheck.judging.laws.shares import SHARES
 from jaccheck.judging.laws.structure import STRUCTURE
 from jaccheck.judging.scripts.entries import result_ending
 from jaccheck.reports import SURVIVAL
@@ -38,6 +42,7 @@ LASTING = Law(
     sees="an abort, a call that never returns",
     when=When.BY_PROCESS,
     ending=result_ending,
+    backs=NO_EXCEPTION.name,
 )
 
 ALL_LAWS = (
@@ -49,9 +54,11 @@ ALL_LAWS = (
     OUT_ARGUMENT,
     BATCH,
     OUTPUTS,
+    FINITE,
     FREED_MEMORY,
     SUM_OVER_SAMPLES,
     HOMOGENEITY,
+    SHARES,
     NO_EXCEPTION,
     CLAIMS,
     LASTING,
@@ -76,15 +83,21 @@ TESTED = tuple(law for law in ALL_LAWS if law.when is not When.BY_PROCESS and no
 """Those with a test of their own in pytest."""
 
 SELDOM = 16
-"""Each of RELATED is asked on one case for so many on which a call is repeated."""
+"""Each of RELATED is asked of a method on one case in so many."""
+
+_EVERY = SELDOM // len(RELATED)
 
 
 def laws_due(position: int, repeat_every: int) -> tuple[Law, ...]:
-    """The laws that are asked of the case at a position in a run, so that costs are shared out evenly."""
+    """The laws that are asked of a method on the case at a position, so that costs are shared out evenly."""
     laws = REPEATED if position % repeat_every == 0 else CALLED_ONCE
-    turn, is_off = divmod(position + repeat_every // 2, repeat_every)
-    related = RELATED[turn % SELDOM : turn % SELDOM + 1] if not is_off else ()
-    return (*laws, *related)
+    turn, place = divmod(position, _EVERY)
+    return (*laws, *((RELATED[turn % len(RELATED)],) if place == _EVERY // 2 else ()))
+
+
+def place_of(name: str) -> int:
+    """What is added to the position of a case for a method: on each case other methods are asked what costs most."""
+    return crc32(name.encode()) % SELDOM
 
 
 def table() -> str:

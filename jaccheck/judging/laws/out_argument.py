@@ -7,7 +7,7 @@ import torch
 from jaccheck.case import Case
 from jaccheck.judging.comparison import Difference, compare
 from jaccheck.judging.laws.calls import called
-from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.law import Law, NotAsked, When
 from jaccheck.judging.laws.trial import Trial
 from jaccheck.judging.scripts.entries import Ending, entry, expected_of, name_of, shapes
 from jaccheck.methods import Jacobians, Method, Problem
@@ -19,7 +19,7 @@ OTHERS = WrongStructure(aspect="tensors", actual="other tensors", expected="thos
 
 def _out_argument(trial: Trial) -> None:
     if not trial.method.takes_out:
-        return
+        raise NotAsked
     problem = trial.reference.problem()
     given = filled_with_nan(problem, as_columns=is_given_columns(trial.case))
     returned = called(trial, OUT_ARGUMENT, problem, CALL, out=dict(given))

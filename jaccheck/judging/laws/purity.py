@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from jaccheck.case import Case
 from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.process_state import PROCESS
 from jaccheck.judging.laws.state import undeclared_changes
+from jaccheck.judging.laws.torch_state import TORCH
 from jaccheck.judging.laws.trial import Trial
 from jaccheck.judging.scripts.entries import Ending, name_of
 from jaccheck.methods import Method
-from jaccheck.reports import Failure, Outcome, changed
+from jaccheck.reports import Changed, Failure, Outcome, changed
 
 
 def _purity(trial: Trial) -> None:
@@ -27,13 +31,14 @@ def state():
     found = {{
         'next random numbers': (torch.rand(1, generator=generator).item(), hash(random.getstate())),
         'torch': (torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()),
-        'X': (X.tolist(), X.requires_grad),
+        'X': (X.tolist(), X.requires_grad),{others}
     }}
     for path, module in model.named_modules():
         counts = {{name[1:-1]: len(kept) for name, kept in vars(module).items() if name.endswith('_hooks')}}
         hooks = {{name: count for name, count in counts.items() if count > (name in LEFT)}}
         own = {{f'_{{name}}s' for name in counts}} | {{'_is_full_backward_hook'}}
-        found[f'module {{path!r}}'] = module.training, sorted(vars(module).keys() - own - LEFT), hooks
+        names = sorted(vars(module).keys() - own - LEFT)
+        found[f'module {{path!r}}'] = type(module).__name__, module.training, names, hooks
     for name, p in model.named_parameters():
         grad = 'grad' in LEFT or p.grad is None
         others = sorted(vars(p).keys() - LEFT)
@@ -51,14 +56,31 @@ print('expected', {{name: before[name] for name in changed}})"""
 def _ending(case: Case, method: Method, failure: Failure) -> Ending:
     """Everything that is no longer as it was, beside what it was."""
     leaves = "{" + ", ".join(map(repr, sorted(method.leaves))) + "}" if method.leaves else "set()"
-    return Ending(_SCRIPT.format(leaves=leaves, name=name_of(method)).split("\n"), ("import random",))
+    shown = {**_shown_functions(failure), **{n: e for n, e in _SHOWN.items() if n in _aspects(failure)}}
+    others = "".join(f"\n        {name!r}: {expression}," for name, expression in shown.items())
+    words = {word for expression in shown.values() for word in re.findall(r"[a-z]+(?=\.)", expression)}
+    imports = ("random", *sorted(words & _IMPORTED))
+    script = _SCRIPT.format(leaves=leaves, name=name_of(method), others=others)
+    return Ending(script.split("\n"), tuple(f"import {module}" for module in dict.fromkeys(imports)))
 
+
+def _aspects(failure: Failure) -> tuple[str, ...]:
+    return failure.detail.aspects if isinstance(failure.detail, Changed) else ()
+
+
+def _shown_functions(failure: Failure) -> dict[str, str]:
+    """Functions of torch's that were replaced, by their full names."""
+    return {aspect: aspect for aspect in _aspects(failure) if aspect.startswith("torch.")}
+
+
+_SHOWN = TORCH.shown | PROCESS.shown
+_IMPORTED = {"gc", "locale", "numpy", "os", "resource", "signal", "sys", "threading", "warnings"}
 
 PURITY = Law(
     name="purity",
-    statement="parameters, buffers, input, flags, hooks, random state and torch's globals are unchanged, except for "
-    "what the method declares",
-    sees="a right result that leaves something behind",
+    statement="parameters, buffers, input, flags, hooks, random state, torch's globals and functions, and what belongs "
+    "to the process are unchanged, except for what the method declares",
+    sees="a right result that leaves something behind: autocast, a hook, a mode, a timer, a thread",
     when=When.ALWAYS,
     ask=_purity,
     ending=_ending,

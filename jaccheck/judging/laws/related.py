@@ -16,7 +16,7 @@ from torch import nn
 from jaccheck.case import Case, Flatten
 from jaccheck.judging.comparison import compare
 from jaccheck.judging.laws.calls import called
-from jaccheck.judging.laws.law import Law, When
+from jaccheck.judging.laws.law import Law, NotAsked, When
 from jaccheck.judging.laws.trial import Trial
 from jaccheck.judging.scripts.entries import Ending, entry, expected_of, name_of, shapes
 from jaccheck.methods import Method, Problem, linear
@@ -30,23 +30,27 @@ TURNED = "a frozen Linear on top that reverses the outputs, turns signs and leav
 def _batch(trial: Trial) -> None:
     samples = rotated(trial.reference.layout.N)
     if not samples:
-        return
+        raise NotAsked
     problem = trial.reference.problem()
     X = problem.X.detach()[samples].requires_grad_(problem.X.requires_grad)
     anew = Problem(problem.model, X, problem.C)
+    # Of a loss the mean of another batch divides by another number, which a method may refuse.
+    if trial.method.refuses(anew):
+        raise NotAsked
     _compare(trial, BATCH, ROTATED, anew, samples, [(c, 1) for c in range(problem.C)])
 
 
 def _outputs(trial: Trial) -> None:
     if not has_head(trial.case):
-        return
+        raise NotAsked
     problem = trial.reference.problem()
     chosen = turned(problem.C)
     assert isinstance(problem.model, nn.Sequential)
     problem.model.append(head(chosen, problem))
     topped = Problem(problem.model, problem.X, len(chosen))
-    if not trial.method.refuses(topped):
-        _compare(trial, OUTPUTS, TURNED, topped, list(range(problem.N)), chosen)
+    if trial.method.refuses(topped):
+        raise NotAsked
+    _compare(trial, OUTPUTS, TURNED, topped, list(range(problem.N)), chosen)
 
 
 def rotated(N: int) -> list[int]:
@@ -60,8 +64,10 @@ def turned(C: int) -> list[tuple[int, int]]:
 
 
 def has_head(case: Case) -> bool:
-    """Whether a Linear can follow: not on output of shape `[N]`."""
+    """Whether a Linear can follow: not on output of shape `[N]`, and not on a loss."""
     last = case.layers[-1]
+    if case.loss is not None:
+        return False
     return not (isinstance(last, Flatten) and last.start_dim == 0)
 
 

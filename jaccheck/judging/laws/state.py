@@ -5,7 +5,9 @@ Observing is cheap and comparing is one `==` for each object; names are spelled 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,8 +35,13 @@ _OWN = frozenset(
 
 
 def observe(problem: Problem) -> State:
-    """Everything that should be the same after a call as before, but for the numbers in tensors."""
-    state: State = {"torch": observe_globals(problem.X.device.type), "X": _tensor(problem.X)}
+    """Everything of the problem and of torch that a call should leave as it is, but for the numbers in tensors."""
+    return {"torch": observe_globals(problem.X.device.type), **observe_problem(problem)}
+
+
+def observe_problem(problem: Problem) -> State:
+    """The same of the problem alone."""
+    state: State = {"X": _tensor(problem.X)}
     for path, module in problem.model.named_modules():
         attributes = vars(module)
         aspects: dict[str, object] = {
@@ -42,6 +49,7 @@ def observe(problem: Problem) -> State:
             for name, value in attributes.items()
             if name not in _OWN
         }
+        aspects["__class__"] = type(module)
         for kind, aspect in _HOOKS.items():
             aspects[aspect] = len(attributes[kind])
         state[f"module {path!r}"] = aspects
@@ -57,6 +65,7 @@ def observe(problem: Problem) -> State:
 def _tensor(tensor: torch.Tensor) -> dict[str, object]:
     hooks = len(tensor._backward_hooks or ()) + len(getattr(tensor, "_post_accumulate_grad_hooks", None) or ())
     return {
+        "__class__": type(tensor),
         "identity": id(tensor),
         "requires_grad": tensor.requires_grad,
         "grad": tensor.grad is not None,
@@ -89,7 +98,7 @@ def all_changes(before: State, after: State) -> set[str]:
     return changed
 
 
-def _differing(old: dict[str, object], new: dict[str, object]) -> Iterable[str]:
+def _differing(old: Mapping[Any, object], new: Mapping[Any, object]) -> Iterable[Any]:
     return (name for name in old.keys() | new.keys() if old.get(name, _ABSENT) != new.get(name, _ABSENT))
 
 
@@ -101,9 +110,20 @@ def _phrase(owner: str, aspect: str, old: dict[str, object], new: dict[str, obje
     was, now = old[aspect], new[aspect]
     if aspect == "grad":
         return f"{owner}.grad is {'left behind' if now else 'gone'}"
-    if isinstance(was, bytes | tuple) or aspect == "identity":
+    if isinstance(was, frozenset) and isinstance(now, frozenset) and now - was:
+        return f"{owner}: {aspect}: {len(now - was)} more {'is' if len(now - was) == 1 else 'are'} left behind"
+    if isinstance(was, dict) and isinstance(now, dict):
+        names = sorted(map(_text, _differing(was, now)))
+        return f"{owner}: {aspect} changed: {', '.join(names)}"
+    if isinstance(was, bytes | tuple | list | set | frozenset) or aspect == "identity":
         return f"{owner}: {aspect} changed"
+    if isinstance(was, type) and isinstance(now, type):
+        was, now = was.__qualname__, now.__qualname__
     return f"{owner}: {aspect} was {was}, is {now}"
+
+
+def _text(name: object) -> str:
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
 _ABSENT = object()

@@ -11,6 +11,7 @@ from jaccheck.judging.autograd import flattened
 from jaccheck.judging.case_reference import CaseReference
 from jaccheck.judging.comparison import outside
 from jaccheck.judging.laws.state import State
+from jaccheck.judging.laws.surroundings import Surroundings
 from jaccheck.methods import Jacobians, Method, Problem
 from jaccheck.oracle import Array
 from jaccheck.reports import Comparison
@@ -27,6 +28,7 @@ class Trial:
     jacobians: Jacobians
     before: State
     after: State
+    around: Surroundings
     comparisons: list[Comparison] = field(default_factory=list)
     is_contradicted: bool = False
     """Whether the law of agreement has said that it is wrong."""

@@ -21,8 +21,9 @@ _GLOBAL_HOOKS = tuple(
 
 def check_dtype(problem: Problem) -> None:
     """All numbers of the model are of one dtype; integers are left to the layers that take them."""
+    first = next(iter(problem.parameters.values()), problem.X).dtype
     for name, tensor in (*problem.model.named_parameters(), *problem.model.named_buffers()):
-        if tensor.is_floating_point() and str(tensor.dtype) != f"torch.{problem.dtype}":
+        if tensor.is_floating_point() and tensor.dtype != first:
             raise NoRule(f"{name}, which is of {tensor.dtype}")
 
 
@@ -38,8 +39,12 @@ def check_torch(problem: Problem) -> None:
 
 def check_algorithm(layer: Layer, problem: Problem) -> None:
     """Refuses convolutions where torch may take an algorithm that is no sum of the products, as Winograd's."""
-    if not isinstance(layer, Convolution | TransposedConvolution):
-        return
+    if isinstance(layer, Convolution | TransposedConvolution):
+        check_convolutions(problem)
+
+
+def check_convolutions(problem: Problem) -> None:
+    """The same for a model that has one."""
     if problem.X.device.type != "cpu" or platform.machine().lower() not in ("x86_64", "amd64"):
         raise NoRule(f"on {problem.X.device.type} of {platform.machine()}, where its algorithm is not known")
     if not (torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()):

@@ -13,9 +13,10 @@ from torch import nn
 from jaccheck.case import Embedding, Flatten, Linear, Placed, Shape
 from jaccheck.errors import InvalidCase
 from jaccheck.judging.live.arithmetic import check_algorithm, check_dtype, check_torch
+from jaccheck.judging.live.losses import end_of
 from jaccheck.judging.live.parts import Part, bytes_of_one_row
 from jaccheck.judging.live.reading import READ, layer_of
-from jaccheck.methods import Problem
+from jaccheck.methods import Adapter, Problem, loss_call_of
 from jaccheck.oracle import Affine, Array, Network, NoRule, Step, WindowMax, steps_of
 
 MOST_PRODUCTS = 2**26
@@ -42,7 +43,22 @@ def network_of(problem: Problem) -> Network:
     Raises NoRule for anything else: a subclass, a hook, a shared parameter, arithmetic coarser than the dtype says, too
     large a map, a module that is not as its attributes say.
     """
+    call = loss_call_of(problem)
+    inner = problem if call is None else Problem(call.model, call.X, 1)
+    X, steps, shape = _chain(inner)
+    trainable = {name: tuple(p.shape) for name, p in inner.parameters.items()}
+    if call is not None:
+        return Network(X, steps, trainable, 1, prod(shape), loss=end_of(call, shape))
+    if not trainable or prod(shape) != problem.C:
+        raise NoRule(f"output of shape {shape}")
+    return Network(X, steps, trainable, problem.C, problem.C)
+
+
+def _chain(problem: Problem) -> tuple[Array, tuple[Step, ...], Shape]:
+    """The input as the oracle sees it, the steps, and the shape of what comes out for each sample."""
     model = problem.model
+    if isinstance(model, Adapter):
+        raise NoRule(f"the model ({type(problem.own).__name__}) with {model.words}")
     if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
         raise NoRule("a parameter that two modules share")
     check_dtype(problem)
@@ -67,16 +83,15 @@ def network_of(problem: Problem) -> Network:
             # Attributes can be anything by now; what torch makes of them is its own.
             raise NoRule(f"{path or 'the model'} ({type(module).__name__}) as it stands: {error}") from None
         shape = place.out_shape
-    trainable = {name: tuple(p.shape) for name, p in problem.parameters.items()}
-    if not trainable or prod(shape) != problem.C:
-        raise NoRule(f"output of shape {shape}")
-    return Network(X, tuple(steps), trainable, problem.C, problem.C)
+    return X, tuple(steps), shape
 
 
 def part_of(network: Network, part: Part) -> Network:
     """The network of a part of the samples and outputs."""
-    X = network.X[part.samples.start : part.samples.stop]
-    return replace(network, X=X, C=len(part.outputs), first=part.outputs.start)
+    X, end = network.X[part.samples.start : part.samples.stop], network.loss
+    if end is not None:
+        end = replace(end, y=end.y[part.samples.start : part.samples.stop])
+    return replace(network, X=X, C=len(part.outputs), first=part.outputs.start, loss=end)
 
 
 def _leaves(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 
 import torch
 from torch import Tensor, nn
 
 from jaccheck.errors import InvalidModel
-from jaccheck.methods import Jacobians, Method, Problem, copy_of
+from jaccheck.methods import Adapter, Jacobians, Method, Problem, copy_of, own_names
 from jaccheck.oracle import Layout, Network
 from jaccheck.reports import WorstEntry
 
@@ -55,14 +56,13 @@ class Part:
         return replace(worst, index=(n + self.samples.start, c + self.outputs.start, *rest))
 
 
-class _Outputs(nn.Module):
+class _Outputs(Adapter):
     """A model with some of its outputs only."""
 
     def __init__(self, model: nn.Module, outputs: range) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.outputs = outputs
-        self.train(model.training)
+        self.words = f"outputs {outputs.start} to {outputs.stop - 1} alone"
 
     def forward(self, X: Tensor) -> Tensor:
         """Those outputs, `(N, C)`."""
@@ -70,20 +70,25 @@ class _Outputs(nn.Module):
         return f[:, self.outputs.start : self.outputs.stop]
 
 
-def jacobians_of_part(method: Method, problem: Problem) -> Jacobians:
-    """The method's result, under the names of the whole model's parameters."""
-    found = method.compute(problem)
-    if isinstance(problem.model, _Outputs) and isinstance(found, dict):
-        return {name.removeprefix("model."): jacobian for name, jacobian in found.items()}
-    return found
+def jacobians_of_part(method: Method, problem: Problem, out: Jacobians | None = None) -> Jacobians:
+    """The method's result, under the names of the parameters of the user's model; `out` has those names, too."""
+    found = method.compute(problem, **({} if out is None else {"out": problem.inside(out)}))
+    return own_names(problem.model, found) if isinstance(found, dict) else found
 
 
-def parts_of(problem: Problem, memory: int, network: Network | None = None) -> tuple[Part, ...]:
+LONGER = 4
+"""For a second sample in a part, so many times the rows that there is time for are taken."""
+
+
+def parts_of(
+    problem: Problem, memory: int, network: Network | None = None, *, most_rows: int | None = None
+) -> tuple[Part, ...]:
     """The parts, all samples and outputs in order, that can each be verified within so many bytes.
 
-    As many samples as fit, with all outputs; where not even one does, one sample and as many outputs as fit. What the
-    closed form of `network` takes, if there is one, is counted. Raises InvalidModel where a single row of the Jacobian
-    is too large.
+    As many samples as fit, with all outputs; where not even one does, two samples and as many outputs as fit. What the
+    closed form of `network` takes, if there is one, is counted. `most_rows` is how many rows, N·C, may be in one part,
+    where time is short; a part has two samples all the same unless that takes LONGER, since one alone does not show
+    what a method mixes up. Raises InvalidModel where a single row of the Jacobian is too large.
     """
     row = _bytes_per_row(problem, network)
     sample = 8 * network.numbers_per_sample if network else 0
@@ -96,11 +101,13 @@ def parts_of(problem: Problem, memory: int, network: Network | None = None) -> t
         raise InvalidModel(
             f"one row of the Jacobian, {numbers:,} entries, needs {needed:.1f} GiB more; give more memory"
         )
-    rows = min(rows, max(MOST_ROWS, problem.C))
+    most = max(MOST_ROWS, problem.C) if most_rows is None else max(1, most_rows)
+    rows = min(rows, max(most, 2 * problem.C) if LONGER * most >= 2 * problem.C else most)
     if rows >= problem.C:
         samples, outputs = _evenly(problem.N, rows // problem.C), [range(problem.C)]
     else:
-        samples, outputs = _evenly(problem.N, 1), list(_evenly(problem.C, rows))
+        together = min(2, problem.N, rows)
+        samples, outputs = _evenly(problem.N, together), list(_evenly(problem.C, rows // together))
     return tuple(Part(some, these) for some in samples for these in outputs)
 
 
@@ -115,14 +122,25 @@ def _bytes_per_row(problem: Problem, network: Network | None) -> int:
 
 
 def _evenly(count: int, most: int) -> Iterator[range]:
-    """`count` things in runs of nearly equal length, none longer than `most`."""
+    """`count` things in runs of nearly equal length, none longer than `most`; the first is the longest."""
     runs = max(1, ceil(count / most))
-    return (range(count * i // runs, count * (i + 1) // runs) for i in range(runs))
+    ends = [ceil(count * i / runs) for i in range(runs + 1)]
+    return (range(start, stop) for start, stop in pairwise(ends))
 
 
 def in_float64(problem: Problem) -> Problem:
-    """A copy with all floating numbers in float64, on the same device where it has that dtype, else on the CPU."""
+    """A copy with all floating numbers in float64, complex ones in complex128.
+
+    It is on the same device where that has the dtype, else on the CPU.
+    """
     copied = copy_of(problem)
     device = torch.device("cpu") if problem.X.device.type == "mps" else problem.X.device
-    X = copied.X.detach().to(device, torch.float64 if copied.X.is_floating_point() else copied.X.dtype)
-    return Problem(copied.model.to(device, torch.float64), X.requires_grad_(copied.X.requires_grad), copied.C)
+    # `Module.to(torch.float64)` drops the imaginary parts of complex buffers.
+    model = copied.model._apply(lambda tensor: _doubled(tensor.to(device)))
+    return Problem(model, _doubled(copied.X.detach().to(device)).requires_grad_(copied.X.requires_grad), copied.C)
+
+
+def _doubled(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return tensor.to(torch.complex128)
+    return tensor.double() if tensor.is_floating_point() else tensor

@@ -46,7 +46,7 @@ def shapes(found: str) -> list[str]:
     """Names, shapes, dtypes and devices beside those of the parameters."""
     return [
         "def describe(name, shape, tensor):",
-        "    return name, tuple(shape), tensor.dtype, tensor.device.type",
+        "    return name, tuple(shape), tensor.dtype, str(tensor.device)",
         "",
         f"print('actual  ', [describe(name, j.shape, j) for name, j in {found}.items()])",
         "print('expected', [describe(name, (len(X), problem.C, *p.shape), p) for name, p in parameters.items()])",

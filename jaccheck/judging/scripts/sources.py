@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 
-def standalone_source(function: Callable[..., Any]) -> tuple[list[str], str] | None:
-    """Import lines and definitions that `function` needs, its own last; None where its source cannot be had."""
+def standalone_source(*wanted: Callable[..., Any]) -> tuple[list[str], str] | None:
+    """Import lines and definitions that these need, the last one last; None where their source cannot be had."""
     cut = _Cut()
     try:
-        cut.collect(function.__name__, function.__module__)
+        for each in wanted:
+            cut.collect(each.__name__, each.__module__)
     except (OSError, TypeError, SyntaxError, LookupError):
         return None
     return sorted(cut.imports, key=lambda line: (line.startswith("from"), line)), "\n\n".join(cut.bodies.values())
@@ -69,7 +70,9 @@ class _Bare(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
-        node.decorator_list, node.returns = [], None
+        # A property is none without its decorator.
+        node.decorator_list = [each for each in node.decorator_list if getattr(each, "id", "") == "property"]
+        node.returns = None
         if len(node.body) > 1 and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
         return node

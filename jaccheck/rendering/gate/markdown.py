@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaccheck.rendering.gate.text import gate_answer, side_line
 from jaccheck.rendering.markdown import escaped, folded
-from jaccheck.reports import CellChange, Change, GateReport, Speed
+from jaccheck.reports import CellChange, Change, GateReport, GateUse, Speed
 
 
 def gate_markdown(report: GateReport) -> str:
@@ -12,9 +12,9 @@ def gate_markdown(report: GateReport) -> str:
     lines = [f"### jaccheck gate: {'open' if report.is_open else 'shut'}", "", escaped(gate_answer(report)), ""]
     if report.changes:
         lines += ["| change | method | device | base | candidate | cases |", "|---|---|---|---|---|---|"]
-        lines += [_row(change) for change in report.changes]
+        lines += [_row(changes) for changes in report.causes]
         lines.append("")
-    for change in report.changes:
+    for change, *_ in report.causes:
         if change.script and not change.accepted:
             title = f"{change.kind}: {change.method}, the smallest case and a script"
             sides = (f"- {escaped(s.asked)}: `{s.command.replace('`', '')}`" for s in (report.base, report.candidate))
@@ -22,6 +22,8 @@ def gate_markdown(report: GateReport) -> str:
     if report.matrix:
         head = ["| layer | method | dtype | device | base | candidate |", "|---|---|---|---|---|---|"]
         lines += [f"{len(report.matrix):,} cells of the support matrix:", "", *head, *map(_cell, report.matrix), ""]
+    if report.uses:
+        lines += ["| sequence of calls | base | candidate | |", "|---|---|---|---|", *map(_use, report.uses), ""]
     if report.speeds:
         lines += ["| method | device | shape | time, × base | |", "|---|---|---|---|---|"]
         lines += [_speed(speed) for speed in report.speeds]
@@ -35,12 +37,17 @@ def gate_markdown(report: GateReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(change: Change) -> str:
+def _row(changes: tuple[Change, ...]) -> str:
+    change, methods = changes[0], ", ".join(dict.fromkeys(each.method for each in changes))
     mark = "🔴" if change.matters else "⚪" if change.accepted or change.kind.is_regression else "🟢"
     accepted = f" (accepted: {change.accepted})" if change.accepted else ""
-    kind, seen = f"{mark} {change.kind}{accepted}", str(change.seen)
-    cells = (kind, change.method, change.device, change.base, change.candidate, seen)
+    kind, seen = f"{mark} {change.kind}{accepted}", str(sum(each.seen for each in changes))
+    cells = (kind, methods, change.device, change.base, change.candidate, seen)
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def _use(use: GateUse) -> str:
+    return "| " + " | ".join(escaped(text) for text in (use.name, use.base, use.candidate, use.kind or "")) + " |"
 
 
 def _cell(cell: CellChange) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
+from jaccheck.rendering.fitting import fitted, heading, prose, verbatim
 from jaccheck.reports import LABELS, Change, GateCell, GateReport, SideRecord
 
 SHOWN_CELLS = 12
@@ -21,13 +23,17 @@ _COUNTS = ("cases", "same", "within", "different", "refused")
 
 def gate_answer(report: GateReport) -> str:
     """The answer in one sentence, with the numbers that it rests on."""
-    regressions = sum(change.matters for change in report.changes)
+    causes = [changes for changes in report.causes if changes[0].matters]
+    regressions = sum(map(len, causes))
     accepted = sum(bool(change.accepted) for change in report.changes)
     others = len(report.changes) - regressions - accepted
     verdict = "nothing that matters changed"
     if regressions:
-        verdict = plural(regressions, "regression")
-    elif not report.cases or report.uncompared:
+        verdict = plural(len(causes), "regression")
+        if regressions > len(causes):
+            methods = {change.method for changes in causes for change in changes}
+            verdict += f" (in {plural(len(methods), 'method')})"
+    elif not any(cell.entries for cell in report.cells) or report.uncompared:
         verdict = f"nothing was compared of {', '.join(report.uncompared) or 'any method'}"
     if accepted:
         verdict += f", {accepted} accepted"
@@ -38,7 +44,7 @@ def gate_answer(report: GateReport) -> str:
     text = (
         f"{verdict}: {report.settings.base} → {report.settings.candidate}, "
         f"{plural(report.cases, 'case')}, {plural(len(report.settings.methods), 'method')}, {entries:,} entries, "
-        f"{entries - same:,} of them with other bits; {report.seconds:.0f} s, seed {report.settings.seed}"
+        f"{entries - same:,} of them with other bits; {duration_text(report.seconds)}, seed {report.settings.seed}"
     )
     if report.refusing and not report.uncompared:
         text += f"; {', '.join(report.refusing)} refuse{'s' * (len(report.refusing) == 1)} all of them on both sides"
@@ -62,8 +68,10 @@ def coverage_table(report: GateReport) -> Table:
     """A row for each method and device: how many cases gave the same bits, other bits, another verdict."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "device"):
-        table.add_column(column)
-    for column in ("cases", "same bits", "within bound", "different", "refused", "ulps apart", "factor, ulps apart"):
+        table.add_column(column, overflow="fold")
+    for column in ("cases", "same bits", "within bound", "different", "refused"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("ulps apart", "factor, ulps apart"):
         table.add_column(column, justify="right")
     rows: dict[tuple[str, str], list[GateCell]] = defaultdict(list)
     for cell in report.cells:
@@ -82,13 +90,29 @@ def coverage_table(report: GateReport) -> Table:
     return table
 
 
+def uses_table(report: GateReport) -> Table:
+    """A row for each sequence of calls that changed, and one for the others."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("sequence of calls", "base", "candidate", ""):
+        table.add_column(column, overflow="fold")
+    for use in report.uses:
+        if use.kind:
+            shut = use.kind.is_regression
+            table.add_row(*map(escape, (use.name, use.base, use.candidate)), use.kind, style="red" if shut else None)
+    same = [use for use in report.uses if not use.kind]
+    right = sum(use.base == use.candidate == "right" for use in same)
+    if same:
+        table.add_row(f"{len(same)} others", f"{right} right, {len(same) - right} known", "the same", "")
+    return table
+
+
 def speed_table(report: GateReport) -> Table:
     """A row for each method and shape: how the candidate's time compares with the base's."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("method", "device", "shape"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for column in ("time, × base", "interval", ""):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for speed in report.speeds:
         timing = speed.timing
         interval = f"{timing.low:.2f} to {timing.high:.2f}"
@@ -103,27 +127,33 @@ def apart(histograms: Iterable[tuple[int, ...]]) -> str:
     return ", ".join(found) or ("none" if total and total[0] else "")
 
 
-def print_change(change: Change, report: GateReport, console: Console) -> None:
-    """What each side does and the smallest case; where it matters, also the script and how to run it on each side."""
+def print_cause(changes: tuple[Change, ...], report: GateReport, console: Console) -> None:
+    """What each side does and the smallest case; where it matters, also the script and how to run it on each side.
+
+    Of several methods with one cause the first is shown, and the others are named.
+    """
+    change, methods = changes[0], ", ".join(dict.fromkeys(change.method for change in changes))
 
     def line(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+        prose(console, text, style)
 
     colour = "red" if change.matters else "green"
-    console.rule(f"{change.kind}: {change.method} on {change.device}", align="left", style=colour)
+    heading(console, f"{change.kind}: {methods} on {change.device}", colour)
     if change.base:
         line(f"base       {change.base}")
     line(f"candidate  {change.candidate}", f"bold {colour}")
-    line(f"seen in {change.seen} cases" if change.seen != 1 else "seen once")
+    line(f"seen in {plural(sum(each.seen for each in changes), 'case')}")
+    if len(changes) > 1:
+        line(f"one cause in {len(changes)} methods; this is {change.method}")
     if change.script and change.case is not None:
         line("\nThe smallest case found:", "bold")
-        line(repr(change.case))
+        verbatim(console, repr(change.case))
     if change.script and change.matters:
         line("\nThis script shows it without jaccheck:", "bold")
         console.print(Syntax(change.script.rstrip(), "python", background_color="default"), soft_wrap=True)
         line("\nRun it on either side:", "bold")
         for side in (report.base, report.candidate):
-            line(f"{side.asked}: {side.command}")
+            verbatim(console, f"{side.asked}: {side.command}")
     line("")
 
 
@@ -131,14 +161,16 @@ def print_gate(report: GateReport, console: Console) -> None:
     """Every change, in one line where it is accepted; coverage, what each side was, the answer."""
 
     def line(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, soft_wrap=True, highlight=False, markup=False)
+        prose(console, text, style)
 
-    for change in report.changes:
-        if not change.accepted:
-            print_change(change, report, console)
-    console.print(coverage_table(report))
+    for changes in report.causes:
+        if not changes[0].accepted:
+            print_cause(changes, report, console)
+    console.print(fitted(coverage_table(report), console, ("factor, ulps apart", "refused")))
     if report.speeds:
-        console.print(speed_table(report))
+        console.print(fitted(speed_table(report), console, ("device",)))
+    if report.uses:
+        console.print(uses_table(report))
     if report.matrix:
         line(f"{len(report.matrix):,} cells of the support matrix:")
         for cell in report.matrix[:SHOWN_CELLS]:

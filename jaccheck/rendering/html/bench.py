@@ -6,7 +6,7 @@ import base64
 import importlib.util
 from collections import Counter
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
 from jaccheck.rendering.bench import COLUMNS, LEGEND, bench_summary, bytes_text, floor_row, headline, method_row
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, count
@@ -54,7 +54,7 @@ def _head(report: BenchReport, problems: list[BenchCell]) -> Head:
             ("wrong results", count(len(report.wrong))),
             ("threads", count(report.threads)),
             ("memory for a call", bytes_text(report.memory)),
-            ("took", f"{report.seconds:.0f} s"),
+            ("took", duration_text(report.seconds)),
         ),
         facts=environment_facts(report.environment),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from operator import add
+from typing import Literal
 
 from jaccheck.core import plural
 from jaccheck.rendering.gate.text import apart, gate_answer
 from jaccheck.rendering.html.diagram import diagram
 from jaccheck.rendering.html.page import Head, render
 from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, bars, count, share
-from jaccheck.reports import LABELS, GateCell, GateReport, Outcome, SideRecord
+from jaccheck.reports import LABELS, GateCell, GateReport, GateUse, Outcome, SideRecord
 
 COUNTS = ("cases", "same", "within", "different", "refused")
 _NAMES = ("cases", "same bits", "within bound", "different", "refused")
@@ -22,18 +23,20 @@ def gate_page(report: GateReport) -> str:
         "gate.html",
         _head(report),
         report=report,
-        changes=[(change, diagram(change.case) if change.case else None) for change in report.changes],
+        changes=[(each[0], each, diagram(each[0].case) if each[0].case else None) for each in report.causes],
         sides=(("base", report.base), ("candidate", report.candidate)),
         methods=_methods(report),
         cells=_cells(report),
         matrix=_matrix(report),
+        uses=_uses(report),
         speeds=_speeds(report),
     )
 
 
 def _head(report: GateReport) -> Head:
-    regressions = sum(change.matters for change in report.changes)
-    accepted = sum(bool(change.accepted) for change in report.changes)
+    causes = report.causes
+    regressions = sum(changes[0].matters for changes in causes)
+    accepted = sum(bool(changes[0].accepted) for changes in causes)
     entries = sum(sum(cell.ulps) for cell in report.cells)
     moved = f"{report.settings.base} → {report.settings.candidate}"
     if report.is_open:
@@ -50,7 +53,7 @@ def _head(report: GateReport) -> Head:
         figures=(
             ("regressions", count(regressions)),
             ("accepted", count(accepted)),
-            ("other changes", count(len(report.changes) - regressions - accepted)),
+            ("other changes", count(len(causes) - regressions - accepted)),
             ("cases", count(report.cases)),
             ("entries", count(entries)),
             ("with other bits", count(entries - sum(cell.ulps[0] for cell in report.cells))),
@@ -108,6 +111,19 @@ def _matrix(report: GateReport) -> Table:
     columns = ("layer and option ", "method ", "dtype ", "device ", "base ", "candidate ", "why ")
     caption = "Cells of the support matrix that are marked otherwise"
     return Table(id="matrix-cells", caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _uses(report: GateReport) -> Table:
+    rows = (
+        Row((use.name, use.base, use.candidate, use.kind or ""), _tone(use) if use.kind else "") for use in report.uses
+    )
+    columns = ("sequence of calls ", "base ", "candidate ", "change ")
+    caption = "Sequences of calls on both sides"
+    return Table(id="uses", caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _tone(use: GateUse) -> Literal["bad", "warn"]:
+    return "bad" if use.kind and use.kind.is_regression else "warn"
 
 
 def _marked(outcome: Outcome | None) -> Marked:

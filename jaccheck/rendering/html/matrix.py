@@ -7,19 +7,20 @@ from collections import Counter, defaultdict
 from jaccheck.core import plural
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, listed
-from jaccheck.rendering.matrix import LEGEND, SIGNS, columns_alike
+from jaccheck.rendering.matrix import LEGEND, SIGNS, backpack_first, columns_alike
 from jaccheck.reports import MatrixCell, MatrixReport, Outcome
 
 
 def matrix_page(report: MatrixReport) -> str:
     """The report as one HTML file: a table for each dtype and device, and why cells are not right."""
+    numbers = _numbers(report)
     tables = []
     for number, (dtype, device) in enumerate(dict.fromkeys((cell.dtype, cell.device) for cell in report.cells)):
         cells = [cell for cell in report.cells if (cell.dtype, cell.device) == (dtype, device)]
-        alike = columns_alike(cells)
+        alike = backpack_first(columns_alike(cells))
         together = [names for names in alike if len(names) > 1]
-        tables.append((f"{dtype} on {device}", together, _table(cells, alike, number)))
-    return render("matrix.html", _head(report), tables=tables, reasons=_reasons(report), legend=LEGEND)
+        tables.append((f"{dtype} on {device}", together, _table(cells, alike, number, numbers)))
+    return render("matrix.html", _head(report), tables=tables, reasons=_reasons(report), legend=LEGEND, numbers=numbers)
 
 
 def _head(report: MatrixReport) -> Head:
@@ -38,7 +39,13 @@ def _head(report: MatrixReport) -> Head:
     )
 
 
-def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int) -> Table:
+def _numbers(report: MatrixReport) -> dict[str, int]:
+    """A number for each known issue that explains a cell: cells are narrow."""
+    names = dict.fromkeys(name for cell in report.cells for name in cell.known)
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int, numbers: dict[str, int]) -> Table:
     found = {(cell.group, cell.row, cell.method): cell for cell in cells}
     rows = []
     for group in dict.fromkeys(cell.group for cell in cells):
@@ -46,7 +53,7 @@ def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int) -
         for row in dict.fromkeys(cell.row for cell in cells if cell.group == group):
             shown = [found[group, row, names[0]] for names in alike]
             is_wrong = any(COLOURS[cell.outcome] in ("bad", "warn") for cell in shown)
-            marked = (Marked(_text(cell), COLOURS[cell.outcome]) for cell in shown)
+            marked = (Marked(_text(cell, numbers), COLOURS[cell.outcome]) for cell in shown)
             rows.append(Row((row, *marked), is_marked=is_wrong))
     return Table(
         id=f"matrix-{number}",
@@ -56,8 +63,9 @@ def _table(cells: list[MatrixCell], alike: list[tuple[str, ...]], number: int) -
     )
 
 
-def _text(cell: MatrixCell) -> str:
-    return " ".join((SIGNS[cell.outcome], *cell.known))
+def _text(cell: MatrixCell, numbers: dict[str, int]) -> str:
+    known = ", ".join(str(numbers[name]) for name in cell.known)
+    return f"{SIGNS[cell.outcome]} ({known})" if known else SIGNS[cell.outcome]
 
 
 def _reasons(report: MatrixReport) -> Table:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from jaccheck.core import plural
+from jaccheck.core import bytes_text, duration_text, plural
 from jaccheck.rendering.html.heatmap import heatmap
 from jaccheck.rendering.html.page import Head, environment_facts, render
-from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, share
-from jaccheck.rendering.model_text import bytes_text, compared, seconds_text
-from jaccheck.reports import MethodAnswer, ModelReport, Outcome
+from jaccheck.rendering.html.tables import COLOURS, Mark, Marked, Row, Table, count
+from jaccheck.reports import ModelReport, Outcome, Tone, answer_table, statements
 
 
 def model_page(report: ModelReport) -> str:
     """The report as one HTML file."""
     pictures = [
-        (answer, heatmap(answer.worst.around)) for answer in report.answers if answer.worst and answer.worst.around
+        (answer, message, heatmap(worst.around))
+        for answer in report.answers
+        for worst, message in (
+            (answer.worst_in_float64, f"in float64: {answer.message_in_float64}"),
+            (answer.worst, answer.message),
+        )
+        if worst and worst.around
     ]
     return render(
         "model.html",
@@ -22,25 +27,26 @@ def model_page(report: ModelReport) -> str:
         answers=_answers(report),
         reasons=_reasons(report),
         pictures=pictures,
-        outcomes=[each for each in Outcome if any(answer.outcome is each for answer in report.answers)],
+        outcomes=[e for e in Outcome if any(e in (a.outcome, a.in_float64) for a in report.answers)],
     )
 
 
 def _head(report: ModelReport) -> Head:
-    usable = sum(answer.outcome.is_usable for answer in report.answers)
-    wrong = sum(answer.outcome.is_wrong for answer in report.answers)
+    usable = sum(answer.is_usable for answer in report.answers)
+    crashed = sum(answer.outcome is Outcome.CRASHED for answer in report.answers)
     return Head(
-        command=f"check {report.model}",
-        tone="bad" if report.found_something else "warn" if report.interrupted else "good",
-        answer=f"{'Interrupted: ' if report.interrupted else ''}{report.advice[:1].upper()}{report.advice[1:]}",
+        command=f"check {report.asked.place if report.asked else report.model}",
+        tone="bad" if report.found_something else "good" if report.recommended and not report.interrupted else "warn",
+        answer=f"{report.verdict[:1].upper()}{report.verdict[1:]}",
         lead=f"Judged by: {report.judged_by}",
         figures=(
             ("usable", plural(usable, "method")),
-            ("wrong or crashing", plural(wrong, "method")),
+            ("wrong", plural(len(report.wrong), "method")),
+            ("crashing", plural(crashed, "method")),
             ("N × C", f"{report.N:,} × {report.C:,}"),
             ("parameters", count(report.parameters)),
             ("Jacobians", bytes_text(report.jacobian_bytes)),
-            ("took", f"{report.seconds:.1f} s"),
+            ("took", duration_text(report.seconds)),
         ),
         facts=(
             ("model", report.model),
@@ -54,38 +60,25 @@ def _head(report: ModelReport) -> Head:
 
 
 def _answers(report: ModelReport) -> Table:
+    shown = answer_table(report)
     rows = []
-    for answer in report.answers:
-        seen = answer.entries > 0
-        rows.append(
-            Row(
-                (
-                    answer.method,
-                    Marked(str(answer.outcome), COLOURS[answer.outcome]),
-                    answer.comparison if seen or answer.outcome is Outcome.DISAGREES else "",
-                    compared(answer, report) if seen else "",
-                    share(answer.undecided, answer.entries) if seen else "",
-                    f"{answer.test_ratio:.2g} ×" if answer.comparison in ("bound", "estimate") else "",
-                    "" if answer.median_s is None else seconds_text(answer.median_s),
-                    "" if answer.peak is None else f"{answer.peak:.1f} × J",
-                ),
-                "good" if answer.method == report.recommended else "bad" if answer.outcome.is_wrong else "",
-            )
-        )
+    for row in shown.rows:
+        answers = (Marked(str(each), COLOURS[each.outcome]) if each.outcome else "" for each in row.in_dtypes)
+        mark: Mark = "good" if row.answer.method == report.recommended else "bad" if row.answer.is_wrong else ""
+        rows.append(Row((row.answer.method, *answers, row.undecided, row.time, row.memory), mark))
+    heads = (f"in {dtype} ({limit}) " for dtype, limit in zip(shown.dtypes, shown.limits, strict=True))
     return Table(
         id="methods",
-        caption="What every method did on this model",
-        columns=("method ", "answer ", "judged by ", "compared", "undecided", "worst", "time", "memory"),
+        caption="What every method that was compared did on this model",
+        columns=("method ", *heads, "undecided", "time", "memory"),
         rows=tuple(rows),
     )
 
 
 def _reasons(report: ModelReport) -> Table:
-    """What was said of a method beyond its outcome, warnings that it raised included."""
-    rows = [Row((answer.method, text)) for answer in report.answers for text in _said(answer)]
-    return Table(id="reasons", caption="Why", columns=("method ", "what was seen "), rows=tuple(rows))
+    """What is said beside the table, the gravest first."""
+    rows = [Row(("; ".join((each.text, *each.more)),), _MARKS[each.tone]) for each in statements(report)]
+    return Table(id="reasons", caption="Why", columns=("what was seen ",), rows=tuple(rows))
 
 
-def _said(answer: MethodAnswer) -> list[str]:
-    message = [f"{answer.outcome}: {answer.message}"] if answer.message else []
-    return [*message, *(f"warned: {warning}" for warning in answer.warnings)]
+_MARKS: dict[Tone, Mark] = {"bad": "bad", "warn": "warn", "dim": "dim"}

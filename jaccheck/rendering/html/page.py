@@ -48,8 +48,8 @@ def environment_facts(environment: Environment) -> tuple[tuple[str, str], ...]:
     """Versions and devices, a name and a value each."""
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in environment.devices.items())
     return (
-        ("torch", environment.torch),
-        ("BackPACK", environment.backpack or "not installed"),
+        ("torch", environment.torch_said),
+        ("BackPACK", environment.backpack_said),
         ("devices", devices or "none"),
         ("Python", environment.python),
         ("numpy", environment.numpy),

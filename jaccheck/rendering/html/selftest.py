@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
 from jaccheck.rendering.html.page import Head, render
 from jaccheck.rendering.html.tables import Cell, Marked, Row, Table, count, share
 from jaccheck.reports import JUDGES, Kill, MutantScore, SelftestReport
@@ -39,7 +39,7 @@ def _head(report: SelftestReport) -> Head:
             ("killed", f"{own.killed} (at least {100 * own.lower_limit:.1f} %)"),
             ("false alarms", count(len(report.alarms))),
             ("cases", count(report.cases)),
-            ("took", f"{report.seconds:.0f} s"),
+            ("took", duration_text(report.seconds)),
         ),
         facts=(("overflowing cases left out", count(report.overflowing)), ("confidence of limits", "95 %")),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaccheck.core import plural
+from jaccheck.core import duration_text, plural
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, count, listed
 from jaccheck.reports import SequenceReport
@@ -42,6 +42,7 @@ def _head(report: SequenceReport) -> Head:
         figures=(
             ("findings", count(len(report.findings))),
             ("sequences", count(report.examples)),
+            ("of them directed", count(report.directed)),
             ("steps", count(report.steps)),
             ("backward passes", count(report.passes)),
             ("comparisons", count(report.compared)),
@@ -51,6 +52,6 @@ def _head(report: SequenceReport) -> Head:
             *environment_facts(report.environment),
             ("profile", report.settings.profile),
             ("seed", str(report.settings.seed)),
-            ("took", f"{report.seconds:.0f} s"),
+            ("took", duration_text(report.seconds)),
         ),
     )

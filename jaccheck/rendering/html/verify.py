@@ -10,7 +10,7 @@ from jaccheck.rendering.html.diagram import diagram
 from jaccheck.rendering.html.heatmap import heatmap
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, bars, count, listed, share
-from jaccheck.rendering.text import verify_summary
+from jaccheck.rendering.text import known_rows, verify_summary
 from jaccheck.reports import TEST_RATIO_LIMITS, CoverageCell, Outcome, Report
 
 COUNTS = ("cases", "compared", "refused", "known", "entries")
@@ -34,6 +34,7 @@ def verify_page(report: Report) -> str:
         methods=_methods(report),
         cells=_cells(report),
         tightness=_tightness(report),
+        known=_known(report),
         outcomes=[(outcome, report.totals.outcomes.get(outcome, 0)) for outcome in Outcome],
     )
 
@@ -102,6 +103,11 @@ def _cells(report: Report) -> Table:
             for cell in report.coverage
         ),
     )
+
+
+def _known(report: Report) -> Table:
+    rows = tuple(Row((name, count(number))) for name, number in known_rows(report.totals.known_issues))
+    return Table(id="known-issues", caption="Known issues that were met", columns=("id ", "results"), rows=rows)
 
 
 def _sums(cells: list[CoverageCell]) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jaccheck.case import DTYPES, DType
+from jaccheck.core import survive
 from jaccheck.errors import UnknownName
 from jaccheck.judging import TESTED, Law
-from jaccheck.methods import Method, choose_devices, choose_methods, has_dtype, registered
+from jaccheck.methods import Method, choose_devices, choose_methods, has_dtype, import_place, registered, unsaid
 from jaccheck.runs.pytest.conformance import Conformance
 
 
@@ -80,11 +80,11 @@ def _imported(name: str) -> Callable[..., Any] | None:
     """The function that "package.module:function" names, or None for another kind of name. Raises UnknownName."""
     if ":" not in name:
         return None
-    module, _, function = name.partition(":")
-    try:
-        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UnknownName(f"method {name!r} cannot be imported: {error}") from None
+    survive(lambda: import_place(name), f"method {name!r}: importing it")
+    module, function = import_place(name)
+    found: Callable[..., Any] | None = getattr(module, function, None)
+    if found is None:
+        raise UnknownName(f"method {name!r}: module {module.__name__!r} has no {function!r}")
     return found
 
 
@@ -94,4 +94,5 @@ def _of_function(function: Callable[..., Any], name: str | None) -> tuple[Method
         if known.compute is function:
             return (replace(known, name=name), True) if name else (known, False)
     summary = (function.__doc__ or "").strip().split("\n")[0]
-    return Method(name=name or function.__name__, family="own", compute=function, summary=summary), False
+    own = Method(name=name or function.__name__, family="own", compute=function, summary=summary, spreads=unsaid)
+    return own, False

@@ -5,19 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from jaccheck.case import FAMILIES, Case, DType, boundary_cases
-from jaccheck.errors import InvalidCase
-from jaccheck.judging import LAWS, REPEATED, CaseReference, Law, explained, judge, try_claim
-from jaccheck.methods import Method, calm_torch
+from jaccheck.judging import LAWS, REPEATED, Law
+from jaccheck.methods import Method
 from jaccheck.reports import Outcome, Verdict
-
-KEPT_REFERENCES = 256
-"""More than the boundary cases of one dtype and the random cases of the profile dev, which all methods share."""
+from jaccheck.runs.pytest.elsewhere import ELSEWHERE
+from jaccheck.runs.pytest.here import claimed_here, judged_here
 
 KEPT_VERDICTS = 4096
 """More than one method has on one device; the laws are tested one after the other, so each finds its verdicts here."""
-
-LARGE = 25_000
-"""Entries of all Jacobians of a case, above which its reference (some 100 bytes for each) is not kept."""
 
 
 def verdict_on(case: Case, method: Method, device: str) -> Verdict | None:
@@ -44,11 +39,9 @@ def _until_told(family: str, dtype: DType, method: Method, device: str) -> tuple
 
 @lru_cache(maxsize=KEPT_VERDICTS)
 def _verdict(case: Case, method: Method, device: str, laws: tuple[Law, ...]) -> Verdict | None:
-    with calm_torch():
-        reference = _reference(case, device)
-        if reference is None:
-            return None
-        return explained(case, judge(case, method, device=device, reference=reference, laws=laws))
+    if ELSEWHERE.has(device):
+        return ELSEWHERE.verdict(case, method, device, tuple(law.name for law in laws))
+    return judged_here(case, method, device, laws)
 
 
 @lru_cache(maxsize=KEPT_VERDICTS)
@@ -57,20 +50,6 @@ def claim_on(case: Case, method: Method, device: str) -> Verdict | None:
     verdict = verdict_on(case, method, device)
     if verdict is None or verdict.outcome is not Outcome.UNSUPPORTED:
         return verdict
-    with calm_torch():
-        reference = _reference(case, device)
-        return None if reference is None else try_claim(case, method, verdict, reference)
-
-
-def _reference(case: Case, device: str) -> CaseReference | None:
-    return _make_reference(case, device) if case.entries() > LARGE else _kept_reference(case, device)
-
-
-def _make_reference(case: Case, device: str) -> CaseReference | None:
-    try:
-        return CaseReference(case, device)
-    except InvalidCase:
-        return None
-
-
-_kept_reference = lru_cache(maxsize=KEPT_REFERENCES)(_make_reference)
+    if ELSEWHERE.has(device):
+        return ELSEWHERE.claim(case, method, verdict)
+    return claimed_here(case, method, verdict)

@@ -12,6 +12,7 @@ from jaccheck.judging import AGREEMENT, CLAIMS, LAW_OF, When
 from jaccheck.reports import TELLING, CoverageCell, Failure, Finding, Outcome, Verdict
 from jaccheck.runs.findings import finding_of, investigate
 from jaccheck.runs.pytest.checks import Check
+from jaccheck.runs.pytest.elsewhere import ELSEWHERE
 from jaccheck.runs.pytest.evidence import claim_on, has_related_laws, verdict_on
 from jaccheck.runs.tally import Tally
 
@@ -58,7 +59,8 @@ class Examination:
         """A finding for each failure among the failures so far, its case shrunk."""
         found: list[Finding] = []
         for candidates in self.tally.candidates.values():
-            found += investigate(candidates, self.check.method, seconds=seconds)
+            probe = ELSEWHERE.probe if ELSEWHERE.has(self.check.device) else None
+            found += investigate(candidates, self.check.method, seconds=seconds, probe=probe)
         return found
 
     def finding(self, broken: Broken) -> Finding:

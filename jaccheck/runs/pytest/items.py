@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,33 +15,65 @@ from hypothesis import given, seed
 
 from jaccheck.case import Case, cases
 from jaccheck.core import to_json
-from jaccheck.errors import JaccheckError
+from jaccheck.errors import JaccheckError, UnreadableFile
 from jaccheck.methods import available_devices, calm_torch, describe_environment
 from jaccheck.rendering import finding_text
 from jaccheck.reports import CaseFile, Environment, Finding, finding_path, save
 from jaccheck.runs.pytest.checks import Check, Choice, checks_of
 from jaccheck.runs.pytest.conformance import Conformance
 from jaccheck.runs.pytest.examination import Broken, Examination
+from jaccheck.runs.pytest.places import definition_of, line_of
 from jaccheck.runs.pytest.record import Record, Run
 from jaccheck.runs.pytest.settings import SHRINK_SECONDS, profile
+from jaccheck.runs.pytest.xfails import Expected, reason_for
+
+
+class Vacuous(Exception):
+    """A test compared nothing; that is no failure that could have been expected."""
 
 
 class CheckItem(pytest.Function):
-    """One test. `record` says, once it has run, what it covered and found."""
+    """One test of `examination`. `record` says, once it has run, what it covered and found."""
 
-    def __init__(self, *, examination: Examination, run: Run, **arguments: Any) -> None:
+    def __init__(self, *, examination: Examination, run: Run, asked: str | None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._examination = examination
+        self._name = asked
+        self.examination = examination
         self._run = run
         self._findings: list[Finding] = []
         self.add_marker(pytest.mark.jaccheck)
+        check = examination.check
+        place = f"{check.method.name}-{check.device}-{check.dtype}"
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(place))  # --dist loadgroup: they share references and verdicts
+        self.user_properties += [
+            ("method", check.method.name),
+            ("device", check.device),
+            ("dtype", check.dtype),
+            ("law", check.law.name),
+            ("seed", run.seed),
+        ]
         expected = examination.check.expected_failure
         if expected is not None:
             self.add_marker(pytest.mark.xfail(reason=expected, strict=True, raises=pytest.fail.Exception))
 
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The line of the test file that asks for it; of an installed method of somebody's own its definition."""
+        place = None if self._name else definition_of(self.examination.check.method)
+        path, line = place or (self.path, line_of(self.path, self._name or "every_method"))
+        return path, line, self.name
+
     def runtest(self) -> None:
+        """As asked; how many cases were judged is then among the properties of the test."""
+        try:
+            self._ask()
+        finally:
+            cases = sum(cell.cases for cell in self.examination.cells)
+            self.user_properties.append(("cases", cases))
+
+    def _ask(self) -> None:
         """Boundary cases, the question whether anything was compared, then Hypothesis."""
-        examination = self._examination
+        examination = self.examination
         with calm_torch():
             examination.ask_boundaries()
             if examination.is_broken:
@@ -50,16 +83,22 @@ class CheckItem(pytest.Function):
             if examination.refusal:
                 pytest.skip(f"unsupported, as the method declares: {examination.refusal}")
             if examination.vacuous:
-                pytest.fail(f"VACUOUS: nothing was compared in {', '.join(examination.vacuous)}", pytrace=False)
+                raise Vacuous(f"VACUOUS: nothing was compared in {', '.join(examination.vacuous)}")
             if broken := self._broken_by_random_cases():
                 self._fail([examination.finding(one) for one in broken])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *given: Any, **options: Any) -> Any:
+        """What failed, as text."""
+        if isinstance(excinfo.value, Vacuous):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *given, **options)
 
     def record(self) -> str:
         """What this test covered and found, as JSON."""
         return to_json(
             Record(
-                law=self._examination.check.law.id,
-                cells=tuple(self._examination.cells),
+                law=self.examination.check.law.id,
+                cells=tuple(self.examination.cells),
                 findings=tuple(self._findings),
                 environment=environment_here(),
                 run=self._run,
@@ -83,7 +122,7 @@ class CheckItem(pytest.Function):
 
     @property
     def _is_expected(self) -> bool:
-        return self._examination.check.expected_failure is not None
+        return self.examination.check.expected_failure is not None
 
     def _fail(self, findings: list[Finding]) -> NoReturn:
         """Ends the test with the findings as text and no traceback; what was not expected is stored."""
@@ -92,13 +131,25 @@ class CheckItem(pytest.Function):
             path = finding_path(Path(self._run.directory), finding)
             if not self._is_expected:
                 self._findings.append(finding)
-                save(CaseFile(cases=(finding.case,), finding=finding), path)
-            texts.append(finding_text(finding, again=self._again(path)))
+                try:
+                    save(CaseFile(cases=(finding.case,), finding=finding), path)
+                except UnreadableFile as error:
+                    texts.append(f"this finding is not stored: {error}")
+            texts.append(self._where() + finding_text(finding, again=self._again(path)))
         pytest.fail("\n\n".join(texts), pytrace=False)
 
+    def _where(self) -> str:
+        """The line of the method, in the form that terminals and IDEs make a link of."""
+        place = definition_of(self.examination.check.method)
+        if place is None:
+            return ""
+        path, line = place
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f"{shown}:{line + 1}: {self.examination.check.method.name}\n"
+
     def _again(self, path: Path) -> str:
-        if self._examination.check.is_replayable:
-            name = self._examination.check.method.name
+        if self.examination.check.is_replayable:
+            name = self.examination.check.method.name
             return f"jaccheck replay {path}" + (f" --method {name}" if ":" in name else "")
         return f"pytest {shlex.quote(self.nodeid)} --hypothesis-seed={self._run.seed}"
 
@@ -110,23 +161,35 @@ def environment_here() -> Environment:
 
 
 def collect(
-    conformance: Conformance, name: str, parent: pytest.Module | pytest.Class, choice: Choice, run: Run
+    conformance: Conformance,
+    name: str,
+    parent: pytest.Module | pytest.Class,
+    choice: Choice,
+    run: Run,
+    xfails: tuple[Expected, ...] = (),
 ) -> list[CheckItem]:
     """The tests of a `Conformance` that stands under `name` in a test file. Raises CollectError, in one line."""
     try:
         checks = list(checks_of(conformance, choice, module=parent.obj.__name__))
     except JaccheckError as error:
         raise parent.CollectError(f"{name}: {error}") from None
-    return [_item(check, name if conformance.subject else None, parent, run) for check in checks]
+    asked = name if conformance.subject else None
+    return [_item(check, asked, parent, run, xfails) for check in checks]
 
 
-def _item(check: Check, name: str | None, parent: pytest.Module | pytest.Class, run: Run) -> CheckItem:
+def _item(
+    check: Check, name: str | None, parent: pytest.Module | pytest.Class, run: Run, xfails: tuple[Expected, ...]
+) -> CheckItem:
     cell = f"{check.device}-{check.dtype}"
     full = f"{name}[{check.law.id}-{cell}]" if name else f"{check.law.id}[{check.method.name}-{cell}]"
+    if reason := reason_for(full, xfails):
+        check = replace(check, expected_failure=reason)
     examination = Examination(check)
-    return CheckItem.from_parent(
-        parent, name=full, callobj=_random_test(full, examination, run), examination=examination, run=run
-    )
+    test = _random_test(full, examination, run)
+    item = CheckItem.from_parent(parent, name=full, callobj=test, examination=examination, run=run, asked=name)
+    if not parent.nodeid:  # of `--pyargs jaccheck.conformance` outside of the folder: this can be passed back
+        item._nodeid = f"{parent.obj.__name__}::{full}"  # type: ignore[attr-defined]
+    return item
 
 
 def _random_test(full: str, examination: Examination, run: Run) -> Callable[[], None]:

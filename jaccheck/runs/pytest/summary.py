@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from jaccheck.core import from_json
-from jaccheck.rendering import LOG_WIDTH, coverage_table, environment_line, headline
+from jaccheck.judging import unreleased
+from jaccheck.rendering import LOG_WIDTH, SafeConsole, coverage_table, environment_line, headline
 from jaccheck.reports import CoverageCell, Environment, finding_path
 from jaccheck.runs.pytest.record import Record, Run
 
 
 def conformance_head(environment: Environment, run: Run) -> str:
-    """Versions, devices, profile and seed, in one line."""
-    return f"jaccheck: {environment_line(environment)} · profile {run.profile} · seed {run.seed}"
+    """Versions, devices, profile and seed, in one line; others where a version has no release behind it."""
+    head = f"jaccheck: {environment_line(environment)} · profile {run.profile} · seed {run.seed}"
+    return "\n".join((head, *(f"jaccheck: {line}" for line in unreleased())))
 
 
 def conformance_summary(texts: Iterable[str]) -> list[str]:
@@ -24,11 +24,11 @@ def conformance_summary(texts: Iterable[str]) -> list[str]:
     records = [from_json(Record, text, where="record of a test") for text in texts]
     findings = {finding.id: finding for record in records for finding in record.findings}
     coverage = _widest(cell for record in records for cell in record.cells)
-    console = Console(width=LOG_WIDTH, file=(text := StringIO()))
+    console = SafeConsole(width=LOG_WIDTH, file=(text := StringIO()))
     console.print(coverage_table(coverage, tuple(findings.values())))
     directory = Path(records[0].run.directory)
     return [
-        conformance_head(records[0].environment, records[0].run),
+        *conformance_head(records[0].environment, records[0].run).splitlines(),
         *(line.rstrip() for line in text.getvalue().splitlines()),
         *(f"{headline(finding)}\n    {finding_path(directory, finding)}" for finding in findings.values()),
         f"{_count(len(findings), 'finding') if findings else 'no finding'} in {_count(len(records), 'check')}",

@@ -6,16 +6,17 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
 from jaccheck.case import Case
-from jaccheck.core import from_json, plain_data, to_json
+from jaccheck.core import Seconds, from_json, plain_data, to_json
 from jaccheck.errors import IncompatibleFile, InvalidRequest, UnreadableFile
 from jaccheck.reports import Environment, Settings
 from jaccheck.runs.store.schema import APPLICATION, TABLES, VERSION
@@ -28,7 +29,11 @@ WAIT_SECONDS = 60.0
 
 Row = TypeVar("Row")
 
-FINISHED, INTERRUPTED, UNFINISHED = "finished", "interrupted", "unfinished"
+State = Literal["finished", "interrupted", "unfinished"]
+
+FINISHED: State = "finished"
+INTERRUPTED: State = "interrupted"
+UNFINISHED: State = "unfinished"
 
 
 @plain_data
@@ -36,11 +41,11 @@ class StoredRun:
     """One run, as a store has it."""
 
     id: int
-    started: float
+    started: Seconds
     """Seconds since 1970."""
-    state: str
+    state: State
     """finished; interrupted, by Ctrl-C; or unfinished: it is running, or was killed."""
-    seconds: float
+    seconds: Seconds
     """How long it has run, all its parts together."""
     asked: tuple[str, ...]
     """The methods as they were asked for; none for all."""
@@ -61,6 +66,9 @@ class Store:
                 f"store {str(path)!r} cannot be opened: {_reason(error)}; choose another with --store"
             ) from None
         with self.told():
+            # Before anything else is read: what stands in a schema of somebody else calls no function.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            self._connection.execute("PRAGMA cell_size_check = ON")
             if self._is_empty():
                 with FileLock(f"{path}.lock"):
                     self._make()
@@ -125,8 +133,12 @@ class Store:
         return self.run(int(number or 0))
 
     def runs(self) -> list[StoredRun]:
-        """Every run, the oldest first."""
-        return [self._read(row) for row in self.rows(f"SELECT {_COLUMNS} FROM run ORDER BY id")]
+        """Every run that can be read, the oldest first."""
+        return [run for run in self.rows_of_runs() if isinstance(run, StoredRun)]
+
+    def rows_of_runs(self) -> list[StoredRun | UnreadableFile]:
+        """Every run, the oldest first, and for one that cannot be read the reason: it hides no other."""
+        return [self._tried(row) for row in self.rows(f"SELECT {_COLUMNS} FROM run ORDER BY id")]
 
     def run(self, number: int) -> StoredRun:
         """The run of that number. Raises InvalidRequest."""
@@ -166,6 +178,12 @@ class Store:
         except Timeout:
             raise InvalidRequest(f"run {run.id} is going on in another process just now; wait for its end") from None
 
+    def _tried(self, row: tuple[Any, ...]) -> StoredRun | UnreadableFile:
+        try:
+            return self._read(row)
+        except UnreadableFile as error:
+            return error
+
     def _read(self, row: tuple[Any, ...]) -> StoredRun:
         number, started, state, seconds, asked, settings, environment = row
         plain = _json({"id": number, "started": started, "state": state, "seconds": seconds})
@@ -194,6 +212,11 @@ class Store:
                 f"store {str(self.path)!r}: is of version {version}, this jaccheck reads {VERSION}; update jaccheck, "
                 "or choose another with --store"
             )
+        if self._connection.execute(_SCHEMA).fetchall() != _own_schema():
+            raise UnreadableFile(
+                f"store {str(self.path)!r}: its tables are not those that jaccheck makes, or there are views, triggers "
+                "or indices beside them; choose another with --store"
+            )
         # The system writes it to the disk later: a killed process loses nothing.
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -203,6 +226,17 @@ class Store:
     def _is_empty(self) -> bool:
         tables = int(self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
         return not tables and not self._number("application_id")
+
+
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+
+
+@cache
+def _own_schema() -> list[tuple[Any, ...]]:
+    """What SQLite says of the tables of a store that jaccheck has made."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        return connection.execute(_SCHEMA).fetchall()
 
 
 _COLUMNS = "id, started, state, seconds, asked, settings, environment"

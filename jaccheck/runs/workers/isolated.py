@@ -1,7 +1,8 @@
 """`Pool`: a scheduler that judges in worker processes, so that no method can end the run.
 
 A method that ends its process, or takes more time, memory or output than it may, has broken the law of survival on the
-case that it was at. Its worker is replaced, and goes on with the rest of that case and shard.
+case that it was at. Its worker is replaced, and goes on with the rest of that case and shard. So is one in which a
+method has left behind what cannot be put right. No method is blamed before it has failed in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jaccheck.case import Case
+from jaccheck.core import MUTANT
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging import explained
 from jaccheck.methods import Method
@@ -30,7 +32,10 @@ from jaccheck.runs.workers.protocol import Assignment, Judge
 from jaccheck.runs.workers.watch import Limits
 
 GIVEN_UP_AFTER = 8
-"""How many workers one method may end on one device; each costs a new worker, and a hang costs a minute."""
+"""How many workers one method may end or spoil on one device; each costs a new one, and a hang costs a minute."""
+
+ANY_METHOD = ("outer_products",)
+"""For a process in which only the reference runs."""
 
 MOST_DOUBTS = 2
 """How often a method is tried again on a case whose worker somebody else may have ended."""
@@ -54,8 +59,9 @@ class Pool:
     def __init__(self, count: int, assignment: Assignment, limits: Limits, directory: Path) -> None:
         start_fork_server()
         self._limits = limits
+        self._assignment, self._directory = assignment, directory
         self._workers = [WorkerProcess(assignment, limits, directory / f"worker-{i}.json") for i in range(count)]
-        self._prober = WorkerProcess(assignment, limits, directory / "shrinking.json")
+        self._prober, self._probed = self._prober_of(()), ""
         self._deaths: Counter[tuple[str, str]] = Counter()
         self._is_stopping = threading.Event()
 
@@ -95,7 +101,15 @@ class Pool:
                 self._stop()
 
     def probe(self, ask: Try, method: Method, *, is_trial: bool = False) -> Failure | None:
-        """How the case shows the failure, in a worker of its own, whatever that does to it."""
+        """How the case shows the failure, in a process that runs this method alone, whatever that does to it.
+
+        A fresh one, but for the trials of shrinking; with the methods that ran earlier, where they are named.
+        """
+        if ask.earlier or not is_trial or self._probed != method.name:
+            self._prober.close()
+            earlier = ask.earlier.methods if ask.earlier else ()
+            self._prober = self._prober_of(dict.fromkeys((*earlier, method.name)))
+            self._probed = "" if ask.earlier else method.name
         seconds = self._limits.seconds
         if is_trial and ask.group.outcome is Outcome.HUNG:
             seconds = min(seconds, max(LEAST_SECONDS, seconds / HASTE))
@@ -106,6 +120,14 @@ class Pool:
             found = (begun, death.failure.law, death.failure.outcome)
             is_same = found == (ask.group.method, ask.group.law, ask.group.outcome)
             return death.failure if is_same and ask.key in (None, death.failure.key) else None
+
+    def _prober_of(self, methods: Iterable[str]) -> WorkerProcess:
+        """A worker, not started yet, that knows these methods and no others."""
+        asked = {each: each for each in self._assignment.methods}
+        asked |= {each.rpartition(":")[2]: each for each in asked if not each.startswith(MUTANT)}
+        names = tuple(asked.get(each, each) for each in methods if each != REFERENCE.name)
+        alone = replace(self._assignment, methods=names or ANY_METHOD)
+        return WorkerProcess(alone, self._limits, self._directory / "shrinking.json")
 
     def _stop(self) -> None:
         self._is_stopping.set()
@@ -122,8 +144,12 @@ class Pool:
         try:
             for shard in shards:
                 if self._is_stopping.is_set():
+                    results.put(ShardResult(shard=shard, done=0, sums=Tally().sums()))
                     break
-                results.put(self._judged(worker, shard))
+                result = self._judged(worker, shard)
+                results.put(result)
+                if not result.is_whole:
+                    break
         except BaseException as error:  # raised in the thread that waits for results
             results.put(error)
         finally:
@@ -139,10 +165,17 @@ class Pool:
         while at < shard.count:
             try:
                 for answer in worker.judge(Judge(shard=shard, start=at, left_out=left_out, given_up=given_up)):
+                    lost = 0
                     if answer.sums:
                         tally.merge(answer.sums)
-                    at, left_out, lost = at + 1, (), 0
-                break
+                    if answer.spoilt_by:
+                        left_out = (*left_out, *answer.done)
+                        self._deaths[answer.spoilt_by, shard.device] += 1
+                        given_up = self._given_up(shard.device)
+                        break
+                    at, left_out = at + 1, ()
+                else:
+                    break
             except Death as death:
                 if self._is_stopping.is_set():
                     break

@@ -19,13 +19,26 @@ class Assignment:
 
 
 @plain_data
+class Start:
+    """The first message to a worker: what it is for, and where its run is."""
+
+    assignment: Assignment
+    journal: str
+    """The file in which it writes down what it begins."""
+    path: tuple[str, ...]
+    """Where modules are imported from."""
+    folder: str
+    """The working directory."""
+
+
+@plain_data
 class Judge:
     """Judge a shard, from the case of index `start` on."""
 
     shard: Shard
     start: Count = 0
     left_out: tuple[str, ...] = ()
-    """Methods that do not run on the first of these cases, since they ended a process on it."""
+    """Methods that do not run on the first of these cases: they ended a process on it, or were judged in another."""
     given_up: tuple[str, ...] = ()
     """Methods that do not run at all."""
 
@@ -41,9 +54,15 @@ class Question:
 class Answer:
     """What one case of a shard gave, or how the failure showed, if it did; `is_last` when nothing more follows."""
 
+    pid: Count
+    """The process that answers: a fork of it is asked nothing."""
     sums: Sums | None = None
     failure: Failure | None = None
     is_last: bool = False
+    spoilt_by: str = ""
+    """The method that has left something behind which cannot be put right, so that this process ends."""
+    done: tuple[str, ...] = ()
+    """The methods that were judged on the case before that, this one included; `sums` are theirs alone."""
 
 
 @plain_data

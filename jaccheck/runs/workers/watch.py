@@ -7,12 +7,13 @@ terabytes wherever CUDA is, and counts what was reserved and never used.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from pathlib import Path
+from typing import IO
 
 import psutil
 
-from jaccheck.core import End, How, OwnClock, plain_data
+from jaccheck.core import End, How, OwnClock, descendants, plain_data
 from jaccheck.reports import Ended, Exceeded, Outcome
 
 LOOK_SECONDS = 0.1
@@ -23,7 +24,10 @@ OUTPUT_BYTES = 2**26
 
 @plain_data
 class Limits:
-    """The limits of one method on one case: seconds of its process, and bytes of memory beyond what it had before."""
+    """The limits of one method on one case: seconds of its process, and bytes of memory beyond what it had before.
+
+    The memory of the processes that it starts is its own.
+    """
 
     seconds: float = 60.0
     memory: int = 2**32
@@ -32,8 +36,8 @@ class Limits:
 class Watch:
     """Watches a process and the journal in which it writes what it begins."""
 
-    def __init__(self, pid: int, journal: Path, limits: Limits) -> None:
-        self._process = psutil.Process(pid)
+    def __init__(self, pid: int, journal: IO[bytes], limits: Limits) -> None:
+        self._pid = pid
         self._clock = OwnClock(pid)
         self._journal = journal
         self._limits = limits
@@ -55,7 +59,7 @@ class Watch:
         if now - self._looked < LOOK_SECONDS:
             return None
         before, self._looked = self._last, now
-        stamp, self._last = self._journal.stat().st_mtime_ns, self._resident()
+        stamp, self._last = os.fstat(self._journal.fileno()).st_mtime_ns, self._resident()
         if stamp != self._stamp:
             self._stamp = stamp
             self._begin(min(before, self._last))
@@ -71,6 +75,17 @@ class Watch:
         self._since, self._held, self._last, self.printed = self._clock.seconds(), held, held, 0
 
     def _resident(self) -> int:
+        """What it has in memory, and what processes below it have of their own or share with few others."""
         with contextlib.suppress(psutil.Error):
-            return int(self._process.memory_info().rss)
+            found = int(psutil.Process(self._pid).memory_info().rss)
+            for pid in descendants(self._pid):
+                with contextlib.suppress(psutil.Error):
+                    found += _share(psutil.Process(pid))
+            return found
         return 0
+
+
+def _share(process: psutil.Process) -> int:
+    """Of memory that processes share, as a fork and what it was forked from do, each has its part."""
+    memory = process.memory_full_info()
+    return int(getattr(memory, "pss", memory.uss))

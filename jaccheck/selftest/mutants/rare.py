@@ -125,6 +125,21 @@ def beyond_first_chunk_of_outputs(problem: Problem, J: Jacobians) -> Jacobians:
     return J
 
 
+def _has_squares_out_of_range(problem: Problem) -> bool:
+    X = problem.X.detach()
+    if not X.is_floating_point() or not X.numel():
+        return False
+    squares = (X * X).sum()
+    return bool(X.any()) and not bool(squares.isfinite() & (squares > 0))
+
+
+@mutant(expected=agreement, when=_has_squares_out_of_range)
+def normalised_by_squares(problem: Problem, J: Jacobians) -> Jacobians:
+    """Divided and multiplied by the sum of squares of the batch, which overflows above 10¹⁹ and is 0 below 10⁻²³."""
+    squares = (problem.X.detach() ** 2).sum()
+    return {name: j * (squares / squares).to(j.dtype) for name, j in J.items()}
+
+
 @mutant(expected=agreement, when=lambda problem: problem.C == 1)
 def single_output(problem: Problem, J: Jacobians) -> Jacobians:
     """Wrong by a factor of two where C = 1."""

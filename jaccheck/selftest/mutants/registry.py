@@ -64,14 +64,14 @@ class Mutant:
 
 _CATALOGUE: dict[str, Mutant] = {}
 
-_FILES = ("values", "rare", "precision", "structure", "state", "memory", "related", "crashes")
+_FILES = ("values", "rare", "precision", "structure", "state", "memory", "related", "losses", "crashes")
 """The modules of this package that register mutants, in the order of listing."""
 
 
 def stateful_mutant(
     *,
     expected: Iterable[str],
-    base: str = "closed_form",
+    base: str = "outer_products",
     when: Trigger = always,
     dtypes: tuple[DType, ...] = DTYPES,
 ) -> Callable[[Spoil], Spoil]:
@@ -97,7 +97,7 @@ def stateful_mutant(
 def mutant(
     *,
     expected: Iterable[str],
-    base: str = "closed_form",
+    base: str = "outer_products",
     when: Trigger = always,
     dtypes: tuple[DType, ...] = DTYPES,
 ) -> Callable[[Change], Change]:

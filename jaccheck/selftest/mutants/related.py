@@ -11,6 +11,7 @@ from jaccheck.selftest.mutants.registry import mutant, stateful_mutant
 batch = frozenset({"batch"})
 outputs = frozenset({"outputs"})
 freed_memory = frozenset({"freed memory"})
+finite = frozenset({"finite samples"})
 
 Key = tuple[object, ...]
 
@@ -81,6 +82,27 @@ def frozen_last_layer_skipped(compute: Compute) -> Compute:
             return compute(problem)
         J = compute(Problem(nn.Sequential(*below), problem.X, last.in_features))
         return {name: j[:, : problem.C].clone() for name, j in J.items()}
+
+    return mutated
+
+
+@mutant(expected=finite, when=lambda problem: problem.N > 1)
+def masked_by_zeros(problem: Problem, J: Jacobians) -> Jacobians:
+    """To each row zero times the sum of the batch is added, as by a mask that multiplies."""
+    nothing = 0 * problem.X.detach().sum()
+    return {name: j + nothing.to(j.dtype) for name, j in J.items()}
+
+
+@stateful_mutant(expected=finite, when=lambda problem: problem.N > 1)
+def not_finite_replaced(compute: Compute) -> Compute:
+    """Where a sample is not finite, all of the batch is put within [0, 1] first, as nan_to_num and a rescaling do."""
+
+    def mutated(problem: Problem) -> Jacobians:
+        X = problem.X.detach()
+        if not X.is_floating_point() or bool(X.isfinite().all()):
+            return compute(problem)
+        tame = X.nan_to_num(0.0, 0.0, 0.0)
+        return compute(Problem(problem.model, (tame - tame.min()) / (tame.max() - tame.min() + 1), problem.C))
 
     return mutated
 

@@ -9,13 +9,15 @@ import torch
 
 from jaccheck.case import Case, Flatten, Linear, ReLU, boundary_cases
 from jaccheck.judging import LAWS, REPEATED, judge, laws_due
+from jaccheck.judging.laws.finite import spoil
 from jaccheck.judging.laws.freed_memory import FREED_MEMORY
 from jaccheck.judging.laws.laws import CALLED_ONCE, RELATED, SELDOM
 from jaccheck.judging.laws.related import OUTPUTS, has_head, rotated, turned
-from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods
+from jaccheck.methods import Jacobians, Method, Problem, build, calm_torch, choose_methods
 from jaccheck.reports import Outcome
 from jaccheck.selftest import catalogue
 
+PLAIN = Case(layers=(Linear(out_features=2), ReLU(), Linear(out_features=2)), in_shape=(2,), batch_size=3, seed=1)
 CASE = Case(layers=(Linear(out_features=4), ReLU(), Linear(out_features=3)), in_shape=(2,), batch_size=3, seed=1)
 
 
@@ -34,6 +36,25 @@ def test_right_methods_keep_them(method: Method) -> None:
         for case in cases:
             verdict = judge(case, method, laws=RELATED)
             assert not verdict.failures or verdict.outcome is Outcome.UNSUPPORTED, (case, verdict)
+
+
+@pytest.mark.parametrize("method", choose_methods(()), ids=lambda method: method.name)
+def test_what_spreads_does(method: Method) -> None:
+    """A method spoils the rows of other samples on a plain network if it says so, and only then."""
+    problem = build(PLAIN)
+    if method.refuses(problem):
+        pytest.skip("it does not cover the network")
+    right = method.compute(problem)
+    is_kept = True
+    for value in (torch.nan, torch.inf):
+        spoiled = build(PLAIN)
+        spoil(spoiled, 1, value)
+        try:
+            found = method.compute(spoiled)
+        except ValueError:  # no row at all is left
+            found = {name: torch.full_like(j, torch.nan) for name, j in right.items()}
+        is_kept &= all(torch.equal(right[name][[0, 2]], found[name][[0, 2]]) for name in right)
+    assert is_kept is not method.spreads(problem)
 
 
 def test_the_batch_is_another_one() -> None:
@@ -123,5 +144,5 @@ def test_each_law_has_its_turn() -> None:
         assert set().union(*turns) == set(LAWS)
         assert all(set(CALLED_ONCE) <= set(laws) for laws in turns)
         for law in (*REPEATED[len(CALLED_ONCE) :], *RELATED):
-            share = every if law in REPEATED else every * SELDOM
+            share = every if law in REPEATED else SELDOM
             assert sum(law in laws for laws in turns) == len(turns) // share

@@ -15,6 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+
+pytest.importorskip("distributed", reason="a cluster is one of Dask: the extra `cluster`")
+
 from jaccheck_support.sums import summed
 from jaccheck_support.testing import Run, heeding_ctrl_c
 

@@ -13,7 +13,7 @@ from jaccheck_support.testing import Run
 from jaccheck.case import PROFILES
 from jaccheck.errors import InvalidRequest
 from jaccheck.reports import Finding, Part, Report, Settings, Spent, load, merge
-from jaccheck.runs import ShardResult, Tally, in_this_process, part_of, shards, verify
+from jaccheck.runs import ShardResult, Tally, in_this_process, part_of, run_shards, shards
 from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def report_on(part: Part | None) -> Report:
         part=part,
     )
     methods = choose_with_mutants(METHODS)
-    return verify(
+    return run_shards(
         settings,
         profile,
         methods,

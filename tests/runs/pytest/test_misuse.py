@@ -16,15 +16,18 @@ from jaccheck.runs.pytest.checks import checks_of
 def test_an_unknown_check_is_named(name: str) -> None:
     """With those there are."""
     with pytest.raises(UnknownName, match=rf"expected failure '{name}' is no check; known are structure, agreement"):
-        conforms("closed_form", expected_failures={name: "a slip"})
+        conforms("outer_products", expected_failures={name: "a slip"})
 
 
 @pytest.mark.parametrize(
     ("subject", "complaint"),
     [
-        ("closed_fom", "method 'closed_fom' is not known; did you mean closed_form"),
-        ("nowhere:own", "method 'nowhere:own' cannot be imported: No module named 'nowhere'"),
-        ("jaccheck.methods.func:nothing", "method 'jaccheck.methods.func:nothing' cannot be imported: module"),
+        ("outer_prodcts", "method 'outer_prodcts' is not known; did you mean outer_products"),
+        ("nowhere:own", "method 'nowhere:own': module 'nowhere' does not import: ModuleNotFoundError"),
+        (
+            "jaccheck.methods.func:nothing",
+            "method 'jaccheck.methods.func:nothing': module 'jaccheck.methods.func' has no",
+        ),
         (3, "conforms(3): expected a name, 'package.module:function' or a function"),
     ],
 )
@@ -36,10 +39,10 @@ def test_a_method_that_is_not_there_is_named(subject: object, complaint: str) ->
 
 def test_collecting_it_is_one_line(pytester: pytest.Pytester) -> None:
     """An error of collection without a traceback."""
-    pytester.makepyfile("from jaccheck.conformance import conforms\ntest_own = conforms('closed_fom')")
+    pytester.makepyfile("from jaccheck.conformance import conforms\ntest_own = conforms('outer_prodcts')")
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["test_own: method 'closed_fom' is not known; did you mean closed_form*"])
+    done.stdout.fnmatch_lines(["test_own: method 'outer_prodcts' is not known; did you mean outer_products*"])
     assert "checks.py" not in done.stdout.str()
 
 
@@ -51,6 +54,7 @@ def test_collecting_it_is_one_line(pytester: pytest.Pytester) -> None:
         (("--jaccheck-dtype", "float8"), "invalid choice: 'float8' (choose from"),
         (("--jaccheck-database", "redis://127.0.0.1:9"), "database 'redis://127.0.0.1:9': Error 111 connecting to"),
         (("--jaccheck-database", "redis://host:port"), "expected redis://HOST:PORT/NUMBER or a folder"),
+        (("--jaccheck-database", "github://owner"), "expected github://OWNER/REPOSITORY"),
         (("--jaccheck-profile", "quick"), "invalid choice: 'quick' (choose from"),
     ],
 )

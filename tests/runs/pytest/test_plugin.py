@@ -18,7 +18,7 @@ from jaccheck.selftest.mutants.registry import LAW_NAMES
 pytestmark = pytest.mark.slow
 
 SUITE = ("--pyargs", "jaccheck.conformance", "-p", "no:cacheprovider")
-ONE_CELL = ("--jaccheck-method", "closed_form", "--jaccheck-dtype", "float32")
+ONE_CELL = ("--jaccheck-method", "outer_products", "--jaccheck-dtype", "float32")
 
 
 def test_names_written_out_are_those_there_are() -> None:
@@ -52,12 +52,12 @@ def test_all_of_one_method(pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_subprocess(*SUITE, *ONE_CELL, "-v", "--hypothesis-seed=7", "--hypothesis-show-statistics")
     done.assert_outcomes(passed=len(TESTED))
     for law in TESTED:
-        done.stdout.fnmatch_lines([f"*::{law.id}[[]closed_form-cpu-float32] PASSED*"])
+        done.stdout.fnmatch_lines([f"*::{law.id}[[]outer_products-cpu-float32] PASSED*"])
     done.stdout.re_match_lines([r"jaccheck: torch .* · BackPACK .* · cpu .* · profile dev · seed 7$"])
     done.stdout.re_match_lines(
         [
             r"=+ jaccheck =+",
-            r"\s+closed_form\s+cpu\s+[1-9]\d\d\s+[1-9]\d\s+[1-9]\d",
+            r"\s+outer_products\s+cpu\s+[1-9]\d\d\s+[1-9]\d\s+[1-9]\d",
             f"no finding in {len(TESTED)} checks",
         ]
     )
@@ -75,7 +75,7 @@ def test_workers_give_the_same_report(pytester: pytest.Pytester) -> None:
     names = [
         {case.get("name") for case in ElementTree.parse(pytester.path / f"{n}.xml").iter("testcase")} for n in (0, 2)
     ]
-    assert names[0] == names[1] == {f"{law}[closed_form-cpu-float32]" for law in ("purity", "no_aliasing")}
+    assert names[0] == names[1] == {f"{law}[outer_products-cpu-float32]" for law in ("purity", "no_aliasing")}
 
 
 def test_workers_share_a_seed_that_was_drawn(pytester: pytest.Pytester) -> None:

@@ -30,8 +30,8 @@ from jaccheck.runs import (
     Store,
     Tally,
     in_this_process,
+    run_shards,
     shards,
-    verify,
 )
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Candidates
@@ -42,7 +42,7 @@ from jaccheck.selftest import choose_with_mutants
 pytestmark = pytest.mark.slow
 
 QUICK = replace(PROFILES["quick"], shrink_seconds=1.0)
-NAMES = ("closed_form", "mutant:class_swap")
+NAMES = ("outer_products", "mutant:class_swap")
 SETTINGS = Settings(
     profile="quick",
     seed=3,
@@ -78,7 +78,9 @@ def run(store: Store, number: int | None = None, *, most: int | None = None) -> 
     record = Recording(store, stored)
     some: Iterator[Shard] = islice(record.left(shards(QUICK, SETTINGS)), most)
     judges = in_this_process(methods, QUICK)
-    report = verify(SETTINGS, QUICK, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener, record=record)
+    report = run_shards(
+        SETTINGS, QUICK, methods, {"cpu": ""}, shards=some, judges=judges, listener=listener, record=record
+    )
     return report, listener.results
 
 
@@ -148,7 +150,7 @@ def test_a_fault_seen_and_not_yet_shrunk_is_found(tmp_path: Path) -> None:
 
 def test_two_runs_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
     """Each counts what it alone would have counted, and a store that both make is made once."""
-    methods = choose_with_mutants(("closed_form",))
+    methods = choose_with_mutants(("outer_products",))
     results = [judge_shard(shard, methods, QUICK) for shard in islice(shards(QUICK, SETTINGS), 2)]
     expected = sum(result.sums.totals.cases for result in results)
 
@@ -184,7 +186,7 @@ def test_one_run_goes_on_in_one_process(tmp_path: Path) -> None:
 
 def test_a_store_does_not_grow_with_the_cases(tmp_path: Path) -> None:
     """Two thousand shards take no more room than a hundred."""
-    result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(("closed_form",)), QUICK)
+    result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(("outer_products",)), QUICK)
     sizes = []
     with Store(tmp_path / "runs.db") as store:
         record = Recording(store, store.begin((), SETTINGS, describe_environment({}), ()))
@@ -234,7 +236,7 @@ def test_what_is_no_store_is_refused_and_left_alone(spoil: object, jaccheck: Run
 
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     """What was stored before stays; what did not fit is not there in part."""
-    result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(("closed_form",)), QUICK)
+    result = judge_shard(next(shards(QUICK, SETTINGS)), choose_with_mutants(("outer_products",)), QUICK)
     candidates: list[Candidates] = []
     with Store(tmp_path / "runs.db") as store:
         record = Recording(store, store.begin((), SETTINGS, describe_environment({}), ()))
@@ -290,7 +292,7 @@ def test_history_lists_runs_and_shows_one(undisturbed: tuple[Path, Report], jacc
 
 def test_killed_and_resumed_it_finds_what_it_would_have_found(tmp_path: Path) -> None:
     """SIGKILL at some moments, then to the end: the report is that of a run that nobody disturbed."""
-    options = ["--method", "closed_form", "--method", "mutant:class_swap", "--quiet", "--workers", "1"]
+    options = ["--method", "outer_products", "--method", "mutant:class_swap", "--quiet", "--workers", "1"]
     few = [*options, "--family", "generic", "--family", "kinks", "--seed", "5", "--max-examples", "60"]
     whole = verify_to_the_end(tmp_path, [*few, "--no-store"], kills=0)
     killed = verify_to_the_end(tmp_path, few, kills=2)

@@ -1,0 +1,54 @@
+"""The other end of a `Worker`: a process that answers for one function, whatever that imports and runs.
+
+The function takes the request, of the type that its annotation names, and a function that tells a note. What is raised
+that is no Exception, as KeyboardInterrupt by a method, ends the process; a request may answer Ctrl-C by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from typing import get_type_hints
+
+from jaccheck.core.native_caches import bound_native_caches
+from jaccheck.core.parent import Parent
+from jaccheck.core.plain import to_json
+from jaccheck.core.text import printable
+from jaccheck.core.worker import Said
+from jaccheck.errors import BrokenEnvironment, JaccheckError
+
+
+def main() -> None:
+    """Answers requests until there are no more."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell has it ignored
+    with contextlib.suppress(OSError):  # the folder may be gone
+        sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
+    parent = Parent()
+    bound_native_caches()
+    module, _, name = parent.arguments[0].partition(":")
+    try:
+        answer = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        broken = f"what it needs does not import: {type(error).__name__}: {' '.join(str(error).split())}"
+        parent.say(Said(complaint=broken, kind=BrokenEnvironment.__name__))
+        return
+    for request in parent.asks(get_type_hints(answer)["request"]):
+        try:
+            parent.say(Said(answer=to_json(answer(request, lambda note: parent.say(Said(note=to_json(note)))))))
+        except JaccheckError as error:
+            parent.say(Said(complaint=printable(" ".join(str(error).split())), kind=type(error).__name__))
+        except Exception:
+            parent.say(Said(fault=printable(traceback.format_exc())))
+        except BaseException as error:
+            # Whatever ends a script ends this process, at once: nothing else is taken for an answer.
+            with contextlib.suppress(Exception):
+                print(f"{type(error).__name__}: {error}".rstrip(": "), file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

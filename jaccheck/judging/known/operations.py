@@ -1,0 +1,85 @@
+"""Known issues of operations that users' models call and no random case does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
+from jaccheck.methods import Problem, copy_of
+
+REVERSE_BY_VMAP = (
+    *("func_jacrev", "func_jacrev_chunked", "vmap_jacrev", "vmap_jacrev_chunked"),
+    *("vmap_vjp", "vmap_vjp_chunked"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationIssue(KnownIssue):
+    """An issue that `methods` show where a forward pass calls one of `operations`, by torch's name without "aten::"."""
+
+    operations: frozenset[str]
+
+
+def operations_of(problem: Problem) -> frozenset[str]:
+    """The names of all operations of torch that a forward pass of one sample calls."""
+    copied, called = copy_of(problem), _Called()
+    with called:
+        copied.model(copied.X[:1])
+    return frozenset(called.names)
+
+
+class _Called(TorchDispatchMode):
+    """Writes the names of operations down."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func._schema.name.partition("::")[2])
+        return func(*args, **(kwargs or {}))
+
+
+OPERATION_ISSUES: tuple[OperationIssue, ...] = (
+    OperationIssue(
+        id="torch-vmap-cdist",
+        title="The derivative of cdist under vmap puts the gradients of all outputs into the rows of the first",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=REVERSE_BY_VMAP,
+        operations=frozenset({"_cdist_forward"}),
+        condition="vmap over the backward pass of torch.cdist, as in jacrev",
+        instead="the gradient by another row's output",
+        reason="the batching rule of _cdist_backward gives the kernel a gradient with a batch that it does not expect",
+        reference=SEARCHED,
+    ),
+    OperationIssue(
+        id="torch-vmap-lu-solve",
+        title="linalg.solve, det and slogdet in vmap(jacfwd(…)): numbers of some samples are wrong",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("vmap_jacfwd", "vmap_jacfwd_chunked"),
+        operations=frozenset({"_linalg_solve_ex", "_linalg_det", "_linalg_slogdet", "linalg_lu_solve"}),
+        condition="a matrix that depends on a parameter and differs from sample to sample, in forward mode under vmap",
+        instead="infinite, NaN or other numbers in the rows of some samples",
+        reason="vmap of vmap of torch.linalg.lu_solve, for many right-hand sides of each matrix, is wrong alone",
+        reference=SEARCHED,
+    ),
+)
+
+
+def issue_of(method: str, called: frozenset[str]) -> OperationIssue | None:
+    """The issue of the installed version that this method shows on a model that calls these operations."""
+    return next(
+        (
+            each
+            for each in OPERATION_ISSUES
+            if method in each.methods and each.operations & called and each.is_in_installed
+        ),
+        None,
+    )

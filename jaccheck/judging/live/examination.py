@@ -1,0 +1,45 @@
+"""`examine`: what must be known of a model before its Jacobians are compared with autograd's."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+
+from jaccheck.judging.laws.globals import observe_globals, restore_globals
+from jaccheck.judging.live.contradiction import Heard, listen
+from jaccheck.judging.live.dependence import check_dependence
+from jaccheck.judging.live.settling import settled
+from jaccheck.methods import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The problem as it is judged, what a user must know of it, and why autograd is wrong on it, where it is."""
+
+    problem: Problem
+    notes: tuple[str, ...] = ()
+    contradiction: str = ""
+
+
+def examine(problem: Problem) -> Examination:
+    """The problem of the model as it is after a forward pass, and whether a difference quotient contradicts autograd.
+
+    Runs copies, some tens of forward passes, most of them of at most 64 samples. Raises InvalidModel for a model that
+    keeps changing, or whose samples depend on each other.
+    """
+    before = observe_globals(problem.device)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            problem, notes = settled(problem)
+            check_dependence(problem)
+            try:
+                heard = listen(problem)
+            except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+                reason = f"{type(error).__name__}: {error}".split("\n")[0]
+                heard = Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
+    finally:
+        restore_globals(before, observe_globals(problem.device))
+    return Examination(problem, (*notes, *heard.notes), heard.contradiction)

@@ -1,0 +1,82 @@
+"""`Allowance`: the memory and the time that a check may take, and what is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from jaccheck.bench import resident_bytes
+from jaccheck.errors import InvalidModel
+from jaccheck.models.patience import TooSlow, limited
+
+OF_ONE_CALL = 4
+"""One method may take this part of the time for one part, or what is left."""
+
+OF_ONE_PART = 10
+"""The reference of one part is to take this part of the time, so that something is known soon."""
+
+OF_DRAWS = 4
+"""The draws of one part's estimate end after this part of the time that is left."""
+
+OF_TIMING = 4
+"""At most this part of the time that is left goes into timing methods."""
+
+PASSES = 25
+"""An estimate takes about so many times as long as autograd for the same rows."""
+
+
+class Allowance:
+    """So many bytes for the whole process, so many seconds from now on.
+
+    A single call is limited by the process's own clock, so that a busy machine stops nothing that is not slow itself.
+    `can_stop` says whether a call may be stopped in the middle, as in a worker process.
+    """
+
+    def __init__(self, memory: int, seconds: float, *, can_stop: bool = False) -> None:
+        self.memory, self.seconds, self.can_stop = memory, seconds, can_stop
+        self._started = time.monotonic()
+
+    def check_memory(self) -> None:
+        """Nothing, or InvalidModel where the process has taken all memory already."""
+        if self.left_bytes() <= 0:
+            raise InvalidModel(
+                f"memory of {self.memory / 2**30:.1f} GiB is less than the {resident_bytes() / 2**30:.1f} GiB that the "
+                "process has already, with torch and the model in it; give more"
+            )
+
+    def left_bytes(self) -> int:
+        """Memory that the process may still take."""
+        return self.memory - resident_bytes()
+
+    def spent_s(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
+
+    def left_s(self) -> float:
+        """Seconds that are left, none below zero."""
+        return max(0.0, self.seconds - self.spent_s())
+
+    def call_s(self) -> float:
+        """Seconds for one method and part."""
+        return min(self.left_s(), self.seconds / OF_ONE_CALL)
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """Raises TooSlow in a call that takes longer, where calls may be stopped."""
+        return limited(seconds) if self.can_stop else contextlib.nullcontext()
+
+    def rows_of_a_part(self, one_row: Callable[[], object]) -> int:
+        """How many rows of the Jacobian a part may have, by the time that `one_row` takes, at the second try."""
+        began = time.perf_counter()
+        try:
+            with self.limited(self.left_s()):
+                one_row()
+                first = time.perf_counter() - began
+                if first * PASSES * OF_ONE_PART < self.seconds:
+                    began = time.perf_counter()
+                    one_row()
+        except TooSlow:
+            return 1
+        took = time.perf_counter() - began
+        return max(1, int(self.seconds / OF_ONE_PART / PASSES / took))

@@ -1,0 +1,1 @@
+"""The picture for the command `show`, made in a worker process."""

@@ -1,0 +1,150 @@
+"""What makes a method run that crashed on a user's model, by the exception's first line: a table, and a look into it.
+
+Each line of the table is seen to work in `tests/models/test_remedies.py`: a model on which a method crashes for that
+reason, and the same model with the remedy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
+from jaccheck.methods import Method, Problem
+from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What to do where an exception matches `pattern`, and the known issue that it is, if it is one.
+
+    Where `families` of methods or a `module` are named, the exception means that of these methods alone, and on a model
+    with such a module.
+    """
+
+    pattern: str
+    advice: str = ""
+    issue: str = ""
+    families: tuple[str, ...] = ()
+    module: str = ""
+
+
+REMEDIES: tuple[Remedy, ...] = (
+    Remedy(
+        pattern="is a view and is being modified inplace",
+        advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
+    ),
+    Remedy(
+        pattern="Compared shapes|Difference in dimension must be 1|mat1 and mat2 shapes cannot be multiplied",
+        advice="BackPACK's losses take an output [N, C]: append nn.Flatten() to the model",
+        families=("backpack",),
+    ),
+    Remedy(
+        pattern="_scaled_dot_product_(flash|efficient|cudnn|fused)",
+        advice="run the attention inside `with torch.nn.attention.sdpa_kernel(SDPBackend.MATH):`",
+    ),
+    Remedy(
+        pattern="_transformer_encoder_layer_fwd|_native_multi_head_attention",
+        advice="call torch.backends.mha.set_fastpath_enabled(False), and run the model inside "
+        "`with torch.nn.attention.sdpa_kernel(SDPBackend.MATH):`",
+        issue="torch-forward-mode-attention",
+    ),
+    Remedy(
+        pattern="cannot handle function mkldnn_rnn_layer",
+        advice="run the model inside `with torch.backends.mkldnn.flags(enabled=False):`",
+        issue="torch-expanded-weights-lstm",
+    ),
+    Remedy(pattern="forward AD with mkldnn_rnn_layer|doesn't match the broadcast shape", issue="torch-vmap-recurrent"),
+    Remedy(
+        pattern="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
+        issue="torch-vmap-prelu",
+        families=("torch.func",),
+        module="PReLU",
+    ),
+    Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
+    Remedy(pattern="has no attribute '(output|input0)'", issue="module-used-twice", families=("backpack",)),
+    Remedy(
+        pattern=r"calling \.item\(\) on a Tensor",
+        advice="replace a branch on a tensor's value by torch.where, and .item() by arithmetic with tensors",
+    ),
+    Remedy(
+        pattern="random operation while in randomness error mode",
+        advice="draw the random numbers outside forward, and hold them in a buffer",
+    ),
+    Remedy(
+        pattern="can output dynamic shape|return a differently shaped Tensor",
+        advice="keep every entry and use torch.where, or multiply by a mask, instead of choosing some by value",
+    ),
+    Remedy(
+        pattern="Batching rule not implemented for|we do not yet support aten::",
+        advice="torch.vmap has no rule for that function: compute the same with others",
+    ),
+    Remedy(
+        pattern="must override the setup_context staticmethod",
+        advice="move what forward(ctx, …) of the torch.autograd.Function saves into setup_context(ctx, inputs, "
+        "output), and set generate_vmap_rule = True; forward mode also needs a jvp",
+    ),
+    Remedy(
+        pattern="does not have vmap support",
+        advice="set generate_vmap_rule = True in the torch.autograd.Function",
+    ),
+    Remedy(
+        pattern="support saved tensor hooks",
+        advice="call the layers directly, without torch.utils.checkpoint, while Jacobians are computed",
+    ),
+    Remedy(
+        pattern="Cannot access data pointer of Tensor that doesn't have storage",
+        advice="compute with torch instead of numpy in forward",
+    ),
+    Remedy(
+        pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",
+        advice="make the nn.Embedding with sparse=False",
+    ),
+    Remedy(
+        pattern="that would mutate a captured Tensor",
+        advice="do not change buffers in forward in evaluation mode",
+    ),
+    Remedy(
+        pattern=r"inplace arithmetic\(self",
+        advice="write into torch.zeros_like(h) of a tensor h that follows from X, or join the pieces by torch.cat",
+    ),
+    Remedy(
+        pattern="forward AD with _embedding_bag",
+        advice="nn.Embedding(…)(X).mean(1) is the same as nn.EmbeddingBag",
+    ),
+)
+
+
+def with_remedy(method: Method, answer: MethodAnswer, model: nn.Module) -> MethodAnswer:
+    """The answer with what makes the method run on the model, where it crashed for a reason that is in the table."""
+    seen = {answer.outcome: answer.message, answer.in_float64: answer.message_in_float64}
+    message = seen.get(Outcome.CRASHED, "")
+    return replace(answer, remedy=remedy_of(method, message, model)) if message else answer
+
+
+def remedy_of(method: Method, message: str, model: nn.Module) -> str:
+    """What makes the method run, or names the issue that it is; empty where the exception is not in the table."""
+    modules = {type(module).__name__ for module in model.modules()}
+    for remedy in REMEDIES:
+        is_meant = not remedy.families or method.family in remedy.families
+        if is_meant and (not remedy.module or remedy.module in modules) and re.search(remedy.pattern, message):
+            issue = remedy.issue if _is_here(remedy.issue, method) else ""
+            known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
+            return "; ".join(text for text in (remedy.advice, known) if text)
+    return ""
+
+
+def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[MethodAnswer]:
+    """The answers, a wrong one with the known issue that its method has for an operation that the model calls."""
+    called = operations_of(problem) if any(answer.is_wrong for answer in answers) else frozenset()
+    for answer in answers:
+        issue = issue_of(answer.method, called) if answer.is_wrong else None
+        yield replace(answer, remedy=f"{MAY_BE} {issue.id}, see `jaccheck known {issue.id}`") if issue else answer
+
+
+def _is_here(issue: str, method: Method) -> bool:
+    """Whether the issue is one of the installed version, and one that this method shows."""
+    return any(each.id == issue and each.is_here and method.name in each.shown_by for each in LAYER_ISSUES)

@@ -1,0 +1,1 @@
+"""The support matrix, measured in a worker process."""

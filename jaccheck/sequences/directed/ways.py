@@ -1,0 +1,51 @@
+"""Each way of a use between two plain ones, on a network that it can be used on: what it breaks must show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jaccheck.sequences.directed.layers import network, used
+from jaccheck.sequences.directed.step import Directed, Step
+from jaccheck.sequences.uses.rich import Rich
+from jaccheck.sequences.uses.use import LOSSES
+from jaccheck.sequences.uses.ways import WAYS, Way
+
+CHAIN = network("vector", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)")
+WITH = {
+    "Dropout": network("vector", "nn.Dropout(0.5)"),
+    "BatchNorm": network("vector", "nn.BatchNorm1d(3)"),
+}
+SEED = 356
+"""No number of these networks is zero then, so that whatever is wrong reaches a result."""
+
+
+def ways() -> Iterator[Directed]:
+    """Each way in the order of `WAYS`, with extensions of both orders where it takes them."""
+    for way in WAYS:
+        yield Directed(f"way: {way.name}", _between_plain_uses(WITH.get(way.needs, CHAIN), way))
+
+
+def _between_plain_uses(rich: Rich, way: Way) -> tuple[Step, ...]:
+    training = way.needs != "BatchNorm"  # the second-order extensions refuse the other mode
+    names = ["BatchGrad", "DiagGGNExact"] if way.is_modular and training else ["BatchGrad"]
+    plain = WAYS[0]
+    return (
+        used(rich, plain, first=True, seed=SEED, training=training, names=names, position=1),
+        used(rich, way, seed=SEED + 1, names=names, position=1),
+        used(rich, plain, seed=SEED + 2, names=names, position=1),
+        used(rich, way, seed=SEED + 3, names=[*reversed(names)], position=1, loss="sum of squares"),
+        used(rich, way, seed=SEED + 4, names=["BatchGrad", "SumGradSquared"], position=1),  # where the others raise
+    )
+
+
+def losses() -> Iterator[Directed]:
+    """Each loss with each extension, and exact zeros before Dropout."""
+    for loss in LOSSES:
+        asked = [["BatchGrad", "BatchL2Grad", "Variance"], ["SqrtGGNExact", "BatchDiagGGNExact"], ["DiagHessian"]]
+        uses = (used(CHAIN, first=not n, seed=SEED + n, loss=loss, names=each) for n, each in enumerate(asked))
+        yield Directed(f"loss: {loss}", tuple(uses))
+    zeros = network("tokens", "nn.Dropout(0.5)")
+    yield Directed(
+        "layers: exact zeros before Dropout",
+        tuple(used(zeros, first=not n, seed=SEED + n, names=["DiagGGNExact"]) for n in range(3)),
+    )

@@ -1,0 +1,158 @@
+"""The laws of extensions that draw random numbers: what must hold of every draw, and of the mean of many."""
+
+from __future__ import annotations
+
+from math import log, sqrt
+
+import torch
+
+from jaccheck.sequences.broken import Broken, Refused, WrongValue
+from jaccheck.sequences.sequence import Sequence, Tally
+from jaccheck.sequences.session import Session
+
+DRAWING = ("DiagGGNMC", "BatchDiagGGNMC", "SqrtGGNMC", "KFAC", "KFLR")
+"""KFLR draws nothing, and is what KFAC's mean must be."""
+
+SAMPLES = 4000
+
+RATE = 1e-12
+"""How often at most the law of the mean calls right draws wrong, in all of its comparisons together."""
+
+USE = (
+    "X = torch.tensor([[1.0, 2.0], [-1.0, 0.5]])",
+    "targets = {nn.MSELoss: torch.zeros(2, 3), nn.CrossEntropyLoss: torch.tensor([0, 2])}",
+    "def result(model, extension, kind=nn.MSELoss, rows=slice(None), seed=0):",
+    "    torch.manual_seed(seed)",
+    "    loss = extend(kind())(model(X[rows]), targets[kind][rows])",
+    "    with backpack(extension):",
+    "        loss.backward()",
+    "    return getattr(model[-1].weight, extension.savefield)",
+    "torch.manual_seed(1)",
+    "model = extend(nn.Sequential(nn.Linear(2, 3)))",
+    "deep = extend(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 3)))",
+    "with torch.no_grad():",
+    "    deep[0].bias[0] = -100.0",
+)
+"""Two samples of a Linear with three outputs, and of a network whose first hidden unit is always 0."""
+
+LAWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    *(
+        (f"{name} has the shape {shape}", (name,), f"assert result(model, {name}(mc_samples=5)).shape == {shape}")
+        for name, shape in (("DiagGGNMC", (3, 2)), ("BatchDiagGGNMC", (2, 3, 2)), ("SqrtGGNMC", (5, 2, 3, 2)))
+    ),
+    (
+        "KFAC has two factors, of outputs and of inputs",
+        ("KFAC",),
+        "assert [tuple(each.shape) for each in result(model, KFAC(mc_samples=5))] == [(3, 3), (2, 2)]",
+    ),
+    *(
+        (
+            f"{name} is the same for the same seed, and another for another",
+            (name,),
+            f"assert torch.equal(result(model, {name}()), result(model, {name}()))\n"
+            f"assert not torch.equal(result(model, {name}(), seed=1), result(model, {name}(), seed=2))",
+        )
+        for name in ("DiagGGNMC", "BatchDiagGGNMC", "SqrtGGNMC")
+    ),
+    *(
+        (
+            f"{name} is exactly 0 where no output depends on a weight, and not everywhere",
+            (name,),
+            f"found = result(deep, {name}())\nassert not found[..., 0].any() and found.any()",
+        )
+        for name in ("DiagGGNMC", "BatchDiagGGNMC", "SqrtGGNMC")
+    ),
+    (
+        "the diagonals are the sums of the squared roots of the same draws",
+        ("SqrtGGNMC", "BatchDiagGGNMC", "DiagGGNMC"),
+        "squares = (result(deep, SqrtGGNMC(mc_samples=5)) ** 2).sum(0)\n"
+        "assert torch.allclose(result(deep, BatchDiagGGNMC(mc_samples=5)), squares)\n"
+        "assert torch.allclose(result(deep, DiagGGNMC(mc_samples=5)), squares.sum(0))",
+    ),
+    (
+        "of one sample KFAC's factors multiply to the diagonal of the same draws",
+        ("KFAC", "DiagGGNMC"),
+        "B, A = result(deep, KFAC(mc_samples=5), rows=slice(1))\n"
+        "product = torch.outer(B.diagonal(), A.diagonal())\n"
+        "assert torch.allclose(product, result(deep, DiagGGNMC(mc_samples=5), rows=slice(1)))",
+    ),
+    (
+        "of one sample KFLR's factors multiply to the GGN",
+        ("KFLR", "DiagGGNExact"),
+        "B, A = result(deep, KFLR(), rows=slice(1))\n"
+        "product = torch.outer(B.diagonal(), A.diagonal())\n"
+        "assert torch.allclose(product, result(deep, DiagGGNExact(), rows=slice(1)))",
+    ),
+)
+"""What holds of every draw: in words, the extensions it is about, and the lines that fail where it does not."""
+
+
+def check_monte_carlo(extensions: tuple[str, ...], *, use: tuple[str, ...] = USE) -> None:
+    """Raises Broken, with its script, where a law does not hold of an extension that the installed BackPACK has."""
+    sequence = Sequence(extensions, Tally())
+    available = {*extensions, *_import_drawing(sequence.session)}
+    with torch.random.fork_rng(devices=[]):
+        sequence.session.run(*use)
+        for words, about, lines in LAWS:
+            if set(about) <= available:
+                _check(sequence, words, lines)
+        if "BatchDiagGGNMC" in available:
+            _check_mean(sequence)
+
+
+def _check(sequence: Sequence, words: str, lines: str) -> None:
+    try:
+        sequence.session.run(lines)
+    except Refused as refused:
+        _raise(sequence, WrongValue(f"it does not hold that {words} ({refused.message})", lines))
+
+
+def _check_mean(sequence: Sequence) -> None:
+    """That the mean of many draws is near the exact diagonal: no further than chance allows, but for `RATE`.
+
+    The squared error's draws are normal, so `M` times an entry by its exact value is chi-squared with `M` degrees, and
+    Laurent and Massart's bound (Annals of Statistics 28, 2000, lemma 1) says how far it may be off. The draws of cross
+    entropy are bounded, and Hoeffding's inequality does.
+    """
+    session = sequence.session
+    X = session["X"].double()
+    N, C = len(X), 3
+    exact = 2 / (N * C) * (X**2)[:, None, :].expand(N, C, 2)
+    t = log(2 * 2 * exact.numel() / RATE)
+    _compare(sequence, "nn.MSELoss", exact, exact * (2 * sqrt(t / SAMPLES) + 2 * t / SAMPLES))
+    p = torch.softmax(session["model"](session["X"]).detach().double(), 1)
+    each = (p[:, None, :] - torch.eye(C)) ** 2 / N  # of sample, class drawn, output
+    mean, most = (p[:, :, None] * each).sum(1), each.max(1).values
+    squares = (X**2)[:, None, :]
+    _compare(
+        sequence, "nn.CrossEntropyLoss", mean[:, :, None] * squares, most[:, :, None] * squares * sqrt(t / 2 / SAMPLES)
+    )
+
+
+def _compare(sequence: Sequence, loss: str, exact: torch.Tensor, slack: torch.Tensor) -> None:
+    call = f"found = result(model, BatchDiagGGNMC(mc_samples={SAMPLES}), {loss})"
+    sequence.session.run(call)
+    error = (sequence.session["found"].double() - exact).abs()
+    if bool((error <= slack).all()):
+        return
+    ending = (
+        f"expected, slack = torch.tensor({exact.tolist()}), torch.tensor({slack.tolist()})",
+        "assert ((found - expected).abs() <= slack).all(), found",
+    )
+    message = f"the mean of {SAMPLES} draws of BatchDiagGGNMC is {float((error / exact).max()):.0%} off with {loss}"
+    _raise(sequence, WrongValue(message, *ending))
+
+
+def _raise(sequence: Sequence, broken: Broken) -> None:
+    sequence.explain(broken)
+    raise broken
+
+
+def _import_drawing(session: Session) -> set[str]:
+    """Makes those known that the installed BackPACK has."""
+    package = "__import__('backpack.extensions').extensions"
+    found = {name for name in DRAWING if session[f"hasattr({package}, {name!r})"]}
+    for name in found:
+        session.imports[name] = f"from backpack.extensions import {name}"
+        session.names[name] = session[f"{package}.{name}"]
+    return found

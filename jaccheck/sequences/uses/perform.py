@@ -1,0 +1,240 @@
+"""One whole use: its lines are run, and what comes of them is compared. Raises Broken."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import torch
+
+from jaccheck.judging import observe_globals
+from jaccheck.sequences.broken import GlobalState, Leftover, Refused, WrongValue
+from jaccheck.sequences.checks import differs
+from jaccheck.sequences.sequence import Sequence
+from jaccheck.sequences.state import FOREIGN, NOTHING, UNKNOWN, Result
+from jaccheck.sequences.truth import BY_EXTENSION
+from jaccheck.sequences.uses.definition import Derivatives
+from jaccheck.sequences.uses.twin import Twin
+from jaccheck.sequences.uses.use import Asked, Use
+
+CLOSE = 2.0**-9
+"""Of the largest entry: so far a float32 result may be from float64. What goes wrong here is off by far more."""
+
+
+def perform_use(sequence: Sequence, use: Use) -> None:
+    """Runs it, compares, and takes away what it made."""
+    session = sequence.session
+    before, state = set(session.names), torch.get_rng_state()
+    try:
+        _perform(sequence, use)
+    finally:
+        torch.set_rng_state(state)
+    _put_right(sequence, use)
+    made = sorted(set(session.names) - before - {"__builtins__"})
+    if made:
+        session.run(f"del {', '.join(made)}")
+    sequence.globals = observe_globals("cpu")
+
+
+def _perform(sequence: Sequence, use: Use) -> None:
+    session, net, way = sequence.session, use.net, use.way
+    earlier = {key for key, result in net.results.items() if isinstance(result, Result)}
+    session.run(*use.data())
+    if way.around:
+        session.run(*use.filled(way.around))
+    twin = Twin(use, session)
+    if way.before:
+        session.run(*use.filled(way.before))
+    wants = any(each.quantity.savefield.startswith("diag_h") for each in use.asked)
+    expected = twin.expected(wants_hessian=wants)
+    if way.context != "two losses":
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Using a target size")  # torch asks whether broadcasting is meant
+            session.run(*use.forward())
+    if way.written:
+        session.run(*use.filled(way.written))
+    if way.between:
+        session.run(*use.filled(way.between))
+    drawn = torch.get_rng_state()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        failed = session.attempt(*use.backward()) or (session.attempt(*use.filled(way.after)) if way.after else "")
+    known = _Known(use, twin)
+    if failed:
+        _after_exception(sequence, use, known, failed)
+        return
+    may_draw = use.rich.has("AvgPool") or way.context == "two losses"
+    if not may_draw and not torch.equal(drawn, torch.get_rng_state()):
+        raise GlobalState("the backward pass draws random numbers", 'raise AssertionError("random numbers")')
+    said = [str(each.message) for each in caught if "does not have an extension" in str(each.message)]
+    _compare_gradients(sequence, use, expected, is_joint=twin.is_joint)
+    for asked in use.asked:
+        for name in net.values:
+            result = _result(expected.get(name), asked, is_joint=twin.is_joint)
+            is_open = result is None and name in expected
+            if is_open or any(f"saving to {asked.quantity.savefield} " in text for text in said):
+                net.results[name, asked.quantity.savefield] = UNKNOWN
+            else:
+                _compare(sequence, use, name, asked, result, known, earlier)
+    known.tell(sequence)
+    net.stored = [frozenset((FOREIGN, None))] * net.shape.modules
+    if way.name == "plain" and net.trainable == set(net.values):
+        net.stored = [NOTHING] * net.shape.modules
+
+
+RESHAPING = ("nn.Flatten", "nn.Conv", "Pool")
+"""Layers through which BackPACK takes back what it propagates by a reshape with -1."""
+
+VIEW = re.compile(r"Permute|Slicing|Identity")
+"""A module whose output is a view of its input, or the input itself."""
+
+
+class _Known:
+    """The known issues whose conditions a use meets, by extension, and which were seen."""
+
+    def __init__(self, use: Use, twin: Twin) -> None:
+        self.by_asked = {asked: self._of(use, twin, asked) for asked in use.asked}
+        self.seen: set[str] = set()
+
+    @staticmethod
+    def _of(use: Use, twin: Twin, asked: Asked) -> set[str]:
+        way, is_second, found = use.way, asked.quantity.is_second_order, set()
+        if way.issue and (is_second or way.orders == "all") and (way.context != "nested" or asked in use.outer):
+            found.add(way.issue)
+        if is_second:
+            if use.rich.has("[0, 0, "):
+                found.add("slicing-repeated-indices")
+            if any("Parallel(" in layer and VIEW.search(layer) for layer in use.rich.layers):
+                found.add("views-share-an-address")
+            if twin.meets_zero:
+                found.add("dropout-zero-before-it")
+            if use.loss == "ignored target":
+                found.add("ignored-targets-in-second-order")
+        if asked.rows == () and use.rich.has("nn.Conv"):
+            found.add("subsampling-none-of-convolution")
+        if asked.rows == () and is_second and any(map(use.rich.has, RESHAPING)):
+            found.add("subsampling-none-in-second-order")
+        return found
+
+    def see(self, asked: Asked) -> bool:
+        """Whether what is wrong of this extension is known; it is then entered."""
+        self.seen |= self.by_asked[asked]
+        return bool(self.by_asked[asked])
+
+    def see_all(self) -> bool:
+        """Whether an exception is known, of whichever extension; all that is known is entered then."""
+        self.seen = set().union(*self.by_asked.values())
+        return bool(self.seen)
+
+    def tell(self, sequence: Sequence) -> None:
+        """Enters what was met and what was seen."""
+        for issue in sorted(set().union(*self.by_asked.values())):
+            sequence.tally.meet(issue, is_wrong=issue in self.seen)
+
+
+def _result(of: Derivatives | None, asked: Asked, *, is_joint: bool) -> Result | None:
+    """What must be there; None for nothing, or where no definition says."""
+    if of is None:
+        return None
+    field = asked.quantity.savefield
+    if is_joint:
+        # Rows mean nothing then, but still add up to the gradient.
+        if field != "grad_batch" or asked.rows is not None:
+            return None
+        return Result(of.gradients[0].numpy(), "float32", closeness=CLOSE, view="sum")
+    values = of.quantity(field, None if asked.rows is None else list(asked.rows))
+    return Result(values, "float32", closeness=CLOSE, view="gram" if field == "sqrt_ggn_exact" else "")
+
+
+def _compare(
+    sequence: Sequence,
+    use: Use,
+    name: str,
+    asked: Asked,
+    result: Result | None,
+    known: _Known,
+    earlier: set[tuple[str, str]],
+) -> None:
+    net, key = use.net, (name, asked.quantity.savefield)
+    source = f"{use.leaf(name)}.{key[1]}"
+    found = vars(sequence.session[use.leaf(name)]).get(key[1])
+    own = vars(sequence.session[net.parameter(name)]).get(key[1])
+    sequence.tally.compared += 1
+    if result is None:
+        if key in earlier:
+            sequence.tally.meet("old-result-stays", is_wrong=own is not None)
+        elif own is not None and key not in net.results and not known.see(asked):
+            raise Leftover(f"{source} is there", f"assert not hasattr({use.leaf(name)}, '{key[1]}')")
+        net.results[key] = UNKNOWN
+    elif differs(found, result):
+        if not known.see(asked):
+            expected = None if result.values is None else result.values.tolist()
+            shown = None if found is None else found.tolist()
+            raise WrongValue(f"{use.way.name}: {source} is {shown}, expected {expected}", *result.assertion(source))
+        net.results[key] = UNKNOWN
+    else:
+        net.results[key] = UNKNOWN if use.way.leaf else result
+
+
+def _compare_gradients(sequence: Sequence, use: Use, expected: dict[str, Derivatives], *, is_joint: bool) -> None:
+    """The gradients that backward() itself gives."""
+    net = use.net
+    for name in net.values:
+        of = expected.get(name)
+        total = None if of is None else Result(of.gradients.sum(0).numpy(), "float32", closeness=CLOSE)
+        found = sequence.session[use.leaf(name)].grad
+        if (found is not None) if total is None else differs(found, total):
+            shown = None if found is None else found.tolist()
+            ending = total.assertion(f"{use.leaf(name)}.grad") if total else (f"assert {use.leaf(name)}.grad is None",)
+            raise WrongValue(f"{use.way.name}: {use.leaf(name)}.grad is {shown}", *ending)
+        net.gradients[name] = None if use.way.leaf else total
+
+
+def _after_exception(sequence: Sequence, use: Use, known: _Known, failed: str) -> None:
+    net = use.net
+    is_foreign = use.rich.kind == "series" and any("Hessian" in each.quantity.extension for each in use.asked)
+    is_told = "NotImplementedError" in failed or "ValueError: Output must be scalar" in failed
+    if is_told or is_foreign:  # DiagHessian knows no recurrent layer
+        sequence.tally.refused["BackPACK says that it does not support it"] += 1
+    elif known.see_all():
+        known.tell(sequence)
+    else:
+        del sequence.session.lines[-1]
+        raise Refused(f"{use.way.name}: {failed}", *use.backward())
+    for name in net.values:
+        net.gradients[name] = UNKNOWN
+        for asked in use.asked:
+            net.results[name, asked.quantity.savefield] = UNKNOWN
+    net.stored = [frozenset((FOREIGN, None))] * net.shape.modules
+
+
+def _put_right(sequence: Sequence, use: Use) -> None:
+    """Undoes what the way did to the network, and to others."""
+    session, net, way = sequence.session, use.net, use.way
+    for made in (
+        "loss",
+        "other",
+        "head",
+        "each",
+        "theirs",
+    ):  # what they still store would keep the network alive: never-freed
+        if f"{made}{use.number}" in session.names:
+            session.run(f"{made}{use.number}.apply(memory_cleanup)")
+    if way.undo:
+        session.run(*use.filled(way.undo))
+    if way.written:
+        session.run(use.rich.load(net.name, net.values))
+    if session[f"{net.name}.training"] != net.is_training:
+        session.run(f"{net.name}.train({net.is_training})")
+    if way.context in ("beside a thread", "two threads"):
+        for name in net.values:
+            net.results[name, BY_EXTENSION["BatchL2Grad"].savefield] = UNKNOWN
+    if any("remove_hooks" in line for line in way.around):
+        extended = [each.name for each in sequence.nets if each.is_extended] + [each.name for each in sequence.losses]
+        for name in extended:
+            session.run(
+                f"for module in {name}.modules():",
+                "    if not module._forward_hooks:",
+                "        vars(module).pop('_backpack_extend', None)",
+                f"extend({name})",
+            )

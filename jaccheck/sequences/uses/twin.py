@@ -1,0 +1,105 @@
+"""What a use must give: the same lines, run on a plain copy of the network, one sample at a time in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jaccheck.sequences.session import Session
+from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
+from jaccheck.sequences.uses.plain import NAMES, Mask
+from jaccheck.sequences.uses.use import LOSSES, Use
+
+
+class Twin:
+    """A copy of a live network that BackPACK has never seen, in a namespace of its own.
+
+    It is made before the forward pass of the live one, and has its numbers, statistics and mode.
+    """
+
+    def __init__(self, use: Use, session: Session) -> None:
+        live = session[use.net.name]
+        source = ", ".join(use.rich.layers).replace("nn.Dropout(", "Mask(")
+        with torch.random.fork_rng(devices=[]):
+            model = eval(f"nn.Sequential({source})", {**NAMES, "Mask": Mask}).double()
+            model.load_state_dict({key: value.clone() for key, value in live.state_dict().items()})
+            for name, p in model.named_parameters():
+                p.requires_grad_(name in use.net.trainable)
+            model.train(live.training)
+            self.use, self.model = use, model
+            self.masks = [each for each in model.modules() if isinstance(each, Mask)]
+            self.is_joint = live.training and use.rich.has("BatchNorm")
+            self.names: dict[str, Any] = {
+                **NAMES,
+                use.net.name: model,
+                "extend": lambda module: module.double(),
+                "functional_call": torch.func.functional_call,
+                "checkpoint": _unchecked,
+            }
+            exec("\n".join(use.filled(use.way.before)), self.names)
+
+    def expected(self, *, wants_hessian: bool) -> dict[str, Derivatives]:
+        """Of each parameter that takes part. The samples are one where a BatchNorm in training mode joins them."""
+        use, N = self.use, len(self.use.X)
+        every = list(range(N))
+        with torch.random.fork_rng(devices=[]):
+            whole = self._forward(every)
+            samples = [whole] if self.is_joint else [self._forward([n]) for n in every]
+            exec("\n".join(use.filled(use.way.written)), self.names)
+            found = derivatives(self.leaves(), samples, wants_hessian=wants_hessian and not self.is_joint)
+        return found
+
+    def leaves(self) -> dict[str, Tensor]:
+        """The tensors that are differentiated by."""
+        if self.use.way.leaf:
+            leaves = {name: eval(self.use.leaf(name), self.names) for name in self.use.net.values}
+        else:
+            leaves = dict(self.model.named_parameters())
+        return {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
+
+    @property
+    def meets_zero(self) -> bool:
+        """Whether Dropout, in training mode, keeps an entry that is exactly zero."""
+        return any(mask.meets_zero for mask in self.masks)
+
+    def _forward(self, rows: list[int]) -> tuple[Tensor, Sample]:
+        use, n = self.use, self.use.number
+        sample = Sample()
+        for mask in self.masks:
+            mask.rows = rows
+        X = torch.tensor(use.X[rows])
+        y = torch.tensor(use.y[rows])
+        self.names |= {
+            f"X{n}": X.long() if use.rich.kind == "tokens" else X,
+            f"y{n}": y.long() if use.has_classes else y,
+            f"z{n}": torch.ones(len(rows), use.rich.C, dtype=torch.float64),
+            f"loss{n}": lambda f, y: sample.add(f, self._share(y)),
+            f"other{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum() / (len(use.X) * use.rich.C)),
+            f"each{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum()),
+        }
+        exec("\n".join(use.forward()), self.names)
+        return self.names[f"value{n}"], sample
+
+    def _share(self, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """One sample's part in the reduced loss."""
+        use, N = self.use, len(self.use.X)
+        if LOSSES[use.loss].startswith("nn.MSELoss"):
+            factor = 1 if use.loss == "sum of squares" else N * use.rich.C
+            return lambda f: ((f - y) ** 2).sum() / factor
+        own = eval(LOSSES[use.loss], NAMES).double()
+        is_mean, own.reduction = own.reduction == "mean", "sum"
+        weights = torch.ones(use.rich.C) if own.weight is None else own.weight
+        if use.has_classes:
+            counting = use.y[(use.y >= 0) & (use.y != own.ignore_index)]
+            total = max(1.0, float(weights[counting].sum()))
+        else:
+            total = float(N)
+        return lambda f: own(f, y) / (total if is_mean else 1)
+
+
+def _unchecked(function: Callable[..., Tensor], *arguments: Any, **options: Any) -> Tensor:
+    """In the place of a checkpoint, which computes the same."""
+    return function(*arguments)

@@ -1,0 +1,162 @@
+"""`Use`: one whole use of BackPACK on a network, as lines of a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import indent
+
+from jaccheck.oracle import Array
+from jaccheck.sequences.shape import literal
+from jaccheck.sequences.state import Net
+from jaccheck.sequences.truth import Quantity
+from jaccheck.sequences.uses.rich import Rich
+from jaccheck.sequences.uses.ways import Way
+
+LOSSES = {
+    "squares": "nn.MSELoss()",
+    "sum of squares": 'nn.MSELoss(reduction="sum")',
+    "cross entropy": "nn.CrossEntropyLoss()",
+    "sum of cross entropies": 'nn.CrossEntropyLoss(reduction="sum")',
+    "ignored target": "nn.CrossEntropyLoss()",
+    "broadcast target": "nn.MSELoss()",
+    "weights of classes": "nn.CrossEntropyLoss(weight=torch.tensor([1., 3.]))",
+    "smoothed labels": "nn.CrossEntropyLoss(label_smoothing=0.25)",
+    "another ignored target": "nn.CrossEntropyLoss(ignore_index=0)",
+    "probabilities": "nn.CrossEntropyLoss()",
+}
+"""The first sample's ignored target is -100, which CrossEntropyLoss ignores by default. A broadcast one is `(N, 1)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An extension, and the samples that it is restricted to, None for all."""
+
+    quantity: Quantity
+    rows: tuple[int, ...] | None = None
+
+    @property
+    def source(self) -> str:
+        """The extension as a script writes it."""
+        return f"{self.quantity.extension}({'' if self.rows is None else f'subsampling={list(self.rows)}'})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One use: a batch, a loss, a way, and extensions. `cut` is a place between two layers, `frozen` a parameter."""
+
+    net: Net
+    number: int
+    way: Way
+    asked: tuple[Asked, ...]
+    X: Array
+    y: Array
+    loss: str
+    cut: int
+    frozen: str
+
+    @property
+    def rich(self) -> Rich:
+        """The network as data."""
+        assert isinstance(self.net.shape, Rich)
+        return self.net.shape
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether targets are classes."""
+        return LOSSES[self.loss].startswith("nn.CrossEntropyLoss") and self.loss != "probabilities"
+
+    @property
+    def outer(self) -> tuple[Asked, ...]:
+        """The extensions of the outer context, where there are two."""
+        return self.asked[: (len(self.asked) + 1) // 2] if self.way.context == "nested" else ()
+
+    def filled(self, lines: tuple[str, ...]) -> list[str]:
+        """Lines of the way with the names of this use."""
+        m = self.net.name
+        return [
+            line.format(
+                m=m,
+                n=self.number,
+                cut=self.cut,
+                first=f"{m}[{-1 if self.rich.kind == 'series' else 0}]",
+                last=self.rich.layers[-1],
+                p=self.net.parameter(self.frozen),
+            )
+            for line in lines
+        ]
+
+    def data(self) -> list[str]:
+        """Batch, targets and losses."""
+        n = self.number
+        y = f"torch.tensor({self.y.tolist()})" if self.has_classes else f"torch.tensor({literal(self.y)})"
+        return [
+            f"X{n} = {self.rich.batch_source(self.X, 'float32')}",
+            f"y{n} = {y}",
+            f"z{n} = torch.ones({len(self.X)}, {self.rich.C})",
+            f"loss{n}, other{n} = extend({LOSSES[self.loss]}), extend(nn.MSELoss())",
+            f"{self.net.name}.zero_grad()",
+        ]
+
+    def forward(self) -> list[str]:
+        """The forward pass, and what the user writes to after it."""
+        return [f"torch.manual_seed({self.number})", *self.filled(self.way.forward)]
+
+    def leaf(self, name: str) -> str:
+        """What a result of this parameter must be on."""
+        return self.way.leaf.format(n=self.number, name=name) or self.net.parameter(name)
+
+    def backward(self) -> list[str]:
+        """The backward pass in its context."""
+        n, m = self.number, self.net.name
+        opened = f"with backpack({', '.join(each.source for each in self.asked)}):"
+        call = f"value{n}.backward()"
+        match self.way.context:
+            case "nested":
+                inner = ", ".join(each.source for each in self.asked[len(self.outer) :])
+                outer = ", ".join(each.source for each in self.outer)
+                return [f"with backpack({outer}):", f"    with backpack({inner}):", f"        {call}"]
+            case "nested before":
+                return [opened, "    with backpack(BatchGrad()):", "        pass", f"    {call}"]
+            case "two losses":
+                first = [f"other{n}({m}(X{n}), z{n}).backward()", f"{m}.zero_grad()"]
+                return [opened, *(indent(line, "    ") for line in (*first, *self.forward(), call))]
+            case "two threads":
+                theirs = [line.format(n=n) for line in THEIRS]
+                ours = [opened, *(f"    {line}" for line in ("ready.set()", "done.wait()", call))]
+                return [*theirs, "try:", *(f"    {line}" for line in ours), *JOINED]
+            case "beside a thread":
+                return [*BESIDE, opened, *(indent(line, "    ") for line in WAIT), f"        {call}", *DONE]
+            case _:
+                return [opened, f"    {call}"]
+
+
+BESIDE = (
+    "ready, entered, done = threading.Event(), threading.Event(), threading.Event()",
+    "def other():",
+    "    ready.wait()",
+    "    with backpack(BatchL2Grad()):",
+    "        entered.set()",
+    "        done.wait()",
+    "thread = threading.Thread(target=other)",
+    "thread.start()",
+)
+THEIRS = (
+    "ready, entered, done, left = (threading.Event() for _ in range(4))",
+    "def other():",
+    "    with backpack(BatchL2Grad()):",
+    "        entered.set()",
+    "        ready.wait()",
+    "        with suppress(Exception):",
+    "            theirs{n}(torch.ones(3, 2)).sum().backward()",
+    "        done.set()",
+    "        left.wait()",
+    "thread = threading.Thread(target=other)",
+    "thread.start()",
+    "entered.wait()",
+)
+JOINED = ("finally:", "    left.set()", "    thread.join()")
+"""A thread with a pass of its own, over a model of its own, while a context that was opened after its own is open."""
+
+WAIT = ("ready.set()", "entered.wait()", "try:")
+DONE = ("    finally:", "        done.set()", "        thread.join()")
+"""A thread that opens a context of its own while one is open here; with neither has the other anything to do."""

@@ -1,0 +1,122 @@
+"""What cannot be judged sample by sample is refused in true words, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from jaccheck_support.people_models import (
+    Lambda,
+    batch,
+    embedding_with_max_norm,
+    forces,
+    reentrant_checkpoint,
+    sparse_embedding,
+    squeezed,
+)
+from torch import Tensor, nn
+
+from jaccheck.errors import InvalidModel
+from jaccheck.judging import autograd_by_sample
+from jaccheck.methods import problem_of
+
+Made = tuple[nn.Module, Tensor]
+
+
+def spectral(training: bool) -> Made:
+    """Power iterations change two buffers in each forward pass while it trains."""
+    torch.manual_seed(0)
+    model = nn.Sequential(torch.nn.utils.parametrizations.spectral_norm(nn.Linear(30, 40)), nn.Tanh())
+    return model.train(training), batch(5, 30)
+
+
+class Counting(nn.Linear):
+    """Counts its calls, in a buffer and in an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.seen = 0
+
+    def forward(self, input: Tensor) -> Tensor:
+        self.calls += 1
+        self.seen += len(input)
+        return super().forward(input)
+
+
+class Decaying(Counting):
+    """Scales its output by the number of its calls."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input) / self.calls
+
+
+class Rotary(nn.Module):
+    """A table of angles that the first forward pass makes and keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out, self.table = nn.Linear(3, 2), None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.table is None:
+            self.table = torch.arange(3, dtype=x.dtype).cos()
+        return self.out(x * self.table)
+
+
+def noisy() -> Made:
+    return Lambda(lambda m, x: m.out(x) + torch.rand(1), out=nn.Linear(3, 2)), batch(5, 3)
+
+
+REFUSED: dict[str, tuple[Callable[[], Made], str]] = {
+    "spectral_norm in training": (lambda: spectral(True), r"forward pass changes 0\.parametrizations\.weight\.0\._u"),
+    "a state in the output": (lambda: (Decaying(), batch(5, 3)), r"another output .* forward pass changes calls"),
+    "random": (noisy, "another output .* draws random numbers"),
+    "squeezed": (squeezed, r"one sample alone gives shape \(2,\), expected \(1, 2\)"),
+    "reentrant checkpoint": (reentrant_checkpoint, r"use_reentrant=True.*incompatible with \.grad\(\)"),
+}
+
+TAKEN: dict[str, Callable[[], Made]] = {
+    "spectral_norm in evaluation": lambda: spectral(False),
+    "a counter": lambda: (Counting(), batch(5, 3)),
+    "a table kept from the first pass": lambda: (Rotary(), batch(5, 3)),
+    "max_norm": embedding_with_max_norm,
+    "forces": forces,
+    "sparse gradients": sparse_embedding,
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused(what: str) -> None:
+    """In one line with the reason, and by name where there is one."""
+    make, reason = REFUSED[what]
+    with pytest.raises(InvalidModel, match=reason) as error:
+        problem_of(*make())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("what", TAKEN)
+def test_what_is_taken(what: str, enabled: bool) -> None:
+    """Whatever the user's file did to gradients; and the model's tensors are left as they were."""
+    model, X = TAKEN[what]()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.set_grad_enabled(enabled):
+        problem = problem_of(model, X)
+    assert len(X) == problem.N
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_sparse_gradients_are_those_of_the_same_model_without() -> None:
+    """And the reference has them with gradients disabled too."""
+    model, X = sparse_embedding()
+    dense, _ = sparse_embedding(sparse=False)
+    expected = []
+    for n in range(len(X)):
+        f = dense(X[n : n + 1]).flatten()
+        expected.append([torch.autograd.grad(f[c], [*dense.parameters()], retain_graph=True) for c in range(len(f))])
+    with torch.no_grad():
+        found = autograd_by_sample(problem_of(model, X))
+    for place, jacobian in enumerate(found.values()):
+        assert torch.equal(jacobian, torch.stack([torch.stack([g[place] for g in rows]) for rows in expected]))

@@ -1,0 +1,50 @@
+"""Where autograd has NaN: what is said of methods that have it too, that have it elsewhere, and that have numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+import jaccheck
+from jaccheck.reports import Outcome
+
+
+class Masked(nn.Module):
+    """The root of what is positive, the usual way: its derivative in reverse mode is 0 · ∞ where it is cut off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(2, 2), nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x)
+        return self.head(torch.where(h > 0, h.sqrt(), torch.zeros_like(h)))
+
+
+def masked() -> tuple[nn.Module, Tensor]:
+    """One cut off in sample 0, none in sample 1."""
+    model = Masked()
+    with torch.no_grad():
+        model.body.weight.copy_(torch.eye(2))
+        model.body.bias.zero_()
+    return model, torch.tensor([[1.0, -1.0], [2.0, 3.0]])
+
+
+def test_nan_of_another_sample_is_wrong_and_told() -> None:
+    """Sample 1 alone has numbers; a backward pass over both samples multiplies sample 0's NaN by zero."""
+    model, X = masked()
+    alone = torch.autograd.grad(model(X[1:]).sum(), list(model.parameters()))
+    assert all(bool(g.isfinite().all()) for g in alone)
+    whole = torch.autograd.grad(model(X)[1].sum(), list(model.parameters()))
+    assert bool(whole[0].isnan().any())
+
+    report = jaccheck.check(model, X, methods=["autograd_loop", "vmap_vjp", "vmap_jacfwd"])
+    spread, right, forward = report.answers
+    assert spread.outcome is Outcome.DISAGREES
+    assert "nan instead of" in spread.message
+    assert "NaN spreads from other samples" in spread.message
+    assert right.outcome is Outcome.CONSISTENT
+    assert right.nan_entries == 3  # the row of body.weight and the entry of body.bias that are cut off in sample 0
+    assert forward.outcome is Outcome.UNDECIDED
+    assert forward.message == "3 of 18 entries are numbers where the reference, autograd of one sample, is NaN"
+    assert report.recommended == "vmap_vjp"

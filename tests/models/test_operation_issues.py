@@ -1,0 +1,74 @@
+"""A wrong method on a user's model is told as the known issue that it is, by the operations that the model calls."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import jaccheck
+from jaccheck.judging import OPERATION_ISSUES, operations_of
+from jaccheck.methods import find_method, problem_of
+from jaccheck.reports import Outcome, statements
+
+
+class Solved(nn.Module):
+    """Solves a system of equations for each sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Linear(2, 4)
+
+    def forward(self, X: Tensor) -> Tensor:
+        A = self.matrix(X).view(-1, 2, 2) + 5 * torch.eye(2, dtype=X.dtype)
+        return torch.linalg.solve(A, X)
+
+
+class Distances(nn.Module):
+    """Distances to points."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.randn(3, 2))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.cdist(X, self.points)
+
+
+MODELS = {
+    "torch-vmap-lu-solve": (Solved, "vmap_jacfwd", "vmap_vjp"),
+    "torch-vmap-cdist": (Distances, "vmap_vjp", "autograd_loop"),
+}
+
+
+def test_there_is_a_model_for_each_issue() -> None:
+    """So that none is told of that nobody has seen."""
+    assert set(MODELS) == {issue.id for issue in OPERATION_ISSUES}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_wrong_method_is_told_as_its_known_issue(name: str) -> None:
+    """The other one is right, and nothing is said of it."""
+    make, wrong, right = MODELS[name]
+    torch.manual_seed(0)
+    model, X = make(), torch.randn(4, 2)
+    (issue,) = (each for each in OPERATION_ISSUES if each.id == name)
+    if not issue.is_in_installed:
+        pytest.skip(f"the installed torch is not among {issue.versions}")
+    assert operations_of(problem_of(model, X)) & issue.operations
+    report = jaccheck.check(model, X, methods=[wrong, right])
+    assert [answer.outcome for answer in report.answers] == [Outcome.DISAGREES, Outcome.CONSISTENT]
+    (told,) = (each for each in statements(report) if each.tone == "bad")
+    assert f"the model calls an operation that has the known issue {name}, see `jaccheck known {name}`" in told.more
+
+
+def test_another_fault_on_such_a_model_is_no_known_issue() -> None:
+    """A method that is not among those of the issue is wrong on its own account."""
+
+    def twice(problem: jaccheck.Problem) -> dict[str, Tensor]:
+        return {name: 2 * j for name, j in find_method("autograd_loop").compute(problem).items()}
+
+    method = jaccheck.Method(name="twice", family="test", compute=twice, summary="wrong")
+    report = jaccheck.check(Distances(), torch.randn(4, 2), methods=[method])
+    (told,) = (each for each in statements(report) if each.tone == "bad")
+    assert not told.more

@@ -1,0 +1,344 @@
+"""Each remedy in the table works: a method that crashed on a model for that reason runs once it is applied."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
+
+import jaccheck
+from jaccheck.judging import LAYER_ISSUES
+from jaccheck.methods import Problem, calm_torch, copy_of, find_method
+from jaccheck.models.remedies import REMEDIES, remedy_of
+from jaccheck.reports import Outcome, raised
+
+Made = tuple[nn.Module, Tensor]
+X4, X343, INDEX = torch.randn(5, 4), torch.randn(3, 4, 3), torch.arange(15).reshape(5, 3) % 7
+
+
+class Written(nn.Module):
+    """Linear, what `middle` makes of it, Linear; `more` are modules and buffers that it can use."""
+
+    def __init__(self, middle: Callable[[Written, Tensor], Tensor], width: int = 6, **more: nn.Module | Tensor) -> None:
+        super().__init__()
+        self.a, self.b, self.middle = nn.Linear(4, 6), nn.Linear(width, 2), middle
+        for name, each in more.items():
+            self.add_module(name, each) if isinstance(each, nn.Module) else self.register_buffer(name, each)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.b(self.middle(self, self.a(X)))
+
+
+def written(middle: Callable[[Written, Tensor], Tensor], width: int = 6, **more: nn.Module | Tensor) -> Made:
+    torch.manual_seed(0)
+    return Written(middle, width, **more), X4
+
+
+def sequential(*layers: nn.Module, X: Tensor = X4) -> Made:
+    torch.manual_seed(0)
+    return nn.Sequential(*layers).eval(), X
+
+
+def activated(*, inplace: bool) -> Made:
+    return sequential(nn.Linear(4, 6), nn.ReLU(inplace=inplace), nn.Linear(6, 2))
+
+
+def added_in_place(model: Written, h: Tensor) -> Tensor:
+    h += 1
+    return torch.tanh(h)
+
+
+def on_tokens(*last: nn.Module) -> Made:
+    return sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2), *last, X=X343)
+
+
+def convolved(*last: nn.Module) -> Made:
+    return sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), *last, X=torch.randn(3, 1, 4, 4))
+
+
+def attention(model: Written, h: Tensor) -> Tensor:
+    tokens = h.reshape(-1, 1, 3, 2)
+    return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).flatten(1)
+
+
+def attention_by_math(model: Written, h: Tensor) -> Tensor:
+    with sdpa_kernel(SDPBackend.MATH):
+        return attention(model, h)
+
+
+class Encoder(nn.Module):
+    def __init__(self, *, by_math: bool) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        self.by_math = by_math
+
+    def forward(self, X: Tensor) -> Tensor:
+        if not self.by_math:
+            return self.layer(X).flatten(1)
+        torch.backends.mha.set_fastpath_enabled(False)
+        with sdpa_kernel(SDPBackend.MATH):
+            return self.layer(X).flatten(1)
+
+
+def encoder(*, by_math: bool) -> Made:
+    torch.manual_seed(0)
+    return Encoder(by_math=by_math).eval(), torch.randn(2, 3, 4)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, *, by_onednn: bool) -> None:
+        super().__init__()
+        self.lstm, self.out, self.by_onednn = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2), by_onednn
+
+    def forward(self, X: Tensor) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch sets TF32 as well, which a processor does not have
+            with torch.backends.mkldnn.flags(enabled=self.by_onednn):
+                return self.out(self.lstm(X)[0][:, -1])
+
+
+def recurrent(*, by_onednn: bool) -> Made:
+    torch.manual_seed(0)
+    return Recurrent(by_onednn=by_onednn), X343
+
+
+def by_item(model: Written, h: Tensor) -> Tensor:
+    return h if h.abs().sum().item() > 1 else 2 * h
+
+
+def by_where(model: Written, h: Tensor) -> Tensor:
+    return torch.where(h.abs().sum(1, keepdim=True) > 1, h, 2 * h)
+
+
+def cut_by_tensor(model: Written, h: Tensor) -> Tensor:
+    one, other = torch.tensor_split(h, torch.tensor([2]), dim=1)
+    return torch.cat([one, other.tanh()], dim=1)
+
+
+def cut_by_numbers(model: Written, h: Tensor) -> Tensor:
+    return torch.cat([h[:, :2], h[:, 2:].tanh()], dim=1)
+
+
+class OldCube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        return 3 * ctx.saved_tensors[0] ** 2 * gradient
+
+
+class UnmappedCube(torch.autograd.Function):
+    @staticmethod
+    def forward(x):  # type: ignore[no-untyped-def]
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        return 3 * ctx.saved_tensors[0] ** 2 * gradient
+
+    @staticmethod
+    def jvp(ctx, tangent):  # type: ignore[no-untyped-def]
+        return 3 * ctx.saved_tensors[0] ** 2 * tangent
+
+
+class Cube(UnmappedCube):
+    generate_vmap_rule = True
+
+
+def embedded(*, sparse: bool) -> Made:
+    return sequential(nn.Embedding(7, 4, sparse=sparse), nn.Flatten(), nn.Linear(12, 2), X=INDEX)
+
+
+class Bag(nn.Module):
+    def __init__(self, layer: nn.Module, *, is_bag: bool) -> None:
+        super().__init__()
+        self.layer, self.is_bag = layer, is_bag
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.layer(X) if self.is_bag else self.layer(X).mean(1)
+
+
+def bag(layer: nn.Module, *, is_bag: bool) -> Made:
+    return sequential(Bag(layer, is_bag=is_bag), nn.Linear(4, 2), X=INDEX)
+
+
+def counted(model: Written, h: Tensor) -> Tensor:
+    if model.training:
+        model.count += 1
+    return h.tanh()
+
+
+def into_zeros(model: Written, h: Tensor) -> Tensor:
+    out = torch.zeros(h.shape)
+    out[:, :3] = h[:, :3]
+    return out
+
+
+def into_zeros_like(model: Written, h: Tensor) -> Tensor:
+    out = torch.zeros_like(h)
+    out[:, :3] = h[:, :3]
+    return out
+
+
+CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
+    ("batch_grad_loop", lambda: activated(inplace=True), lambda: activated(inplace=False)),
+    ("batch_grad_repeated", lambda: written(added_in_place), lambda: written(lambda model, h: torch.tanh(h + 1))),
+    ("sqrt_ggn_sum", on_tokens, lambda: on_tokens(nn.Flatten())),
+    ("sqrt_ggn_cross_entropy", on_tokens, lambda: on_tokens(nn.Flatten())),
+    ("sqrt_ggn_mean", lambda: convolved(nn.Conv2d(2, 2, 1)), lambda: convolved(nn.Conv2d(2, 2, 1), nn.Flatten())),
+    ("vmap_jacfwd", lambda: written(attention), lambda: written(attention_by_math)),
+    ("vmap_jacfwd", lambda: encoder(by_math=False), lambda: encoder(by_math=True)),
+    ("expanded_weights", lambda: recurrent(by_onednn=True), lambda: recurrent(by_onednn=False)),
+    ("vmap_vjp", lambda: written(by_item), lambda: written(by_where)),
+    (
+        "vmap_jacrev",
+        lambda: written(lambda model, h: h + 0 * torch.randn_like(h)),
+        lambda: written(lambda model, h: h + 0 * model.noise, noise=torch.randn(6)),
+    ),
+    (
+        "vmap_vjp",
+        lambda: written(lambda model, h: h[torch.nonzero(h[:, 0] > -1e9)[:, 0]]),
+        lambda: written(lambda model, h: torch.where(h[:, :1] > -1e9, h, 0.0)),
+    ),
+    (
+        "vmap_vjp",
+        lambda: written(lambda model, h: torch.masked_select(h, h > -1e9).reshape(h.shape)),
+        lambda: written(lambda model, h: h * (h > -1e9)),
+    ),
+    ("vmap_vjp", lambda: written(cut_by_tensor), lambda: written(cut_by_numbers)),
+    (
+        "vmap_vjp",
+        lambda: sequential(nn.Linear(4, 2), nn.RReLU()),
+        lambda: sequential(nn.Linear(4, 2), nn.LeakyReLU(11 / 48)),
+    ),
+    (
+        "func_jacrev",
+        lambda: written(lambda model, h: OldCube.apply(h)),
+        lambda: written(lambda model, h: Cube.apply(h)),
+    ),
+    (
+        "vmap_jacfwd",
+        lambda: written(lambda model, h: OldCube.apply(h)),
+        lambda: written(lambda model, h: Cube.apply(h)),
+    ),
+    (
+        "vmap_vjp",
+        lambda: written(lambda model, h: UnmappedCube.apply(h)),
+        lambda: written(lambda model, h: Cube.apply(h)),
+    ),
+    (
+        "func_jacrev",
+        lambda: written(lambda model, h: checkpoint(torch.tanh, h, use_reentrant=False)),
+        lambda: written(lambda model, h: torch.tanh(h)),
+    ),
+    (
+        "vmap_jacrev",
+        lambda: written(lambda model, h: h * torch.from_numpy(h.detach().numpy() > -1e9)),
+        lambda: written(lambda model, h: h * (h.detach() > -1e9)),
+    ),
+    ("func_jacrev", lambda: embedded(sparse=True), lambda: embedded(sparse=False)),
+    (
+        "func_jacrev",
+        lambda: written(counted, count=torch.zeros(())),
+        lambda: (written(counted, count=torch.zeros(()))[0].eval(), X4),
+    ),
+    ("vmap_vjp", lambda: written(into_zeros), lambda: written(into_zeros_like)),
+    (
+        "vmap_jacfwd",
+        lambda: bag(nn.EmbeddingBag(7, 4), is_bag=True),
+        lambda: bag(nn.Embedding(7, 4), is_bag=False),
+    ),
+]
+"""A method, a model on which it crashes, and the same model with the remedy."""
+
+KNOWN: list[tuple[str, Callable[[], Made], str]] = [
+    ("vmap_jacfwd", lambda: recurrent(by_onednn=True), "torch-vmap-recurrent"),
+    ("vmap_vjp", lambda: recurrent(by_onednn=False), "torch-vmap-recurrent"),
+    ("expanded_weights", lambda: recurrent(by_onednn=True), "torch-expanded-weights-lstm"),
+    ("vmap_jacfwd", lambda: encoder(by_math=False), "torch-forward-mode-attention"),
+    (
+        "batch_grad_loop",
+        lambda: written(lambda model, h: model.twice(model.twice(h)), twice=nn.Linear(6, 6)),
+        "module-used-twice",
+    ),
+    (
+        "vmap_vjp",
+        lambda: (nn.Sequential(nn.Linear(4, 5), nn.PReLU(), nn.LayerNorm(5), nn.Linear(5, 7)), torch.randn(3, 4)),
+        "torch-vmap-prelu",
+    ),
+]
+"""A method, a model on which it crashes, and the known issue that this is."""
+
+
+@pytest.fixture(autouse=True)
+def fast_path() -> Iterator[None]:
+    """It is switched off for good by one of the remedies."""
+    yield
+    torch.backends.mha.set_fastpath_enabled(True)
+
+
+def crash(method: str, made: Made) -> str:
+    """How the method crashes on the model, in one line; empty where it does not."""
+    model, X = made
+    problem = Problem(model, X, model(X).detach()[0].numel())
+    try:
+        with calm_torch():
+            found = find_method(method).compute(copy_of(problem))
+    except Exception as error:
+        return str(raised(error))
+    assert list(found) == list(problem.parameters)
+    return ""
+
+
+@pytest.mark.parametrize(("method", "broken", "mended"), CASES)
+def test_a_remedy_works(method: str, broken: Callable[[], Made], mended: Callable[[], Made]) -> None:
+    """The crash has one, and with it the method runs."""
+    message = crash(method, broken())
+    assert remedy_of(find_method(method), message, broken()[0]), message
+    assert crash(method, mended()) == ""
+
+
+@pytest.mark.parametrize(("method", "broken", "issue"), KNOWN)
+def test_a_known_issue_is_named(method: str, broken: Callable[[], Made], issue: str) -> None:
+    """By the id that `jaccheck known` takes."""
+    assert f"`jaccheck known {issue}`" in remedy_of(find_method(method), crash(method, broken()), broken()[0])
+    assert issue in {each.id for each in LAYER_ISSUES}
+
+
+def test_every_line_of_the_table_is_tested() -> None:
+    """Its pattern is that of one of the crashes above, but for what shows on other devices and sizes only."""
+    met = [crash(method, broken()) for method, broken, _ in (*CASES, *KNOWN)]
+    elsewhere = ["torch-expanded-weights-conv3d-dilation"]
+    unmet = [each for each in REMEDIES if not any(re.search(each.pattern, message) for message in met)]
+    assert [each.issue or each.advice for each in unmet] == elsewhere
+
+
+def test_a_remedy_is_in_the_answer_of_a_check() -> None:
+    """And none where a method runs, or crashes for another reason."""
+    right = find_method("vmap_vjp")
+
+    def other(problem: Problem) -> dict[str, Tensor]:
+        raise KeyError("no such layer")
+
+    report = jaccheck.check(
+        *written(by_item), methods=["vmap_vjp", "autograd_loop", replace(right, name="own", compute=other)], seconds=1.0
+    )
+    outcomes = [answer.outcome for answer in report.answers]
+    assert outcomes == [Outcome.CRASHED, Outcome.CONSISTENT, Outcome.CRASHED]
+    assert "torch.where" in report.answers[0].remedy
+    assert [answer.remedy for answer in report.answers[1:]] == ["", ""]

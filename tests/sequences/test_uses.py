@@ -1,0 +1,184 @@
+"""Whole uses of BackPACK on networks of many layers: what must come of them, and that wrong results are seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from jaccheck.methods import calm_torch
+from jaccheck.sequences import Tally, networks
+from jaccheck.sequences.broken import Broken, Leftover, WrongValue
+from jaccheck.sequences.checks import check_all
+from jaccheck.sequences.sequence import Sequence
+from jaccheck.sequences.session import available_extensions
+from jaccheck.sequences.state import Net
+from jaccheck.sequences.truth import BY_EXTENSION, QUANTITIES
+from jaccheck.sequences.uses.definition import Sample, derivatives
+from jaccheck.sequences.uses.perform import perform_use
+from jaccheck.sequences.uses.rich import Rich
+from jaccheck.sequences.uses.use import LOSSES, Asked, Use
+from jaccheck.sequences.uses.ways import WAYS, Way
+
+BY_NAME = {way.name: way for way in WAYS}
+VECTOR = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)", "nn.Linear(3, 2)"))
+DROPOUT = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.Dropout(0.5)", "nn.Linear(3, 2)"))
+NORM = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.BatchNorm1d(3)", "nn.Linear(3, 2)"))
+FIRST_ORDER = tuple(each for each in QUANTITIES if not each.is_second_order)
+SEED = 356
+"""No weight of these networks is zero then, so that whatever is wrong reaches a number."""
+
+BATCH_GRAD, SQRT_GGN, DIAG_GGN = (BY_EXTENSION[name] for name in ("BatchGrad", "SqrtGGNExact", "DiagGGNExact"))
+
+
+def started(rich: Rich) -> tuple[Sequence, Net]:
+    """A sequence with one extended network."""
+    sequence = Sequence(available_extensions(), Tally())
+    net = networks.make(sequence, rich, SEED, "float32")
+    networks.extend(sequence, net)
+    return sequence, net
+
+
+def use(sequence: Sequence, net: Net, way: Way, asked: tuple[Asked, ...], loss: str = "squares", N: int = 3) -> None:
+    """One use of a way, in which the first parameter is the one that is frozen."""
+    assert isinstance(net.shape, Rich)
+    number = sequence.number()  # another batch each time: an old result is then another one
+    y = np.arange(2 * N).reshape(N, 2) % 3 - 1.0
+    if LOSSES[loss].startswith("nn.Cross"):
+        y = np.array([-100 if loss == "ignored target" else 0, 1, 0][:N])
+    with calm_torch():
+        perform_use(
+            sequence,
+            Use(
+                net=net,
+                number=number,
+                way=way,
+                asked=asked,
+                X=net.shape.batch(N, number),
+                y=y,
+                loss=loss,
+                cut=2,
+                frozen="0.weight",
+            ),
+        )
+    check_all(sequence)
+
+
+def fitting(way: Way) -> Rich:
+    """A network that the way can be used on."""
+    return {"Dropout": DROPOUT, "BatchNorm": NORM}.get(way.needs, VECTOR)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_way_is_right_or_a_known_issue_that_is_seen_wrong(name: str) -> None:
+    """After a plain use, so that old results are there; what is known must show in the installed release."""
+    way = BY_NAME[name]
+    sequence, net = started(fitting(way))
+    if way.needs == "BatchNorm":
+        networks.set_mode(sequence, net, training=False)
+    asked = (Asked(BATCH_GRAD), Asked(DIAG_GGN)) if way.is_modular else (Asked(BATCH_GRAD),)
+    asked = asked[:1] if way.needs == "BatchNorm" else asked  # the other refuses BatchNorm in training mode
+    use(sequence, net, WAYS[0], asked)
+    use(sequence, net, way, asked)
+    use(sequence, net, WAYS[0], asked)
+    assert set(+sequence.tally.wrong) <= {way.issue, "old-result-stays", "dropout-zero-before-it"}
+    if way.issue:
+        assert sequence.tally.wrong[way.issue] > 0
+    networks.drop(sequence, net)
+
+
+LAYERS = (
+    ("vector", ("nn.Linear(3, 3)", "Parallel(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3))", "nn.Linear(3, 2)")),
+    ("vector", ("nn.Linear(3, 3)", "Pad([1, 0])", "ScaleModule(2.0)", "nn.Tanh()", "nn.Linear(4, 2)")),
+    ("image", ("nn.Conv2d(1, 2, 2)", "nn.MaxPool2d(2, stride=1)", "nn.Flatten()", "nn.Linear(8, 2)")),
+    (
+        "image",
+        ("nn.Conv2d(1, 2, 2)", "Permute(0, 2, 3, 1)", "nn.AvgPool2d(2, stride=1)", "nn.Flatten()", "nn.Linear(6, 2)"),
+    ),
+    (
+        "signal",
+        (
+            "nn.ConvTranspose1d(2, 2, 2)",
+            "Slicing((slice(None), slice(None), slice(0, 2)))",
+            "nn.Flatten()",
+            "nn.Linear(4, 2)",
+        ),
+    ),
+    ("tokens", ("nn.Embedding(4, 2)", "Permute(0, 2, 1)", "nn.Flatten()", "nn.Linear(6, 2)")),
+    ("series", ("nn.RNN(2, 2, batch_first=True)", "ReduceTuple(0)", "nn.Flatten()", "nn.Linear(4, 2)")),
+    ("series", ("nn.LSTM(2, 2, batch_first=True)", "ReduceTuple(0)", "nn.Flatten()", "nn.Linear(4, 2)")),
+)
+
+
+@pytest.mark.parametrize("loss", ["squares", "sum of cross entropies"])
+@pytest.mark.parametrize(("kind", "layers"), LAYERS, ids=lambda value: str(value)[:40])
+def test_every_extension_is_right_on_every_kind_of_layer(kind: str, layers: tuple[str, ...], loss: str) -> None:
+    """Each alone, or refused by BackPACK itself; samples are taken in any order, again, one, or none."""
+    sequence, net = started(Rich(kind=kind, layers=layers))  # type: ignore[arg-type]
+    for quantity in QUANTITIES:
+        use(sequence, net, WAYS[0], (Asked(quantity),), loss)
+    for rows in ((2, 0), (1, 1, 0), (2,)):
+        use(sequence, net, WAYS[0], (Asked(BATCH_GRAD, rows), Asked(SQRT_GGN, rows)), loss)
+    assert not sequence.tally.wrong.total()
+    assert sequence.tally.compared > 100
+    networks.drop(sequence, net)
+
+
+SABOTAGE = {
+    "a result of another batch": "p.grad_batch = p.grad_batch.flip(0)",
+    "a factor": "p.grad_batch = 2 * p.grad_batch",
+    "rows in another order": "p.diag_ggn_exact_batch = p.diag_ggn_exact_batch.sort(0).values",
+    "a root with a column left out": "p.sqrt_ggn_exact = p.sqrt_ggn_exact[:1]",
+    "a result is missing": "del p.grad_batch",
+    "a gradient that was run twice": "p.grad = 2 * p.grad",
+    "NaN": "p.grad_batch = p.grad_batch * float('nan')",
+}
+
+
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_what_is_wrong_is_seen(what: str) -> None:
+    """One result is changed in the extension hook's place, right after the backward pass."""
+    sequence, net = started(VECTOR)
+    line = SABOTAGE[what].replace("p.", f"{net.name}[0].weight.")
+    spoiled = Way(name="spoiled", forward=(*WAYS[0].forward,))
+    asked = tuple(Asked(BY_EXTENSION[each]) for each in ("BatchGrad", "BatchDiagGGNExact", "SqrtGGNExact"))
+    attempt = sequence.session.attempt
+
+    def and_spoil(*lines: str) -> str:
+        return (
+            attempt(*lines, line) if any("value" in each and "backward" in each for each in lines) else attempt(*lines)
+        )
+
+    sequence.session.attempt = and_spoil  # type: ignore[method-assign]
+    with pytest.raises((WrongValue, Leftover)) as caught:
+        use(sequence, net, spoiled, asked)
+    sequence.explain(caught.value)
+    with pytest.raises((AssertionError, AttributeError)), calm_torch():
+        exec(caught.value.script, {})
+
+
+def test_a_result_where_none_is_due_is_seen() -> None:
+    """A frozen parameter that never had a result may not have one."""
+    sequence, net = started(VECTOR)
+    networks.freeze(sequence, net, "0.weight", requires_grad=False)
+    sequence.session.run(f"{net.name}[0].weight.grad_batch = 1")
+    with pytest.raises(Broken):
+        use(sequence, net, WAYS[0], (Asked(BATCH_GRAD),))
+
+
+def test_definitions_are_those_of_autograd_on_the_whole_batch() -> None:
+    """Gradients add up to that of the batch, and GGN matrices are those of a linear least squares problem."""
+    layer = nn.Linear(3, 2).double()
+    X, y = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    leaves = dict(layer.named_parameters())
+    samples = []
+    for n in range(4):
+        sample = Sample()
+        samples.append((sample.add(layer(X[n : n + 1]), lambda f, n=n: ((f - y[n]) ** 2).sum()), sample))  # type: ignore[misc]
+    found = derivatives(leaves, samples, wants_hessian=True)
+    (whole,) = torch.autograd.grad(((layer(X) - y) ** 2).sum(), layer.weight)
+    assert torch.allclose(found["weight"].gradients.sum(0), whole)
+    diagonal = torch.from_numpy(found["weight"].quantity("diag_ggn_exact", None))
+    assert torch.allclose(diagonal, 2 * (X**2).sum(0).expand(2, 3))
+    assert torch.allclose(torch.from_numpy(found["weight"].quantity("diag_h", None)), diagonal)
