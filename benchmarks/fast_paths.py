@@ -1,4 +1,4 @@
-"""`closed_form` and `hooks` beside the floors and the best public method: `python benchmarks/fast_paths.py`.
+"""`outer_products` and `hooks` beside the floors and the best public method: `python benchmarks/fast_paths.py`.
 
 All calls of one shape are timed in turns in one process, one thread, warmed up; what counts are ratios of medians of
 one run. Memory regimes: fresh (every call allocates its result, as all public methods do) and given (`out=`). Floors:
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from jaccheck.bench import Call, Effort, still_process, time_calls
 from jaccheck.methods import Jacobians, Method, Problem, find_method
 
-OURS = ("closed_form", "hooks")
+OURS = ("outer_products", "hooks")
 PUBLIC = (
     "autograd_batched",
     "func_jacrev",

@@ -20,13 +20,20 @@ import click
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def run(workers: int, cases: int) -> tuple[float, float]:
+BOTH_KNOW = (
+    *("--family", "generic", "--family", "convolution", "--dtype", "float32", "--dtype", "float64"),
+    *("--method", "closed_form", "--method", "batch_grad_loop", "--method", "vmap_vjp", "--method", "autograd_batched"),
+)
+"""Of a run that another version of jaccheck is to do, too."""
+
+
+def run(workers: int, cases: int, python: str = sys.executable, options: tuple[str, ...] = ()) -> tuple[float, float]:
     """Wall and CPU seconds of a run and of all processes that it starts."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--no-store", "--seed", "1"]
+    command = [python, "-m", "jaccheck", "verify", "--quiet", "--no-store", "--seed", "1", *options]
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--workers", str(workers), "--max-examples", str(cases)]
-        subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
+        amount = ["--workers", str(workers), "--max-examples", str(cases)]
+        subprocess.run([*command, *amount], cwd=folder, check=True, capture_output=True)
     wall = time.perf_counter() - started
     while True:
         try:
@@ -46,12 +53,28 @@ def loops_at_once(count: int) -> float:
     return time.perf_counter() - started
 
 
+def compare(other: str, cases: int, runs: int) -> None:
+    """Prints the CPU seconds of the same cases here and with another interpreter, in turns, and their ratio."""
+    cpu: dict[str, list[float]] = {sys.executable: [], other: []}
+    for _ in range(runs):
+        for python, used in cpu.items():
+            used.append(run(1, cases, python, BOTH_KNOW)[1])
+            click.echo(f"{used[-1]:6.1f} CPU s  load {os.getloadavg()[0]:.1f}  {python}")
+    click.echo(f"here {min(cpu[sys.executable]) / min(cpu[other]):.2f} times the CPU seconds of the other")
+
+
 @click.command()
 @click.option("--cases", default=882, show_default=True, help="As many as the quick profile has.")
 @click.option("--runs", default=1, show_default=True, help="Of each kind, in turns.")
-def main(cases: int, runs: int) -> None:
+@click.option(
+    "--against", metavar="PYTHON", help="Compare with the jaccheck of this interpreter, with one worker each."
+)
+def main(cases: int, runs: int, against: str | None) -> None:
     """Prints a line for each run, and the ratios."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if against:
+        compare(against, cases, runs)
+        return
     wall: dict[int, list[float]] = {0: [], 1: [], 2: []}
     cpu: dict[int, list[float]] = {0: [], 1: [], 2: []}
     click.echo("workers  wall s  CPU s  load")

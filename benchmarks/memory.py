@@ -17,7 +17,7 @@ import click
 
 @click.command()
 @click.option("--cases", default=100_000, show_default=True)
-@click.option("--method", "methods", multiple=True, default=("closed_form", "batch_grad_loop"), show_default=True)
+@click.option("--method", "methods", multiple=True, default=("outer_products", "batch_grad_loop"), show_default=True)
 @click.option("--every", default=60.0, show_default=True, help="Seconds between readings.")
 def main(cases: int, methods: tuple[str, ...], every: float) -> None:
     """Prints seconds, cases so far as the run itself tells them, MiB resident, MiB per 1,000 cases since halfway."""

@@ -1,7 +1,7 @@
-"""Kinds of misbehaviour that a run survives: `python benchmarks/misbehaviour.py` prints what it says of each.
+"""Kinds of misbehaviour that every command survives: `python benchmarks/misbehaviour.py` prints what each says of each.
 
-One run of `jaccheck verify` has all the methods of `jaccheck_support.misbehaving`, and `closed_form` beside them, which
-must be compared on every case. The table has what was expected of each method and what the report says.
+The methods are those of `jaccheck_support.misbehaving`, with what is expected of them; the commands and what is run of
+each stand in `jaccheck_support.everywhere`. `--page docs/reliability.md` writes the table into that page.
 """
 
 from __future__ import annotations
@@ -9,67 +9,76 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import click
 import psutil
-from jaccheck_support import misbehaving
-from jaccheck_support.mutated_copies import with_first
+from jaccheck_support import everywhere, misbehaving
+from jaccheck_support.everywhere import COMMANDS, RIGHT
 
-from jaccheck.reports import Report, load
+BEGINS, ENDS = "<!-- misbehaviour -->", "<!-- end of misbehaviour -->"
 
-METHODS = (*(f"{misbehaving.__name__}:{name}" for name in misbehaving.KINDS), "closed_form")
-
-
-def run(folder: Path, *options: object) -> Report:
-    """The report of one run with all of them."""
-    environment = with_first(Path(misbehaving.__file__).parents[1])
-    command = [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--report", "report.json"]
-    for method in METHODS:
-        command += ["--method", method]
-    done = subprocess.run([*command, *map(str, options)], cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode != 1:
-        raise click.ClickException(f"exit code {done.returncode}: {done.stderr}")
-    return load(Report, folder / "report.json")
-
-
-def said_of(report: Report, method: str) -> str:
-    """What was found of a method, on one line."""
-    found = {f"{f.outcome}: {f.message}" for f in report.findings if f.method == method}
-    return "; ".join(sorted(found)) or "no finding"
-
-
-def is_as_expected(report: Report, method: str) -> bool:
-    """Whether the report says of a method what it should."""
-    outcome, _, words = misbehaving.KINDS[method].partition(": ")
-    said = said_of(report, method)
-    return outcome in said and words in said if outcome else said == "no finding"
+NOT_TRIED = "–"
 
 
 def strays() -> list[str]:
-    """Processes of this user that a run has left behind."""
+    """Processes of this user that a command has left behind."""
     return [p.info["name"] for p in psutil.process_iter(["name", "cmdline"]) if "time.sleep(3600)" in str(p.info)]
 
 
+def tell(command: str, kinds: tuple[str, ...]) -> dict[str, str]:
+    """What is wrong of each kind, or an empty text; prints it."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            said = everywhere.asked(command, Path(folder), kinds)
+        except subprocess.TimeoutExpired:
+            return dict.fromkeys(kinds, "no end")
+    wrong = {kind: everywhere.what_is_wrong(command, kind, each) for kind, each in said.items()}
+    for kind, why in wrong.items():
+        if why:
+            click.echo(f"OTHERWISE {command:9} {kind}: {ascii(why)[1:-1]}")
+    fine = sum(1 for kind in kinds if not wrong[kind])
+    click.echo(f"{command:9} {fine} of {len(kinds)} as expected; {time.monotonic() - started:.0f} s")
+    return wrong
+
+
+def written(page: Path, wrong: dict[str, dict[str, str]]) -> None:
+    """Writes the table between its two comments."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+
+    def cell(command: str, kind: str) -> str:
+        if kind not in wrong[command]:
+            return NOT_TRIED
+        return "no" if wrong[command][kind] else "yes"
+
+    rows = [
+        f"| {kind.replace('_', ' ')} | `{expected}` | {' | '.join(cell(command, kind) for command in wrong)} |"
+        for kind, expected in misbehaving.KINDS.items()
+    ]
+    head = [f"| what a method does | must be said | {' | '.join(wrong)} |", f"|---|---|{'---|' * len(wrong)}"]
+    text = page.read_text(encoding="utf-8")
+    before, begins, rest = text.partition(BEGINS)
+    _, ends, after = rest.partition(ENDS)
+    table = [*head, *rows, "", f"Run at {commit}."]
+    page.write_text("\n".join([f"{before}{begins}", "", *table, "", f"{ends}{after}"]), encoding="utf-8")
+
+
 @click.command()
-@click.option("--max-examples", default=12, show_default=True)
-@click.option("--case-seconds", default=5.0, show_default=True)
-@click.option("--workers", default=2, show_default=True)
-def main(max_examples: int, case_seconds: float, workers: int) -> None:
-    """Prints a line for each kind; the exit code is 1 where something is not as it should be."""
-    with tempfile.TemporaryDirectory() as folder:
-        limits = ("--case-seconds", case_seconds, "--case-memory", "1GiB")
-        few = ("--family", "generic", "--dtype", "float32", "--dtype", "float64", "--max-examples", max_examples)
-        report = run(Path(folder), "--workers", workers, *limits, *few)
-    wrong = 0
-    for method in misbehaving.KINDS:
-        fine = is_as_expected(report, method)
-        wrong += not fine
-        click.echo(f"{'as expected' if fine else 'OTHERWISE':12} {method:22} {said_of(report, method)[:110]}")
-    whole = next(sum(c.compared for c in report.coverage if c.method == m) for m in ["closed_form"])
-    click.echo(f"closed_form was compared on {whole} of {report.totals.cases} cases; processes left: {len(strays())}")
-    click.echo(f"given up: {', '.join(report.given_up) or 'none'}; {report.totals.seconds.total:.0f} s")
-    sys.exit(int(bool(wrong or strays() or whole != report.totals.cases)))
+@click.option("--command", "commands", multiple=True, type=click.Choice(tuple(COMMANDS)), help="Only these.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(tuple(misbehaving.KINDS)), help="Only these.")
+@click.option("--page", type=click.Path(path_type=Path), help="Write the table into this page.")
+def main(commands: tuple[str, ...], kinds: tuple[str, ...], page: Path | None) -> None:
+    """Prints what is not as it should be; the exit code is 1 where something is not."""
+    wrong = {}
+    for command in commands or COMMANDS:
+        chosen = tuple(kind for kind in everywhere.tried(command) if kind in (kinds or misbehaving.KINDS))
+        wrong[command] = tell(command, chosen)
+    if page:
+        written(page, wrong)
+    click.echo(f"processes left: {len(strays())}; of {RIGHT}, beside them, nothing may be said")
+    sys.exit(int(any(any(each.values()) for each in wrong.values()) or bool(strays())))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ MEASUREMENTS = (
         command="python benchmarks/sequence_mutants.py --seeds {}",
         per_minute=1 / 12,
         least=10,
-        reading="`found` counts seeds; `median` and `most` count the sequences until the error was found.",
+        reading="`found` counts seeds, or the directed ones as one; `after` and `most` count sequences until then.",
     ),
     Measurement(
         question="Are there such errors in the installed BackPACK?",

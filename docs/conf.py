@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import warnings
 
@@ -16,11 +17,24 @@ version = release = importlib.metadata.version("jaccheck")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx_click",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
+# Names of others in signatures lead to their pages. Where these cannot be reached, as on a machine without a network,
+# there are no such links; JACCHECK_DOCS_OFFLINE=1 does not ask for them.
+intersphinx_mapping = (
+    {}
+    if os.environ.get("JACCHECK_DOCS_OFFLINE")
+    else {
+        "backpack": ("https://docs.backpack.pt/en/master/", None),
+        "hypothesis": ("https://hypothesis.readthedocs.io/en/latest/", None),
+        "python": ("https://docs.python.org/3/", None),
+        "torch": ("https://docs.pytorch.org/docs/stable/", None),
+    }
+)
 exclude_patterns = ["_build", "tutorials/*.rst"]
 templates_path: list[str] = []
 

@@ -147,7 +147,7 @@ plt.show()
 # ------------------------------------
 # The report appears as a table in a notebook, and on this page.
 
-jaccheck.check(make_model(), X, methods=["batch_grad_loop", "sqrt_ggn_sum", "vmap_vjp", "hooks", "closed_form"])
+jaccheck.check(make_model(), X, methods=["batch_grad_loop", "sqrt_ggn_sum", "vmap_vjp", "hooks", "outer_products"])
 
 # %%
 # And on other networks?

@@ -1,0 +1,39 @@
+"""Attacks as data, a file for each group: what is run, and what must happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attack_groups import (
+    culprits,
+    files,
+    gates,
+    imports,
+    interruptions,
+    nothing,
+    numbers,
+    options,
+    places,
+    processes,
+    stores,
+    streams,
+    texts,
+)
+from attack_groups.attack import Attack
+
+GROUPS: dict[str, Callable[[], Iterator[Attack]]] = {
+    "options": options.attacks,
+    "texts": texts.attacks,
+    "numbers": numbers.attacks,
+    "files": files.attacks,
+    "stores": stores.attacks,
+    "streams": streams.attacks,
+    "places": places.attacks,
+    "imports": imports.attacks,
+    "nothing": nothing.attacks,
+    "processes": processes.attacks,
+    "culprits": culprits.attacks,
+    "gates": gates.attacks,
+    "interruptions": interruptions.attacks,
+}
+"""What each is about stands in the first line of its file."""
