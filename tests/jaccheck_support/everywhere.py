@@ -218,7 +218,7 @@ def what_is_wrong(command: str, kind: str, said: Said) -> str:
     last = " ".join(said.text.split())[-300:]
     if said.code != code:
         return f"exit code {said.code} instead of {code}: {last}"
-    if missing := [each for each in expected if each not in said.text]:
+    if missing := [each for each in expected if not any(words in said.text for words in each.split(" or "))]:
         return f"says nothing of {missing[0]!r}: {last}"
     if "Traceback (most recent call last)" in said.text:
         return f"a traceback: {last}"
