@@ -34,6 +34,9 @@ ALONE = frozenset({"parent_killed"})
 BLOCKING = frozenset({name for name, expected in misbehaving.KINDS.items() if expected.startswith("HUNG")})
 ENDS = ("CRASHED", "HUNG")
 
+RAISING = frozenset({"recursion", "memory_at_once"})
+"""Those that raise an Exception, which `sequences` tells as one that BackPACK should not have raised."""
+
 ONE_BLOCKING = "endless_sleep"
 """Of those that block, the one that is tried where a command gives each of them a minute or more."""
 
@@ -155,8 +158,10 @@ HOOK = """
 _as_it_was = ModuleExtension.__call__
 
 def _misbehaving(self, *arguments, **named):
+    import torch
     from jaccheck_support.misbehaving import ACTS
-    ACTS["{kind}"]()
+    with torch.enable_grad():  # which the backward pass turns off
+        ACTS["{kind}"]()
     return _as_it_was(self, *arguments, **named)
 
 ModuleExtension.__call__ = _misbehaving
@@ -213,6 +218,8 @@ def what_is_wrong(command: str, kind: str, said: Said) -> str:
         )
     elif outcome == "SIDE_EFFECT" and command == "check":  # which judges values only, here beside others
         expected = ("AGREES",)
+    elif command == "sequences" and kind in RAISING:
+        expected = ("unexpected exception", words)
     elif command == "show":  # says no outcome of an exception, and draws what is right
         code, expected = (0, ("",)) if outcome == "SIDE_EFFECT" else (2, (words, "nothing to draw"))
     last = " ".join(said.text.split())[-300:]
