@@ -172,6 +172,8 @@ def verify_summary(report: Report) -> str:
         )
     if report.interrupted:
         text = f"interrupted; {text}"
+    if report.cluster:
+        text += f"\n{report.cluster}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verdict import Mode
 
@@ -105,6 +106,8 @@ class SelftestReport:
     false_alarms: tuple[FalseAlarms, ...]
     alarms: tuple[Alarm, ...] = ()
     seconds: Seconds = 0.0
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     @property
     def survivors(self) -> tuple[MutantScore, ...]:
