@@ -111,11 +111,15 @@ class Cluster:
         return reply.failure if reply else None
 
     def parts(
-        self, function: Callable[[str], str], requests: Iterable[R], device: str = "cpu"
+        self,
+        function: Callable[[str], str],
+        requests: Iterable[R],
+        device: str = "cpu",
+        again: Callable[[str], str] | None = None,
     ) -> Iterator[tuple[R, str]]:
         """Each request with what the function answers to its JSON on some worker, in the order in which it comes.
 
-        What no worker survives is asked here. Raises ClusterLost.
+        What no worker survives is asked here, of the function or of `again`. Raises ClusterLost.
         """
         mine = to_json(self._here)
         room = room_for(device)
@@ -124,7 +128,7 @@ class Cluster:
             for each in requests
         )
         for request, text in self._spread.answers(pieces):
-            yield request, self._asked_here(function, request) if text is None else text
+            yield request, self._asked_here(again or function, request) if text is None else text
 
     def _piece(self, shard: Shard) -> Piece[Shard]:
         return self._asking(shard, Question(ask=shard), shard.device)

@@ -80,7 +80,7 @@ class Crew:
             return
         self._there, self._looked = self._workers(), time.monotonic()
         for known in (self._fit, self._unfit):
-            known &= self._there.keys()
+            known.intersection_update(self._there)
         for gone in self._asked.keys() - self._there.keys():
             del self._asked[gone]
         for address in self._there.keys() - self._fit - self._unfit - self._asked.keys():

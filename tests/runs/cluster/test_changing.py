@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,21 @@ from jaccheck_support.sums import summed
 import jaccheck
 from jaccheck.case import PROFILES
 from jaccheck.reports import Settings
-from jaccheck.runs import Shard, in_this_process, shards
+from jaccheck.runs import Cluster, Shard, in_this_process, shards
 from jaccheck.runs.results import Sums
 from jaccheck.selftest import choose_with_mutants
 
 pytestmark = pytest.mark.slow
 
 METHODS = ("hooks", "mutant:sample_roll")
-CASES = 300
 
 
-def plan() -> Iterator[Shard]:
-    """A run that is long enough for a worker to be started meanwhile."""
+def plan(cases: int) -> Iterator[Shard]:
+    """A run of so many cases."""
     settings = Settings(
         profile="quick",
         seed=4,
-        max_examples=CASES,
+        max_examples=cases,
         time=None,
         methods=METHODS,
         devices=("cpu",),
@@ -48,10 +47,9 @@ def plan() -> Iterator[Shard]:
     return shards(PROFILES["quick"], settings)
 
 
-@pytest.fixture(scope="module")
-def local() -> Sums:
-    """What the run comes to in this process."""
-    return summed(in_this_process(choose_with_mutants(METHODS), PROFILES["quick"]).scheduler(plan()))
+def judged_here(some: Iterable[Shard]) -> Sums:
+    """What these shards come to in this process."""
+    return summed(in_this_process(choose_with_mutants(METHODS), PROFILES["quick"]).scheduler(some))
 
 
 @contextmanager
@@ -81,38 +79,48 @@ def of_another_version(address: str, folder: Path) -> Iterator[None]:
         worker.wait()
 
 
-def test_one_is_killed_one_joins_late_one_has_another_version(local: Sums, tmp_path: Path) -> None:
+def test_one_is_killed_one_joins_late_one_has_another_version(tmp_path: Path) -> None:
     """The verdicts are those of one process; who was left out is named, and who came late has judged."""
     told: list[str] = []
+    sent: list[Shard] = []
+
+    def until_all_has_happened(there: Cluster) -> Iterator[Shard]:
+        for shard in plan(100_000):
+            if told and any(each.startswith("2 at ") for each in there.use.judged):
+                return
+            sent.append(shard)
+            yield shard
+
     with (
         local_cluster(2) as made,
         of_another_version(made.scheduler_address, tmp_path),
         joined(made.scheduler_address, METHODS, tell=told.append) as there,
     ):
-        results = there.results(plan())
+        results = there.results(until_all_has_happened(there))
         first = next(results)
         os.kill(made.workers[0].pid, signal.SIGKILL)
         made.scale(3)
-        assert summed([first, *results]) == local
+        found = summed([first, *results])
         use = there.use
+    assert found == judged_here(sent)
     ((worker, why),) = use.left_out.items()
     assert worker.startswith("of last week at tcp://")
     assert why.startswith("another source of jaccheck")
     assert told == [f"worker {worker} is left out: {why}"]
     assert worker not in use.judged
-    assert any(each.startswith("2 at ") for each in use.judged), use
     assert use.fell_back == 0
-    assert sum(use.judged.values()) == len(list(plan()))
+    assert sum(use.judged.values()) == len(sent)
 
 
-def test_a_cluster_that_starts_workers_when_there_is_work(local: Sums) -> None:
-    """`adapt(minimum=0)` has none when the run begins: the run asks for the first one, and more come with the work."""
+def test_a_cluster_that_starts_workers_when_there_is_work() -> None:
+    """`adapt(minimum=0)` has none when the run begins, and ends them when it is over."""
     with local_cluster(0) as made:
         made.adapt(minimum=0, maximum=2, interval="200ms", target_duration="1s")
         with joined(made.scheduler_address, METHODS) as there:
-            assert summed(there.results(plan())) == local
+            found = summed(there.results(plan(100)))
             assert there.use.judged
         deadline = time.monotonic() + 60
-        while made.scheduler_info["workers"]:  # it is Dask's to end them: nothing that was asked of them is left
+        while made.scheduler_info["workers"]:  # nothing that was asked of them is left
             assert time.monotonic() < deadline
             time.sleep(0.1)
+    assert found == judged_here(plan(100))

@@ -249,17 +249,25 @@ def test_a_worker_whose_judging_process_ends_again_and_again_is_left_out(cluster
     """Its shards are judged by the others, and it is named. A Dask worker that lives looks well to Dask."""
     spoilt = cluster.add_worker("--name", "spoilt", SPOILT="1")
     told: list[str] = []
+    tally, sent = Tally(), list[Shard]()
+
+    def until_told() -> Iterator[Shard]:
+        for shard in plan(100_000):
+            if told:
+                return
+            sent.append(shard)
+            yield shard
+
     try:
         with joined(cluster.address, ("killers:kills_its_judge_where_spoilt",), tell=told.append) as there:
             wait_for_workers(there, 3)
-            tally = Tally()
-            for result in there.results(plan(40)):
+            for result in there.results(until_told()):
                 tally.merge(result.sums)
             use = there.use
     finally:
         spoilt.kill()
         spoilt.wait()
-    assert (tally.totals.cases, tally.candidates) == (40, {})
+    assert (tally.totals.cases, tally.candidates) == (sum(shard.count for shard in sent), {})
     ((worker, why),) = use.left_out.items()
     assert worker.startswith("spoilt at tcp://")
     assert "its judging process ended on 3 parts in a row: the process was ended by SIGKILL" in why
