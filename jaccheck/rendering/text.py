@@ -43,7 +43,8 @@ class SafeConsole(Console):
 
 
 COLUMNS = (
-    "refused: cases that the method says it does not cover · known: cases with a known issue · "
+    "cases: fewer of a costly variant of another method · refused: cases that the method says it does not cover · "
+    "known: cases with a known issue · "
     "nonzero, undecided: shares of entries; undecided if the bound is too wide to tell"
 )
 """What the columns of `coverage_table` count."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -192,8 +192,7 @@ def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
         preexec_fn=heeding_ctrl_c,
     ) as process:
         assert process.stderr is not None
-        process.stderr.readline()
-        time.sleep(0.5)
+        next(line for line in process.stderr if re.search(r": [1-9]\d* cases", line))
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
