@@ -140,7 +140,7 @@ def _share(part: int, whole: int) -> str:
 def environment_line(e: Environment) -> str:
     """Versions and devices, in one line."""
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
-    return f"torch {e.torch_said} · BackPACK {e.backpack_said} · Python {e.python} · {devices}"
+    return f"{e.versions_said} · {devices}"
 
 
 def verify_summary(report: Report) -> str:

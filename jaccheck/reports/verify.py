@@ -38,6 +38,11 @@ class Environment:
     torch_commit: str = ""
 
     @property
+    def versions_said(self) -> str:
+        """Which torch, BackPACK and Python, in one line."""
+        return f"torch {self.torch_said} · BackPACK {self.backpack_said} · Python {self.python}"
+
+    @property
     def torch_said(self) -> str:
         """Which torch: the version, path and commit."""
         return _said(self.torch, self.torch_path, self.torch_commit)
@@ -242,7 +247,7 @@ class Report:
 
     def _shown(self) -> tuple[Any, ...]:
         """What a notebook and a REPL show: a headline, the columns of a table, its rows, and notes."""
-        t, e = self.totals, self.environment
+        t = self.totals
         count = len(self.findings)
         headline = (
             f"{plural(count, 'finding') if count else 'no finding'}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
@@ -250,8 +255,8 @@ class Report:
         )
         rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
-        versions = f"torch {e.torch_said}, BackPACK {e.backpack_said}, Python {e.python}"
-        return headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions
+        columns = ("method", "law", "outcome", "what was seen", "cases")
+        return headline, columns, rows, *vacuous, self.environment.versions_said
 
 
 def schema() -> dict[str, Any]:
