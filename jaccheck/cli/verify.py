@@ -189,7 +189,7 @@ def _about_to(request: Request, workers: int) -> str:
     if request.resume:
         return f"verify: going on with run {request.resume}; loading torch"
     who = ", ".join(request.methods) or "every method"
-    much = f"{request.max_examples:,} cases" if request.max_examples else f"profile {request.profile}"
+    much = plural(request.max_examples, "case") if request.max_examples else f"profile {request.profile}"
     much = f"{request.time:g} s" if request.time else much
     much = f"the cases of {plural(len(request.cases), 'file')}" if request.cases else much
     where = [*request.families, *request.dtypes, *request.devices]
@@ -209,7 +209,7 @@ class _Listener:
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
         totals = tally.totals
-        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
+        counts = (plural(totals.comparisons, "comparison"), plural(len(tally.candidates), "finding"))
         now = f"{result.shard.family}, {result.shard.dtype}"
         self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
 

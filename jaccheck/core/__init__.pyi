@@ -46,9 +46,11 @@ from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
 from .text import duration_text as duration_text
 from .text import extra as extra
+from .text import is_are as is_are
 from .text import plural as plural
 from .text import printable as printable
 from .text import seconds_text as seconds_text
+from .text import some_are as some_are
 from .uninitialised import PATTERNS as PATTERNS
 from .uninitialised import filled as filled
 from .worker import LOADING_SECONDS as LOADING_SECONDS

@@ -17,12 +17,22 @@ def plural(number: int, word: str, words: str = "") -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"
 
 
+def is_are(number: int) -> str:
+    """The verb that goes with so many."""
+    return "is" if number == 1 else "are"
+
+
+def some_are(number: int, total: int, word: str, words: str = "") -> str:
+    """So many of all: `1 of 30 entries is`."""
+    return f"{number:,} of {plural(total, word, words)} {is_are(number)}"
+
+
 def bytes_text(count: int) -> str:
     """A number of bytes with a fitting unit."""
     for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
+    return plural(count, "byte")
 
 
 def duration_text(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from jaccheck.core import plural, seconds_text
+from jaccheck.core import plural, seconds_text, some_are
 from jaccheck.reports import MethodAnswer, Outcome, spread_text
 
 
@@ -111,7 +111,7 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
     if best.in_float64 is not None and not best.in_float64.is_usable:
         yield f"compared in {dtype} only"
     if best.nan_entries:
-        yield f"{best.nan_entries:,} of its {best.entries:,} entries are NaN, as in the reference"
+        yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:
         share = 100 * best.undecided / best.entries
         yield f"{f'{share:.1f}' if share >= 0.1 else 'less than 0.1'} % of its entries could not be decided"

@@ -23,7 +23,7 @@ LEGEND = (
 def headline(cell: BenchCell) -> str:
     """One line: which problem, and how large its Jacobian is."""
     return (
-        f"{cell.shape}: {cell.network}, N = {cell.N}, C = {cell.C}, {cell.parameters:,} parameters, "
+        f"{cell.shape}: {cell.network}, N = {cell.N}, C = {cell.C}, {plural(cell.parameters, 'number')} in parameters, "
         f"{cell.dtype} on {cell.device}; the Jacobian takes {bytes_text(cell.jacobian_bytes)}"
     )
 

@@ -157,7 +157,7 @@ def verify_summary(report: Report) -> str:
         f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
         f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
-        f"{t.entries:,} entries, "
+        f"{plural(t.entries, 'entry', 'entries')}, "
         f"{_share(t.undecided, t.entries)} undecided; "
         f"{duration_text(s.total)}{times}; "
         f"seed {report.settings.seed}"

@@ -202,7 +202,8 @@ class ModelReport:
         answers = (f"in {dtype}, worst {limit}".removesuffix(", worst ") for dtype, limit in pairs)
         columns = ("method", *answers, "undecided", "time", "memory")
         headline = (
-            f"{self.model}: N = {self.N:,}, C = {self.C:,}, {self.parameters:,} numbers, {self.dtype} on {self.device}"
+            f"{self.model}: N = {self.N:,}, C = {self.C:,}, {plural(self.parameters, 'number')} in parameters, "
+            f"{self.dtype} on {self.device}"
         )
         return headline, columns, rows
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jaccheck.core import End, How, plain_data
+from jaccheck.core import End, How, plain_data, plural
 from jaccheck.reports.entries import Number, WorstEntry, told_apart
 from jaccheck.reports.outcome import Outcome
 
@@ -215,7 +215,7 @@ class WrongTotal:
         if self.layer:
             what = f"f by the weight of layer {self.layer} and the biases from there on"
         actual, expected = told_apart(self.actual, self.expected, 9)
-        wrong = f"{self.wrong} of {self.numbers} numbers wrong"
+        wrong = f"{self.wrong:,} of {plural(self.numbers, 'number')} wrong"
         return f"{what}: {actual} instead of {expected} (bound {self.bound:.1e}); {wrong}"
 
 

@@ -250,8 +250,8 @@ class Report:
         t = self.totals
         count = len(self.findings)
         headline = (
-            f"{plural(count, 'finding') if count else 'no finding'}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
-            f"{t.entries:,} entries; seed {self.settings.seed}"
+            f"{plural(count, 'finding') if count else 'no finding'}: {plural(t.cases, 'case')}, "
+            f"{plural(t.comparisons, 'comparison')}, {plural(t.entries, 'entry', 'entries')}; seed {self.settings.seed}"
         )
         rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]

@@ -31,7 +31,7 @@ def _head(report: SelftestReport) -> Head:
     return Head(
         command="selftest",
         tone="good" if report.is_clean else "bad",
-        answer=f"jaccheck sees {own.killed} of {own.mutants} mutants, with {alarms}",
+        answer=f"jaccheck sees {own.killed:,} of {plural(own.mutants, 'mutant')}, with {alarms}",
         lead="Every mutant of the catalogue is a method that is wrong on purpose; a judge kills it by telling it from "
         "the method that it spoils. Beside jaccheck stand two tolerances of torch, on the same cases.",
         figures=(
