@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-NOT_CONFIRMED = (
-    "--workers 0: no finding was confirmed in a process of its own; what one method leaves behind may fail another"
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Draw random networks and compare every method on every device with autograd and the closed form.
@@ -177,8 +172,6 @@ def run(request: Request) -> int:
         rendering.prose(console, rendering.verify_summary(report))
     else:
         rendering.print_report(report, console)
-    if report.findings and not workers and not cluster:
-        console.print(NOT_CONFIRMED, highlight=False, soft_wrap=True)
     if report.interrupted and record:
         console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
     return int(report.found_something)

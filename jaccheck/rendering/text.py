@@ -16,7 +16,7 @@ from rich.text import Text
 
 from jaccheck.core import MUTANT, duration_text, plural, printable
 from jaccheck.rendering.fitting import fitted, heading, known_width, prose, verbatim
-from jaccheck.reports import CoverageCell, Environment, Finding, Outcome, Report
+from jaccheck.reports import DOUBT, CoverageCell, Environment, Finding, Outcome, Report
 
 LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
@@ -80,6 +80,8 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     prose(console, finding.outcome.sentence)
     if finding.likeness:
         prose(console, finding.likeness, "yellow")
+    if finding.doubt:
+        prose(console, finding.doubt, "yellow")
     prose(console, "\nThe smallest case found:", "bold")
     verbatim(console, repr(finding.case))
     prose(console, f"\n{finding.what_shows_it}:", "bold")
@@ -172,6 +174,8 @@ def verify_summary(report: Report) -> str:
         )
     if report.interrupted:
         text = f"interrupted; {text}"
+    if unsure := sum(not finding.confirmed for finding in report.findings):
+        text += f"\nNOT CONFIRMED: {unsure} of {plural(findings, 'finding')}. {DOUBT}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:

@@ -129,6 +129,12 @@ class Tightness:
     counts: Annotated[tuple[Count, ...], Len(len(TEST_RATIO_LIMITS) + 1, len(TEST_RATIO_LIMITS) + 1)]
 
 
+DOUBT = (
+    "Not seen again in a new process in which its method ran alone (`--workers 0` and the Python API try none): what "
+    "ran before it may have made it fail."
+)
+
+
 @plain_data
 class Finding:
     """A law that a method broke, on the smallest case found, with a script that shows it without jaccheck."""
@@ -143,6 +149,15 @@ class Finding:
     script: str
     same_as: tuple[str, ...] = ()
     """The known issues that fail so on this case, of a method that is listed with none of them."""
+    confirmed: bool = False
+    """Whether it was seen again in a new process: of its method alone, or after what the message names. Never with
+    `--workers 0`, from Python, in pytest, and in files that are older than this field.
+    """
+
+    @property
+    def doubt(self) -> str:
+        """What is to be said of a finding that was not confirmed; empty where it was."""
+        return "" if self.confirmed else DOUBT
 
     @property
     def likeness(self) -> str:

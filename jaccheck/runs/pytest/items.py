@@ -18,7 +18,7 @@ from jaccheck.core import to_json
 from jaccheck.errors import JaccheckError, UnreadableFile
 from jaccheck.methods import available_devices, calm_torch, describe_environment
 from jaccheck.rendering import finding_text
-from jaccheck.reports import CaseFile, Environment, Finding, finding_path, save
+from jaccheck.reports import Environment, Finding, finding_path, save_finding
 from jaccheck.runs.pytest.checks import Check, Choice, checks_of
 from jaccheck.runs.pytest.conformance import Conformance
 from jaccheck.runs.pytest.examination import Broken, Examination
@@ -129,7 +129,7 @@ class CheckItem(pytest.Function):
             if not self._is_expected:
                 self._findings.append(finding)
                 try:
-                    save(CaseFile(cases=(finding.case,), finding=finding), path)
+                    save_finding(finding, path)
                 except UnreadableFile as error:
                     texts.append(f"this finding is not stored: {error}")
             texts.append(self._where() + finding_text(finding, again=self._again(path)))
