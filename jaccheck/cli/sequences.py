@@ -14,6 +14,7 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SEQUENCES, report_option, writer
+from jaccheck.core import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def run(request: Request) -> int:
     with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
 
         def show(note: sequences.SequenceNote) -> None:
-            progress.show(note.examples, settings.examples, "sequences", f"{note.compared:,} comparisons")
+            progress.show(note.examples, settings.examples, "sequences", plural(note.compared, "comparison"))
 
         progress.tell("loading torch and BackPACK")
         report = sequences.drive(settings, show)

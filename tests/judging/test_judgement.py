@@ -77,7 +77,7 @@ def test_without_the_right_structure_nothing_else_is_asked() -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("not today\nnor tomorrow"), SystemExit("not today")])
 def test_an_exception_is_a_failure_of_its_own(error: BaseException) -> None:
-    """By its type and first line; sys.exit() ends nothing but the call."""
+    """By its type and first line, with the user's line; sys.exit() ends nothing but the call."""
 
     def compute(problem: Problem) -> Jacobians:
         raise error
@@ -85,8 +85,10 @@ def test_an_exception_is_a_failure_of_its_own(error: BaseException) -> None:
     verdict = verdict_on(replace(RIGHT, compute=compute))
     (failure,) = verdict.failures
     assert (failure.law, verdict.outcome) == ("no exception", Outcome.CRASHED)
-    assert failure.detail == Raised(error_type=type(error).__name__, error_text="not today")
-    assert verdict.message == f"{type(error).__name__}: not today"
+    own_line = f"test_judgement.py, line {compute.__code__.co_firstlineno + 1}: raise error"
+    assert failure.detail == Raised(error_type=type(error).__name__, error_text="not today", own_line=own_line)
+    assert verdict.message == f"{type(error).__name__}: not today ({own_line})"
+    assert failure.key == replace(failure, detail=replace(failure.detail, own_line="")).key  # type: ignore[type-var]
 
 
 def test_a_refusal_is_unsupported_and_nothing_is_called() -> None:
