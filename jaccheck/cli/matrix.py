@@ -15,7 +15,7 @@ from jaccheck.cli.command import Option, command
 from jaccheck.cli.places import cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import MATRIX, report_option, writer
-from jaccheck.core import chosen, printable
+from jaccheck.core import chosen, plural, printable
 from jaccheck.errors import InvalidRequest
 
 Show = Callable[[int, int, str], None]
@@ -43,7 +43,7 @@ class Request:
             "--compare",
             "PATH",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Print the cells that differ from this JSON; 1 if any do.",
+            help="Print the cells that differ from this JSON; exit code 1 where one does.",
         ),
     ] = None
 
@@ -71,7 +71,8 @@ def run(request: Request) -> int:
     changes = list(found.changes(since))
     for change in changes:
         print(printable(str(change)))
-    print(f"{len(changes)} of {len(found.cells):,} cells differ from {request.compare}")
+    differ = "differs" if len(changes) == 1 else "differ"
+    print(f"{len(changes):,} of {plural(len(found.cells), 'cell')} {differ} from {request.compare}")
     return int(bool(changes))
 
 

@@ -18,6 +18,7 @@ from jaccheck.cli.command import Option, command
 from jaccheck.cli.places import cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SEQUENCES, report_option, writer
+from jaccheck.core import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def run(request: Request) -> int:
     with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
 
         def show(note: sequences.SequenceNote) -> None:
-            progress.show(note.examples, settings.examples, "sequences", f"{note.compared:,} comparisons")
+            progress.show(note.examples, settings.examples, "sequences", plural(note.compared, "comparison"))
 
         progress.tell("loading torch and BackPACK")
         if request.scheduler:

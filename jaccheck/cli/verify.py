@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-NOT_CONFIRMED = (
-    "--workers 0: no finding was confirmed in a process of its own; what one method leaves behind may fail another"
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Draw random networks and compare every method on every device with autograd and the closed form.
@@ -173,8 +168,6 @@ def run(request: Request) -> int:
         rendering.prose(console, rendering.verify_summary(report))
     else:
         rendering.print_report(report, console)
-    if report.findings and not workers and not cluster:
-        console.print(NOT_CONFIRMED, highlight=False, soft_wrap=True)
     if report.interrupted and record:
         console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
     return int(report.found_something)
@@ -185,7 +178,7 @@ def _about_to(request: Request, workers: int) -> str:
     if request.resume:
         return f"verify: going on with run {request.resume}; loading torch"
     who = ", ".join(request.methods) or "every method"
-    much = f"{request.max_examples:,} cases" if request.max_examples else f"profile {request.profile}"
+    much = plural(request.max_examples, "case") if request.max_examples else f"profile {request.profile}"
     much = f"{request.time:g} s" if request.time else much
     much = f"the cases of {plural(len(request.cases), 'file')}" if request.cases else much
     where = [*request.families, *request.dtypes, *request.devices]
@@ -205,7 +198,7 @@ class _Listener:
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
         totals = tally.totals
-        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
+        counts = (plural(totals.comparisons, "comparison"), plural(len(tally.candidates), "finding"))
         now = f"{result.shard.family}, {result.shard.dtype}"
         self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
 

@@ -48,6 +48,7 @@ from .failure import first_line as first_line
 from .failure import raised as raised
 from .files import CaseFile as CaseFile
 from .files import finding_path as finding_path
+from .files import save_finding as save_finding
 from .gate import LABELS as LABELS
 from .gate import Acceptance as Acceptance
 from .gate import Change as Change
@@ -90,6 +91,7 @@ from .verdict import TEST_RATIO_LIMITS as TEST_RATIO_LIMITS
 from .verdict import Comparison as Comparison
 from .verdict import Mode as Mode
 from .verdict import Verdict as Verdict
+from .verify import DOUBT as DOUBT
 from .verify import TELLING as TELLING
 from .verify import CoverageCell as CoverageCell
 from .verify import Environment as Environment

@@ -94,9 +94,12 @@ def _together(environments: Sequence[Environment]) -> Environment:
 
 
 def _united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each id, which says in how many cases of all it was seen."""
+    """One finding for each id, which says in how many cases of all it was seen, and whether any part confirmed it."""
     together: dict[str, Finding] = {}
     for finding in findings:
         known = together.get(finding.id)
-        together[finding.id] = replace(known, seen=known.seen + finding.seen) if known else finding
+        if known:
+            is_confirmed = known.confirmed or finding.confirmed
+            finding = replace(known, seen=known.seen + finding.seen, confirmed=is_confirmed)
+        together[finding.id] = finding
     return tuple(together.values())

@@ -21,6 +21,7 @@ from .pytest.items import environment_here as environment_here
 from .pytest.record import Run as Run
 from .pytest.summary import conformance_head as conformance_head
 from .pytest.summary import conformance_summary as conformance_summary
+from .pytest.together import Together as Together
 from .pytest.xfails import read_xfails as read_xfails
 from .replay.asking import Replayed as Replayed
 from .replay.asking import Replayer as Replayer

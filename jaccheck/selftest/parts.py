@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jaccheck.case import Case
+from jaccheck.methods import describe_environment
 from jaccheck.reports import SelftestReport
 from jaccheck.selftest.asking import SelftestPart
+from jaccheck.selftest.case_trial import DEVICE
 from jaccheck.selftest.counts import false_alarms
 from jaccheck.selftest.scoring import mutation_scores
 
@@ -43,4 +45,5 @@ def selftest_of(parts: Sequence[tuple[SelftestPart, SelftestReport]], seconds: f
         ),
         alarms=tuple(alarm for found in of_cases for alarm in found.alarms),
         seconds=seconds,
+        environment=describe_environment({DEVICE: ""}),
     )

@@ -12,7 +12,7 @@ from functools import partial
 from jaccheck.case import Case
 from jaccheck.errors import InvalidCase
 from jaccheck.judging import LAWS, CaseReference, Law, laws_due, place_of
-from jaccheck.methods import Method, calm_torch
+from jaccheck.methods import Method, calm_torch, describe_environment
 from jaccheck.reports import JUDGES, Judge, MutantScore, MutationScore, SelftestReport
 from jaccheck.selftest.case_trial import DEVICE, CaseTrial
 from jaccheck.selftest.counts import AlarmCounts, MutantCounts
@@ -79,6 +79,7 @@ def score(
         false_alarms=tally.rates(),
         alarms=tuple(tally.alarms),
         seconds=time.perf_counter() - started,
+        environment=describe_environment({DEVICE: ""}),
     )
 
 

@@ -81,5 +81,5 @@ def _reasons(report: MatrixReport) -> Table:
         shown = (layer, Marked(outcome, COLOURS[outcome]), methods, dtypes, message, ", ".join(known))
         rows.append(Row(shown, is_marked=COLOURS[outcome] in ("bad", "warn")))
     rows.sort(key=lambda row: not row.is_marked)  # what is refused comes last
-    columns = ("layer ", "outcome ", "methods ", "dtypes ", "what was seen ", "listed as ")
+    columns = ("layer ", "outcome ", "methods ", "dtypes ", "what was seen ", "known issue ")
     return Table(id="reasons", caption="What is not right, or refused", columns=columns, rows=tuple(rows))
