@@ -1,4 +1,3 @@
-from .asking import SelftestPart as SelftestPart
 from .asking import answer_part as answer_part
 from .mutants.registry import Mutant as Mutant
 from .mutants.registry import by_names as by_names
