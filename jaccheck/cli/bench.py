@@ -30,14 +30,14 @@ MOST_MEMORY = 2**33
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Time every method that is right, and how much memory it takes, beside the time of filling that memory.
+    """Time every method that is right, and measure its memory, beside the time that filling that memory takes.
 
     Each method is judged on the very problem that it is timed on. Times are taken in turns, in memory fresh from the
     system and in memory that is there already. Ctrl-C ends a run with what was done so far.
     """
 
     model: Annotated[
-        str | None, Option("--model", "FILE.py:FUNCTION", help="Your own: a function that returns (model, X).")
+        str | None, Option("--model", "FILE.py:FUNCTION", help="A model of your own: the function returns (model, X).")
     ] = None
     shapes: Annotated[
         tuple[str, ...],
@@ -53,12 +53,12 @@ class Request:
     time: Annotated[float, Option("--time", "SECONDS", type=SECONDS, help="For everything together.")] = 480.0
     threads: Annotated[int, Option("--threads", "N", type=click.IntRange(1, 4096), help="Threads of torch.")] = 1
     memory: Annotated[
-        float | None,
+        int | None,
         Option(
             "--memory",
-            "GIB",
-            type=options.Amount(min=0, min_open=True, max=2**23),
-            help="Most memory of one call.  [default: a third of what is free, at most 8]",
+            "SIZE",
+            type=options.Size(),
+            help="Most memory of one call, as in 2GiB.  [default: a third of what is free, at most 8GiB]",
         ),
     ] = None
     reports: Annotated[tuple[Path, ...], report_option(BENCH)] = ()
@@ -134,7 +134,7 @@ def plan_of(request: Request) -> bench.Plan:
     if request.model:
         shapes = (bench.Shape(name="model", model=request.model),)
     free = (bench.default_memory() - bench.resident_bytes()) * 2
-    memory = min(free // 3, MOST_MEMORY) if request.memory is None else int(request.memory * 2**30)
+    memory = min(free // 3, MOST_MEMORY) if request.memory is None else request.memory
     if request.model:
         dtypes = (bench.dtype_of_model(shapes[0], memory, request.threads),)
     return bench.Plan(

@@ -1,4 +1,4 @@
-"""A `ModelReport` as text: what was compared and how, a row for each method, what speaks against some, the verdict.
+"""A `ModelReport` as text: what was compared, with what, a row for each method, what speaks against some, the verdict.
 
 The gravest stands last, just above the verdict, where a terminal shows it without scrolling. Pages begin with it.
 """
@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaccheck.core import bytes_text, duration_text, plural
-from jaccheck.core import seconds_text as seconds_text
 from jaccheck.rendering.fitting import fitted, prose, verbatim
+from jaccheck.rendering.text import environment_line
 from jaccheck.reports import DtypeAnswer, ModelReport, Outcome, TableRow, answer_table, statements
 
 WIDTH = 100
@@ -25,6 +25,7 @@ def print_model_report(report: ModelReport, console: Console) -> None:
     prose(console, model_headline(report))
     if report.chunks > 1:
         prose(console, parts_line(report))
+    prose(console, environment_line(report.environment))
     prose(console, report.judged_by)
     console.print(fitted(_table(report), console, ("undecided", "memory"), WIDTH))
     for each in reversed(statements(report)):

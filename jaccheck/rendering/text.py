@@ -43,7 +43,8 @@ class SafeConsole(Console):
 
 
 COLUMNS = (
-    "refused: cases that the method says it does not cover · known: cases with a known issue · "
+    "cases: fewer of a costly variant of another method · refused: cases that the method says it does not cover · "
+    "known: cases with a known issue · "
     "nonzero, undecided: shares of entries; undecided if the bound is too wide to tell"
 )
 """What the columns of `coverage_table` count."""
@@ -142,7 +143,7 @@ def _share(part: int, whole: int) -> str:
 def environment_line(e: Environment) -> str:
     """Versions and devices, in one line."""
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
-    return f"torch {e.torch_said} · BackPACK {e.backpack_said} · Python {e.python} · {devices}"
+    return f"{e.versions_said} · {devices}"
 
 
 def verify_summary(report: Report) -> str:
@@ -159,7 +160,7 @@ def verify_summary(report: Report) -> str:
         f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
         f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
-        f"{t.entries:,} entries, "
+        f"{plural(t.entries, 'entry', 'entries')}, "
         f"{_share(t.undecided, t.entries)} undecided; "
         f"{duration_text(s.total)}{times}; "
         f"seed {report.settings.seed}"
@@ -176,6 +177,8 @@ def verify_summary(report: Report) -> str:
         text = f"interrupted; {text}"
     if unsure := sum(not finding.confirmed for finding in report.findings):
         text += f"\nNOT CONFIRMED: {unsure} of {plural(findings, 'finding')}. {DOUBT}"
+    if report.cluster:
+        text += f"\n{report.cluster}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:

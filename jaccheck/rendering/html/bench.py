@@ -6,8 +6,8 @@ import base64
 import importlib.util
 from collections import Counter
 
-from jaccheck.core import duration_text, plural
-from jaccheck.rendering.bench import COLUMNS, LEGEND, bench_summary, bytes_text, floor_row, headline, method_row
+from jaccheck.core import bytes_text, duration_text, plural
+from jaccheck.rendering.bench import COLUMNS, LEGEND, bench_summary, floor_row, headline, method_row
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, count
 from jaccheck.reports import REGIMES, BenchCell, BenchReport

@@ -43,9 +43,6 @@ class CheckItem(pytest.Function):
         self._findings: list[Finding] = []
         self.add_marker(pytest.mark.jaccheck)
         check = examination.check
-        place = f"{check.method.name}-{check.device}-{check.dtype}"
-        if self.config.pluginmanager.hasplugin("xdist"):
-            self.add_marker(pytest.mark.xdist_group(place))  # --dist loadgroup: they share references and verdicts
         self.user_properties += [
             ("method", check.method.name),
             ("device", check.device),
@@ -188,8 +185,16 @@ def _item(
     test = _random_test(full, examination, run)
     item = CheckItem.from_parent(parent, name=full, callobj=test, examination=examination, run=run, asked=name)
     if not parent.nodeid:  # of `--pyargs jaccheck.conformance` outside of the folder: this can be passed back
-        item._nodeid = f"{parent.obj.__name__}::{full}"  # type: ignore[attr-defined]
+        _set_node_id(item, f"{parent.obj.__name__}::{full}")
     return item
+
+
+def _set_node_id(item: Any, node_id: str) -> None:
+    """pytest has no public way to say it: 9.2 keeps an object, earlier ones a text."""
+    if hasattr(item, "_id"):
+        item._id = item._id.parse(node_id)
+    else:
+        item._nodeid = node_id
 
 
 def _random_test(full: str, examination: Examination, run: Run) -> Callable[[], None]:
