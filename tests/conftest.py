@@ -50,6 +50,13 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No size of a terminal: readline, once it is loaded, puts that of the one that the tests run in here."""
+    for name in ("LINES", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def case() -> Case:
     """A small network with a kink."""

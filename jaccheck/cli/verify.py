@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,14 +70,8 @@ class Request:
             help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
         ),
     ] = None
-    scheduler: Annotated[
-        str | None,
-        Option(
-            "--scheduler",
-            "ADDRESS",
-            help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
-        ),
-    ] = None
+    scheduler: options.Scheduler = None
+    wait: options.Wait = options.WAIT
     require_local: RequireLocal = ()
     reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
     findings: options.Findings = options.FINDINGS
@@ -145,7 +139,7 @@ def run(request: Request) -> int:
     console = rendering.make_console()
     limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
     with ExitStack() as stack:
-        cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
+        cluster = stack.enter_context(cluster_at(request.scheduler, request.wait)) if request.scheduler else None
         available = cluster.choose_devices if cluster else methods.choose_devices
         # Whatever is wrong with the request is found before a store is made for it.
         asked = None if request.resume else new_start(request, available)
@@ -166,6 +160,8 @@ def run(request: Request) -> int:
             listener=_Listener(progress, console, start.expected(), request.findings),
             record=record,
         )
+    if cluster:
+        report = replace(report, cluster=cluster.use)
     write(report)
     tell_github(errors_of(report, request.findings), rendering.verify_markdown(report))
     if request.quiet:

@@ -43,7 +43,8 @@ class SafeConsole(Console):
 
 
 COLUMNS = (
-    "refused: cases that the method says it does not cover · known: cases with a known issue · "
+    "cases: fewer of a costly variant of another method · refused: cases that the method says it does not cover · "
+    "known: cases with a known issue · "
     "nonzero, undecided: shares of entries; undecided if the bound is too wide to tell"
 )
 """What the columns of `coverage_table` count."""
@@ -176,6 +177,8 @@ def verify_summary(report: Report) -> str:
         text = f"interrupted; {text}"
     if unsure := sum(not finding.confirmed for finding in report.findings):
         text += f"\nNOT CONFIRMED: {unsure} of {plural(findings, 'finding')}. {DOUBT}"
+    if report.cluster:
+        text += f"\n{report.cluster}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:

@@ -12,6 +12,7 @@ from .bench import Regime as Regime
 from .check import MethodAnswer as MethodAnswer
 from .check import ModelReport as ModelReport
 from .check import size_of_part as size_of_part
+from .cluster import ClusterUse as ClusterUse
 from .counts import NOTHING as NOTHING
 from .counts import added as added
 from .counts import cell_key as cell_key
