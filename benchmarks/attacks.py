@@ -3,6 +3,7 @@
     python benchmarks/attacks.py --part 1/6
     python benchmarks/attacks.py --group texts --processes 2
     python benchmarks/attacks.py --only "a trigger"
+    python benchmarks/attacks.py --each 25
 
 What is tried stands in benchmarks/attack_groups/, a file for each group. `--page docs/reliability.md` writes the counts
 of the groups that were run into the table of that page.
@@ -27,12 +28,19 @@ BEGINS, ENDS = "<!-- attacks -->", "<!-- end of attacks -->"
 HEAD = "| group | what is tried | attacks | tried | survived | commit |"
 
 
-def chosen(groups: tuple[str, ...], part: str, only: str) -> list[Named]:
-    """The attacks that are asked for, with their groups; a part has every so many-th, so that parts are alike."""
+def chosen(groups: tuple[str, ...], part: str, only: str, most: int | None = None) -> list[Named]:
+    """The attacks that are asked for, with their groups; a part has every so many-th, so that parts are alike.
+
+    With `most`, of each group as many at most, in equal steps from its first one on. Raises BadParameter.
+    """
     number, of = map(int, part.split("/"))
     if not 1 <= number <= of:
         raise click.BadParameter(f"part {part!r}: expected NUMBER/OF, counted from 1")
-    every = [(name, attack) for name, make in GROUPS.items() if name in (groups or GROUPS) for attack in make()]
+    every: list[Named] = []
+    for name in groups or GROUPS:
+        attacks = list(GROUPS[name]())
+        count = min(most or len(attacks), len(attacks))
+        every += [(name, attacks[place * len(attacks) // count]) for place in range(count)]
     return [each for each in every[number - 1 :: of] if only in each[1].name]
 
 
@@ -67,13 +75,16 @@ def written(page: Path, tried: Counter[str], failed: Counter[str]) -> None:
 @click.command()
 @click.option("--group", "groups", multiple=True, type=click.Choice(tuple(GROUPS)), help="Only this group. Repeatable.")
 @click.option("--part", default="1/1", show_default=True, help="Every so many-th attack only, as in 2/6.")
+@click.option("--each", "most", type=click.IntRange(1), help="So many of each group at most, in equal steps.")
 @click.option("--only", default="", help="Only attacks with this in their names.")
 @click.option("--processes", default=2, show_default=True, help="How many at the same time.")
 @click.option("--page", type=click.Path(path_type=Path), help="Write the counts into the table of this page.")
 @click.option("--list", "is_list", is_flag=True, help="Only print their names.")
-def main(groups: tuple[str, ...], part: str, only: str, processes: int, page: Path | None, is_list: bool) -> None:
+def main(
+    groups: tuple[str, ...], part: str, most: int | None, only: str, processes: int, page: Path | None, is_list: bool
+) -> None:
     """Prints each attack that failed, and how many survived; the exit code is 1 where one failed."""
-    attacks = chosen(groups, part, only)
+    attacks = chosen(groups, part, only, most)
     if is_list:
         for group, attack in attacks:
             click.echo(f"{group}: {ascii(attack.name)[1:-1]}")

@@ -3,7 +3,8 @@
 Each run is `jaccheck verify` with a store, of a right method, two mutants and some methods that misbehave. Its command
 is killed with SIGKILL at random moments, its worker processes too, and the disk is full now and then (no file may
 become longer than a store is); it goes on with --resume until it has come to its end. Every count and every finding
-must be those of the same run undisturbed.
+must be those of the same run undisturbed, which is made first, and says how long a run takes: for twice as long it is
+disturbed, then it may come to its end. No run is begun that would not end within the seconds that are given.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -36,18 +38,38 @@ METHODS = (
     *("outer_products", "mutant:class_swap", "mutant:zeroed_last_sample"),
     *(f"{misbehaving.__name__}:{name}" for name in MISBEHAVING),
 )
-CASES = 6
+FAMILIES = ("deep", "repeated_shapes", "no_bias", "single_sample")
+"""Of one or two boundary cases each: what is killed in the middle of a family begins that one again, and no other."""
+
+CASES = 7
+"""All of them; fewer than the workers that a method may end before it is given up, which each start counts anew."""
+
 FULL_BYTES = 20_000
 """The longest file on a full disk: stores and reports are longer."""
 
-END_SECONDS = 600.0
+DISTURBED = 2.0
+"""For how many times the length of an undisturbed run one is disturbed."""
+
+LONGEST_SECONDS = 600.0
+"""For one start of a command, killed or not: more is a hang."""
+
+
+@dataclass
+class Disturbance:
+    """What happens to a run: until when, how long it goes on between kills at most, and what was done so far."""
+
+    chance: random.Random
+    length_s: float
+    until: float
+    done: Counter[str]
 
 
 def command(folder: Path, seed: int, *, again: bool) -> list[str]:
     """The run, or what goes on with it."""
     begun = ["--resume"]
     if not again:
-        begun = ["--seed", str(seed), "--max-examples", str(CASES), "--family", "generic", "--dtype", "float32"]
+        begun = ["--seed", str(seed), "--max-examples", str(CASES), "--dtype", "float32"]
+        begun += [word for name in FAMILIES for word in ("--family", name)]
         begun += [word for name in METHODS for word in ("--method", name)]
     else:
         begun += [word for name in METHODS if ":" in name and "mutant" not in name for word in ("--method", name)]
@@ -71,33 +93,39 @@ def started(folder: Path, seed: int, *, again: bool, is_full: bool) -> subproces
     )
 
 
-def disturb(process: subprocess.Popen[bytes], chance: random.Random, longest_s: float, done: Counter[str]) -> bool:
+def disturb(process: subprocess.Popen[bytes], by: Disturbance) -> bool:
     """Whether it was killed before it came to its end; workers are killed on the way."""
-    until = time.monotonic() + chance.uniform(0.0, longest_s)
-    while time.monotonic() < until:
+    kill_at = min(time.monotonic() + by.chance.uniform(0.0, by.length_s), by.until)
+    while time.monotonic() < kill_at:
         if process.poll() is not None:
             return False
-        time.sleep(chance.uniform(0.1, 1.0))
+        time.sleep(by.chance.uniform(0.1, 1.0))
         with suppress(psutil.Error):
             below = psutil.Process(process.pid).children(recursive=True)
-            if len(below) > 2 and chance.random() < 0.3:  # the command, what workers are forked from, workers
-                chance.choice(below[2:]).kill()
-                done["workers killed"] += 1
+            if len(below) > 2 and by.chance.random() < 0.3:  # the command, what workers are forked from, workers
+                by.chance.choice(below[2:]).kill()
+                by.done["workers killed"] += 1
     process.kill()
     process.wait()
-    done["kills"] += 1
+    by.done["kills"] += 1
     return True
 
 
-def run_to_its_end(folder: Path, seed: int, chance: random.Random | None, done: Counter[str]) -> float:
-    """Seconds that it took; without `chance` nothing disturbs it. Raises ClickException where it has no end."""
+def run_to_its_end(folder: Path, seed: int, by: Disturbance | None) -> float:
+    """Seconds that it took; without `by` nothing disturbs it. Raises ClickException where it has no end."""
     began, again = time.monotonic(), False
-    while time.monotonic() - began < END_SECONDS:
-        is_full = chance is not None and chance.random() < 0.2
-        done["full disks"] += is_full
+    while True:
+        disturbed = by if by and time.monotonic() < by.until else None
+        is_full = disturbed is not None and disturbed.chance.random() < 0.2
         process = started(folder, seed, again=again, is_full=is_full)
-        is_killed = chance is not None and disturb(process, chance, 25.0, done)
-        code = process.wait(END_SECONDS)
+        is_killed = disturbed is not None and disturb(process, disturbed)
+        try:
+            code = process.wait(LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise click.ClickException(f"no end after {LONGEST_SECONDS:.0f} s: {last_words(folder)}") from None
+        if disturbed:
+            disturbed.done["full disks"] += is_full
         state = state_of(folder)
         again = state is not None
         if state == FINISHED and not (folder / "report.json").exists():  # killed before it was written
@@ -105,9 +133,8 @@ def run_to_its_end(folder: Path, seed: int, chance: random.Random | None, done: 
             subprocess.run(history, cwd=folder, check=False, stdout=subprocess.DEVNULL)
         if (folder / "report.json").exists() and (state == FINISHED or (not is_killed and code == 1)):
             return time.monotonic() - began
-        if not is_killed and not is_full and code not in (1, 2):
-            raise click.ClickException(f"exit code {code}: {said(folder)[-500:].decode(errors='replace')}")
-    raise click.ClickException(f"no end: {said(folder)[-500:].decode(errors='replace')}")
+        if not disturbed or (not is_killed and not is_full and code not in (1, 2)):
+            raise click.ClickException(f"exit code {code}, and the run is {state}: {last_words(folder)}")
 
 
 def state_of(folder: Path) -> str | None:
@@ -125,32 +152,48 @@ def said(folder: Path) -> bytes:
     return (folder / "said").read_bytes()
 
 
+def last_words(folder: Path) -> str:
+    """The end of it, as it can be printed."""
+    return ascii(said(folder)[-500:].decode(errors="replace"))
+
+
 @click.command()
-@click.option("--seconds", default=600.0, show_default=True, help="Begin new runs until then.")
+@click.option("--seconds", default=600.0, show_default=True, help="All runs together.")
 @click.option("--seed", default=0, show_default=True)
 def main(seconds: float, seed: int) -> None:
     """Prints a line for each run; the exit code is 1 where one differs, or says a traceback."""
     chance, began, wrong, number = random.Random(seed), time.monotonic(), 0, 0
+    longest = 0.0
     done: Counter[str] = Counter()
-    while time.monotonic() - began < seconds:
+    while time.monotonic() - began + longest < seconds:
         number += 1
+        round_began = time.monotonic()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             quiet, loud = Path(name, "quiet"), Path(name, "loud")
             quiet.mkdir()
             loud.mkdir()
-            length = run_to_its_end(quiet, seed + number, None, Counter())
+            length = run_to_its_end(quiet, seed + number, None)
             before = done.copy()
-            took = run_to_its_end(loud, seed + number, chance, done)
+            until = time.monotonic() + DISTURBED * length
+            took = run_to_its_end(loud, seed + number, Disturbance(chance, length, until, done))
             whole, disturbed = (load(Report, folder / "report.json") for folder in (quiet, loud))
             is_equal = counted(whole) == counted(disturbed)
             has_trace = b"Traceback (most recent call last)" in said(loud)
         wrong += not is_equal or has_trace
+        longest = max(longest, time.monotonic() - round_began)
         what = ", ".join(f"{done[each] - before[each]} {each}" for each in ("kills", "workers killed", "full disks"))
-        answer = "equal" if is_equal else "DIFFERENT"
+        answer = "equal" if is_equal else f"DIFFERENT: {difference(whole, disturbed)}"
         click.echo(f"run {number}: {length:.0f} s quiet, {took:.0f} s with {what}: {answer}{', TRACEBACK' * has_trace}")
     total = ", ".join(f"{count} {each}" for each, count in done.items())
     click.echo(f"{number} runs, {total}, {time.monotonic() - began:.0f} s: {wrong} differ from undisturbed runs")
     sys.exit(int(wrong > 0))
+
+
+def difference(whole: Report, disturbed: Report) -> str:
+    """Which counts and failures differ, those of the undisturbed run first."""
+    (bare, found), (other, seen) = counted(whole), counted(disturbed)
+    fields = [name for name in Report.__dataclass_fields__ if getattr(bare, name) != getattr(other, name)]
+    return f"{', '.join(fields)}; failures {sorted(map(str, found - seen))} and {sorted(map(str, seen - found))}"
 
 
 if __name__ == "__main__":

@@ -141,6 +141,16 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["jaccheck_seed"] = node.config.stash[_seed]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup` the tests of a method, device and dtype run in one process and share their references."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from jaccheck.runs import Together
+
+    return Together(config, log)
+
+
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: Any) -> Any:
     """The tests of a `Conformance` that stands in a test file."""
     if type(obj) is not Conformance:

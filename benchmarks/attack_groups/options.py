@@ -16,7 +16,6 @@ SECONDS = (
     ("sequences", "--time"),
     ("bench", "--time"),
     ("check m.py:f", "--time"),
-    ("bench", "--memory"),
 )
 COUNTS = (
     ("verify", "--max-examples"),
@@ -66,6 +65,7 @@ def attacks() -> Iterator[Attack]:
                 yield _of(command, option, value)
     for value in NO_SIZES:
         yield _of("verify", "--case-memory", value)
+        yield _of("bench", "--memory", value)
     for value in NO_SHARES:
         yield _of("gate backpack-for-pytorch==1.7.0 backpack-for-pytorch==1.7.1", "--fail-slower", value)
     for value in ("1/0", "0/1", "2/1", "1/2/3", "-1/2", "/", "1/", "/1", "a/b", "1/99999"):

@@ -169,7 +169,7 @@ outcomes = Counter()
 def outcome_of(name, case):
     verdict = jaccheck.judge(case, find_method(name))
     listed = [explanation(case, name, failure) for failure in verdict.failures]
-    return f"listed: {listed[0].id}" if any(listed) else str(verdict.outcome)
+    return f"known issue: {listed[0].id}" if any(listed) else str(verdict.outcome)
 
 
 @settings(max_examples=40, database=None, derandomize=True, deadline=None)

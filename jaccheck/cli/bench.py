@@ -42,7 +42,7 @@ class Request:
     """
 
     model: Annotated[
-        str | None, Option("--model", "FILE.py:FUNCTION", help="Your own: a function that returns (model, X).")
+        str | None, Option("--model", "FILE.py:FUNCTION", help="A model of your own: the function returns (model, X).")
     ] = None
     shapes: Annotated[
         tuple[str, ...],
@@ -78,12 +78,12 @@ class Request:
         ),
     ] = "wall"
     memory: Annotated[
-        float | None,
+        int | None,
         Option(
             "--memory",
-            "GIB",
-            type=options.Amount(min=0, min_open=True, max=2**23),
-            help="Most memory of one call.  [default: a third of what is free, at most 8]",
+            "SIZE",
+            type=options.Size(),
+            help="Most memory of one call, as in 2GiB.  [default: a third of what is free, at most 8GiB]",
         ),
     ] = None
     reports: Annotated[tuple[Path, ...], report_option(BENCH)] = ()
@@ -200,7 +200,7 @@ def plan_of(request: Request) -> bench.Plan:
     if request.model:
         shapes = (bench.Shape(name="model", model=request.model),)
     free = (bench.default_memory() - bench.resident_bytes()) * 2
-    memory = min(free // 3, MOST_MEMORY) if request.memory is None else int(request.memory * 2**30)
+    memory = min(free // 3, MOST_MEMORY) if request.memory is None else request.memory
     if request.model:
         dtypes = (bench.dtype_of_model(shapes[0], memory, request.threads),)
     return bench.Plan(

@@ -14,7 +14,7 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import GATE, report_option, writer
-from jaccheck.core import chosen
+from jaccheck.core import chosen, plural
 from jaccheck.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class _Listener:
 
     def on_case(self, at: case.Case, done: int, total: int, changes: int) -> None:
         """A case has been compared."""
-        self.progress.show(done, total, "cases", f"{changes} changes", now=at.family)
+        self.progress.show(done, total, "cases", plural(changes, "change"), now=at.family)
 
     def on_uses(self) -> None:
         """Sequences of calls are played on both sides."""

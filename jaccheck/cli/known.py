@@ -20,18 +20,21 @@ SEVERITIES = ("silently wrong", "exception", "side effect")
 class Request:
     """Show the known issues of BackPACK, torch and other packages; all of them, or those of these IDs.
 
-    A result that is wrong in a listed way counts as KNOWN and is no finding. Outside the listed condition, or in
+    A result that is wrong as a known issue says counts as KNOWN and is no finding. Outside of its condition, or in
     another way, it is one.
     """
 
     ids: Annotated[tuple[str, ...], Argument("[ID]...")] = ()
     severity: Annotated[
         tuple[str, ...],
-        Option("--severity", type=click.Choice(SEVERITIES), help="Only those of this severity; may be repeated."),
+        Option("--severity", type=click.Choice(SEVERITIES), help="Only this severity. Repeatable."),
     ] = ()
     run: Annotated[
         bool,
-        Option("--run", help="Run the scripts of all whose package is here: 1 if one no longer shows its issue."),
+        Option(
+            "--run",
+            help="Run the scripts of those whose package is here; exit 1 where one no longer shows its issue.",
+        ),
     ] = False
     bug_report: Annotated[
         bool, Option("--bug-report", help="Write each up in Markdown, ready to be filed upstream.")

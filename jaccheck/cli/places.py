@@ -39,15 +39,15 @@ def isolated(workers: int) -> int:
     return workers
 
 
-def cluster_at(address: str) -> runs.Cluster:
-    """The Dask cluster whose scheduler is at `address`, joined. Raises BrokenEnvironment."""
+def cluster_at(scheduler: str, wait: float) -> runs.Cluster:
+    """The Dask cluster of this scheduler, joined; `wait` seconds for its first worker. Raises BrokenEnvironment."""
     try:
         cluster = runs.Cluster
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
         raise BrokenEnvironment(f"--scheduler needs Dask: {core.extra('cluster')}") from None
-    return cluster(address)
+    return cluster(scheduler, wait=wait, tell=lambda line: click.echo(core.printable(f"jaccheck: {line}"), err=True))
 
 
 @contextmanager

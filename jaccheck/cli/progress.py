@@ -100,8 +100,8 @@ class Progress:
 
     def show(self, done: int, total: int | None, unit: str, *counts: str, now: str = "") -> None:
         """Moves the bar, with counts and what is going on beside it; or prints them if the last line is a while ago."""
-        of = f" of {total}" if total else ""
-        text = ", ".join((f"{done}{of} {unit}", *counts)) + (f"; now {now}" if now else "")
+        of = f" of {total:,}" if total else ""
+        text = ", ".join((f"{done:,}{of} {unit}", *counts)) + (f"; now {now}" if now else "")
         elapsed = time.monotonic() - self._started
         share = (done, total) if self._limit is None else (min(elapsed, self._limit), self._limit)
         self._say(text, *share)

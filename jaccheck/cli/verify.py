@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +23,6 @@ from jaccheck.core import bound_native_caches, check_folder, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-NOT_CONFIRMED = (
-    "--workers 0: no finding was confirmed in a process of its own; what one method leaves behind may fail another"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +70,8 @@ class Request:
             help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
         ),
     ] = None
-    scheduler: Annotated[
-        str | None,
-        Option(
-            "--scheduler",
-            "ADDRESS",
-            help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
-        ),
-    ] = None
+    scheduler: options.Scheduler = None
+    wait: options.Wait = options.WAIT
     require_local: RequireLocal = ()
     reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
     findings: options.Findings = options.FINDINGS
@@ -150,7 +139,7 @@ def run(request: Request) -> int:
     console = rendering.make_console()
     limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
     with ExitStack() as stack:
-        cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
+        cluster = stack.enter_context(cluster_at(request.scheduler, request.wait)) if request.scheduler else None
         available = cluster.choose_devices if cluster else methods.choose_devices
         # Whatever is wrong with the request is found before a store is made for it.
         asked = None if request.resume else new_start(request, available)
@@ -171,14 +160,14 @@ def run(request: Request) -> int:
             listener=_Listener(progress, console, start.expected(), request.findings),
             record=record,
         )
+    if cluster:
+        report = replace(report, cluster=cluster.use)
     write(report)
     tell_github(errors_of(report, request.findings), rendering.verify_markdown(report))
     if request.quiet:
         rendering.prose(console, rendering.verify_summary(report))
     else:
         rendering.print_report(report, console)
-    if report.findings and not workers and not cluster:
-        console.print(NOT_CONFIRMED, highlight=False, soft_wrap=True)
     if report.interrupted and record:
         console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
     return int(report.found_something)
@@ -189,7 +178,7 @@ def _about_to(request: Request, workers: int) -> str:
     if request.resume:
         return f"verify: going on with run {request.resume}; loading torch"
     who = ", ".join(request.methods) or "every method"
-    much = f"{request.max_examples:,} cases" if request.max_examples else f"profile {request.profile}"
+    much = plural(request.max_examples, "case") if request.max_examples else f"profile {request.profile}"
     much = f"{request.time:g} s" if request.time else much
     much = f"the cases of {plural(len(request.cases), 'file')}" if request.cases else much
     where = [*request.families, *request.dtypes, *request.devices]
@@ -209,7 +198,7 @@ class _Listener:
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
         totals = tally.totals
-        counts = (f"{totals.comparisons:,} comparisons", plural(len(tally.candidates), "finding"))
+        counts = (plural(totals.comparisons, "comparison"), plural(len(tally.candidates), "finding"))
         now = f"{result.shard.family}, {result.shard.dtype}"
         self.progress.show(totals.cases, self.expected, "cases", *counts, now=now)
 

@@ -52,7 +52,7 @@ def say_versions(environment: Environment, console: Console, *, quiet: bool, is_
     if missing:
         click.echo(
             f"jaccheck: without BackPACK, which is not installed ({core.extra('backpack')}): its "
-            f"{core.plural(len(missing), 'method')} {'is' if len(missing) == 1 else 'are'} left out",
+            f"{core.plural(len(missing), 'method')} {core.is_are(len(missing))} left out",
             err=True,
         )
     for line in judging.unreleased():

@@ -88,7 +88,7 @@ def stored(finding: reports.Finding, folder: Path) -> str:
     """Where a finding was stored in a folder; where it could not be, that is told when the command has ended."""
     path = reports.finding_path(folder, finding)
     with told_at_the_end():
-        reports.save(reports.CaseFile(cases=(finding.case,), finding=finding), path)
+        reports.save_finding(finding, path)
     return str(path)
 
 

@@ -35,6 +35,7 @@ from .native_caches import bound_native_caches as bound_native_caches
 from .origins import Origin as Origin
 from .origins import commit_of as commit_of
 from .origins import origin_of as origin_of
+from .own_code import own_line as own_line
 from .parent import Parent as Parent
 from .plain import Count as Count
 from .plain import Seconds as Seconds
@@ -46,9 +47,11 @@ from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
 from .text import duration_text as duration_text
 from .text import extra as extra
+from .text import is_are as is_are
 from .text import plural as plural
 from .text import printable as printable
 from .text import seconds_text as seconds_text
+from .text import some_are as some_are
 from .uninitialised import PATTERNS as PATTERNS
 from .uninitialised import filled as filled
 from .worker import LOADING_SECONDS as LOADING_SECONDS

@@ -66,16 +66,17 @@ def place_of(file: IO[bytes], path: Path) -> str:
     return f"/proc/{os.getpid()}/fd/{file.fileno()}" if sys.platform == "linux" else str(path)
 
 
-def write_text(text: str, path: Path) -> None:
+def write_text(text: str, path: Path, *, follows_links: bool = True) -> None:
     """Writes a file, with the folders above it: beside it first, then renamed, so that it is never half there.
 
-    Raises UnreadableFile where that cannot be done; what was there before is then there still.
+    Without `follows_links` a link at `path` itself is replaced, and what it points to stays as it is. Raises
+    UnreadableFile where it cannot be written; what was there before is then there still.
     """
     content = text.encode("utf-8", "backslashreplace")
     try:
-        target = path.resolve()  # a link stays one
+        target = path.resolve() if follows_links else path.parent.resolve() / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if _stays(target):
+        if not target.is_symlink() and _stays(target):
             target.write_bytes(content)
         else:
             _replace(target, content)
@@ -92,7 +93,8 @@ def _stays(target: Path) -> bool:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    is_there = target.exists() and not target.is_symlink()
+    mode = stat.S_IMODE(target.stat().st_mode) if is_there else 0o666 & ~_umask()
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".writing", dir=target.parent)
     try:
         with open(descriptor, "wb") as file:

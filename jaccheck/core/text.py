@@ -17,12 +17,22 @@ def plural(number: int, word: str, words: str = "") -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"
 
 
+def is_are(number: int) -> str:
+    """The verb that goes with so many."""
+    return "is" if number == 1 else "are"
+
+
+def some_are(number: int, total: int, word: str, words: str = "") -> str:
+    """So many of all: `1 of 30 entries is`."""
+    return f"{number:,} of {plural(total, word, words)} {is_are(number)}"
+
+
 def bytes_text(count: int) -> str:
     """A number of bytes with a fitting unit."""
     for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
+    return plural(count, "byte")
 
 
 def duration_text(seconds: float) -> str:
@@ -37,11 +47,16 @@ def duration_text(seconds: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A time with a fitting unit."""
+    """The time of a call, with three digits and a fitting unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds * 1e6)} µs"
+
+
+def _three_digits(value: float) -> str:
+    """All of them, also where they are zeros, which say how well a time is known."""
+    return f"{value:.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f}"
 
 
 def extra(name: str) -> str:

@@ -42,6 +42,7 @@ from .laws.laws import NO_EXCEPTION as NO_EXCEPTION
 from .laws.laws import REPEATED as REPEATED
 from .laws.laws import TESTED as TESTED
 from .laws.laws import laws_due as laws_due
+from .laws.laws import laws_of_variant as laws_of_variant
 from .laws.laws import place_of as place_of
 from .laws.state import all_changes as all_changes
 from .laws.state import observe as observe

@@ -15,6 +15,7 @@ from jaccheck.case import Case
 from jaccheck.errors import NotComputed
 from jaccheck.judging.autograd import flat_autograd
 from jaccheck.judging.estimate import FAR, EstimatedReference
+from jaccheck.judging.laws.state import State, observe_problem
 from jaccheck.judging.reference import ClosedFormReference, Expectation, Reference
 from jaccheck.methods import Method, Problem, Tensors, build, divisor, loss_call_of, round_sample
 from jaccheck.oracle import Array, Network, NoRule, arithmetic, is_exact, network
@@ -50,6 +51,8 @@ class CaseReference(Reference):
         self.seconds = Seconds()
         self.held: set[str] = set()
         """Names of the identities that its Jacobian has been found to fulfil."""
+        self._kept: tuple[Problem, State] | None = None
+        self._by_autograd: dict[Expectation, Expectation] = {}
         self._tensors = tensors or round_sample(case)
         started = time.perf_counter()
         self.network = self._network()
@@ -84,11 +87,26 @@ class CaseReference(Reference):
         own = self.expectation(method)
         yield own
         if own.mode != "estimate":
-            yield replace(own, source="autograd", expected=self.autograd, bound=own.bound + self.autograd_bound)
+            if own not in self._by_autograd:
+                bound = own.bound + self.autograd_bound
+                self._by_autograd[own] = replace(own, source="autograd", expected=self.autograd, bound=bound)
+            yield self._by_autograd[own]
 
     def problem(self) -> Problem:
         """A fresh problem with the numbers of this case."""
         return build(self.case, device=self.device, tensors=self._tensors)
+
+    def keep(self, problem: Problem, state: State) -> None:
+        """Keeps a problem that a method was called on and has left as it was, in all that it shows."""
+        self._kept = problem, state
+
+    def kept(self) -> tuple[Problem, State]:
+        """The problem that was kept, or a fresh one, with what it shows."""
+        if self._kept is None:
+            problem = self.problem()
+            return problem, observe_problem(problem)
+        kept, self._kept = self._kept, None
+        return kept
 
     @cached_property
     def template(self) -> Problem:

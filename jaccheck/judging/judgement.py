@@ -12,6 +12,7 @@ from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.law import Law, LawBroken, NotAsked
 from jaccheck.judging.laws.laws import CLAIMS, LAWS, NO_EXCEPTION
 from jaccheck.judging.laws.purity import PURITY
+from jaccheck.judging.laws.repeatability import REPEATABILITY
 from jaccheck.judging.laws.state import observe_problem
 from jaccheck.judging.laws.structure import STRUCTURE
 from jaccheck.judging.laws.surroundings import Surroundings
@@ -40,13 +41,12 @@ def judge(
     """
     reference = reference or CaseReference(case, device)
     # Somebody else's function may change what it looks at, which nobody else may see.
-    problem = None if method.is_built_in else reference.problem()
-    refusal = method.refuses(problem or reference.template)
+    own = None if method.refuses_by_own_rule else reference.problem()
+    refusal = method.refuses(own or reference.template)
     if refusal:
         return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
-    problem = problem or reference.problem()
+    problem, before = (own, observe_problem(own)) if own else reference.kept()
     around = around or Surroundings(problem.model, device)
-    before = observe_problem(problem)
     started = time.perf_counter()
     try:
         with only_here():
@@ -80,6 +80,8 @@ def judge(
             failures.append(broken.failure)
             if law is STRUCTURE:
                 break
+    if method.is_built_in and not failures and before == after and PURITY in laws and REPEATABILITY not in laws:
+        reference.keep(problem, after)
     return _verdict(method, device, failures, trial, seconds + trial.again_seconds)
 
 

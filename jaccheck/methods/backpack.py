@@ -204,7 +204,7 @@ def batch_grad_loop(problem: Problem) -> Jacobians:
     return _output_by_output(extend(problem.model), problem)
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad)
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=beyond_batch_grad, variant_of="batch_grad_loop")
 def batch_grad_layers(problem: Problem) -> Jacobians:
     """The same where each layer is extended, and not the model: for models of a class of one's own."""
     return _output_by_output(_with_extended_layers(problem.model), problem)

@@ -51,7 +51,7 @@ def _beyond_second_order(problem: Problem) -> str | None:
     return beyond_second_order(problem) or (None if problem.N else TooCostly("without samples there are no parts"))
 
 
-@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad)
+@backpack_method(leaves=(*LEFT, "grad_batch"), unsupported=_beyond_batch_grad, variant_of="batch_grad_loop")
 def batch_grad_subsampled(problem: Problem) -> Jacobians:
     """BatchGrad(subsampling=…) of parts of the batch: in another order with one sample twice, one alone."""
     N, C, θ = problem.N, problem.C, problem.parameters
@@ -76,6 +76,7 @@ def batch_grad_subsampled(problem: Problem) -> Jacobians:
     leaves=(*LEFT, "sqrt_ggn_exact"),
     roundings=lambda N, C: SCALING_ROUNDINGS,
     unsupported=_beyond_second_order,
+    variant_of="sqrt_ggn_sum",
 )
 def sqrt_ggn_subsampled(problem: Problem) -> Jacobians:
     """SqrtGGNExact(subsampling=…) as sqrt_ggn_sum, of the same parts of the batch."""
@@ -100,6 +101,7 @@ def sqrt_ggn_subsampled(problem: Problem) -> Jacobians:
     unsupported=_beyond_second_order,
     # Monte-Carlo samples are drawn around finite outputs only: else there is an exception.
     spreads=spreads,
+    variant_of="sqrt_ggn_sum",
 )
 def sqrt_ggn_beside_others(problem: Problem) -> Jacobians:
     """SqrtGGNExact as sqrt_ggn_sum, in one backward pass with extensions of other kinds before and behind it."""

@@ -50,7 +50,7 @@ def _is_flat(model: nn.Module) -> bool:
 def _few_parameters(problem: Problem) -> str | None:
     numbers = sum(p.numel() for p in problem.parameters.values())
     if numbers > MOST_PARAMETERS:
-        return TooCostly(f"{numbers} numbers in its parameters, at most {MOST_PARAMETERS} are moved")
+        return TooCostly(f"{numbers:,} numbers in its parameters, at most {MOST_PARAMETERS} are moved")
     return None
 
 

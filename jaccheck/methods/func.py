@@ -22,7 +22,7 @@ def func_jacrev(problem: Problem) -> Jacobians:
     return jacrev(f)({name: p.detach() for name, p in problem.parameters.items()})
 
 
-@method(family="torch.func", unsupported=takes_no_sparse, spreads=spreads)
+@method(family="torch.func", unsupported=takes_no_sparse, spreads=spreads, variant_of="func_jacrev")
 def func_jacrev_chunked(problem: Problem) -> Jacobians:
     """torch.func.jacrev of the whole batch, three rows at a time."""
 
@@ -43,7 +43,7 @@ def vmap_jacrev(problem: Problem) -> Jacobians:
     return vmap(jacrev(f), in_dims=(None, 0))(θ, problem.X)
 
 
-@method(family="torch.func", unsupported=needs_dense_samples)
+@method(family="torch.func", unsupported=needs_dense_samples, variant_of="vmap_jacrev")
 def vmap_jacrev_chunked(problem: Problem) -> Jacobians:
     """vmap over samples of jacrev, three samples and two rows at a time."""
 
@@ -128,7 +128,7 @@ def vmap_jacfwd(problem: Problem) -> Jacobians:
     return _in_own_dtype(vmap(jacfwd(f), in_dims=(None, 0))(θ, problem.X), θ)
 
 
-@method(family="torch.func", unsupported=_needs_samples_and_basis, order=Order.ANY)
+@method(family="torch.func", unsupported=_needs_samples_and_basis, order=Order.ANY, variant_of="vmap_jacfwd")
 def vmap_jacfwd_chunked(problem: Problem) -> Jacobians:
     """vmap over samples of jacfwd, three samples at a time."""
 
@@ -153,7 +153,7 @@ def vmap_vjp(problem: Problem) -> Jacobians:
     return vmap(rows, in_dims=(None, 0))(θ, problem.X)
 
 
-@method(family="torch.func", unsupported=needs_dense_samples)
+@method(family="torch.func", unsupported=needs_dense_samples, variant_of="vmap_vjp")
 def vmap_vjp_chunked(problem: Problem) -> Jacobians:
     """vmap over samples of vjp, three samples and two unit vectors at a time."""
     # converted, since torch 2.2 makes no identity of bfloat16

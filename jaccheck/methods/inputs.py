@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader
 
+from jaccheck.core import plural
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.row_model import Call, Rows, filled
 
@@ -177,8 +178,9 @@ class _Reader:
         for name, other, axis in others:
             if len(other) != len(one):
                 raise InvalidModel(
-                    f"{first} has {len(one)} samples, and {name} has {len(other)} along axis {axis}; expected one row "
-                    "for each sample in each; what all samples share belongs into the model (a buffer, or an attribute)"
+                    f"{first} has {plural(len(one), 'sample')}, and {name} has {len(other)} along axis {axis}: "
+                    "expected one row for each sample in each; what all samples share belongs into the model (a "
+                    "buffer or an attribute)"
                 )
         for name, tensor, _ in self.found:
             is_fine = torch.isfinite(tensor) if len(self.found) == 1 else ~torch.isnan(tensor)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jaccheck.core import plural
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.row_model import Output, leaves, parts_of_container
 
@@ -95,7 +96,7 @@ def _axis(f: Any, alone: Any, count: int) -> int | str:
     if not changed:
         return f"has shape {shape} whatever the number of samples, expected a row for each"
     if len(changed) > 1 or (shape[changed[0]], own[changed[0]]) != (count, 1):
-        return f"has shape {shape} for {count} samples and {own} for one, expected a row for each sample"
+        return f"has shape {shape} for {plural(count, 'sample')} and {own} for one, expected a row for each sample"
     if not f.requires_grad:
         return "does not depend on a trainable parameter, or is detached or computed under torch.no_grad()"
     return changed[0]

@@ -77,9 +77,9 @@ class Method:
     sample which is not finite spoils the rows of others. `returns` is what its function makes of a loss, each sample's
     "own" gradient or its "share" in the reduced loss; `compute` returns the own one. `only_of_losses` says that it
     takes the loss itself, so that it covers nothing without one, `only_by_name` that it is too slow for runs of all
-    methods. `imports` is the module that the function imports of
-    `package` once it is called, `broken` why it cannot run here as far as known without it. `known` are the ids of
-    known issues that it has from what it calls.
+    methods. `variant_of` is the method of which it is a more costly variant, asked less often in a run of both.
+    `imports` is the module that the function imports of `package` once it is called, `broken` why it cannot run here as
+    far as known without it. `known` are the ids of known issues that it has from what it calls.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Method:
     returns: Returns = "own"
     only_of_losses: bool = False
     only_by_name: bool = False
+    variant_of: str = ""
     package: str | None = None
     imports: str | None = None
     broken: str | None = None
@@ -113,6 +114,11 @@ class Method:
 
     @property
     def is_built_in(self) -> bool:
+        """Whether it is one of this package's own."""
+        return str(getattr(self.compute, "__module__", "")).startswith(f"{__package__}.")
+
+    @property
+    def refuses_by_own_rule(self) -> bool:
         """Whether what it refuses is decided by a function of this package, which changes nothing that it looks at."""
         return str(getattr(self.unsupported, "__module__", "")).startswith(f"{__package__}.")
 
@@ -159,6 +165,7 @@ def method(
     returns: Returns = "own",
     only_of_losses: bool = False,
     only_by_name: bool = False,
+    variant_of: str = "",
     package: str | None = None,
     imports: str | None = None,
     missing: str | None = None,
@@ -197,6 +204,7 @@ def method(
             returns=returns,
             only_of_losses=only_of_losses,
             only_by_name=only_by_name,
+            variant_of=variant_of,
             package=package,
             imports=imports,
             broken=missing,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from jaccheck.core import plural
-from jaccheck.rendering import seconds_text
+from jaccheck.core import plural, seconds_text, some_are
 from jaccheck.reports import MethodAnswer, Outcome, spread_text
 
 
@@ -84,12 +83,16 @@ def _rank(best: MethodAnswer, usable: Sequence[MethodAnswer], timed: Sequence[Me
 
 
 def _may_be_as_fast(other: MethodAnswer, best: MethodAnswer) -> bool:
-    """Whether their intervals overlap. One call alone may well be off by a factor of two."""
-    if best.warm is None or other.warm is None:
-        return (other.median_s or 0.0) <= 2 * (best.median_s or 0.0)
-    low = other.warm.low_s or other.warm.median_s / 2
-    high = best.warm.high_s if best.warm.high_s < inf else best.warm.median_s * 2
-    return low <= high
+    """Whether their times may be the same."""
+    return _interval(other)[0] <= _interval(best)[1]
+
+
+def _interval(answer: MethodAnswer) -> tuple[float, float]:
+    """Where the time of a call lies. The median of so few calls that they have no interval may be off by two."""
+    median, spread = answer.median_s or 0.0, answer.warm
+    if spread is None:
+        return median / 2, 2 * median
+    return spread.low_s or median / 2, spread.high_s if spread.high_s < inf else 2 * median
 
 
 def _how_right(answer: MethodAnswer, dtype: str) -> str:
@@ -108,7 +111,7 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
     if best.in_float64 is not None and not best.in_float64.is_usable:
         yield f"compared in {dtype} only"
     if best.nan_entries:
-        yield f"{best.nan_entries:,} of its {best.entries:,} entries are NaN, as in the reference"
+        yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:
         share = 100 * best.undecided / best.entries
         yield f"{f'{share:.1f}' if share >= 0.1 else 'less than 0.1'} % of its entries could not be decided"

@@ -28,7 +28,6 @@ from jaccheck.models.messages import EndedMethod
 from jaccheck.models.model_check import ModelCheck, silence
 from jaccheck.models.patience import TooSlow
 from jaccheck.models.supervised import Listener
-from jaccheck.rendering import seconds_text
 from jaccheck.reports import ModelReport
 
 SECONDS = 60.0
@@ -108,7 +107,7 @@ def check_problem(
             return ModelCheck(found, chosen, allowance, listener, ended, is_timed=is_timed).run()
     except TooSlow:
         raise InvalidModel(
-            f"looking at the model alone takes more than {seconds_text(allowance.seconds)}: nothing was compared; give "
+            f"looking at the model alone takes more than {allowance.seconds:g} s: nothing was compared; give "
             "more time, or fewer samples"
         ) from None
     finally:

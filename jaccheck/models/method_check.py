@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from jaccheck.bench import DoesNotFit, call_within, resident_bytes
-from jaccheck.core import filled
+from jaccheck.core import filled, some_are
 from jaccheck.errors import NotCovered
 from jaccheck.judging import (
     Expectation,
@@ -101,7 +101,7 @@ class Standing:
                 (self.for_nan, "numbers where the reference, autograd of one sample, is NaN"),
                 (self.between - self.for_nan, "further off than rounding usually leads, not far enough to be wrong"),
             )
-            words = (f"{count:,} of {self.entries:,} entries are {what}" for count, what in told if count)
+            words = (f"{some_are(count, self.entries, 'entry', 'entries')} {what}" for count, what in told if count)
             self.message = "; ".join(words)
 
 

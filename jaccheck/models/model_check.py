@@ -21,7 +21,6 @@ from jaccheck.models.remedies import with_issues, with_remedy
 from jaccheck.models.supervised import Listener
 from jaccheck.models.timed import measure
 from jaccheck.models.unanimity import takes_back
-from jaccheck.rendering import seconds_text
 from jaccheck.reports import ModelReport, Outcome, Source, size_of_part
 
 
@@ -94,7 +93,7 @@ class ModelCheck:
         if not interrupted:
             for each in self.runs:
                 if each.outcome is Outcome.NOT_RUN and not each.message:
-                    each.ends(Outcome.NOT_RUN, f"no time was left of {seconds_text(self.allowance.seconds)}")
+                    each.ends(Outcome.NOT_RUN, f"no time was left of {self.allowance.seconds:g} s")
         return self._report(interrupted)
 
     def _is_going(self, done: int) -> bool:
@@ -119,7 +118,7 @@ class ModelCheck:
                     run.compare(self.problem, part, reference, self.allowance.memory)
             except TooSlow:
                 if not run.parts:
-                    run.ends(Outcome.NOT_RUN, f"not done after {seconds_text(seconds)}")
+                    run.ends(Outcome.NOT_RUN, f"not done after {seconds:.3g} s")
 
     def _why(self) -> str:
         """What no bound is proven for, by its layers or by its operations."""

@@ -27,7 +27,6 @@ from .matrix import matrix_markdown as matrix_markdown
 from .matrix_text import print_matrix as print_matrix
 from .model_markdown import model_markdown as model_markdown
 from .model_text import print_model_report as print_model_report
-from .model_text import seconds_text as seconds_text
 from .picture import Array as Array
 from .picture import Entry as Entry
 from .picture import Grid as Grid

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaccheck.core import duration_text, plural
+from jaccheck.core import bytes_text, duration_text, plural, seconds_text
 from jaccheck.rendering.fitting import fitted, prose
 from jaccheck.rendering.races import (
     dropped_line,
@@ -19,6 +19,7 @@ from jaccheck.rendering.races import (
     unranked_lines,
     wrong_lines,
 )
+from jaccheck.rendering.text import environment_line
 from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, Race, RacePlace, Spread, spread_text
 
 LEGEND = (
@@ -29,28 +30,10 @@ LEGEND = (
 )
 
 
-def seconds_text(seconds: float) -> str:
-    """A time with three digits and its unit."""
-    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= factor or unit == "µs":
-            value = seconds / factor
-            digits = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
-            return f"{value:.{digits}f} {unit}"
-    raise AssertionError
-
-
-def bytes_text(count: float) -> str:
-    """A size with its unit, of 1024."""
-    for factor, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count:.0f} B"
-
-
 def headline(cell: BenchCell) -> str:
     """One line: which problem, and how large its Jacobian is."""
     return (
-        f"{cell.shape}: {cell.network}, N = {cell.N}, C = {cell.C}, {cell.parameters:,} parameters, "
+        f"{cell.shape}: {cell.network}, N = {cell.N}, C = {cell.C}, {plural(cell.parameters, 'number')} in parameters, "
         f"{cell.dtype} on {cell.device}; the Jacobian takes {bytes_text(cell.jacobian_bytes)}"
     )
 
@@ -159,6 +142,7 @@ def _exponent(g: Growth) -> str:
 def bench_summary(report: BenchReport) -> str:
     """What was done, in one sentence, and the result of each race."""
     lines = [LEGEND] if report.cells else []
+    lines.append(environment_line(report.environment))
     for regime in REGIMES:
         races = [(cell, race) for cell in report.cells if not cell.axis and (race := cell.race(regime))]
         if races:

@@ -41,7 +41,7 @@ def _test_case(
     results: list[FinalResult] = []
     for finding in findings:
         failure = Failure(finding.message, str(finding.outcome))
-        failure.text = finding_text(finding)
+        failure.text = "\n\n".join(text for text in (finding_text(finding), finding.doubt) if text)
         results.append(failure)
     for cell in cells:
         if cell in vacuous:

@@ -33,6 +33,8 @@ def verify_markdown(report: Report) -> str:
     for finding in report.findings:
         if finding.likeness:
             lines += [f"{escaped(finding.method)}: {escaped(finding.likeness)}", ""]
+        if finding.doubt:
+            lines += [f"{escaped(finding.method)}: {escaped(finding.doubt)}", ""]
         lines += folded(
             f"{finding.method}, {finding.law}: the smallest case and a script", repr(finding.case), finding.script
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jaccheck.core import plural
 from jaccheck.reports import MatrixCell, MatrixReport, Outcome
 
 SIGNS: dict[Outcome, str] = dict.fromkeys(Outcome, "") | {
@@ -30,7 +31,7 @@ def matrix_markdown(report: MatrixReport) -> str:
     """One table for each group of layers, dtype and device; methods that are alike throughout share a column."""
     lines = [
         f"torch {report.environment.torch_said}, BackPACK {report.environment.backpack_said}, "
-        f"Python {report.environment.python}; {len(report.cells):,} cells.",
+        f"Python {report.environment.python}; {plural(len(report.cells), 'cell')}.",
         "",
         f"{LEGEND}. The names in brackets are those of `jaccheck known`.",
         "",

@@ -35,11 +35,13 @@ def print_matrix(report: MatrixReport, console: Console) -> None:
     told = ", ".join(f"{count:,} {outcome}" for outcome in Outcome if (count := counts[outcome]))
     rows = plural(len({(cell.group, cell.row) for cell in report.cells}), "layer and option", "layers and options")
     methods = plural(len({cell.method for cell in report.cells}), "method")
-    listed = sum(bool(cell.known) for cell in report.cells)
+    met = sum(bool(cell.known) for cell in report.cells)
     others = sum(len(cells) for (_, outcome, _), cells in places.items() if outcome is not Outcome.UNDECIDED)
-    answer = f"{others:,} not right and not listed" if others else "all that is not right is listed"
-    if not listed and not others:
+    answer = f"{others:,} not right and no known issue" if others else "all that is not right is a known issue"
+    if not met and not others:
         answer = "nothing is wrong"
     style = "red" if others else "green"
     prose(console, f"{answer}: {plural(len(report.cells), 'cell')}, {methods}, {rows}; {told}", style)
+    if report.cluster:
+        prose(console, str(report.cluster))
     prose(console, "--all prints the rest; --report out.html writes the whole as a page", "dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jaccheck.rendering.markdown import escaped
 from jaccheck.rendering.model_text import model_headline, parts_line
+from jaccheck.rendering.text import environment_line
 from jaccheck.reports import ModelReport, answer_table, statements
 
 
@@ -13,7 +14,7 @@ def model_markdown(report: ModelReport) -> str:
     lines = [f"### jaccheck check: {escaped(report.verdict)}", "", escaped(model_headline(report)), ""]
     if report.chunks > 1:
         lines += [escaped(parts_line(report)), ""]
-    lines += [escaped(report.judged_by), ""]
+    lines += [escaped(environment_line(report.environment)), "", escaped(report.judged_by), ""]
     if report.call:
         lines += [f"To call it: `{report.call.replace('`', '')}`", ""]
     for each in statements(report):

@@ -1,4 +1,4 @@
-"""A `ModelReport` as text: what was compared and how, a row for each method, what speaks against some, the verdict.
+"""A `ModelReport` as text: what was compared, with what, a row for each method, what speaks against some, the verdict.
 
 The gravest stands last, just above the verdict, where a terminal shows it without scrolling. Pages begin with it.
 """
@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaccheck.core import bytes_text, duration_text, plural
-from jaccheck.core import seconds_text as seconds_text
 from jaccheck.rendering.fitting import fitted, prose, verbatim
+from jaccheck.rendering.text import environment_line
 from jaccheck.reports import DtypeAnswer, ModelReport, Outcome, TableRow, answer_table, statements
 
 WIDTH = 100
@@ -25,6 +25,7 @@ def print_model_report(report: ModelReport, console: Console) -> None:
     prose(console, model_headline(report))
     if report.chunks > 1:
         prose(console, parts_line(report))
+    prose(console, environment_line(report.environment))
     prose(console, report.judged_by)
     console.print(fitted(_table(report), console, ("undecided", "memory"), WIDTH))
     for each in reversed(statements(report)):
@@ -61,7 +62,7 @@ def _table(report: ModelReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     table.add_column("method", overflow="fold")
     for dtype, limit in zip(shown.dtypes, shown.limits, strict=True):
-        table.add_column(f"in {dtype}\n{limit:>18}", no_wrap=True)
+        table.add_column(f"in {dtype}\n{limit:>19}", no_wrap=True)
     if shown.has_undecided:
         table.add_column("undecided", justify="right", no_wrap=True)
     for column in ("time", "memory"):
@@ -70,7 +71,7 @@ def _table(report: ModelReport) -> Table:
         cells = [row.undecided] if shown.has_undecided else []
         table.add_row(
             row.answer.method,
-            *(f"{each.outcome or '':<10} {each.ratio:>7}".rstrip() for each in row.in_dtypes),
+            *(f"{each.outcome or '':<10} {each.ratio:>8}".rstrip() for each in row.in_dtypes),
             *cells,
             row.time,
             row.memory,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 
+from jaccheck.core import plural
+
 MOST_GROUPS = 20
 """More names than that are not read."""
 
@@ -61,4 +63,4 @@ def _group(label: str, names: tuple[str, ...], shapes: Mapping[str, tuple[int, .
     numbers = sum(prod(shapes[name]) for name in names)
     if len(names) == 1:
         return Group(names[0], names, "×".join(map(str, shapes[names[0]])) or "scalar", numbers)
-    return Group(label, names, f"{len(names)} parameters, {numbers:,} numbers", numbers)
+    return Group(label, names, f"{len(names)} parameters, {plural(numbers, 'number')}", numbers)

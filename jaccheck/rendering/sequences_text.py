@@ -8,7 +8,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from jaccheck.core import duration_text, plural
-from jaccheck.rendering.fitting import heading, prose, verbatim
+from jaccheck.rendering.fitting import fitted, heading, prose, verbatim
+from jaccheck.rendering.text import environment_line
 from jaccheck.reports import SequenceReport
 
 
@@ -29,7 +30,8 @@ def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) ->
             "red",
         )
     if not quiet:
-        console.print(_known(report))
+        console.print(fitted(_known(report), console))
+        prose(console, environment_line(report.environment))
     prose(
         console,
         f"{plural(report.examples, 'sequence')} ({report.directed} directed), {plural(report.steps, 'step')}, "
@@ -40,6 +42,8 @@ def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) ->
         + ("; interrupted" if report.interrupted else ""),
         "red" if report.found_something else "green",
     )
+    if report.cluster:
+        prose(console, str(report.cluster))
 
 
 def _again(report: SequenceReport) -> str:
@@ -50,10 +54,10 @@ def _again(report: SequenceReport) -> str:
 
 def _known(report: SequenceReport) -> Table:
     """How often each known issue was met, where it was."""
-    table = Table(box=box.SIMPLE_HEAD, title="known issues", title_justify="left")
-    table.add_column("id")
-    table.add_column("met", justify="right")
-    table.add_column("wrong", justify="right")
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("known issue (`jaccheck known ID` tells of it)", overflow="fold")
+    table.add_column("met", justify="right", no_wrap=True)
+    table.add_column("wrong", justify="right", no_wrap=True)
     for each in filter(lambda each: each.met, report.known):
         table.add_row(each.id, str(each.met), str(each.wrong))
     return table

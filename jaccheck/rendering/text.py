@@ -16,7 +16,7 @@ from rich.text import Text
 
 from jaccheck.core import MUTANT, duration_text, plural, printable
 from jaccheck.rendering.fitting import fitted, heading, known_width, prose, verbatim
-from jaccheck.reports import CoverageCell, Environment, Finding, Outcome, Report
+from jaccheck.reports import DOUBT, CoverageCell, Environment, Finding, Outcome, Report
 
 LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
@@ -43,7 +43,8 @@ class SafeConsole(Console):
 
 
 COLUMNS = (
-    "refused: cases that the method says it does not cover · known: cases with a known issue · "
+    "cases: fewer of a costly variant of another method · refused: cases that the method says it does not cover · "
+    "known: cases with a known issue · "
     "nonzero, undecided: shares of entries; undecided if the bound is too wide to tell"
 )
 """What the columns of `coverage_table` count."""
@@ -80,6 +81,8 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     prose(console, finding.outcome.sentence)
     if finding.likeness:
         prose(console, finding.likeness, "yellow")
+    if finding.doubt:
+        prose(console, finding.doubt, "yellow")
     prose(console, "\nThe smallest case found:", "bold")
     verbatim(console, repr(finding.case))
     prose(console, f"\n{finding.what_shows_it}:", "bold")
@@ -140,7 +143,7 @@ def _share(part: int, whole: int) -> str:
 def environment_line(e: Environment) -> str:
     """Versions and devices, in one line."""
     devices = ", ".join(f"{name} ({text})" if text else name for name, text in e.devices.items())
-    return f"torch {e.torch_said} · BackPACK {e.backpack_said} · Python {e.python} · {devices}"
+    return f"{e.versions_said} · {devices}"
 
 
 def verify_summary(report: Report) -> str:
@@ -157,7 +160,7 @@ def verify_summary(report: Report) -> str:
         f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
         f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
-        f"{t.entries:,} entries, "
+        f"{plural(t.entries, 'entry', 'entries')}, "
         f"{_share(t.undecided, t.entries)} undecided; "
         f"{duration_text(s.total)}{times}; "
         f"seed {report.settings.seed}"
@@ -172,6 +175,10 @@ def verify_summary(report: Report) -> str:
         )
     if report.interrupted:
         text = f"interrupted; {text}"
+    if unsure := sum(not finding.confirmed for finding in report.findings):
+        text += f"\nNOT CONFIRMED: {unsure} of {plural(findings, 'finding')}. {DOUBT}"
+    if report.cluster:
+        text += f"\n{report.cluster}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:
@@ -181,7 +188,9 @@ def verify_summary(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
-    console.print(fitted(coverage_table(report.coverage, report.findings), console, SPARE))
+    devices = {cell.device for cell in report.coverage}
+    spare = SPARE if len(devices) > 1 else (*SPARE, "device")  # the line of versions names it
+    console.print(fitted(coverage_table(report.coverage, report.findings), console, spare))
     prose(console, COLUMNS, "dim")
     if report.totals.known_issues:
         console.print(known_table(report.totals.known_issues))

@@ -12,6 +12,7 @@ from .bench_comparison import TimeChange as TimeChange
 from .check import MethodAnswer as MethodAnswer
 from .check import ModelReport as ModelReport
 from .check import size_of_part as size_of_part
+from .cluster import ClusterUse as ClusterUse
 from .counts import NOTHING as NOTHING
 from .counts import added as added
 from .counts import cell_key as cell_key
@@ -46,6 +47,7 @@ from .failure import first_line as first_line
 from .failure import raised as raised
 from .files import CaseFile as CaseFile
 from .files import finding_path as finding_path
+from .files import save_finding as save_finding
 from .gate import LABELS as LABELS
 from .gate import Acceptance as Acceptance
 from .gate import Change as Change
@@ -94,6 +96,7 @@ from .verdict import TEST_RATIO_LIMITS as TEST_RATIO_LIMITS
 from .verdict import Comparison as Comparison
 from .verdict import Mode as Mode
 from .verdict import Verdict as Verdict
+from .verify import DOUBT as DOUBT
 from .verify import TELLING as TELLING
 from .verify import CoverageCell as CoverageCell
 from .verify import Environment as Environment

@@ -182,13 +182,15 @@ class ModelReport:
         headline, columns, rows = self._shown()
         said = [line for each in reversed(statements(self)) for line in (each.text, *each.more)]
         end = (self.verdict, *((self.call_line,) if self.call else ()))
-        return "\n".join((headline, self.judged_by, *text_table(columns, rows), *said, *end))
+        versions = self.environment.versions_said
+        return "\n".join((headline, versions, self.judged_by, *text_table(columns, rows), *said, *end))
 
     def _repr_html_(self) -> str:
         headline, columns, rows = self._shown()
         said = (line for each in statements(self) for line in (each.text, *each.more))
         end = (self.call_line,) if self.call else ()
-        return html_table(headline, columns, rows, self.verdict, *end, *said, self.judged_by)
+        how = (self.judged_by, self.environment.versions_said)
+        return html_table(headline, columns, rows, self.verdict, *end, *said, *how)
 
     def _shown(self) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
         """A headline, and the table of the command: its columns and rows."""
@@ -200,7 +202,8 @@ class ModelReport:
         answers = (f"in {dtype}, worst {limit}".removesuffix(", worst ") for dtype, limit in pairs)
         columns = ("method", *answers, "undecided", "time", "memory")
         headline = (
-            f"{self.model}: N = {self.N:,}, C = {self.C:,}, {self.parameters:,} numbers, {self.dtype} on {self.device}"
+            f"{self.model}: N = {self.N:,}, C = {self.C:,}, {plural(self.parameters, 'number')} in parameters, "
+            f"{self.dtype} on {self.device}"
         )
         return headline, columns, rows
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
+from functools import cache
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
 
@@ -35,13 +36,18 @@ def _added(one: Any, other: Any) -> Any:
         case int() | float():
             return one + other
         case dict():
-            return {key: _added(one.get(key, 0), other.get(key, 0)) for key in {**one, **other}}
+            return {**one, **{key: _added(one.get(key, 0), value) for key, value in other.items()}}
         case tuple():
             return tuple(_added(a, b) for a, b in zip_longest(one, other, fillvalue=0))
-    if is_dataclass(one) and not isinstance(one, type):
-        both = {field.name: (getattr(one, field.name), getattr(other, field.name)) for field in fields(one)}
-        return replace(one, **{name: _added(a, b) for name, (a, b) in both.items() if b})
+    kind: Any = type(one)
+    if names := _names(kind):
+        return kind(**{name: _added(getattr(one, name), getattr(other, name)) for name in names})
     return one
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def added_by(key: Callable[[T], Hashable], values: Iterable[T]) -> tuple[T, ...]:

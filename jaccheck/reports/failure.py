@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jaccheck.core import End, How, plain_data
+from jaccheck.core import End, How, own_line, plain_data, plural
 from jaccheck.reports.entries import Number, WorstEntry, told_apart
 from jaccheck.reports.outcome import Outcome
 
@@ -68,11 +68,13 @@ class WrongStructure:
 
 @plain_data
 class Raised:
-    """An exception, by its type and the first line of its text."""
+    """An exception, by its type, the first line of its text, and the line of the user's own code that it comes from."""
 
     kind: Literal["raised"] = "raised"
     error_type: str
     error_text: str
+    own_line: str = ""
+    """As in `mine.py, line 5: return 1 / 0`; empty where it comes from a library alone."""
 
     @property
     def key(self) -> str:
@@ -80,7 +82,7 @@ class Raised:
         return " ".join((self.error_type, *_words(self.error_text)))
 
     def __str__(self) -> str:
-        return f"{self.error_type}: {self.error_text}"
+        return f"{self.error_type}: {self.error_text}{f' ({self.own_line})' if self.own_line else ''}"
 
 
 @plain_data
@@ -215,7 +217,7 @@ class WrongTotal:
         if self.layer:
             what = f"f by the weight of layer {self.layer} and the biases from there on"
         actual, expected = told_apart(self.actual, self.expected, 9)
-        wrong = f"{self.wrong} of {self.numbers} numbers wrong"
+        wrong = f"{self.wrong:,} of {plural(self.numbers, 'number')} wrong"
         return f"{what}: {actual} instead of {expected} (bound {self.bound:.1e}); {wrong}"
 
 
@@ -287,7 +289,7 @@ class Failure:
 
 def raised(error: BaseException) -> Raised:
     """An exception as data."""
-    return Raised(error_type=type(error).__name__, error_text=first_line(error))
+    return Raised(error_type=type(error).__name__, error_text=first_line(error), own_line=own_line(error))
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaccheck.case import Case
-from jaccheck.core import plain_data
+from jaccheck.core import plain_data, write_text
+from jaccheck.reports.envelope import as_json
 from jaccheck.reports.verify import Finding
 
 
@@ -27,3 +28,12 @@ def finding_path(directory: Path, finding: Finding) -> Path:
         re.sub(r"[^\w.]+", "-", part, flags=re.ASCII)[:80] for part in (finding.method, finding.law, finding.id)
     )
     return directory / f"{name.lstrip('.')}.json"
+
+
+def save_finding(finding: Finding, path: Path) -> None:
+    """Stores a finding with its case. Raises UnreadableFile.
+
+    Nobody has chosen the name, and the folder may have come with files of somebody else: a link of that name to a file
+    of the user's is replaced, not followed.
+    """
+    write_text(as_json(CaseFile(cases=(finding.case,), finding=finding)), path, follows_links=False)

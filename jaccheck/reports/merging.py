@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import reduce
 
 from jaccheck.errors import InvalidRequest
+from jaccheck.reports.cluster import cluster_uses
 from jaccheck.reports.counts import added, added_by, cell_key, tightness_key
 from jaccheck.reports.verify import Environment, Finding, Report, Settings
 
@@ -39,6 +40,7 @@ def merge(reports: Sequence[Report]) -> Report:
         findings=_united(finding for report in reports for finding in report.findings),
         given_up=tuple(sorted({name for report in reports for name in report.given_up})),
         interrupted=not is_whole or any(report.interrupted for report in reports),
+        cluster=cluster_uses(report.cluster for report in reports),
     )
 
 
@@ -92,9 +94,12 @@ def _together(environments: Sequence[Environment]) -> Environment:
 
 
 def _united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each id, which says in how many cases of all it was seen."""
+    """One finding for each id, which says in how many cases of all it was seen, and whether any part confirmed it."""
     together: dict[str, Finding] = {}
     for finding in findings:
         known = together.get(finding.id)
-        together[finding.id] = replace(known, seen=known.seen + finding.seen) if known else finding
+        if known:
+            is_confirmed = known.confirmed or finding.confirmed
+            finding = replace(known, seen=known.seen + finding.seen, confirmed=is_confirmed)
+        together[finding.id] = finding
     return tuple(together.values())

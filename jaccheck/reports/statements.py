@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from jaccheck.core import plain_data
+from jaccheck.core import plain_data, some_are
 from jaccheck.reports.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _nan(report: ModelReport) -> Iterator[Statement]:
         first = answers[0]
         yield Statement(
             tone="warn",
-            text=f"{_whose(answers)} {first.nan_entries:,} of {first.entries:,} entries are NaN, as in the reference "
+            text=f"{_whose(answers)} {some_are(first.nan_entries, first.entries, 'entry', 'entries')} NaN, as in the "
+            f"reference "
             f"({_listed(first.nan_parameters)}): nothing more could be compared there",
         )
 

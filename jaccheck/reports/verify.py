@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural, text_table
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.entries import WorstEntry
 from jaccheck.reports.failure import Failure
 from jaccheck.reports.outcome import Outcome
@@ -36,6 +37,11 @@ class Environment:
     backpack_commit: str = ""
     torch_path: str = ""
     torch_commit: str = ""
+
+    @property
+    def versions_said(self) -> str:
+        """Which torch, BackPACK and Python, in one line."""
+        return f"torch {self.torch_said} · BackPACK {self.backpack_said} · Python {self.python}"
 
     @property
     def torch_said(self) -> str:
@@ -124,6 +130,12 @@ class Tightness:
     counts: Annotated[tuple[Count, ...], Len(len(TEST_RATIO_LIMITS) + 1, len(TEST_RATIO_LIMITS) + 1)]
 
 
+DOUBT = (
+    "Not seen again in a new process in which its method ran alone (`--workers 0` and the Python API try none): what "
+    "ran before it may have made it fail."
+)
+
+
 @plain_data
 class Finding:
     """A law that a method broke, on the smallest case found, with a script that shows it without jaccheck."""
@@ -138,6 +150,15 @@ class Finding:
     script: str
     same_as: tuple[str, ...] = ()
     """The known issues that fail so on this case, of a method that is listed with none of them."""
+    confirmed: bool = False
+    """Whether it was seen again in a new process: of its method alone, or after what the message names. Never with
+    `--workers 0`, from Python, in pytest, and in files that are older than this field.
+    """
+
+    @property
+    def doubt(self) -> str:
+        """What is to be said of a finding that was not confirmed; empty where it was."""
+        return "" if self.confirmed else DOUBT
 
     @property
     def likeness(self) -> str:
@@ -219,6 +240,8 @@ class Report:
     given_up: tuple[str, ...] = ()
     """Methods that were left out from some case on, since they had ended too many worker processes before."""
     interrupted: bool = False
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     @property
     def vacuous(self) -> tuple[CoverageCell, ...]:
@@ -242,16 +265,16 @@ class Report:
 
     def _shown(self) -> tuple[Any, ...]:
         """What a notebook and a REPL show: a headline, the columns of a table, its rows, and notes."""
-        t, e = self.totals, self.environment
+        t = self.totals
         count = len(self.findings)
         headline = (
-            f"{plural(count, 'finding') if count else 'no finding'}: {t.cases:,} cases, {t.comparisons:,} comparisons, "
-            f"{t.entries:,} entries; seed {self.settings.seed}"
+            f"{plural(count, 'finding') if count else 'no finding'}: {plural(t.cases, 'case')}, "
+            f"{plural(t.comparisons, 'comparison')}, {plural(t.entries, 'entry', 'entries')}; seed {self.settings.seed}"
         )
         rows = [(f"{f.method} on {f.device}", f.law, str(f.outcome), f.message, f.seen) for f in self.findings]
         vacuous = [f"{c.method} on {c.device} compared nothing in {c.dtype}, {c.family}" for c in self.vacuous]
-        versions = f"torch {e.torch_said}, BackPACK {e.backpack_said}, Python {e.python}"
-        return headline, ("method", "law", "outcome", "what was seen", "cases"), rows, *vacuous, versions
+        columns = ("method", "law", "outcome", "what was seen", "cases")
+        return headline, columns, rows, *vacuous, self.environment.versions_said
 
 
 def schema() -> dict[str, Any]:

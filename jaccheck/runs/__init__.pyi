@@ -3,6 +3,7 @@ from .cluster.messages import WorkerConfig as WorkerConfig
 from .local import in_this_process as in_this_process
 from .matrix.asking import MatrixRequest as MatrixRequest
 from .matrix.asking import measure as measure
+from .matrix.spreading import measure_on as measure_on
 from .plan import Shard as Shard
 from .plan import expected_cases as expected_cases
 from .plan import given_shards as given_shards
@@ -20,6 +21,7 @@ from .pytest.items import environment_here as environment_here
 from .pytest.record import Run as Run
 from .pytest.summary import conformance_head as conformance_head
 from .pytest.summary import conformance_summary as conformance_summary
+from .pytest.together import Together as Together
 from .pytest.xfails import read_xfails as read_xfails
 from .replay.asking import Replayed as Replayed
 from .replay.asking import Replayer as Replayer

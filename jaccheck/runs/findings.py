@@ -82,6 +82,7 @@ class _Look:
 
     def __init__(self, group: FailureGroup, candidate: Candidate, method: Method, probe: Probe) -> None:
         self._group, self._candidate, self._method, self._probe = group, candidate, method, probe
+        self._is_fresh = probe is not failure_of  # any other one asks a process of its own
         self._tries = 0
 
     def shrunk(self, seconds: float) -> Finding | None:
@@ -92,21 +93,24 @@ class _Look:
             return None
         smallest = shrink(case, self._still_fails, seconds=seconds * HANGING if hangs else seconds)
         if smallest != case and (failure := self._fails(smallest, self._candidate.key)):
-            return finding_of(smallest, self._method, self._group.device, failure)
+            return self._finding(smallest, self._method, failure)
         again = again or self._again(case)
-        return finding_of(case, self._method, self._group.device, again) if again else None
+        return self._finding(case, self._method, again) if again else None
 
     def blamed(self, others: tuple[Method, ...]) -> Finding:
         """Who is to blame where the method alone does not fail again: the finding tells what was tried."""
         group, candidate = self._group, self._candidate
         culprit = culprit_of(candidate, group, self._method, others, self._probe)
         if culprit and culprit.method.name != self._method.name:
-            return finding_of(candidate.case, culprit.method, group.device, spoiling(group, culprit.failure))
+            return self._finding(candidate.case, culprit.method, spoiling(group, culprit.failure))
         tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'} of the method alone"
         seen = culprit.failure.message if culprit else candidate.message or str(group.outcome)
         when = "only after earlier calls of the same method" if culprit else f"failed once in this run, not in {tries}"
         told = Failure(law=group.law, outcome=group.outcome, detail=Told(text=f"{seen} ({when})"))
-        return finding_of(candidate.case, self._method, group.device, told)
+        return self._finding(candidate.case, self._method, told, seen_again=culprit is not None)
+
+    def _finding(self, case: Case, method: Method, failure: Failure, *, seen_again: bool = True) -> Finding:
+        return finding_of(case, method, self._group.device, failure, confirmed=seen_again and self._is_fresh)
 
     def _again(self, case: Case) -> Failure | None:
         """The failure, where it shows in one of some tries, in the last of them whatever its key is."""
@@ -126,8 +130,8 @@ class _Look:
         return failure is not None and explanation(smaller, self._method.name, failure) is None
 
 
-def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Finding:
-    """A failure on one case, seen once, as a finding with its script."""
+def finding_of(case: Case, method: Method, device: str, failure: Failure, *, confirmed: bool = False) -> Finding:
+    """A failure on one case, seen once, as a finding with its script; `confirmed` where a new process showed it."""
     group = FailureGroup(method=method.name, device=device, law=failure.law, outcome=failure.outcome)
     return Finding(
         id=_identity(group, case),
@@ -138,6 +142,7 @@ def finding_of(case: Case, method: Method, device: str, failure: Failure) -> Fin
         case=case,
         script=write_script(case, method, device, failure),
         same_as=likenesses(case, method, failure),
+        confirmed=confirmed,
     )
 
 

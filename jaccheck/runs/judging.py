@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from jaccheck.case import Case, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
-from jaccheck.judging import CaseReference, Surroundings, explained, judge, laws_due, place_of, try_claim
+from jaccheck.judging import (
+    CaseReference,
+    Surroundings,
+    explained,
+    judge,
+    laws_due,
+    laws_of_variant,
+    place_of,
+    try_claim,
+)
 from jaccheck.methods import Method, calm_torch, has_dtype
 from jaccheck.reports import Outcome, Verdict
 from jaccheck.runs.plan import Shard
@@ -37,6 +46,12 @@ class CaseResult:
 
 def silently(case: Case, index: int, method: str) -> None:
     """Does nothing."""
+
+
+def asked_less_often(methods: Sequence[Method], profile: Profile) -> frozenset[str]:
+    """The names of the variants of methods that run, too; none where every law is asked of every call."""
+    names = {method.name for method in methods}
+    return frozenset(m.name for m in methods if m.variant_of in names and profile.repeat_every > 1)
 
 
 def judge_shard(shard: Shard, methods: Sequence[Method], profile: Profile) -> ShardResult:
@@ -68,13 +83,14 @@ def judge_cases(
     began = time.perf_counter()
     cases = shard.cases()
     drawing = time.perf_counter() - began
+    variants = asked_less_often(methods, profile) if not shard.given else frozenset()
     for index, case in enumerate(cases[start:], start=start):
         tally = Tally()
         done: tuple[str, ...] = ()
         asked = [m for m in methods if m.name not in left_out] if index == start else methods
         with calm_torch():
             if has_dtype(shard.device, case.dtype):
-                done = _judge_case(case, index, shard, asked, profile, tally, announce, is_replaced)
+                done = _judge_case(case, index, shard, asked, variants, profile, tally, announce, is_replaced)
         if done:
             yield CaseResult(tally.sums(), done)
             return
@@ -88,6 +104,7 @@ def _judge_case(
     index: int,
     shard: Shard,
     methods: Sequence[Method],
+    variants: Collection[str],
     profile: Profile,
     tally: Tally,
     announce: Announce,
@@ -111,9 +128,11 @@ def _judge_case(
     around = Surroundings(reference.template.model, shard.device)
     inside, done = 0.0, []
     for method in methods:
-        announce(case, index, method.name)
         place = position + place_of(method.name)
-        laws = laws_due(place, profile.repeat_every)
+        laws = laws_of_variant(place) if method.name in variants else laws_due(place, profile.repeat_every)
+        if laws is None:
+            continue
+        announce(case, index, method.name)
         verdict = judge(case, method, device=shard.device, reference=reference, laws=laws, around=around)
         if verdict.outcome is Outcome.UNSUPPORTED and _is_claim_due(shard, case, verdict, place, profile):
             verdict = try_claim(case, method, verdict, reference, around=around)

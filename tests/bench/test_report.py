@@ -16,10 +16,10 @@ from jaccheck.bench.growth import growth_of
 from jaccheck.bench.run import stages
 from jaccheck.bench.shapes import SHAPES, SWEEPS
 from jaccheck.bench.timing import spread
+from jaccheck.core import seconds_text
 from jaccheck.errors import IncompatibleFile, UnknownName
 from jaccheck.methods import describe_environment
 from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
-from jaccheck.rendering.bench import seconds_text
 from jaccheck.rendering.plots import chosen
 from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, Race, RacePlace, Regime, load, save
 

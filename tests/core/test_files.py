@@ -51,6 +51,15 @@ def test_a_link_stays_one_and_permissions_stay(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_link_is_replaced_where_it_is_not_followed(tmp_path: Path) -> None:
+    """What it points to keeps what it holds."""
+    path, of_the_user = tmp_path / "finding.json", tmp_path / "of the user"
+    of_the_user.write_text("old")
+    path.symlink_to(of_the_user)
+    write_text("new", path, follows_links=False)
+    assert (of_the_user.read_text(), path.read_text(), path.is_symlink()) == ("old", "new", False)
+
+
 def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     """Not those of a temporary file, which nobody else may read; the folders above it are made."""
     write_text("\ud800", tmp_path / "a" / "b")

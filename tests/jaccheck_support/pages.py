@@ -318,6 +318,7 @@ def selftest_report() -> SelftestReport:
         ),
         alarms=(Alarm(method="hooks", case=repr(CASE), message="called wrong"),),
         seconds=9.0,
+        environment=ENVIRONMENT,
     )
 
 

@@ -10,7 +10,9 @@ import pytest
 from jaccheck.case import FAMILIES, Case, Integers, LayerNorm, Linear, ReLU, boundary_cases
 from jaccheck.judging import LAWS, CaseReference, Law, Trial, When, judge, observe, try_claim
 from jaccheck.judging.judgement import TOO_WIDE
-from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods, find_method
+from jaccheck.judging.laws.laws import CALLED_ONCE, REPEATED
+from jaccheck.judging.laws.state import observe_problem
+from jaccheck.methods import Jacobians, Method, Problem, calm_torch, choose_methods, find_method, registered
 from jaccheck.reports import Outcome, OutdatedClaim, Raised, Told, WrongEntry, WrongStructure
 
 CASE = Case(
@@ -75,7 +77,7 @@ def test_without_the_right_structure_nothing_else_is_asked() -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("not today\nnor tomorrow"), SystemExit("not today")])
 def test_an_exception_is_a_failure_of_its_own(error: BaseException) -> None:
-    """By its type and first line; sys.exit() ends nothing but the call."""
+    """By its type and first line, with the user's line; sys.exit() ends nothing but the call."""
 
     def compute(problem: Problem) -> Jacobians:
         raise error
@@ -83,8 +85,10 @@ def test_an_exception_is_a_failure_of_its_own(error: BaseException) -> None:
     verdict = verdict_on(replace(RIGHT, compute=compute))
     (failure,) = verdict.failures
     assert (failure.law, verdict.outcome) == ("no exception", Outcome.CRASHED)
-    assert failure.detail == Raised(error_type=type(error).__name__, error_text="not today")
-    assert verdict.message == f"{type(error).__name__}: not today"
+    own_line = f"test_judgement.py, line {compute.__code__.co_firstlineno + 1}: raise error"
+    assert failure.detail == Raised(error_type=type(error).__name__, error_text="not today", own_line=own_line)
+    assert verdict.message == f"{type(error).__name__}: not today ({own_line})"
+    assert failure.key == replace(failure, detail=replace(failure.detail, own_line="")).key  # type: ignore[type-var]
 
 
 def test_a_refusal_is_unsupported_and_nothing_is_called() -> None:
@@ -100,7 +104,7 @@ def test_a_refusal_is_unsupported_and_nothing_is_called() -> None:
 def test_a_built_in_refusal_only_looks() -> None:
     """So the network that is looked at is built once for all methods: it is as it was, in state and in numbers."""
     methods = choose_methods([])
-    assert all(method.is_built_in for method in methods)
+    assert all(method.refuses_by_own_rule for method in methods)
     for case in [case for family in FAMILIES for case in boundary_cases(family, "float64")][::3]:
         reference = CaseReference(case, "cpu")
         before = observe(reference.template)
@@ -119,7 +123,7 @@ def test_the_refusal_of_others_sees_a_network_of_its_own() -> None:
 
     reference = CaseReference(CASE, "cpu")
     method = replace(RIGHT, unsupported=spoils)
-    assert not method.is_built_in
+    assert not method.refuses_by_own_rule
     assert judge(CASE, method, reference=reference).outcome is Outcome.UNSUPPORTED
     assert not hasattr(reference.template.model, "spoilt")
 
@@ -170,3 +174,21 @@ def test_the_worst_entry_is_data() -> None:
     assert (failure.detail.contradicts, failure.detail.is_alone) == (("closed form", "autograd"), False)
     assert (failure.detail.pattern, failure.key) == ("negated", "negated")
     assert failure.worst == failure.detail.worst
+
+
+def test_a_network_that_was_left_as_it_was_serves_the_next_method_too() -> None:
+    """One that shows any trace of a call, or got other numbers, does not."""
+    reference = CaseReference(CASE, "cpu")
+
+    def network_after(name: str, **kwargs: Any) -> object:
+        judge(CASE, registered()[name], reference=reference, **kwargs)
+        return reference.kept()[0].model
+
+    pure, leaving = CALLED_ONCE, REPEATED
+    fresh = reference.kept()[0]
+    reference.keep(fresh, observe_problem(fresh))
+    assert network_after("vmap_vjp", laws=pure) is fresh.model
+    reference.keep(fresh, observe_problem(fresh))
+    assert network_after("vmap_vjp", laws=leaving) is not fresh.model
+    reference.keep(fresh, observe_problem(fresh))
+    assert network_after("batch_grad_loop", laws=pure) is not fresh.model

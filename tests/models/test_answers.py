@@ -158,7 +158,7 @@ def test_nan_stands_beside_the_recommendation() -> None:
     found = jaccheck.jacobians(model, X, method="autograd_loop")
     assert sum(int(j.isnan().sum()) for j in found.values()) == n
     assert report.answers[0].nan_entries == n
-    assert f"{n} of its {report.answers[0].entries} entries are NaN, as in the reference" in report.advice
+    assert f"{n} of {report.answers[0].entries} entries are NaN, as in the reference" in report.advice
     assert f"{n} of {report.answers[0].entries} entries are NaN, as in the reference (a.weight, a.bias)" in shown(
         report
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_there_are_enough_and_no_two_are_one() -> None:
     names = ran("--list").stdout.splitlines()
     assert len(names) == len(set(names))
     assert len(names) >= 300
+
+
+def test_a_selection_has_some_of_each_group() -> None:
+    """In equal steps, the same ones whenever it is made; a group of fewer is whole."""
+    names = ran("--each", "25", "--list").stdout.splitlines()
+    assert len(names) == len(set(names)) >= 300
+    some = Counter(name.partition(":")[0] for name in names)
+    every = Counter(name.partition(":")[0] for name in ran("--list").stdout.splitlines())
+    assert some == {name: min(25, count) for name, count in every.items()}
 
 
 def test_some_are_survived() -> None:

@@ -57,4 +57,4 @@ def explained(case: Case, verdict: Verdict) -> Verdict:
     rest = tuple(failure for failure, issue in reasons.items() if not issue)
     if rest:
         return replace(verdict, failures=rest, known=known, outcome=rest[0].outcome, message=rest[0].message)
-    return replace(verdict, failures=(), known=known, outcome=Outcome.KNOWN, message=f"listed: {', '.join(known)}")
+    return replace(verdict, failures=(), known=known, outcome=Outcome.KNOWN, message=f"known issue: {', '.join(known)}")

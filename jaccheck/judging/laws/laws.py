@@ -95,6 +95,22 @@ def laws_due(position: int, repeat_every: int) -> tuple[Law, ...]:
     return (*laws, *((RELATED[turn % len(RELATED)],) if place == _EVERY // 2 else ()))
 
 
+VARIANT_EVERY = 3
+"""A variant of another method is asked on one case in so many, and each time one of the laws that call it again."""
+
+
+def laws_of_variant(position: int) -> tuple[Law, ...] | None:
+    """The laws that are asked of a variant on the case at a position, each of them in its turn; None for no question.
+
+    Of sixteen cases in a row, as a family has them in every profile, it meets all laws.
+    """
+    visit, between = divmod(position, VARIANT_EVERY)
+    if between:
+        return None
+    turn = visit % (len(RELATED) + 1)
+    return (*CALLED_ONCE, RELATED[turn - 1]) if turn else REPEATED
+
+
 def place_of(name: str) -> int:
     """What is added to the position of a case for a method: on each case other methods are asked what costs most."""
     return crc32(name.encode()) % SELDOM

@@ -76,6 +76,8 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
 
 def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[tuple[str, str]]:
     """The aspect, and a phrase, for each change from `before` to `after` that `leaves` does not name."""
+    if before == after:
+        return []
     changes: list[tuple[str, str]] = []
     for owner in before.keys() | after.keys():
         old, new = before.get(owner), after.get(owner)

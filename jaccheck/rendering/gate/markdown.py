@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaccheck.core import plural
 from jaccheck.rendering.gate.text import gate_answer, side_line
 from jaccheck.rendering.markdown import escaped, folded
 from jaccheck.reports import CellChange, Change, GateReport, GateUse, Speed
@@ -21,7 +22,13 @@ def gate_markdown(report: GateReport) -> str:
             lines += folded(title, repr(change.case), change.script, last=tuple(sides))
     if report.matrix:
         head = ["| layer | method | dtype | device | base | candidate |", "|---|---|---|---|---|---|"]
-        lines += [f"{len(report.matrix):,} cells of the support matrix:", "", *head, *map(_cell, report.matrix), ""]
+        lines += [
+            f"{plural(len(report.matrix), 'cell')} of the support matrix:",
+            "",
+            *head,
+            *map(_cell, report.matrix),
+            "",
+        ]
     if report.uses:
         lines += ["| sequence of calls | base | candidate | |", "|---|---|---|---|", *map(_use, report.uses), ""]
     if report.speeds:

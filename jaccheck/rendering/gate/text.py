@@ -43,13 +43,14 @@ def gate_answer(report: GateReport) -> str:
     same = sum(cell.ulps[0] for cell in report.cells)
     text = (
         f"{verdict}: {report.settings.base} → {report.settings.candidate}, "
-        f"{plural(report.cases, 'case')}, {plural(len(report.settings.methods), 'method')}, {entries:,} entries, "
-        f"{entries - same:,} of them with other bits; {duration_text(report.seconds)}, seed {report.settings.seed}"
+        f"{plural(report.cases, 'case')}, {plural(len(report.settings.methods), 'method')}, "
+        f"{plural(entries, 'entry', 'entries')}, {entries - same:,} of them with other bits; "
+        f"{duration_text(report.seconds)}, seed {report.settings.seed}"
     )
     if report.refusing and not report.uncompared:
         text += f"; {', '.join(report.refusing)} refuse{'s' * (len(report.refusing) == 1)} all of them on both sides"
     if report.resumed:
-        text += f"; {report.resumed:,} cases were compared by an earlier run"
+        text += f"; {plural(report.resumed, 'case was', 'cases were')} compared by an earlier run"
     return f"interrupted; {text}" if report.interrupted else text
 
 
@@ -102,7 +103,7 @@ def uses_table(report: GateReport) -> Table:
     same = [use for use in report.uses if not use.kind]
     right = sum(use.base == use.candidate == "right" for use in same)
     if same:
-        table.add_row(f"{len(same)} others", f"{right} right, {len(same) - right} known", "the same", "")
+        table.add_row(plural(len(same), "other"), f"{right} right, {len(same) - right} known", "the same", "")
     return table
 
 
@@ -172,11 +173,11 @@ def print_gate(report: GateReport, console: Console) -> None:
     if report.uses:
         console.print(uses_table(report))
     if report.matrix:
-        line(f"{len(report.matrix):,} cells of the support matrix:")
+        line(f"{plural(len(report.matrix), 'cell')} of the support matrix:")
         for cell in report.matrix[:SHOWN_CELLS]:
             line(f"  {cell}")
         if len(report.matrix) > SHOWN_CELLS:
-            line(f"  and {len(report.matrix) - SHOWN_CELLS:,} more, which stand in a report (--report out.html)")
+            line(f"  and {len(report.matrix) - SHOWN_CELLS:,} more; a report has them all (--report out.html)")
     for change in report.changes:
         if change.accepted:
             line(f"accepted: {change.kind}: {change.method} on {change.device}: {change.candidate}: {change.accepted}")

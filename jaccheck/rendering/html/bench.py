@@ -6,16 +6,14 @@ import base64
 import importlib.util
 from collections import Counter
 
-from jaccheck.core import duration_text, plural
+from jaccheck.core import bytes_text, duration_text, plural, seconds_text
 from jaccheck.rendering.bench import (
     COLUMNS,
     LEGEND,
     bench_summary,
-    bytes_text,
     headline,
     place_row,
     race_title,
-    seconds_text,
     winner_text,
 )
 from jaccheck.rendering.comparison import change_texts

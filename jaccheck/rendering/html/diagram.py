@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from jaccheck.case import Case, Layer, Placed, Residual
+from jaccheck.core import plural
 
 _LETTER, _HEIGHT, _GAP, _PAD = 7.3, 30, 30, 14
 MOST_LETTERS = 44
@@ -64,7 +65,7 @@ def _run(layers: tuple[Layer, ...], prefix: str, places: dict[str, Placed]) -> l
     drawn = [_layer(places[f"{prefix}{index}"], places) for index in range(len(layers))]
     if len(drawn) > MOST_LAYERS:
         half = MOST_LAYERS // 2
-        drawn[half:-half] = [_box(f"… {len(drawn) - 2 * half} more layers …", "left out")]
+        drawn[half:-half] = [_box(f"… {plural(len(drawn) - 2 * half, 'more layer')} …", "left out")]
     return drawn
 
 

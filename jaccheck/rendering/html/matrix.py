@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from jaccheck.core import plural
-from jaccheck.rendering.html.page import Head, environment_facts, render
+from jaccheck.rendering.html.page import Head, cluster_facts, environment_facts, render
 from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, listed
 from jaccheck.rendering.matrix import LEGEND, SIGNS, backpack_first, columns_alike
 from jaccheck.reports import MatrixCell, MatrixReport, Outcome
@@ -35,7 +35,7 @@ def _head(report: MatrixReport) -> Head:
         answer=answer + (f"wrong without a word: {listed(wrong)}" if wrong else "none is wrong without a word"),
         lead="Every method on every layer and option that torch computes, in each dtype and on each device asked for.",
         figures=tuple((outcome, count(found[outcome])) for outcome in Outcome if found[outcome]),
-        facts=environment_facts(report.environment),
+        facts=(*environment_facts(report.environment), *cluster_facts(report.cluster)),
     )
 
 
@@ -81,5 +81,5 @@ def _reasons(report: MatrixReport) -> Table:
         shown = (layer, Marked(outcome, COLOURS[outcome]), methods, dtypes, message, ", ".join(known))
         rows.append(Row(shown, is_marked=COLOURS[outcome] in ("bad", "warn")))
     rows.sort(key=lambda row: not row.is_marked)  # what is refused comes last
-    columns = ("layer ", "outcome ", "methods ", "dtypes ", "what was seen ", "listed as ")
+    columns = ("layer ", "outcome ", "methods ", "dtypes ", "what was seen ", "known issue ")
     return Table(id="reasons", caption="What is not right, or refused", columns=columns, rows=tuple(rows))

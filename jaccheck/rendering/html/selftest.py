@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jaccheck.core import duration_text, plural
-from jaccheck.rendering.html.page import Head, render
+from jaccheck.rendering.html.page import Head, cluster_facts, environment_facts, render
 from jaccheck.rendering.html.tables import Cell, Marked, Row, Table, count, share
 from jaccheck.reports import JUDGES, Kill, MutantScore, SelftestReport
 
@@ -31,7 +31,7 @@ def _head(report: SelftestReport) -> Head:
     return Head(
         command="selftest",
         tone="good" if report.is_clean else "bad",
-        answer=f"jaccheck sees {own.killed} of {own.mutants} mutants, with {alarms}",
+        answer=f"jaccheck sees {own.killed:,} of {plural(own.mutants, 'mutant')}, with {alarms}",
         lead="Every mutant of the catalogue is a method that is wrong on purpose; a judge kills it by telling it from "
         "the method that it spoils. Beside jaccheck stand two tolerances of torch, on the same cases.",
         figures=(
@@ -41,7 +41,12 @@ def _head(report: SelftestReport) -> Head:
             ("cases", count(report.cases)),
             ("took", duration_text(report.seconds)),
         ),
-        facts=(("overflowing cases left out", count(report.overflowing)), ("confidence of limits", "95 %")),
+        facts=(
+            *(environment_facts(report.environment) if report.environment else ()),
+            ("overflowing cases left out", count(report.overflowing)),
+            ("confidence of limits", "95 %"),
+            *cluster_facts(report.cluster),
+        ),
     )
 
 

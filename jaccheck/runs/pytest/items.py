@@ -18,7 +18,7 @@ from jaccheck.core import to_json
 from jaccheck.errors import JaccheckError, UnreadableFile
 from jaccheck.methods import available_devices, calm_torch, describe_environment
 from jaccheck.rendering import finding_text
-from jaccheck.reports import CaseFile, Environment, Finding, finding_path, save
+from jaccheck.reports import Environment, Finding, finding_path, save_finding
 from jaccheck.runs.pytest.checks import Check, Choice, checks_of
 from jaccheck.runs.pytest.conformance import Conformance
 from jaccheck.runs.pytest.examination import Broken, Examination
@@ -43,9 +43,6 @@ class CheckItem(pytest.Function):
         self._findings: list[Finding] = []
         self.add_marker(pytest.mark.jaccheck)
         check = examination.check
-        place = f"{check.method.name}-{check.device}-{check.dtype}"
-        if self.config.pluginmanager.hasplugin("xdist"):
-            self.add_marker(pytest.mark.xdist_group(place))  # --dist loadgroup: they share references and verdicts
         self.user_properties += [
             ("method", check.method.name),
             ("device", check.device),
@@ -132,7 +129,7 @@ class CheckItem(pytest.Function):
             if not self._is_expected:
                 self._findings.append(finding)
                 try:
-                    save(CaseFile(cases=(finding.case,), finding=finding), path)
+                    save_finding(finding, path)
                 except UnreadableFile as error:
                     texts.append(f"this finding is not stored: {error}")
             texts.append(self._where() + finding_text(finding, again=self._again(path)))
@@ -188,8 +185,16 @@ def _item(
     test = _random_test(full, examination, run)
     item = CheckItem.from_parent(parent, name=full, callobj=test, examination=examination, run=run, asked=name)
     if not parent.nodeid:  # of `--pyargs jaccheck.conformance` outside of the folder: this can be passed back
-        item._nodeid = f"{parent.obj.__name__}::{full}"  # type: ignore[attr-defined]
+        _set_node_id(item, f"{parent.obj.__name__}::{full}")
     return item
+
+
+def _set_node_id(item: Any, node_id: str) -> None:
+    """pytest has no public way to say it: 9.2 keeps an object, earlier ones a text."""
+    if hasattr(item, "_id"):
+        item._id = item._id.parse(node_id)
+    else:
+        item._nodeid = node_id
 
 
 def _random_test(full: str, examination: Examination, run: Run) -> Callable[[], None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 
-from jaccheck.core import from_json
+from jaccheck.core import from_json, plural
 from jaccheck.judging import unreleased
 from jaccheck.rendering import LOG_WIDTH, SafeConsole, coverage_table, environment_line, headline
 from jaccheck.reports import CoverageCell, Environment, finding_path
@@ -31,12 +31,8 @@ def conformance_summary(texts: Iterable[str]) -> list[str]:
         *conformance_head(records[0].environment, records[0].run).splitlines(),
         *(line.rstrip() for line in text.getvalue().splitlines()),
         *(f"{headline(finding)}\n    {finding_path(directory, finding)}" for finding in findings.values()),
-        f"{_count(len(findings), 'finding') if findings else 'no finding'} in {_count(len(records), 'check')}",
+        f"{plural(len(findings), 'finding') if findings else 'no finding'} in {plural(len(records), 'check')}",
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _widest(cells: Iterable[CoverageCell]) -> Sequence[CoverageCell]:

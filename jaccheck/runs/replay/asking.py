@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jaccheck.case import Case
-from jaccheck.core import Allowed, ChildEnded, Count, Worker, plain_data
+from jaccheck.core import Allowed, ChildEnded, Count, Worker, plain_data, plural
 from jaccheck.errors import InvalidRequest
 from jaccheck.reports import CaseFile, Finding, Outcome, survival_of
 
@@ -57,7 +57,7 @@ class Replayer:
         if finding is None:
             raise InvalidRequest("holds cases but no finding; run them with `jaccheck verify --cases`")
         if finding.case not in stored.cases:
-            held = f"{len(stored.cases)} cases, none of which is the finding's" if stored.cases else "no case"
+            held = f"{plural(len(stored.cases), 'case')}, none of which is the finding's" if stored.cases else "no case"
             raise InvalidRequest(f"holds a finding and {held}: it cannot be asked again")
         request, at = ReplayRequest(finding=finding, cases=stored.cases, own=self._own), None
 

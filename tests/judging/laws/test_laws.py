@@ -16,7 +16,9 @@ from jaccheck.judging.laws.laws import (
     RELATED,
     REPEATED,
     SELDOM,
+    VARIANT_EVERY,
     laws_due,
+    laws_of_variant,
     place_of,
     table,
 )
@@ -96,3 +98,18 @@ def test_methods_have_places_of_their_own() -> None:
     places = [place_of(name) for name in registered()]
     assert len(set(places)) >= SELDOM // 2
     assert place_of("hooks") == place_of("hooks")
+
+
+def test_a_variant_meets_all_laws_on_sixteen_cases_in_a_row_and_is_asked_on_a_third() -> None:
+    for first in range(60):
+        asked = [laws_of_variant(position) for position in range(first, first + SELDOM)]
+        due = [laws for laws in asked if laws is not None]
+        assert set().union(*due) == set(LAWS)
+        assert len(due) <= SELDOM // VARIANT_EVERY + 1
+
+
+def test_a_variant_is_of_a_method_that_is_none() -> None:
+    methods = registered()
+    variants = {name: each.variant_of for name, each in methods.items() if each.variant_of}
+    assert "vmap_vjp_chunked" in variants
+    assert all(of in methods and of not in variants for of in variants.values())

@@ -103,6 +103,9 @@ def test_a_finding_of_two_parts_is_one(parts: Sequence[Report]) -> None:
     finding = next(part.findings[0] for part in parts if part.findings)
     both = [replace(part, findings=(finding,)) for part in parts[:2]] + [replace(parts[2], findings=())]
     assert merge(both).findings == (replace(finding, seen=2 * finding.seen),)
+    confirmed = replace(finding, confirmed=True)
+    both[0] = replace(both[0], findings=(confirmed,))
+    assert merge(both).findings == (replace(confirmed, seen=2 * finding.seen),)
 
 
 def test_a_missing_part_is_an_interruption(parts: Sequence[Report]) -> None:

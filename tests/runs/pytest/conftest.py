@@ -7,9 +7,13 @@ from itertools import cycle
 import pytest
 
 from jaccheck.case import DTYPES
+from jaccheck.methods import registered
 
-FAST = ("closed form", "hooks")
+FAST = ("written out", "hooks")
 """Of each of these families of methods the first one is tested before every landing, in one dtype."""
+
+if absent := set(FAST) - {method.family for method in registered().values()}:
+    raise pytest.UsageError(f"tests/runs/pytest/conftest.py: no method is of {', '.join(sorted(absent))}")
 
 
 @pytest.hookimpl(tryfirst=True)

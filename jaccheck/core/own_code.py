@@ -1,0 +1,25 @@
+"""Which line of a user's own code an exception comes from."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from functools import cache
+from pathlib import Path
+
+
+def own_line(error: BaseException) -> str:
+    """`data.py, line 12: y = batch["labels"]`: the last line that is in no library; empty where there is none."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line}" if own else ""
+
+
+def _is_own(filename: str) -> bool:
+    return not filename.startswith("<") and not str(Path(filename).resolve()).startswith(_libraries())
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """The folders of Python, of what is installed, and of jaccheck."""
+    folders = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
+    return tuple(str(folder.resolve()) for folder in folders | {Path(__file__).parents[1]})
