@@ -60,6 +60,9 @@ class Crew:
 
         Raises BrokenEnvironment where there is none at the deadline, by the monotonic clock, `seconds` after the start.
         """
+        self.look(at_once=True)
+        if not self._there:
+            self._tell(f"waiting for the first worker of {self.address}, {seconds:g} s at most")
         while True:
             self.look(at_once=True)
             if self._fit and not self._asked:
