@@ -77,6 +77,7 @@ def _score_on(cluster: runs.Cluster, seed: int, show: Callable[[int, int], None]
     parts = list(selftest.selftest_parts(quick_cases(seed), list(selftest.catalogue()), names))
     found: dict[int, reports.SelftestReport] = {}
     order = {id(part): number for number, part in enumerate(parts)}
+    show(0, len(parts))
     for part, text in cluster.parts(selftest.answer_part, parts):
         found[order[id(part)]] = core.from_json(reports.SelftestReport, text, where="part of the self-test")
         show(len(found), len(parts))
