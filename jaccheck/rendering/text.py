@@ -188,7 +188,9 @@ def verify_summary(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
-    console.print(fitted(coverage_table(report.coverage, report.findings), console, SPARE))
+    devices = {cell.device for cell in report.coverage}
+    spare = SPARE if len(devices) > 1 else (*SPARE, "device")  # the line of versions names it
+    console.print(fitted(coverage_table(report.coverage, report.findings), console, spare))
     prose(console, COLUMNS, "dim")
     if report.totals.known_issues:
         console.print(known_table(report.totals.known_issues))
