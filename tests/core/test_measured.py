@@ -21,7 +21,7 @@ def make():
 """
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "file"),
     [
