@@ -12,7 +12,7 @@ import click
 from jaccheck import case, rendering, reports, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
-from jaccheck.cli.places import cluster_at
+from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import MATRIX, report_option, writer
 from jaccheck.core import chosen, plural, printable
@@ -52,6 +52,7 @@ class Request:
 def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     write = writer(request.reports, MATRIX)
+    check_scheduler(request.scheduler)
     since = reports.load(reports.MatrixReport, request.compare) if request.compare else None
     asked = runs.MatrixRequest(methods=request.methods, dtypes=request.dtypes, devices=request.devices)
     chosen("dtype", request.dtypes, case.DTYPES)

@@ -11,7 +11,7 @@ from typing import Annotated
 from jaccheck import case, core, methods, rendering, reports, runs, selftest
 from jaccheck.cli import options
 from jaccheck.cli.command import command
-from jaccheck.cli.places import cluster_at
+from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SELFTEST, report_option, writer
 
@@ -35,6 +35,7 @@ class Request:
 def run(request: Request) -> int:
     """0 if every mutant was killed and no right method was called wrong, else 1."""
     write = writer(request.reports, SELFTEST)
+    check_scheduler(request.scheduler)
     console = rendering.make_console()
     with Progress(console) as progress:
         progress.tell("loading torch, drawing the cases")
@@ -76,6 +77,7 @@ def _score_on(cluster: runs.Cluster, seed: int, show: Callable[[int, int], None]
     parts = list(selftest.selftest_parts(quick_cases(seed), list(selftest.catalogue()), names))
     found: dict[int, reports.SelftestReport] = {}
     order = {id(part): number for number, part in enumerate(parts)}
+    show(0, len(parts))
     for part, text in cluster.parts(selftest.answer_part, parts):
         found[order[id(part)]] = core.from_json(reports.SelftestReport, text, where="part of the self-test")
         show(len(found), len(parts))

@@ -15,7 +15,7 @@ import click
 from jaccheck import case, core, rendering, reports, runs, sequences
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
-from jaccheck.cli.places import cluster_at
+from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SEQUENCES, report_option, writer
 from jaccheck.core import plural
@@ -67,6 +67,7 @@ def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     profile = case.profile(request.profile)
     write = writer(request.reports, SEQUENCES)
+    check_scheduler(request.scheduler)
     is_bounded = request.examples is not None or request.time is not None
     settings = reports.SequenceSettings(
         profile=profile.name,

@@ -14,7 +14,7 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.early import check_shard, check_words
 from jaccheck.cli.github import errors_of, tell_github
-from jaccheck.cli.places import cluster_at, isolated, judges_of, worker_count
+from jaccheck.cli.places import check_scheduler, cluster_at, isolated, judges_of, worker_count
 from jaccheck.cli.progress import Progress, announce
 from jaccheck.cli.start import LAST, check_nothing_is_changed, new_start, opened, recording, resumed_start
 from jaccheck.cli.versions import RequireLocal, check_local, say_versions
@@ -128,6 +128,7 @@ def run(request: Request) -> int:
         check_nothing_is_changed(click.get_current_context())
     check_words(profile=request.profile, dtypes=request.dtypes, families=request.families, methods=request.methods)
     check_shard(request.shard)
+    check_scheduler(request.scheduler)
     bound_native_caches()
     workers = isolated(worker_count(request.workers))
     announce(_about_to(request, workers), quiet=request.quiet)

@@ -1,3 +1,4 @@
+from .cluster.address import scheduler_named as scheduler_named
 from .cluster.client import Cluster as Cluster
 from .cluster.messages import WorkerConfig as WorkerConfig
 from .local import in_this_process as in_this_process

@@ -34,11 +34,13 @@ def connected(scheduler: str, deadline: float, tell: Tell) -> tuple[Any, str]:
     `scheduler` is an address, a scheduler file, or `DASKS_OWN`. A file that is not there yet is waited for until the
     deadline, by the monotonic clock: in a batch job the scheduler may start together with the command.
     """
-    address, named = _address(scheduler, deadline, tell)
+    where = scheduler_named(scheduler)
+    address = where if isinstance(where, str) else _in_file(where, deadline, tell)
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS), address
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise BrokenEnvironment(f"no scheduler answers at {address!r:.200}{named}: {error!s:.200}") from None
+        who = "" if address == scheduler else f", which {scheduler.removeprefix('$')} names"
+        raise BrokenEnvironment(f"no scheduler answers at {address!r:.200}{who}: {error!s:.200}") from None
 
 
 def close(client: Any) -> None:
@@ -46,8 +48,8 @@ def close(client: Any) -> None:
     client.close(timeout=CLOSE_SECONDS)
 
 
-def _address(scheduler: str, deadline: float, tell: Tell) -> tuple[str, str]:
-    """The address, and who named it, where that is not the command line."""
+def scheduler_named(scheduler: str) -> str | Path:
+    """The address or file that is meant. Raises BrokenEnvironment where none is, or the file can never be there."""
     if scheduler == DASKS_OWN:
         found = dask.config.get("scheduler-address", None)
         if not found:
@@ -55,16 +57,17 @@ def _address(scheduler: str, deadline: float, tell: Tell) -> tuple[str, str]:
                 "--scheduler names none, and DASK_SCHEDULER_ADDRESS is not set: give an address, as in "
                 "tcp://10.0.0.1:8786, or a scheduler file"
             )
-        return str(found), ", which DASK_SCHEDULER_ADDRESS or Dask's configuration names"
+        return str(found)
     if "://" in scheduler or not (scheduler.endswith(".json") or os.sep in scheduler):
-        return scheduler, ""
-    return _in_file(Path(scheduler), deadline, tell), f", which {scheduler} names"
+        return scheduler
+    path = Path(scheduler)
+    if not path.parent.is_dir():
+        raise BrokenEnvironment(f"scheduler file {path}: there is no folder {path.parent}")
+    return path
 
 
 def _in_file(path: Path, deadline: float, tell: Tell) -> str:
     """The address in a scheduler file, as `dask scheduler --scheduler-file` writes it."""
-    if not path.parent.is_dir():
-        raise BrokenEnvironment(f"scheduler file {path}: there is no folder {path.parent}")
     if not path.exists():
         tell(f"waiting for the scheduler file {path}, {max(deadline - time.monotonic(), 0):.0f} s at most")
     while not path.exists():
@@ -78,10 +81,9 @@ def _in_file(path: Path, deadline: float, tell: Tell) -> str:
     while True:
         try:
             return str(json.loads(path.read_text())["address"])
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError):
             if time.monotonic() > readable_by:
                 raise BrokenEnvironment(
-                    f"scheduler file {path}: names no address ({error!s:.100}); expected what "
-                    "`dask scheduler --scheduler-file` writes"
+                    f"scheduler file {path} names no address; expected what `dask scheduler --scheduler-file` writes"
                 ) from None
         time.sleep(LOOK_SECONDS)

@@ -28,6 +28,9 @@ Room = str
 MOST_ENDED = 3
 """Of so many pieces of work in a row the processes may end at one worker; then it is left out."""
 
+NOT_AT_SCHEDULER = "Error during deserialization of the task graph"
+"""What Dask's scheduler says where it cannot import a function that it passes on."""
+
 FETCH_SECONDS = 10.0
 """For a few lines from a worker that is there."""
 
@@ -60,6 +63,9 @@ class Crew:
 
         Raises BrokenEnvironment where there is none at the deadline, by the monotonic clock, `seconds` after the start.
         """
+        self.look(at_once=True)
+        if not self._there:
+            self._tell(f"waiting for the first worker of {self.address}, {seconds:g} s at most")
         while True:
             self.look(at_once=True)
             if self._fit and not self._asked:
@@ -78,11 +84,13 @@ class Crew:
         """Takes note of who has come and gone, and of what was answered. Raises ClusterLost."""
         if not at_once and time.monotonic() - self._looked < LOOK_SECONDS:
             return
-        self._there, self._looked = self._workers(), time.monotonic()
+        before, self._there, self._looked = self._there, self._workers(), time.monotonic()
         for known in (self._fit, self._unfit):
             known.intersection_update(self._there)
         for gone in self._asked.keys() - self._there.keys():
             del self._asked[gone]
+            # Dask ends a worker that cannot import what it is asked.
+            self._note(_label(gone, before), "it was gone before it told its versions; is jaccheck installed there?")
         for address in self._there.keys() - self._fit - self._unfit - self._asked.keys():
             # As a task, and not by `Client.run`, which would keep a worker from all else until torch is imported.
             self._asked[address] = self._client.submit(node.describe, pure=False, workers=[address], priority=1)
@@ -116,8 +124,7 @@ class Crew:
 
     def label(self, address: str) -> str:
         """The name and address of a worker."""
-        name = str(self._there.get(address, {}).get("name", address))
-        return address if name == address else f"{name:.80} at {address}"
+        return _label(address, self._there)
 
     def has_judged(self, address: str) -> None:
         """What ended there before was not the worker's doing."""
@@ -135,15 +142,17 @@ class Crew:
             return
         self._fit.discard(address)
         self._unfit.add(address)
-        label = self.label(address)
-        if label not in self.left_out:
-            self._tell(f"worker {label} is left out: {why:.600}")
-        self.left_out[label] = f"{why:.600}"
+        self._note(self.label(address), why)
 
     @property
     def reasons(self) -> str:
         """Who is left out and why, as the end of a sentence; empty where nobody is."""
         return "".join(f"; {worker} is left out: {why}" for worker, why in list(self.left_out.items())[:3])
+
+    def _note(self, label: str, why: str) -> None:
+        if label not in self.left_out:
+            self._tell(f"worker {label} is left out: {why:.600}")
+        self.left_out[label] = f"{why:.600}"
 
     def _workers(self) -> dict[str, Any]:
         try:
@@ -162,8 +171,14 @@ class Crew:
         except UnreadableFile:
             self.leave_out(address, "another jaccheck is there, whose answer cannot be read here")
             return
-        except Exception as error:  # whatever the worker's own packages raise
-            self.leave_out(address, f"jaccheck does not run there: {' '.join(repr(error).split())}")
+        except Exception as error:  # whatever the packages there raise
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            if NOT_AT_SCHEDULER in said:
+                raise BrokenEnvironment(
+                    f"the scheduler at {self.address} does not know jaccheck: install it where the scheduler runs, "
+                    "too, since that looks at what is sent"
+                ) from None
+            self.leave_out(address, f"jaccheck does not run there: {said}")
             return
         if differences := "; ".join(self._mine.differences(there)):
             self.leave_out(address, differences)
@@ -177,6 +192,11 @@ class Crew:
             self._call = None  # what is not wanted any more is forgotten by the scheduler
         elif self._call is None:
             self._call = self._client.submit(node.describe, pure=False)
+
+
+def _label(address: str, there: dict[str, Any]) -> str:
+    name = str(there.get(address, {}).get("name", address))
+    return address if name == address else f"{name:.80} at {address}"
 
 
 def forget(client: Any, futures: list[Any]) -> None:
