@@ -21,8 +21,9 @@ _PACKAGES = {"xla": "torch_xla"}
 """Devices that torch has only after a package has been imported."""
 
 _LACKING = re.compile(
-    r"Could not run '(aten::[\w.]+)' with arguments from the"
-    r"|operator '(aten::[\w.]+)' is not (?:currently )?implemented for the"
+    r"Could not run 'aten::([\w.]+)' with arguments from the"
+    r"|operator 'aten::([\w.]+)' is not (?:currently )?implemented for the"
+    r"|^(\w+_overrideable) not implemented"  # convolutions and attention, which a back end must bring
 )
 """How torch says that a device has no such operation."""
 
@@ -81,7 +82,7 @@ def lacks(device: str, error: BaseException) -> str:
     if device.startswith("cpu") or not isinstance(error, NotImplementedError):
         return ""
     found = _LACKING.search(str(error))
-    return found[1] or found[2] if found else ""
+    return f"aten::{next(filter(None, found.groups()))}" if found else ""
 
 
 def choose_devices(names: Iterable[str]) -> dict[str, str]:
