@@ -13,10 +13,12 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +47,25 @@ def verified(device: str, seconds: float, folder: Path) -> dict[str, Any]:
     report = folder / "report.json"
     command = [sys.executable, "-m", "jaccheck", "verify", "--device", device, "--seed", "1", "--no-store", "--quiet"]
     command += ["--time", f"{seconds:.0f}", "--report", str(report)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=seconds + 3 * LOADING)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder) as process:
+        said = _said_within(process, (seconds + LOADING, LOADING))
     if not report.exists():
-        return {"failed": (done.stderr or done.stdout).strip()[-500:]}
+        return {"failed": said.strip()[-500:]}
     found = json.loads(report.read_text())
     totals = found["totals"]
     told = {name: totals[name] for name in ("cases", "comparisons", "entries", "undecided")}
     findings = [f"{f['method']}, {f['law']}, {f['outcome']}: {f['message']}" for f in found["findings"]]
-    return {**told, **totals["modes"], "exit code": done.returncode, "findings": findings}
+    return {**told, **totals["modes"], "exit code": process.returncode, "findings": findings}
+
+
+def _said_within(process: subprocess.Popen[str], seconds: tuple[float, float]) -> str:
+    """What it prints; after some time it is asked to end by Ctrl-C, which keeps what it has found."""
+    for limit, end in zip(seconds, (partial(process.send_signal, signal.SIGINT), process.kill), strict=True):
+        try:
+            return process.communicate(timeout=limit)[0]
+        except subprocess.TimeoutExpired:
+            end()
+    return process.communicate()[0]
 
 
 def asked(part: str, device: str, seconds: float) -> dict[str, Any]:

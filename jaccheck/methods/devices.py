@@ -85,6 +85,19 @@ def lacks(device: str, error: BaseException) -> str:
     return f"aten::{next(filter(None, found.groups()))}" if found else ""
 
 
+def arrived(found: object, device: str) -> None:
+    """Raises here what a device that computes later raises only when a result is read.
+
+    XLA puts together what it is to do until somebody reads a number, and compiles it then.
+    """
+    if device.startswith("cpu") or not isinstance(found, dict):
+        return
+    with torch._C.DisableTorchFunctionSubclass():
+        for value in found.values():
+            if isinstance(value, Tensor):
+                Tensor.detach(value).to("cpu")
+
+
 def choose_devices(names: Iterable[str]) -> dict[str, str]:
     """The devices of these names, or all where none is given. Raises UnknownName for one that is not there."""
     names = tuple(names)
