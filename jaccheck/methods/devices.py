@@ -113,6 +113,8 @@ def load_device(device: str) -> None:
     """Imports the package without which torch does not know the device."""
     if package := _PACKAGES.get(device.split(":")[0]):
         importlib.import_module(package)
+        # A backward pass on the CPU before there was any tensor of the device makes torch's engine assert later.
+        torch.empty(0, device=device)
 
 
 @cache
