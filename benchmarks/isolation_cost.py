@@ -22,7 +22,16 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 BOTH_KNOW = (
     *("--family", "generic", "--family", "convolution", "--dtype", "float32", "--dtype", "float64"),
-    *("--method", "closed_form", "--method", "batch_grad_loop", "--method", "vmap_vjp", "--method", "autograd_batched"),
+    *(
+        "--method",
+        "autograd_loop",
+        "--method",
+        "batch_grad_loop",
+        "--method",
+        "vmap_vjp",
+        "--method",
+        "autograd_batched",
+    ),
 )
 """Of a run that another version of jaccheck is to do, too."""
 

@@ -1,7 +1,8 @@
 """Kinds of misbehaviour that every command survives: `python benchmarks/misbehaviour.py` prints what each says of each.
 
 The methods are those of `jaccheck_support.misbehaving`, with what is expected of them; the commands and what is run of
-each stand in `jaccheck_support.everywhere`. `--page docs/reliability.md` writes the table into that page.
+each stand in `jaccheck_support.everywhere`. `--page docs/reliability.md` writes the column of each command into the
+table of that page; "no" where a kind was not told as it must be.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -44,25 +46,35 @@ def tell(command: str, kinds: tuple[str, ...]) -> dict[str, str]:
     return wrong
 
 
-def written(page: Path, wrong: dict[str, dict[str, str]]) -> None:
-    """Writes the table between its two comments."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+def commit_here() -> str:
+    """That which is checked out."""
+    said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
-    def cell(command: str, kind: str) -> str:
-        if kind not in wrong[command]:
-            return NOT_TRIED
-        return "no" if wrong[command][kind] else "yes"
 
-    rows = [
-        f"| {kind.replace('_', ' ')} | `{expected}` | {' | '.join(cell(command, kind) for command in wrong)} |"
-        for kind, expected in misbehaving.KINDS.items()
-    ]
-    head = [f"| what a method does | must be said | {' | '.join(wrong)} |", f"|---|---|{'---|' * len(wrong)}"]
+def written(page: Path, command: str, wrong: dict[str, str], commit: str) -> None:
+    """Writes the column of a command into the table between its two comments; the other columns stay as they are."""
     text = page.read_text(encoding="utf-8")
     before, begins, rest = text.partition(BEGINS)
-    _, ends, after = rest.partition(ENDS)
-    table = [*head, *rows, "", f"Run at {commit}."]
-    page.write_text("\n".join([f"{before}{begins}", "", *table, "", f"{ends}{after}"]), encoding="utf-8")
+    old, ends, after = rest.partition(ENDS)
+    columns = dict(_columns(old))
+    answers = {kind: ("no" if why else "yes") for kind, why in wrong.items()}
+    columns[command] = [*(answers.get(kind, NOT_TRIED) for kind in misbehaving.KINDS), commit]
+    names = [name for name in COMMANDS if name in columns]
+    firsts = [(kind.replace("_", " "), f"`{expected}`") for kind, expected in misbehaving.KINDS.items()]
+    rows = [
+        [*first, *(columns[name][place] for name in names)] for place, first in enumerate([*firsts, ("commit", "")])
+    ]
+    head = ["what a method does", "must be said", *names]
+    lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+    page.write_text("\n".join([f"{before}{begins}", "", *lines, "", f"{ends}{after}"]), encoding="utf-8")
+
+
+def _columns(table: str) -> Iterator[tuple[str, list[str]]]:
+    """The commands of a table that was written before, each with its cells; none where other kinds were tried then."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    if rows and [row[0] for row in rows[2:-1]] == [kind.replace("_", " ") for kind in misbehaving.KINDS]:
+        yield from ((column[0], list(column[2:])) for column in list(zip(*rows, strict=True))[2:])
 
 
 @click.command()
@@ -71,12 +83,12 @@ def written(page: Path, wrong: dict[str, dict[str, str]]) -> None:
 @click.option("--page", type=click.Path(path_type=Path), help="Write the table into this page.")
 def main(commands: tuple[str, ...], kinds: tuple[str, ...], page: Path | None) -> None:
     """Prints what is not as it should be; the exit code is 1 where something is not."""
-    wrong = {}
+    wrong, commit = {}, commit_here()
     for command in commands or COMMANDS:
         chosen = tuple(kind for kind in everywhere.tried(command) if kind in (kinds or misbehaving.KINDS))
         wrong[command] = tell(command, chosen)
-    if page:
-        written(page, wrong)
+        if page:
+            written(page, command, wrong[command], commit)
     click.echo(f"processes left: {len(strays())}; of {RIGHT}, beside them, nothing may be said")
     sys.exit(int(any(any(each.values()) for each in wrong.values()) or bool(strays())))
 

@@ -13,9 +13,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from jaccheck.bench import Call, DoesNotFit, Effort, call_within, still_process, time_calls
+from jaccheck.bench.examination import TooSlow, limited
 from jaccheck.bench.judging import judge_of
+from jaccheck.bench.racing import allocate_and_fill, fill
 from jaccheck.bench.shapes import SHAPES, jacobian_bytes, make
-from jaccheck.bench.worker import TooSlow, allocate_and_fill, fill, limited
 from jaccheck.methods import Jacobians, Problem, copy_of, find_method, registered
 
 NAMES = [shape.name for shape in SHAPES[:-1]]

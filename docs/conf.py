@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import os
 import re
+import sys
 import warnings
+from pathlib import Path
 
 from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
 
 project = "jaccheck"
 author = "the jaccheck developers"
@@ -24,7 +29,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 # Names of others in signatures lead to their pages. Where these cannot be reached, as on a machine without a network,
-# there are no such links; JACCHECK_DOCS_OFFLINE=1 does not ask for them.
+# one line says so, and there are no such links; JACCHECK_DOCS_OFFLINE=1 does not ask for them.
 intersphinx_mapping = (
     {}
     if os.environ.get("JACCHECK_DOCS_OFFLINE")
@@ -35,6 +40,7 @@ intersphinx_mapping = (
         "torch": ("https://docs.pytorch.org/docs/stable/", None),
     }
 )
+intersphinx_timeout = 10
 exclude_patterns = ["_build", "tutorials/*.rst"]
 templates_path: list[str] = []
 
@@ -88,6 +94,37 @@ def _name_files_outside(app: Sphinx, docname: str, source: list[str]) -> None:
     )
 
 
+def _link_to_pages(app: Sphinx, path: Path, docname: str, content: list[str]) -> None:
+    """Where a page is a document of the root, its links to other such documents lead to their pages."""
+    content[0] = re.sub(
+        r"\]\(([A-Z]+)\.md",
+        lambda match: f"](docs/{match[1].lower()}.md" if (HERE / f"{match[1].lower()}.md").exists() else match[0],
+        content[0],
+    )
+
+
+UNREACHED: set[str] = set()
+"""Hosts of inventories that could not be reached."""
+
+
+def _is_no_inventory(record: logging.LogRecord) -> bool:
+    """Keeps what says that an inventory could not be reached: it is no fault of the pages, and fails no build."""
+    if record.levelno < logging.WARNING or "inventor" not in str(record.msg):
+        return True
+    UNREACHED.update(re.findall(r"https://([^/'\" ]+)", record.getMessage()))
+    return False
+
+
+def _tell_unreached(app: Sphinx, error: Exception | None) -> None:
+    """In one line, at the end."""
+    if UNREACHED:
+        hosts = ", ".join(sorted(UNREACHED))
+        print(f"docs: no links to the names of others, since these could not be reached: {hosts}", file=sys.stderr)
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls with itself."""
+    logging.getLogger("sphinx.sphinx.ext.intersphinx").addFilter(_is_no_inventory)
+    app.connect("build-finished", _tell_unreached)
     app.connect("source-read", _name_files_outside)
+    app.connect("include-read", _link_to_pages)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaccheck_support.skipping import ELSEWHERE
 from jaccheck_support.testing import Run
 
 from jaccheck.case import Case, Linear, ReLU
@@ -36,7 +37,8 @@ def pytest_make_collect_report() -> Iterator[None]:
 
 def failed_if_skipped(report: object) -> object:
     """The report, failed where it says that something was skipped and JACCHECK_NO_SKIP is set."""
-    if NO_SKIP and getattr(report, "skipped", False) and not hasattr(report, "wasxfail"):
+    skipped = getattr(report, "skipped", False) and not hasattr(report, "wasxfail")
+    if NO_SKIP and skipped and ELSEWHERE not in str(getattr(report, "longrepr", "")):
         report.outcome = "failed"  # type: ignore[attr-defined]
         report.longrepr = f"skipped, where JACCHECK_NO_SKIP says that all must run: {report.longrepr}"  # type: ignore[attr-defined]
     return report

@@ -4,12 +4,15 @@ from .budget import default_memory as default_memory
 from .budget import keep_freed_memory as keep_freed_memory
 from .budget import resident_bytes as resident_bytes
 from .budget import warm_up as warm_up
+from .comparing import compare_reports as compare_reports
+from .comparing import problem_of_cell as problem_of_cell
 from .memory import peak_bytes as peak_bytes
 from .paired import Budget as Budget
 from .paired import compare_timings as compare_timings
 from .run import Plan as Plan
 from .run import bench as bench
 from .run import dtype_of_model as dtype_of_model
+from .run import stages as stages
 from .shapes import Shape as Shape
 from .shapes import choose_shapes as choose_shapes
 from .timing import Call as Call

@@ -1,4 +1,4 @@
-"""How time and memory grow along each axis: a power law fitted to the points of a sweep."""
+"""How time and memory grow along each axis: a power law fitted to the points of a sweep, told where it is known."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from scipy.stats import linregress, t
 
 from jaccheck.reports import Axis, BenchCell, Growth
 
-LEAST_POINTS = 3
-"""Two points always lie on a line."""
+LEAST_POINTS = 5
+"""From four the interval of an exponent is so wide that it says nothing."""
+
+WIDEST = 0.2
+"""Half of an interval that still says something: whether the time grows in proportion to the size."""
 
 
 def growth_of(cells: Iterable[BenchCell]) -> tuple[Growth, ...]:
-    """The growth of every method, and of the floor, along each axis that was swept, in reused memory."""
+    """The growth of methods along each axis that was swept, in reused memory, where it is known to within `WIDEST`."""
     swept = [cell for cell in cells if cell.axis and cell.size]
     found: list[Growth] = []
     for axis in get_args(Axis):
@@ -29,10 +32,11 @@ def _fits(name: str, axis: Axis, points: Sequence[BenchCell]) -> Iterable[Growth
     """Of time and of memory, where there are enough points."""
     timed = [(cell, seconds) for cell in points if (seconds := cell.median(name, "reused"))]
     held = [(cell, m.peak_bytes) for cell in points for m in cell.methods if m.method == name and m.peak_bytes]
-    if len(timed) >= LEAST_POINTS:
-        yield fit(name, axis, "time", timed)
-    if len(held) >= LEAST_POINTS:
-        yield fit(name, axis, "memory", held)
+    for quantity, values in (("time", timed), ("memory", held)):
+        if len(values) >= LEAST_POINTS:
+            found = fit(name, axis, quantity, values)
+            if found.high - found.low <= 2 * WIDEST:
+                yield found
 
 
 def fit(name: str, axis: Axis, quantity: str, points: Sequence[tuple[BenchCell, float]]) -> Growth:
@@ -40,7 +44,8 @@ def fit(name: str, axis: Axis, quantity: str, points: Sequence[tuple[BenchCell, 
     sizes = [cell.size or 0 for cell, _ in points]
     x = np.log(sizes)
     line = linregress(x, np.log([value for _, value in points]))
-    half = float(t.ppf(0.975, len(points) - 2)) * line.stderr
+    # Where all values are the same, its error comes as NaN: the correlation is 0 / 0.
+    half = float(t.ppf(0.975, len(points) - 2) * np.nan_to_num(line.stderr))
     return Growth(
         method=name,
         axis=axis,

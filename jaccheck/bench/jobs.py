@@ -6,7 +6,7 @@ from typing import Literal
 
 from jaccheck.bench.shapes import Shape
 from jaccheck.core import plain_data
-from jaccheck.reports import BenchCell, MethodTiming, Regime, Spread
+from jaccheck.reports import BenchCell, Clock, MethodTiming, Race, Spread
 
 KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**62), "MALLOC_TRIM_THRESHOLD_": str(2**62)}
 """With these glibc returns nothing to the system, and a result is written into the pages of an earlier one."""
@@ -16,8 +16,9 @@ KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**62), "MALLOC_TRIM_THRESHOLD_": s
 class Task:
     """One problem and the methods on it.
 
-    To start is to run each twice, so that what its first call loads is there. To examine is to run each once: is it
-    right, what does it need. The other two are to time it, in fresh and in reused memory.
+    To start is to run each twice, so that what its first call loads is there. To examine is to call each once or
+    twice: is it right, what does it need, can it be the fastest. The other two are races, in fresh and in reused
+    memory, of `methods`, beside `representatives` of those that cannot win.
     """
 
     kind: Literal["start", "examine", "fresh", "reused"]
@@ -25,10 +26,12 @@ class Task:
     dtype: str
     device: str
     methods: tuple[str, ...]
+    representatives: tuple[str, ...] = ()
     seconds: float
     """For all methods together."""
     memory: int
     threads: int
+    clock: Clock = "wall"
 
 
 @plain_data
@@ -37,10 +40,14 @@ class Message:
 
     starts: str | None = None
     method: MethodTiming | None = None
+    first_s: float | None = None
+    """What its first call took on this problem."""
     quick_s: float | None = None
     """Of a start: what a second call takes on the smallest shape."""
-    regime: Regime | None = None
-    times: Spread | None = None
+    race: Race | None = None
+    """How it stands, after each look and in the end."""
+    times: dict[str, Spread] | None = None
+    """Of each method in the race."""
     floor: Spread | None = None
     problem: BenchCell | None = None
     """Sizes of the problem, without methods."""

@@ -74,7 +74,7 @@ def compare_timings(
         look, blocks = look + 1, min(2 * blocks, budget.blocks)
         is_over = is_over or len(ratios) >= budget.blocks or look == budget.looks
         low, estimate, high = shift_interval(ratios, budget.error / budget.looks)
-        answer = _answer(low, estimate, high, log(1 + budget.margin))
+        answer = answer_of(low, estimate, high, log(1 + budget.margin))
         if answer is not Answer.UNDECIDED or is_over:
             break
     return PairedTiming(
@@ -96,7 +96,8 @@ def _block(first: TakeTiming, second: TakeTiming) -> float:
     return (log(b) + log(c) - log(a) - log(d)) / 2
 
 
-def _answer(low: float, estimate: float, high: float, margin: float) -> Answer:
+def answer_of(low: float, estimate: float, high: float, margin: float) -> Answer:
+    """What an interval of the logarithm of a ratio says, where differences within the margin count as none."""
     if -margin <= low and high <= margin:
         return Answer.SAME
     if low > 0 and estimate > margin:

@@ -1,4 +1,4 @@
-"""`bench`: every shape, dtype and device, examined and timed by two worker processes within a time."""
+"""`bench`: every shape, dtype and device, examined and raced by two worker processes within a time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
 
+from jaccheck.bench.examination import representatives
 from jaccheck.bench.growth import growth_of
 from jaccheck.bench.jobs import Message, Task
 from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, Shape
 from jaccheck.core import ChildEnded, plain_data
 from jaccheck.errors import InvalidModel
-from jaccheck.methods import describe_environment
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, MethodTiming, Outcome, Spread
+from jaccheck.methods import describe_environment, describe_machine
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, Clock, MethodTiming, Outcome, Race, Spread
 
 LARGE_BYTES = 2**30
 """Jacobians from here on are worth a process of their own, which gives the memory back when it ends."""
@@ -40,6 +41,7 @@ class Plan:
     threads: int
     memory: int
     """Bytes that a call may take beyond what its process has."""
+    clock: Clock = "wall"
 
 
 class Listener(Protocol):
@@ -77,7 +79,7 @@ def stages(plan: Plan) -> list[_Stage]:
 
 
 def bench(plan: Plan, listener: Listener) -> BenchReport:
-    """The report of a run; Ctrl-C ends it with the problems that are done. Raises InvalidModel for a bad model."""
+    """The report of a run; Ctrl-C ends it with what was measured. Raises InvalidModel for a bad model."""
     started = time.monotonic()
     deadline = started + plan.seconds
     todo = stages(plan)
@@ -85,29 +87,38 @@ def bench(plan: Plan, listener: Listener) -> BenchReport:
     cells: list[BenchCell] = []
     pair = {"fresh": Worker(keeps_memory=False), "reused": Worker(keeps_memory=True)}
     quick_s: dict[str, float] = {}
+    run: _CellRun | None = None
     interrupted = False
     try:
         while todo and time.monotonic() < deadline:
             left = sum(stage.weight for stage in todo)
-            stage = todo.pop(0)
+            stage = todo[0]
             listener.on_step(1 - left / weights, "starting worker processes")
-            for worker in pair.values():
-                quick_s |= start(worker, plan, stage.device)
+            quick_s |= start(pair["fresh"], plan, stage.device)
             seconds = (deadline - time.monotonic()) * stage.weight / left
             run = _CellRun(stage, plan, pair, listener, time.monotonic() + seconds, 1 - left / weights)
-            cells.append(run.measure(_order(plan.methods, cells, quick_s)))
+            run.measure(_order(plan.methods, cells, quick_s))
+            cells.append(run.cell())
+            run = None
+            todo.pop(0)
             listener.on_cell(cells[-1])
             if cells[-1].jacobian_bytes >= LARGE_BYTES:
                 for worker in pair.values():
                     worker.close()
     except KeyboardInterrupt:
         interrupted = True
+        if run and run.races:
+            cells.append(run.cell())
+            todo.pop(0)
+            listener.on_cell(cells[-1])
     finally:
         for worker in pair.values():
             worker.close()
     return BenchReport(
         environment=describe_environment(plan.devices),
+        machine=describe_machine(),
         threads=plan.threads,
+        clock=plan.clock,
         memory=plan.memory,
         cells=tuple(cells),
         growth=growth_of(cells),
@@ -178,7 +189,7 @@ def _order(methods: tuple[str, ...], cells: list[BenchCell], quick_s: Mapping[st
 
 @dataclass(slots=True)
 class _CellRun:
-    """The methods of one problem on their way through the two workers."""
+    """The methods of one problem on their way through the two workers; what is known so far can be told at any time."""
 
     stage: _Stage
     plan: Plan
@@ -186,29 +197,45 @@ class _CellRun:
     listener: Listener
     deadline: float
     done: float
+    started: float = field(default_factory=time.monotonic)
     methods: dict[str, MethodTiming] = field(default_factory=dict)
+    first_s: dict[str, float] = field(default_factory=dict)
     floors: dict[str, Spread] = field(default_factory=dict)
+    races: dict[str, Race] = field(default_factory=dict)
     problem: BenchCell | None = None
 
-    def measure(self, names: tuple[str, ...]) -> BenchCell:
-        """The cell, with the methods in the order of the plan."""
-        started = time.monotonic()
-        self._examine(list(names), (self.deadline - started) / 2)
-        right = [name for name in names if name in self.methods and self.methods[name].outcome.is_usable]
-        for i, regime in enumerate(REGIMES):
-            share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
-            for message in self._ask(self._task(regime, tuple(right), max(share, 1.0)), share):
-                self._note(message, regime)
+    def measure(self, names: tuple[str, ...]) -> None:
+        """Examines the methods, and lets those that can be the fastest race in each kind of memory."""
+        self._examine(list(names), (self.deadline - time.monotonic()) / 2)
         if self.problem is None:
             why = next((m.message for m in self.methods.values()), "there are no methods")
             raise InvalidModel(f"{self.stage.shape.network} on {self.stage.device}: no worker could make it: {why}")
-        found = tuple(self.methods[name] for name in self.plan.methods if name in self.methods)
+        right = [m for m in self.methods.values() if m.outcome.is_usable]
+        contenders = sorted((m for m in right if m.times_slower is None), key=lambda m: self.first_s[m.method])
+        dropped = {m.method: self.first_s[m.method] for m in right if m.times_slower is not None}
+        kinds = {m.method: m.kind for m in right}
+        beside = representatives(dropped, kinds, {m.kind for m in contenders})
+        for i, regime in enumerate(REGIMES if right else ()):
+            share = (self.deadline - time.monotonic()) / (len(REGIMES) - i)
+            racing = tuple(m.method for m in contenders)
+            for message in self._ask(replace(self._task(regime, racing, share), representatives=beside), share):
+                self._note(message, regime)
+
+    def cell(self) -> BenchCell:
+        """What is known, with the methods in the order of the plan."""
+        assert self.problem is not None
+        untimed = tuple(m.method for m in self.methods.values() if m.outcome is Outcome.NOT_RUN and not m.first_calls)
         return replace(
             self.problem,
-            methods=found,
+            methods=tuple(self.methods[name] for name in self.plan.methods if name in self.methods),
+            races=tuple(
+                replace(race, untimed=race.untimed + untimed)
+                for r in REGIMES
+                if (race := self.races.get(r)) is not None
+            ),
             fresh_floor=self.floors.get("fresh"),
             reused_floor=self.floors.get("reused"),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - self.started,
         )
 
     def _task(self, kind: str, methods: tuple[str, ...], seconds: float) -> Task:
@@ -219,15 +246,16 @@ class _CellRun:
             dtype=stage.dtype,
             device=stage.device,
             methods=methods,
-            seconds=seconds,
+            seconds=max(seconds, 1.0),
             memory=plan.memory,
             threads=plan.threads,
+            clock=plan.clock,
         )
 
     def _examine(self, names: list[str], seconds: float) -> None:
-        """Each method once; one that takes its process with it is left out, and the rest go on in a new one."""
+        """Each method; one that takes its process with it is left out, and the rest go on in a new one."""
         while names:
-            for message in self._ask(self._task("examine", tuple(names), max(seconds, 1.0)), seconds):
+            for message in self._ask(self._task("examine", tuple(names), seconds), seconds):
                 self._note(message, "examine")
             names = [name for name in names if name not in self.methods]
 
@@ -238,7 +266,8 @@ class _CellRun:
         worker = self.pair["reused" if task.kind == "reused" else "fresh"]
         current = ""
         try:
-            start(worker, self.plan, task.device)
+            if task.kind != "reused":  # the call before a race loads what that one needs
+                start(worker, self.plan, task.device)
             for message in worker.ask(task, max(seconds, 1.0) + GRACE_S):
                 if message.complaint:
                     raise InvalidModel(message.complaint)
@@ -255,7 +284,7 @@ class _CellRun:
 
     def _leave_out(self, name: str, why: str) -> None:
         known = self.methods.get(name, MethodTiming(method=name, outcome=Outcome.NOT_RUN))
-        self.methods[name] = replace(known, outcome=Outcome.NOT_RUN, message=why)
+        self.methods[name] = replace(known, outcome=Outcome.NOT_RUN, message=why, first_calls=1)
 
     def _note(self, message: Message, kind: str) -> None:
         """What a message says goes where it belongs."""
@@ -263,13 +292,15 @@ class _CellRun:
             self.problem = message.problem
         if message.floor:
             self.floors[kind] = message.floor
+        if message.race:
+            self.races[kind] = message.race
         if message.method and kind == "examine":
             self.methods[message.method.method] = message.method
+            self.first_s[message.method.method] = inf if message.first_s is None else message.first_s
         elif message.method:
             # It is right, and stays so: it was only not timed here.
             known = self.methods[message.method.method]
             self.methods[known.method] = replace(known, message=message.method.message)
-        if message.times and message.starts:
-            known, times = self.methods[message.starts], message.times
-            timed = replace(known, fresh=times) if kind == "fresh" else replace(known, reused=times)
-            self.methods[message.starts] = timed
+        for name, times in (message.times or {}).items():
+            known = self.methods[name]
+            self.methods[name] = replace(known, fresh=times) if kind == "fresh" else replace(known, reused=times)

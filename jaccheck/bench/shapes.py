@@ -52,6 +52,9 @@ SHAPES = (
     Shape(name="large", widths=(784, 512, 10), N=128),
 )
 
+DEFAULT = tuple(shape for shape in SHAPES if shape.name in ("tutorial", "cnn", "deep", "wide"))
+"""What calls cost, convolutions, many layers, memory: one shape for each, within a minute and a half."""
+
 # The point that all sweeps share has 3 million entries: large enough for the work to outweigh what a call costs.
 _N, _C, _WIDTH, _DEPTH = 32, 10, 96, 2
 
@@ -63,16 +66,18 @@ def _point(axis: Axis, size: int) -> Shape:
 
 
 _SIZES: dict[Axis, tuple[int, ...]] = {
-    "N": (16, 32, 64, 128),
-    "C": (5, 10, 20, 40),
-    "width": (48, 96, 192, 384),
-    "depth": (2, 4, 8, 16),
+    "N": (8, 16, 32, 64, 128),
+    "C": (4, 8, 16, 32, 64),
+    "width": (24, 48, 96, 192, 384),
+    "depth": (2, 4, 8, 16, 32),
 }
+"""Five each: from fewer the interval of an exponent says nothing."""
+
 SWEEPS = tuple(_point(axis, size) for axis, sizes in _SIZES.items() for size in sizes)
 
 
-def choose_shapes(names: tuple[str, ...]) -> tuple[Shape, ...]:
-    """The shapes of these names; "sweeps" stands for all points of the sweeps. Without a name all, sweeps first.
+def choose_shapes(names: tuple[str, ...], *, is_thorough: bool = False) -> tuple[Shape, ...]:
+    """The shapes of these names; "sweeps" stands for all points of the sweeps. Without a name four, or all.
 
     The largest shape comes last, so that whatever ends the run early, most is there. Raises UnknownName.
     """
@@ -84,7 +89,7 @@ def choose_shapes(names: tuple[str, ...]) -> tuple[Shape, ...]:
                 f"shape {name!r} is not known; choose from {named}, or sweeps, or one of its points as N=64"
             )
     if not names:
-        return (*SHAPES[:-1], *SWEEPS, SHAPES[-1])
+        return (*SHAPES[:-1], *SWEEPS, SHAPES[-1]) if is_thorough else DEFAULT
     return tuple(shape for name, shape in known.items() if name in names or ("sweeps" in names and shape.axis))
 
 

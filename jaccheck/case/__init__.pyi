@@ -69,6 +69,7 @@ from .rows import MatrixRow as MatrixRow
 from .rows import matrix_rows as matrix_rows
 from .shrinking import complexity as complexity
 from .shrinking import shrink as shrink
+from .strategies import BACKEND as BACKEND
 from .strategies import cases as cases
 from .strategies import draw_cases as draw_cases
 from .values import CopySample as CopySample

@@ -38,7 +38,10 @@ class SameEverywhere(HypothesisProvider):
         """No constant."""
 
 
-AVAILABLE_PROVIDERS["jaccheck"] = f"{SameEverywhere.__module__}.{SameEverywhere.__name__}"
+BACKEND = "jaccheck"
+"""The name under which Hypothesis knows it."""
+
+AVAILABLE_PROVIDERS[BACKEND] = f"{SameEverywhere.__module__}.{SameEverywhere.__name__}"
 
 
 def draw_cases(family: str, dtypes: Sequence[DType], *, seed_number: int, count: int) -> list[Case]:
@@ -47,7 +50,7 @@ def draw_cases(family: str, dtypes: Sequence[DType], *, seed_number: int, count:
 
     @seed(seed_number)
     @settings(
-        backend="jaccheck",
+        backend=BACKEND,
         max_examples=count,
         phases=[Phase.generate],
         database=None,

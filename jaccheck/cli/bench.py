@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from jaccheck import bench, core, methods, rendering, reports, selftest
-from jaccheck.cli import options
+from jaccheck.cli import bench_runs, options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.early import check_place
 from jaccheck.cli.progress import Progress
+from jaccheck.cli.unwritten import write_report
 from jaccheck.cli.writing import BENCH, report_option, writer
-from jaccheck.errors import BrokenEnvironment, UnknownName, UnreadableFile
+from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName, UnreadableFile
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,16 +25,20 @@ DTYPES = ("float32", "float64")
 
 SECONDS = options.Amount(min=1, max=options.MOST)
 
+SHORT_S, LONG_S = 90.0, 900.0
+"""For everything together, by default and with `--thorough`."""
+
 MOST_MEMORY = 2**33
 """By default a call gets a third of what is free, and no more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Time every method that is right, and measure its memory, beside the time that filling that memory takes.
+    """Which method is fastest? A race of all that are right, beside the time of filling the result's memory.
 
-    Each method is judged on the very problem that it is timed on. Times are taken in turns, in memory fresh from the
-    system and in memory that is there already. Ctrl-C ends a run with what was done so far.
+    Each method is judged on the very problem that it is timed on. Methods take turns, in memory fresh from the system
+    and in memory that is there already; what is slower leaves, and a race ends when its order is known at 95 %.
+    Ctrl-C ends a run with what was measured so far.
     """
 
     model: Annotated[
@@ -44,14 +49,34 @@ class Request:
         Option(
             "--shape",
             "NAME",
-            help="Only this shape: tutorial, small, cnn, deep, many_outputs, wide, large, or sweeps. Repeatable.",
+            help="Only this shape: tutorial, small, cnn, deep, many_outputs, wide, large, or sweeps. Repeatable.  "
+            "[default: tutorial, cnn, deep and wide]",
         ),
     ] = ()
     methods: options.MethodNames = ()
-    dtypes: Annotated[tuple[str, ...], Option("--dtype", "NAME", help="Only float32 or float64. Repeatable.")] = ()
+    dtypes: Annotated[
+        tuple[str, ...], Option("--dtype", "NAME", help="float32 or float64. Repeatable.  [default: float32]")
+    ] = ()
     devices: options.DeviceNames = ()
-    time: Annotated[float, Option("--time", "SECONDS", type=SECONDS, help="For everything together.")] = 480.0
+    time: Annotated[
+        float | None,
+        Option(
+            "--time", "SECONDS", type=SECONDS, help="For everything together.  [default: 90, or 900 with --thorough]"
+        ),
+    ] = None
+    thorough: Annotated[
+        bool, Option("--thorough", help="All shapes and sweeps in both dtypes, and how times grow; in 15 minutes.")
+    ] = False
     threads: Annotated[int, Option("--threads", "N", type=click.IntRange(1, 4096), help="Threads of torch.")] = 1
+    clock: Annotated[
+        str,
+        Option(
+            "--clock",
+            "wall|cpu",
+            type=click.Choice(["wall", "cpu"]),
+            help="wall, or cpu: the processor's, which other programs disturb less.",
+        ),
+    ] = "wall"
     memory: Annotated[
         int | None,
         Option(
@@ -62,6 +87,18 @@ class Request:
         ),
     ] = None
     reports: Annotated[tuple[Path, ...], report_option(BENCH)] = ()
+    save: Annotated[
+        str | None, Option("--save", "NAME", help="Save the run under a number and this name, in .jaccheck/bench.")
+    ] = None
+    compare: Annotated[
+        str | None,
+        Option(
+            "--compare",
+            "FILE|NUMBER",
+            bare=bench_runs.LATEST,
+            help="Beside an earlier report, or saved run; without a value beside the latest.",
+        ),
+    ] = None
     plots: Annotated[
         Path | None,
         Option("--plot", "DIR", type=click.Path(path_type=Path, file_okay=False), help="Write plots into DIR."),
@@ -72,19 +109,34 @@ class Request:
 def run(request: Request) -> int:
     """The exit code of a run: 0, or 1 where a method was wrong, or nothing could be timed."""
     write = writer(request.reports, BENCH)
+    if request.save is not None:
+        bench_runs.check_name(request.save)
+    earlier = bench_runs.find_run(request.compare) if request.compare is not None else None
     if request.model:
         check_place(request.model)
     _check_dtypes(request)
     if request.plots:
         _check_plots(request.plots)
     plan = plan_of(request)
+    if earlier:
+        _check_comparable(plan, *earlier)
+    if request.save is not None:
+        bench_runs.check_folder(request.save)
     console = rendering.make_console()
     with Progress(console) as progress:
         report = bench.bench(plan, _Listener(progress, console))
     if report.growth:
         console.print(rendering.fitted(rendering.growth_table(report.growth), console))
+    if earlier:
+        since = bench.compare_reports(report, earlier[1], str(earlier[0]))
+        report = replace(report, since=since)
+        rendering.print_comparison(since, console)
     rendering.prose(console, rendering.bench_summary(report))
     write(report)
+    if request.save is not None and report.cells:
+        saved = bench_runs.next_path(request.save)
+        write_report(report, saved, reports.as_json)
+        console.print(f"saved: {saved}", highlight=False)
     if request.plots:
         for written in rendering.plot_bench(report, request.plots):
             console.print(f"written: {written}", highlight=False)
@@ -118,6 +170,20 @@ def _check_plots(directory: Path) -> None:
     core.check_writable(directory / "bench.png")
 
 
+def _check_comparable(plan: bench.Plan, path: Path, earlier: reports.BenchReport) -> None:
+    """Refuses a report beside which nothing of this run could be put."""
+    if earlier.clock != plan.clock:
+        raise InvalidRequest(f"{path}: its clock is {earlier.clock!r}, that of this run {plan.clock!r}; give --clock")
+    asked = {(s.shape.name, s.shape.network, s.dtype, s.device) for s in bench.stages(plan)}
+    known = {bench.problem_of_cell(cell): cell for cell in earlier.cells}
+    if not asked & known.keys():
+        named = ", ".join(f"{shape} {dtype} on {device}" for shape, _, dtype, device in list(known)[:5]) or "none"
+        raise InvalidRequest(f"{path}: has none of the problems of this run; it has {named}")
+    methods = {m.method for cell in known.values() for m in cell.methods if m.fresh or m.reused}
+    if not methods & set(plan.methods):
+        raise InvalidRequest(f"{path}: has times of none of the methods of this run")
+
+
 def _check_dtypes(request: Request) -> None:
     for name in request.dtypes:
         if name not in DTYPES:
@@ -129,8 +195,8 @@ def _check_dtypes(request: Request) -> None:
 def plan_of(request: Request) -> bench.Plan:
     """What the options ask for. Raises UnknownName and InvalidModel."""
     _check_dtypes(request)
-    dtypes = request.dtypes or DTYPES
-    shapes = bench.choose_shapes(request.shapes)
+    dtypes = request.dtypes or (DTYPES if request.thorough else DTYPES[:1])
+    shapes = bench.choose_shapes(request.shapes, is_thorough=request.thorough)
     if request.model:
         shapes = (bench.Shape(name="model", model=request.model),)
     free = (bench.default_memory() - bench.resident_bytes()) * 2
@@ -142,7 +208,8 @@ def plan_of(request: Request) -> bench.Plan:
         dtypes=dtypes,
         devices=methods.choose_devices(request.devices),
         methods=tuple(selftest.by_names(request.methods)),
-        seconds=request.time,
+        seconds=request.time or (LONG_S if request.thorough else SHORT_S),
         threads=request.threads,
         memory=memory,
+        clock="cpu" if request.clock == "cpu" else "wall",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,13 @@ import click
 from jaccheck import case, rendering, reports, runs
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
+from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import MATRIX, report_option, writer
 from jaccheck.core import chosen, plural, printable
 from jaccheck.errors import InvalidRequest
+
+Show = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class Request:
         tuple[str, ...], Option("--dtype", "NAME", offers=options.DTYPE_NAMES, help="Only this dtype. Repeatable.")
     ] = ()
     devices: options.DeviceNames = ()
+    scheduler: options.Scheduler = None
+    wait: options.Wait = options.WAIT
     reports: Annotated[tuple[Path, ...], report_option(MATRIX)] = ()
     every: Annotated[bool, Option("--all", help="Print every cell, as Markdown, not only what is not right.")] = False
     compare: Annotated[
@@ -46,13 +52,14 @@ class Request:
 def run(request: Request) -> int:
     """Measures and prints the matrix; 1 where it differs from the one to compare with."""
     write = writer(request.reports, MATRIX)
+    check_scheduler(request.scheduler)
     since = reports.load(reports.MatrixReport, request.compare) if request.compare else None
     asked = runs.MatrixRequest(methods=request.methods, dtypes=request.dtypes, devices=request.devices)
     chosen("dtype", request.dtypes, case.DTYPES)
     console = rendering.make_console()
     with Progress(console) as progress:
         progress.tell("loading torch and the methods")
-        found = runs.measure(asked, lambda done, rows, now: progress.show(done, rows, "rows", now=now))
+        found = _measured(request, asked, lambda done, rows, now: progress.show(done, rows, "rows", now=now))
     if not found.cells:
         raise InvalidRequest("nothing was measured: no row of the matrix is of what was asked for")
     write(found)
@@ -68,3 +75,13 @@ def run(request: Request) -> int:
     differ = "differs" if len(changes) == 1 else "differ"
     print(f"{len(changes):,} of {plural(len(found.cells), 'cell')} {differ} from {request.compare}")
     return int(bool(changes))
+
+
+def _measured(
+    request: Request, asked: runs.MatrixRequest, show: Callable[[int, int, str], None]
+) -> reports.MatrixReport:
+    """The matrix, measured here or on a cluster."""
+    if request.scheduler is None:
+        return runs.measure(asked, show)
+    with cluster_at(request.scheduler, request.wait) as cluster:
+        return runs.measure_on(cluster, asked, show)

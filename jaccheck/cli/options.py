@@ -136,6 +136,27 @@ FINDINGS = Path("jaccheck-findings")
 Quiet = Annotated[bool, Option("--quiet", help="Print findings and the last line only.")]
 CaseSeed = Annotated[int, Option("--seed", "N", type=SEED, help="Which random cases.")]
 
+Scheduler = Annotated[
+    str | None,
+    Option(
+        "--scheduler",
+        "[ADDRESS|FILE]",
+        bare="$DASK_SCHEDULER_ADDRESS",
+        help="Have the work done by the workers of a Dask cluster, as in tcp://10.0.0.1:8786; or give its scheduler "
+        "file; alone, the scheduler that DASK_SCHEDULER_ADDRESS names.",
+    ),
+]
+Wait = Annotated[
+    float,
+    Option(
+        "--wait",
+        "SECONDS",
+        type=Amount(min=0, max=MOST),
+        help="With --scheduler: how long to wait for its first worker.",
+    ),
+]
+WAIT = 120.0
+
 # Of commands where a method or a device can be named only.
 MethodNames = Annotated[tuple[str, ...], Option("--method", "NAME", help="Only this method. Repeatable.")]
 DeviceNames = Annotated[tuple[str, ...], Option("--device", "NAME", help="Only this device. Repeatable.")]

@@ -39,15 +39,28 @@ def isolated(workers: int) -> int:
     return workers
 
 
-def cluster_at(address: str) -> runs.Cluster:
-    """The Dask cluster whose scheduler is at `address`, joined. Raises BrokenEnvironment."""
-    try:
+def check_scheduler(scheduler: str | None) -> None:
+    """Raises BrokenEnvironment where no scheduler can be meant, or Dask is not here; before torch is loaded."""
+    if scheduler is not None:
+        with _dask():
+            runs.scheduler_named(scheduler)
+
+
+def cluster_at(scheduler: str, wait: float) -> runs.Cluster:
+    """The Dask cluster of this scheduler, joined; `wait` seconds for its first worker. Raises BrokenEnvironment."""
+    with _dask():
         cluster = runs.Cluster
+    return cluster(scheduler, wait=wait, tell=lambda line: click.echo(core.printable(f"jaccheck: {line}"), err=True))
+
+
+@contextmanager
+def _dask() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("distributed", "dask"):
             raise
         raise BrokenEnvironment(f"--scheduler needs Dask: {core.extra('cluster')}") from None
-    return cluster(address)
 
 
 @contextmanager

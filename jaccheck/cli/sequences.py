@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
 import click
 
-from jaccheck import case, rendering, reports, sequences
+from jaccheck import case, core, rendering, reports, runs, sequences
 from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
+from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import SEQUENCES, report_option, writer
 from jaccheck.core import plural
@@ -52,6 +56,8 @@ class Request:
     seed: Annotated[
         int | None, Option("--seed", "N", type=options.SEED, help="Makes the run repeatable.  [default: random]")
     ] = None
+    scheduler: options.Scheduler = None
+    wait: options.Wait = options.WAIT
     reports: Annotated[tuple[Path, ...], report_option(SEQUENCES)] = ()
     quiet: options.Quiet = False
 
@@ -61,6 +67,7 @@ def run(request: Request) -> int:
     """The exit code of a run: 0 nothing found, 1 something found."""
     profile = case.profile(request.profile)
     write = writer(request.reports, SEQUENCES)
+    check_scheduler(request.scheduler)
     is_bounded = request.examples is not None or request.time is not None
     settings = reports.SequenceSettings(
         profile=profile.name,
@@ -76,7 +83,31 @@ def run(request: Request) -> int:
             progress.show(note.examples, settings.examples, "sequences", plural(note.compared, "comparison"))
 
         progress.tell("loading torch and BackPACK")
-        report = sequences.drive(settings, show)
+        if request.scheduler:
+            with cluster_at(request.scheduler, request.wait) as cluster:
+                report = _driven_on(cluster, settings, lambda done: progress.show(done, None, "parts"))
+        else:
+            report = sequences.drive(settings, show)
     write(report)
     rendering.print_sequences(report, console, quiet=request.quiet)
     return int(report.found_something)
+
+
+def _driven_on(
+    cluster: runs.Cluster, asked: reports.SequenceSettings, show: Callable[[int], None]
+) -> reports.SequenceReport:
+    """The same, some sequences at a time on the workers of a cluster; no more are begun after the first finding."""
+    started = time.perf_counter()
+    found: list[tuple[sequences.SequencePart, reports.SequenceReport]] = []
+    parts = takewhile(lambda part: not any(report.findings for _, report in found), sequences.sequence_parts(asked))
+    interrupted = False
+    try:
+        for part, text in cluster.parts(sequences.answer_part, parts, again=sequences.answer_again):
+            found.append((part, core.from_json(reports.SequenceReport, text, where="part of a run")))
+            show(len(found))
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        interrupted = True
+    report = sequences.sequences_of(asked, found, seconds=time.perf_counter() - started, interrupted=interrupted)
+    return replace(report, cluster=cluster.use)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.early import check_shard, check_words
 from jaccheck.cli.github import errors_of, tell_github
-from jaccheck.cli.places import cluster_at, isolated, judges_of, worker_count
+from jaccheck.cli.places import check_scheduler, cluster_at, isolated, judges_of, worker_count
 from jaccheck.cli.progress import Progress, announce
 from jaccheck.cli.start import LAST, check_nothing_is_changed, new_start, opened, recording, resumed_start
 from jaccheck.cli.versions import RequireLocal, check_local, say_versions
@@ -70,14 +70,8 @@ class Request:
             help="Run this part only, as in 3/8, for CI jobs side by side; `jaccheck report` merges what they report.",
         ),
     ] = None
-    scheduler: Annotated[
-        str | None,
-        Option(
-            "--scheduler",
-            "ADDRESS",
-            help="Have the cases judged by the workers of a Dask cluster, as in tcp://10.0.0.1:8786.",
-        ),
-    ] = None
+    scheduler: options.Scheduler = None
+    wait: options.Wait = options.WAIT
     require_local: RequireLocal = ()
     reports: Annotated[tuple[Path, ...], report_option(VERIFY)] = ()
     findings: options.Findings = options.FINDINGS
@@ -134,6 +128,7 @@ def run(request: Request) -> int:
         check_nothing_is_changed(click.get_current_context())
     check_words(profile=request.profile, dtypes=request.dtypes, families=request.families, methods=request.methods)
     check_shard(request.shard)
+    check_scheduler(request.scheduler)
     bound_native_caches()
     workers = isolated(worker_count(request.workers))
     announce(_about_to(request, workers), quiet=request.quiet)
@@ -145,7 +140,7 @@ def run(request: Request) -> int:
     console = rendering.make_console()
     limits = runs.Limits(seconds=request.case_seconds, memory=request.case_memory)
     with ExitStack() as stack:
-        cluster = stack.enter_context(cluster_at(request.scheduler)) if request.scheduler else None
+        cluster = stack.enter_context(cluster_at(request.scheduler, request.wait)) if request.scheduler else None
         available = cluster.choose_devices if cluster else methods.choose_devices
         # Whatever is wrong with the request is found before a store is made for it.
         asked = None if request.resume else new_start(request, available)
@@ -166,6 +161,8 @@ def run(request: Request) -> int:
             listener=_Listener(progress, console, start.expected(), request.findings),
             record=record,
         )
+    if cluster:
+        report = replace(report, cluster=cluster.use)
     write(report)
     tell_github(errors_of(report, request.findings), rendering.verify_markdown(report))
     if request.quiet:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from types import FrameType
 from typing import get_type_hints
 
 from jaccheck.core.native_caches import bound_native_caches
@@ -24,7 +25,8 @@ from jaccheck.errors import BrokenEnvironment, JaccheckError
 
 def main() -> None:
     """Answers requests until there are no more."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell has it ignored
+    ctrl_c = _CtrlC()
+    signal.signal(signal.SIGINT, ctrl_c)  # also where the shell has it ignored
     with contextlib.suppress(OSError):  # the folder may be gone
         sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
     parent = Parent()
@@ -38,7 +40,10 @@ def main() -> None:
         return
     for request in parent.asks(get_type_hints(answer)["request"]):
         try:
-            parent.say(Said(answer=to_json(answer(request, lambda note: parent.say(Said(note=to_json(note)))))))
+            found = answer(request, lambda note: parent.say(Said(note=to_json(note))))
+            if getattr(found, "interrupted", False) and not ctrl_c.was_heard:
+                raise KeyboardInterrupt("by what was run, since nobody pressed Ctrl-C")
+            parent.say(Said(answer=to_json(found)))
         except JaccheckError as error:
             parent.say(Said(complaint=printable(" ".join(str(error).split())), kind=type(error).__name__))
         except Exception:
@@ -48,6 +53,16 @@ def main() -> None:
             with contextlib.suppress(Exception):
                 print(f"{type(error).__name__}: {error}".rstrip(": "), file=sys.stderr, flush=True)
             os._exit(1)
+
+
+class _CtrlC:
+    """Raises KeyboardInterrupt, as Python does by itself, and knows that it did: what is run may raise that, too."""
+
+    was_heard = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.was_heard = True
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

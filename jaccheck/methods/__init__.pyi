@@ -14,6 +14,7 @@ from .devices import loading_of as loading_of
 from .devices import made_on as made_on
 from .environment import calm_torch as calm_torch
 from .environment import describe_environment as describe_environment
+from .environment import describe_machine as describe_machine
 from .given import check_given as check_given
 from .inputs import BatchAxis as BatchAxis
 from .inputs import split_batch as split_batch

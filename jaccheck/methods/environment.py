@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
+import re
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from jaccheck.core import filled, origin_of
+from jaccheck.core import filled, origin_of, plural, usable_cores
 from jaccheck.methods.registry import BACKPACK
 from jaccheck.reports import Environment
 
@@ -36,6 +39,15 @@ def describe_environment(devices: Mapping[str, str]) -> Environment:
         torch_path=torch_origin.path if torch_origin else "",
         torch_commit=torch_origin.commit if torch_origin else "",
     )
+
+
+def describe_machine() -> str:
+    """The processor's name where it is known, and how many cores of it can be used."""
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        name = names[0] if names else name
+    return f"{plural(usable_cores(), 'core')} of {name}"
 
 
 @contextlib.contextmanager

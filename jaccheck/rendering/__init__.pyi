@@ -1,6 +1,7 @@
 from .bench import bench_summary as bench_summary
 from .bench import growth_table as growth_table
 from .bench import print_cell as print_cell
+from .comparison import print_comparison as print_comparison
 from .fitting import fitted as fitted
 from .fitting import prose as prose
 from .fitting import verbatim as verbatim

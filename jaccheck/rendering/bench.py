@@ -1,6 +1,8 @@
-"""A report of times as text: a table for each problem, what is wrong, how things grow."""
+"""A report of times as text: a table for each race, what is wrong, how things grow."""
 
 from __future__ import annotations
+
+from math import inf
 
 from rich import box
 from rich.console import Console
@@ -8,15 +10,23 @@ from rich.table import Table
 
 from jaccheck.core import bytes_text, duration_text, plural, seconds_text
 from jaccheck.rendering.fitting import fitted, prose
+from jaccheck.rendering.races import (
+    dropped_line,
+    leaders_text,
+    left_line,
+    result_line,
+    standing_text,
+    unranked_lines,
+    wrong_lines,
+)
 from jaccheck.rendering.text import environment_line
-from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, MethodTiming, Regime, Spread, spread_text
-
-BASELINE = "autograd_loop"
+from jaccheck.reports import REGIMES, BenchCell, BenchReport, Growth, Race, RacePlace, Spread, spread_text
 
 LEGEND = (
-    "Median of one call, ± its 95 % confidence interval (½+: more than half; ?: fewer than six calls); ÷ floor: in "
-    "multiples of the time that filling the result's memory takes; ÷ best: of the fastest method's; speed-up: over "
-    "autograd_loop; peak: most memory held, in multiples of the Jacobian; fwd, bwd: passes through the network."
+    "One call: median, ± its 95 % confidence interval (½+: more than half; ?: fewer than six calls); ÷ fastest: the "
+    "ratio in the rounds that both took part in, with its own 95 % interval; ÷ floor: in multiples of the time that "
+    "filling the result's memory takes; peak: most memory held, in multiples of the Jacobian; fwd, bwd: passes through "
+    "the network."
 )
 
 
@@ -28,46 +38,55 @@ def headline(cell: BenchCell) -> str:
     )
 
 
-COLUMNS = (
-    "method",
-    *(column for regime in REGIMES for column in (f"{regime} memory", "÷ floor", "÷ best", "speed-up")),
-    *("peak", "fwd", "bwd"),
-)
-"""Of the table of a problem; `LEGEND` says what they are."""
+COLUMNS = ("method", "one call", "÷ fastest", "95 %", "", "÷ floor", "peak", "fwd", "bwd")
+"""Of the table of a race; `LEGEND` says what they are."""
 
-SPARE = ("fwd", "bwd", "speed-up", "÷ floor", "peak", "÷ best")
+SPARE = ("fwd", "bwd", "peak", "÷ floor")
 """Those that go first where there is no room."""
 
 
-def cell_table(cell: BenchCell) -> Table:
-    """A row for each method that is right, the fastest in fresh memory first; the floors on top.
+def race_table(cell: BenchCell, race: Race) -> Table:
+    """A row for each method that may be the fastest, and for the best of each other kind.
 
     `LEGEND` says what the columns are.
     """
-    title = headline(cell)
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    title = race_title(cell, race)
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="", padding=(0, 1, 0, 0))
     for number, column in enumerate(COLUMNS):
         table.add_column(column, justify="right" if number else "left", no_wrap=bool(number), overflow="fold")
-    table.add_row(*floor_row(cell), style="dim")
-    order = {m.method: m for regime in REGIMES for m in cell.ranked(regime)}
-    for m in order.values():
-        table.add_row(*method_row(cell, m))
+    for place in cell.rows(race):
+        table.add_row(*place_row(cell, race, place))
     return table
 
 
-def floor_row(cell: BenchCell) -> list[str]:
-    """The floors, as a row of the table of a problem."""
-    floors = [text for regime in REGIMES for text in (_time(cell.floor(regime)), "1.0", "", "")]
-    return ["(floor)", *floors, "1.0", "", ""]
+def race_title(cell: BenchCell, race: Race) -> str:
+    """The kind of memory, and the time that filling it takes."""
+    floor = cell.floor(race.regime)
+    return f"in {race.regime} memory" + (f", which takes {_time(floor)} to fill" if floor else "")
 
 
-def method_row(cell: BenchCell, m: MethodTiming) -> list[str]:
-    """A method's times and memory, as a row of the table of a problem."""
-    row = [m.method]
-    for regime in REGIMES:
-        row += [_time(m.time(regime)), *_ratios(cell, m, regime)]
+def place_row(cell: BenchCell, race: Race, place: RacePlace) -> list[str]:
+    """A method's times and memory, as a row of the table of a race."""
+    m = next(m for m in cell.methods if m.method == place.method)
+    times, floor = m.time(race.regime), cell.floor(race.regime)
     memory = "" if m.peak_bytes is None else f"{m.peak_bytes / max(cell.jacobian_bytes, 1):.1f}"
-    return [*row, memory, *("" if n is None else f"{n:,}" for n in (m.forward_passes, m.backward_passes))]
+    return [
+        m.method,
+        _time(times),
+        *ratio_texts(race, place),
+        standing_text(race, place),
+        _ratio(times.median_s / floor.median_s) if times and floor else "",
+        memory,
+        *("" if n is None else f"{n:,}" for n in (m.forward_passes, m.backward_passes)),
+    ]
+
+
+def ratio_texts(race: Race, place: RacePlace) -> tuple[str, str]:
+    """The ratio to the fastest and its interval; nothing for the first, and for what was in too few rounds."""
+    if place is race.places[0] or place.high == inf:
+        return "1" if place is race.places[0] else "?", ""
+    digits = 2 if place.ratio < 10 else 1 if place.ratio < 99.5 else 0
+    return f"{place.ratio:,.{digits}f}", f"{place.low:,.{digits}f} to {place.high:,.{digits}f}"
 
 
 def _time(spread: Spread | None) -> str:
@@ -77,27 +96,25 @@ def _time(spread: Spread | None) -> str:
     return f"{seconds_text(spread.median_s)} {spread_text(spread)}"
 
 
-def _ratios(cell: BenchCell, m: MethodTiming, regime: Regime) -> tuple[str, str, str]:
-    times, floor = m.time(regime), cell.floor(regime)
-    if times is None or floor is None:
-        return "", "", ""
-    fastest, loop = cell.ranked(regime)[0].time(regime), cell.median(BASELINE, regime)
-    to_fastest = times.median_s / fastest.median_s if fastest else 1.0
-    return _ratio(times.median_s / floor.median_s), _ratio(to_fastest), _ratio(loop / times.median_s) if loop else ""
-
-
 def _ratio(value: float) -> str:
     return f"{value:.1f}" if value < 99.5 else f"{value:,.0f}"
 
 
 def print_cell(cell: BenchCell, console: Console) -> None:
-    """The table of a problem, and below it each method that is not in it, with the reason."""
-    console.print(fitted(cell_table(cell), console, SPARE))
-    for m in cell.methods:
-        if m.outcome.is_wrong:
-            prose(console, f"{m.method}: {m.outcome}, not ranked: {m.message}", "red", indent=2)
-        elif not m.outcome.is_usable or not (m.fresh and m.reused):
-            prose(console, f"{m.method}: {m.outcome}: {m.message}", "dim", indent=2)
+    """A table for each race on a problem with its result, what was dropped in one line, and what is wrong."""
+    prose(console, headline(cell), "bold")
+    for race in cell.races:
+        console.print(fitted(race_table(cell, race), console, SPARE))
+        prose(console, result_line(race), indent=2)
+        if left := left_line(cell, race):
+            prose(console, left, "dim", indent=2)
+        console.print()
+    if dropped := dropped_line(cell):
+        prose(console, dropped, "dim", indent=2)
+    for line in wrong_lines(cell.methods):
+        prose(console, line, "red", indent=2)
+    for line in unranked_lines(cell):
+        prose(console, line, "dim", indent=2)
     console.print()
 
 
@@ -123,20 +140,27 @@ def _exponent(g: Growth) -> str:
 
 
 def bench_summary(report: BenchReport) -> str:
-    """What was done, in one sentence, and the fastest method of each problem."""
+    """What was done, in one sentence, and the result of each race."""
     lines = [LEGEND] if report.cells else []
     lines.append(environment_line(report.environment))
     for regime in REGIMES:
-        best = [(cell, ranked[0].method) for cell in report.cells if not cell.axis and (ranked := cell.ranked(regime))]
-        if best:
-            shown = ", ".join(f"{cell.shape} {cell.dtype} {name}" for cell, name in best)
+        races = [(cell, race) for cell in report.cells if not cell.axis and (race := cell.race(regime))]
+        if races:
+            shown = "; ".join(f"{cell.shape} {cell.dtype}: {winner_text(race)}" for cell, race in races)
             lines.append(f"fastest in {regime} memory: {shown}")
-    threads = plural(report.threads, "thread")
+    threads = plural(report.threads, "thread") + (", by the processor's clock" if report.clock == "cpu" else "")
     text = f"{plural(len(report.cells), 'problem')}, {plural(len(report.wrong), 'wrong result')}, "
     text += f"{duration_text(report.seconds)}, {threads}"
     if not any(m.outcome.is_usable for cell in report.cells for m in cell.methods):
         text += "; nothing was right, so nothing was timed"
+    if any(not race.is_decided for cell in report.cells for race in cell.races):
+        text += "; what is not decided may be with more --time"
     if report.not_reached:
         text += f"; no time was left for {'; '.join(report.not_reached)}: give more with --time"
     lines.append(f"interrupted; {text}" if report.interrupted else text)
     return "\n".join(lines)
+
+
+def winner_text(race: Race) -> str:
+    """The fastest, or those that may be."""
+    return leaders_text(race) + ("" if race.is_decided else " (not decided)") if race.places else "nothing timed"

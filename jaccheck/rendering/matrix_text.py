@@ -42,4 +42,6 @@ def print_matrix(report: MatrixReport, console: Console) -> None:
         answer = "nothing is wrong"
     style = "red" if others else "green"
     prose(console, f"{answer}: {plural(len(report.cells), 'cell')}, {methods}, {rows}; {told}", style)
+    if report.cluster:
+        prose(console, str(report.cluster))
     prose(console, "--all prints the rest; --report out.html writes the whole as a page", "dim")

@@ -62,7 +62,7 @@ def _table(report: ModelReport) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     table.add_column("method", overflow="fold")
     for dtype, limit in zip(shown.dtypes, shown.limits, strict=True):
-        table.add_column(f"in {dtype}\n{limit:>18}", no_wrap=True)
+        table.add_column(f"in {dtype}\n{limit:>19}", no_wrap=True)
     if shown.has_undecided:
         table.add_column("undecided", justify="right", no_wrap=True)
     for column in ("time", "memory"):
@@ -71,7 +71,7 @@ def _table(report: ModelReport) -> Table:
         cells = [row.undecided] if shown.has_undecided else []
         table.add_row(
             row.answer.method,
-            *(f"{each.outcome or '':<10} {each.ratio:>7}".rstrip() for each in row.in_dtypes),
+            *(f"{each.outcome or '':<10} {each.ratio:>8}".rstrip() for each in row.in_dtypes),
             *cells,
             row.time,
             row.memory,

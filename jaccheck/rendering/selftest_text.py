@@ -37,6 +37,8 @@ def print_selftest(found: SelftestReport, console: Console) -> None:
         f"{duration_text(found.seconds)}",
         "green" if found.is_clean else "red",
     )
+    if found.cluster:
+        prose(console, str(found.cluster))
 
 
 def _by_kind(found: SelftestReport) -> Table:

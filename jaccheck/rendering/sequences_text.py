@@ -42,6 +42,8 @@ def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) ->
         + ("; interrupted" if report.interrupted else ""),
         "red" if report.found_something else "green",
     )
+    if report.cluster:
+        prose(console, str(report.cluster))
 
 
 def _again(report: SequenceReport) -> str:

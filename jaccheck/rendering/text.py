@@ -177,6 +177,8 @@ def verify_summary(report: Report) -> str:
         text = f"interrupted; {text}"
     if unsure := sum(not finding.confirmed for finding in report.findings):
         text += f"\nNOT CONFIRMED: {unsure} of {plural(findings, 'finding')}. {DOUBT}"
+    if report.cluster:
+        text += f"\n{report.cluster}"
     for name in report.given_up:
         text += f"\nGIVEN UP: {name} ended so many worker processes that it was left out of the rest"
     for cell in () if report.interrupted else report.vacuous:
@@ -186,7 +188,9 @@ def verify_summary(report: Report) -> str:
 
 def print_report(report: Report, console: Console) -> None:
     """Coverage, environment and summary."""
-    console.print(fitted(coverage_table(report.coverage, report.findings), console, SPARE))
+    devices = {cell.device for cell in report.coverage}
+    spare = SPARE if len(devices) > 1 else (*SPARE, "device")  # the line of versions names it
+    console.print(fitted(coverage_table(report.coverage, report.findings), console, spare))
     prose(console, COLUMNS, "dim")
     if report.totals.known_issues:
         console.print(known_table(report.totals.known_issues))

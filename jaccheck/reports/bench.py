@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 
 from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.bench_comparison import BenchComparison
 from jaccheck.reports.outcome import Outcome
+from jaccheck.reports.race import Clock, Race, RacePlace, Regime
 from jaccheck.reports.timings import Spread
 from jaccheck.reports.verify import Environment
 
-Regime = Literal["fresh", "reused"]
-"""Memory of the result: fresh from the system for every call, or there already and used again."""
-
-REGIMES: tuple[Regime, ...] = ("fresh", "reused")
+MOST_LEADERS = 5
+"""That have a row, of those between which a race is not decided."""
 
 Axis = Literal["N", "C", "width", "depth"]
 
@@ -26,6 +26,12 @@ class MethodTiming:
     method: str
     outcome: Outcome
     message: str = ""
+    kind: str = ""
+    """Its family: methods of one kind do the same work in much the same way."""
+    times_slower: Annotated[float, Gt(0)] | None = None
+    """Of one that was dropped before the races: at least so many times slower than the fastest, by its first calls."""
+    first_calls: Count = 0
+    """How many calls that was."""
     forward_passes: Count | None = None
     """Calls of the network, by whatever number of samples each."""
     backward_passes: Count | None = None
@@ -62,6 +68,8 @@ class BenchCell:
     fresh_floor: Spread | None = None
     reused_floor: Spread | None = None
     methods: tuple[MethodTiming, ...]
+    races: tuple[Race, ...] = ()
+    """One in each kind of memory."""
     seconds: Seconds
 
     def floor(self, regime: Regime) -> Spread | None:
@@ -73,8 +81,29 @@ class BenchCell:
         times = next((m.time(regime) for m in self.methods if m.method == method), None)
         return times.median_s if times else None
 
+    def race(self, regime: Regime) -> Race | None:
+        """The race in a regime, or None where none was run."""
+        return next((race for race in self.races if race.regime == regime), None)
+
+    def rows(self, race: Race) -> tuple[RacePlace, ...]:
+        """What is told of a race in a row each: the first that may be the fastest, and the best of each other kind."""
+        kinds = {m.method: m.kind or m.method for m in self.methods}
+        first: dict[str, RacePlace] = {}
+        for place in race.places:
+            first.setdefault(kinds.get(place.method, place.method), place)
+        chosen = {*race.leaders[:MOST_LEADERS], *(place.method for place in first.values())}
+        return tuple(place for place in race.places if place.method in chosen)
+
+    def dropped(self) -> tuple[MethodTiming, ...]:
+        """The methods that were so slow in their first calls that they took part in no race, the fastest first."""
+        found = [(m.times_slower, m) for m in self.methods if m.times_slower is not None]
+        return tuple(m for _, m in sorted(found, key=lambda pair: pair[0]))
+
     def ranked(self, regime: Regime) -> tuple[MethodTiming, ...]:
-        """The methods that are right and were timed, the fastest first."""
+        """The methods that are right and were timed, the fastest first: in the order of the race, else by median."""
+        if race := self.race(regime):
+            known = {m.method: m for m in self.methods}
+            return tuple(known[place.method] for place in race.places)
         timed = [(times.median_s, m) for m in self.methods if (times := m.time(regime))]
         return tuple(m for _, m in sorted(timed, key=lambda pair: pair[0]))
 
@@ -104,6 +133,7 @@ class BenchReport:
     schema_version: Literal[2] = 2
     environment: Environment
     threads: Annotated[int, Ge(1)]
+    clock: Clock = "wall"
     memory: Count
     """Bytes that a call may take beyond what its process has."""
     cells: tuple[BenchCell, ...]
@@ -112,6 +142,10 @@ class BenchReport:
     not_reached: tuple[str, ...] = ()
     """Problems for which no time was left."""
     interrupted: bool = False
+    machine: str = ""
+    """Its processor, and how many cores of it could be used."""
+    since: BenchComparison | None = None
+    """Beside an earlier report."""
 
     @property
     def wrong(self) -> tuple[tuple[BenchCell, MethodTiming], ...]:

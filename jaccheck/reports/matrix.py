@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from jaccheck.core import plain_data
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verify import Environment
 
@@ -57,6 +58,8 @@ class MatrixReport:
     schema_version: Literal[2] = 2
     environment: Environment
     cells: tuple[MatrixCell, ...]
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     def changes(self, since: MatrixReport) -> Iterator[CellChange]:
         """Each cell that has another outcome, or that only one of the two has."""

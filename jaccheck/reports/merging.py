@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import reduce
 
 from jaccheck.errors import InvalidRequest
+from jaccheck.reports.cluster import cluster_uses
 from jaccheck.reports.counts import added, added_by, cell_key, tightness_key
 from jaccheck.reports.verify import Environment, Finding, Report, Settings
 
@@ -39,6 +40,7 @@ def merge(reports: Sequence[Report]) -> Report:
         findings=_united(finding for report in reports for finding in report.findings),
         given_up=tuple(sorted({name for report in reports for name in report.given_up})),
         interrupted=not is_whole or any(report.interrupted for report in reports),
+        cluster=cluster_uses(report.cluster for report in reports),
     )
 
 

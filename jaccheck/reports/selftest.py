@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.outcome import Outcome
 from jaccheck.reports.verdict import Mode
 from jaccheck.reports.verify import Environment
@@ -108,6 +109,8 @@ class SelftestReport:
     seconds: Seconds = 0.0
     environment: Environment | None = None
     """With which versions; None in reports of before it was kept."""
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     @property
     def survivors(self) -> tuple[MutantScore, ...]:

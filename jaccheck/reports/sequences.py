@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jaccheck.core import Count, Seconds, plain_data
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.verify import Environment
 
 
@@ -57,6 +58,8 @@ class SequenceReport:
     findings: tuple[SequenceFinding, ...]
     seconds: Seconds
     interrupted: bool = False
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     @property
     def mended(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from jaccheck.case import Case
 from jaccheck.core import Count, Seconds, html_table, plain_data, plural, text_table
+from jaccheck.reports.cluster import ClusterUse
 from jaccheck.reports.entries import WorstEntry
 from jaccheck.reports.failure import Failure
 from jaccheck.reports.outcome import Outcome
@@ -239,6 +240,8 @@ class Report:
     given_up: tuple[str, ...] = ()
     """Methods that were left out from some case on, since they had ended too many worker processes before."""
     interrupted: bool = False
+    cluster: ClusterUse | None = None
+    """How it was spread, where it was judged on a cluster."""
 
     @property
     def vacuous(self) -> tuple[CoverageCell, ...]:

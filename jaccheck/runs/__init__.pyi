@@ -1,8 +1,10 @@
+from .cluster.address import scheduler_named as scheduler_named
 from .cluster.client import Cluster as Cluster
 from .cluster.messages import WorkerConfig as WorkerConfig
 from .local import in_this_process as in_this_process
 from .matrix.asking import MatrixRequest as MatrixRequest
 from .matrix.asking import measure as measure
+from .matrix.spreading import measure_on as measure_on
 from .plan import Shard as Shard
 from .plan import expected_cases as expected_cases
 from .plan import given_shards as given_shards

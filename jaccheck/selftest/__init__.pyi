@@ -1,9 +1,12 @@
+from .asking import answer_part as answer_part
 from .mutants.registry import Mutant as Mutant
 from .mutants.registry import by_names as by_names
 from .mutants.registry import catalogue as catalogue
 from .mutants.registry import choose_stored as choose_stored
 from .mutants.registry import choose_with_mutants as choose_with_mutants
 from .mutants.registry import find_with_mutants as find_with_mutants
+from .parts import selftest_of as selftest_of
+from .parts import selftest_parts as selftest_parts
 from .scoring import repeating_every as repeating_every
 from .scoring import score as score
 from .scoring import without as without

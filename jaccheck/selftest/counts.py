@@ -99,13 +99,12 @@ class AlarmCounts:
     def rates(self) -> tuple[FalseAlarms, ...]:
         """One row for each mode and judge."""
         return tuple(
-            FalseAlarms(
-                judge=name,
-                mode=mode,
-                results=results,
-                alarms=self._alarms.get((name, mode), 0),
-                upper_limit=limits(self._alarms.get((name, mode), 0), results)[1],
-            )
+            false_alarms(name, mode, results, self._alarms.get((name, mode), 0))
             for mode, results in self._results.items()
             for name in JUDGES
         )
+
+
+def false_alarms(judge: Judge, mode: Mode, results: int, alarms: int) -> FalseAlarms:
+    """One row, with its confidence limit."""
+    return FalseAlarms(judge=judge, mode=mode, results=results, alarms=alarms, upper_limit=limits(alarms, results)[1])

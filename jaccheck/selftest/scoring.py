@@ -48,17 +48,18 @@ def score(
     laws_of: LawsOf = every_law,
     judges: tuple[Judge, ...] = JUDGES,
     on_case: OnCase = lambda done, total: None,
+    start: int = 0,
 ) -> SelftestReport:
     """How many of `mutants` each judge kills on these cases, and how often it calls one of the right `methods` wrong.
 
     Every mutant meets the cases in order until all `judges` have killed it. `on_case(done, total)` is called after
-    each.
+    each. `start` is the position of the first of them, where they are a part of more.
     """
     started = time.perf_counter()
     counted = [MutantCounts(mutant, judges) for mutant in mutants]
     rightful, tally, overflowing = tuple(methods), AlarmCounts(), 0
     with calm_torch():
-        for position, case in enumerate(cases):
+        for position, case in enumerate(cases, start=start):
             try:
                 trial = CaseTrial(CaseReference(case, DEVICE), partial(_laws_of, laws_of, position, case))
             except InvalidCase:
@@ -68,13 +69,13 @@ def score(
                     counts.meet(trial, position + 1)
                 for method in rightful:
                     tally.add(trial, method)
-            on_case(position + 1, len(cases))
+            on_case(position + 1 - start, len(cases))
     scores = tuple(counts.score for counts in counted)
     return SelftestReport(
         cases=len(cases),
         overflowing=overflowing,
         mutants=scores,
-        scores=tuple(_mutation_score(name, scores) for name in JUDGES),
+        scores=mutation_scores(scores),
         false_alarms=tally.rates(),
         alarms=tuple(tally.alarms),
         seconds=time.perf_counter() - started,
@@ -86,6 +87,10 @@ def _laws_of(laws_of: LawsOf, position: int, case: Case, method: str) -> tuple[L
     return laws_of(position + place_of(method), case)
 
 
-def _mutation_score(name: Judge, scores: tuple[MutantScore, ...]) -> MutationScore:
-    killed = sum(score.kill(name) is not None for score in scores)
-    return MutationScore(judge=name, killed=killed, mutants=len(scores), lower_limit=limits(killed, len(scores))[0])
+def mutation_scores(scores: tuple[MutantScore, ...]) -> tuple[MutationScore, ...]:
+    """How many of these mutants each judge killed."""
+    killed = {name: sum(score.kill(name) is not None for score in scores) for name in JUDGES}
+    return tuple(
+        MutationScore(judge=name, killed=count, mutants=len(scores), lower_limit=limits(count, len(scores))[0])
+        for name, count in killed.items()
+    )

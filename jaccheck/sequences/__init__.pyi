@@ -1,4 +1,9 @@
 from .asking import SequenceNote as SequenceNote
+from .asking import SequencePart as SequencePart
+from .asking import answer_again as answer_again
+from .asking import answer_part as answer_part
 from .asking import drive as drive
+from .parts import sequence_parts as sequence_parts
+from .parts import sequences_of as sequences_of
 from .player import Player as Player
 from .sequence import Tally as Tally

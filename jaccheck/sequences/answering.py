@@ -1,4 +1,4 @@
-"""A run over sequences, in the process that may end of it."""
+"""A run over sequences, or a part of one, in the process that may end of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ from collections.abc import Callable
 
 from jaccheck.methods import choose_methods, describe_environment
 from jaccheck.reports import SequenceReport, SequenceSettings
-from jaccheck.sequences.asking import SequenceNote
-from jaccheck.sequences.run import play
+from jaccheck.sequences.asking import SequenceNote, SequencePart
+from jaccheck.sequences.run import OnSequence, play, play_part
 from jaccheck.sequences.sequence import Tally
 
+Tell = Callable[[SequenceNote], None]
 
-def answer(request: SequenceSettings, tell: Callable[[SequenceNote], None]) -> SequenceReport:
+
+def answer(request: SequenceSettings, tell: Tell) -> SequenceReport:
     """The report of the run."""
+    return play(request, on_sequence=_telling(tell))
+
+
+def answer_part(request: SequencePart, tell: Tell) -> SequenceReport:
+    """The report of a part of a run."""
+    return play_part(request, on_sequence=_telling(tell))
+
+
+def _telling(tell: Tell) -> OnSequence:
+    """Tells of each sequence when it begins, and of the environment at once."""
     choose_methods(("batch_grad_loop",))  # raises where BackPACK cannot run
     tell(SequenceNote(environment=describe_environment({"cpu": "cpu"})))
 
@@ -27,4 +39,4 @@ def answer(request: SequenceSettings, tell: Callable[[SequenceNote], None]) -> S
             )
         )
 
-    return play(request, on_sequence=begin)
+    return begin

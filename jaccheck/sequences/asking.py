@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
 
-from jaccheck.core import Allowed, ChildEnded, Count, Worker, plain_data
+from jaccheck.core import Allowed, ChildEnded, Count, Worker, from_json, plain_data, to_json
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.reports import (
     SURVIVAL,
@@ -20,6 +21,25 @@ SECONDS = 180.0
 """For one sequence, which takes less than one; and for the law of growth, which takes some."""
 
 
+class Stage(StrEnum):
+    """The stages of a run, in their order."""
+
+    DIRECTED = "directed"
+    DRAWS = "draws"
+    ROUNDS = "rounds"
+    GROWTH = "growth"
+
+
+@plain_data
+class SequencePart:
+    """A stage of a run, or its directed sequences or rounds of index `start` to `stop`."""
+
+    settings: SequenceSettings
+    what: Stage
+    start: Count = 0
+    stop: Count | None = None
+
+
 @plain_data
 class SequenceNote:
     """What was done when a sequence began, and at first what it is done with."""
@@ -32,8 +52,33 @@ class SequenceNote:
     environment: Environment | None = None
 
 
-def drive(asked: SequenceSettings, show: Callable[[SequenceNote], None]) -> SequenceReport:
+Show = Callable[[SequenceNote], None]
+
+
+def drive(asked: SequenceSettings, show: Show) -> SequenceReport:
     """The report of a run; Ctrl-C ends it early. Raises BrokenEnvironment where it cannot begin."""
+    return _driven("jaccheck.sequences.answering:answer", asked, asked, show)
+
+
+def answer_part(text: str) -> str:
+    """The report of a part of a run; both ways JSON. Raises ChildEnded, which only a second process makes a finding."""
+    with Worker(PART) as worker:
+        part = from_json(SequencePart, text, where="request")
+        allowed = Allowed(seconds=SECONDS)
+        return to_json(worker.ask(part, SequenceReport, allowed, note=SequenceNote, hear=lambda note: None))
+
+
+def answer_again(text: str) -> str:
+    """The same for a part that has ended other processes: the end of this one is a finding."""
+    part = from_json(SequencePart, text, where="request")
+    return to_json(_driven(PART, part, part.settings, lambda note: None))
+
+
+PART = "jaccheck.sequences.answering:answer_part"
+
+
+def _driven(place: str, request: object, asked: SequenceSettings, show: Show) -> SequenceReport:
+    """What a worker answers, or the report on its end."""
     began = time.perf_counter()
     note, environment = SequenceNote(), None
 
@@ -42,10 +87,10 @@ def drive(asked: SequenceSettings, show: Callable[[SequenceNote], None]) -> Sequ
         note, environment = heard, environment or heard.environment
         show(note)
 
-    with Worker("jaccheck.sequences.answering:answer") as worker:
+    with Worker(place) as worker:
         try:
             allowed = Allowed(seconds=SECONDS)
-            return worker.ask(asked, SequenceReport, allowed, note=SequenceNote, hear=hear, finishes=True)
+            return worker.ask(request, SequenceReport, allowed, note=SequenceNote, hear=hear, finishes=True)
         except ChildEnded as error:
             if environment is None:
                 raise BrokenEnvironment(f"no sequence can be run: {error}") from None

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
+from jaccheck.case import BACKEND
 from jaccheck.judging import SEQUENCE_ISSUES
 from jaccheck.methods import calm_torch, describe_environment
 from jaccheck.reports import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
+from jaccheck.sequences.asking import SequencePart, Stage
 from jaccheck.sequences.broken import Broken
 from jaccheck.sequences.directed.every import every_directed
 from jaccheck.sequences.directed.step import Directed, play_directed, shortest
@@ -25,15 +28,27 @@ from jaccheck.sequences.others import exact_methods
 from jaccheck.sequences.sequence import Tally
 from jaccheck.sequences.session import available_extensions
 
+OnSequence = Callable[[Tally], None]
+
 ROUND = 50
 """Sequences in a round: enough for Hypothesis to vary what it has drawn, few enough for a limit of time."""
 
 
-def play(asked: SequenceSettings, *, on_sequence: Callable[[Tally], None] = lambda tally: None) -> SequenceReport:
+def play(asked: SequenceSettings, *, on_sequence: OnSequence = lambda tally: None) -> SequenceReport:
     """The report of a run, which ends with the first round that finds something; Ctrl-C ends it early.
 
     Directed sequences and the laws of draws come first, whatever was asked for, and the law of growth in the end.
     """
+    return _played(asked, (SequencePart(settings=asked, what=what) for what in Stage), on_sequence)
+
+
+def play_part(part: SequencePart, *, on_sequence: OnSequence = lambda tally: None) -> SequenceReport:
+    """The report of a part of a run."""
+    return _played(part.settings, [part], on_sequence)
+
+
+def _played(asked: SequenceSettings, parts: Iterable[SequencePart], on_sequence: OnSequence) -> SequenceReport:
+    """The report on parts that are played one after the other, until one finds something."""
     started = time.perf_counter()
     tally, interrupted, directed = Tally(), False, 0
     findings: tuple[SequenceFinding, ...] = ()
@@ -42,13 +57,13 @@ def play(asked: SequenceSettings, *, on_sequence: Callable[[Tally], None] = lamb
     gc.freeze()  # what is here already need not be looked through whenever a network is dropped
     try:
         with calm_torch():
-            for each in every_directed(machine):
-                findings = run_directed(machine, each)
+            for part in parts:
+                for findings in _findings(machine, part):
+                    directed += part.what is Stage.DIRECTED and not findings
+                    if findings:
+                        break
                 if findings:
                     break
-                directed += 1
-            else:
-                findings = _drawn(machine, asked)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -70,15 +85,20 @@ def play(asked: SequenceSettings, *, on_sequence: Callable[[Tally], None] = lamb
     )
 
 
-def _drawn(machine: type[SequenceMachine], asked: SequenceSettings) -> tuple[SequenceFinding, ...]:
-    """What is found first in the laws of draws, in sequences that are drawn, or in the law of growth after them."""
-    extensions = available_extensions()
-    if findings := _broken_by(partial(check_monte_carlo, extensions)):
-        return findings
-    for number, examples in rounds(asked, time.perf_counter()):
-        if findings := run_round(machine, asked.seed * 2**20 + number, examples, asked.steps):
-            return findings
-    return _broken_by(partial(check_growth, extensions))
+def _findings(machine: type[SequenceMachine], part: SequencePart) -> Iterator[tuple[SequenceFinding, ...]]:
+    """What each directed sequence or round of a part finds, or the law that it puts to one use."""
+    asked = part.settings
+    match part.what:
+        case Stage.DIRECTED:
+            for each in every_directed(machine)[part.start : part.stop]:
+                yield run_directed(machine, each)
+        case Stage.DRAWS:
+            yield _broken_by(partial(check_monte_carlo, available_extensions()))
+        case Stage.ROUNDS:
+            for number, examples in islice(rounds(asked, time.perf_counter()), part.start, part.stop):
+                yield run_round(machine, asked.seed * 2**20 + number, examples, asked.steps)
+        case Stage.GROWTH:
+            yield _broken_by(partial(check_growth, available_extensions()))
 
 
 def run_directed(
@@ -138,6 +158,7 @@ def run_round(
     """
     machine._hypothesis_internal_use_seed = seed
     budget = settings(
+        backend=BACKEND,
         max_examples=examples,
         stateful_step_count=steps,
         derandomize=False,

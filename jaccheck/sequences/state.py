@@ -41,14 +41,16 @@ class Result:
     """Numbers that must be there, in a dtype; `values` is None where they could be rounded and are not compared.
 
     With `may_be_missing` nothing says whether they must be there, only what they are then. They must be equal, or as
-    close as `closeness` times the largest of them, where it is not zero. What is compared is the sum over the first
-    axis of what is found, or of a root `(C, N, *θ.shape)` each sample's matrix, if `view` says so.
+    close as `closeness` times the largest of them, where it is not zero; of a difference, times the largest of the
+    `terms`. What is compared is the sum over the first axis of what is found, or of a root `(C, N, *θ.shape)` each
+    sample's matrix, if `view` says so.
     """
 
     values: Array | None
     dtype: str
     may_be_missing: bool = False
     closeness: float = 0.0
+    terms: float = 0.0
     view: Literal["", "sum", "gram"] = ""
 
     def assertion(self, source: str) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ class Result:
     def slack(self) -> float:
         """How far a number may be from what it must be."""
         assert self.values is not None
-        return float(self.closeness * max(1.0, np.abs(self.values).max(initial=0.0)))
+        return float(self.closeness * max(1.0, self.terms, np.abs(self.values).max(initial=0.0)))
 
 
 @dataclass(slots=True)

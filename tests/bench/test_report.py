@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from jaccheck.core import seconds_text
 from jaccheck.errors import IncompatibleFile, UnknownName
 from jaccheck.methods import describe_environment
 from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
+from jaccheck.rendering.html.race import race_plot
 from jaccheck.rendering.plots import chosen
-from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, load, save
+from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, Race, RacePlace, Regime, load, save
 
 
 def timing(name: str, seconds: float | None, outcome: Outcome = Outcome.AGREES) -> MethodTiming:
@@ -29,6 +31,23 @@ def timing(name: str, seconds: float | None, outcome: Outcome = Outcome.AGREES) 
     return MethodTiming(
         method=name, outcome=outcome, message="because", peak_bytes=4 * 10**6, fresh=times, reused=times
     )
+
+
+def race(regime: Regime = "fresh", *others: RacePlace) -> Race:
+    """`quick` ahead of the loop, and of what is given."""
+    places = (
+        RacePlace(method="quick", standing="fastest", rounds=18),
+        *others,
+        RacePlace(method="autograd_loop", standing="slower", rounds=6, ratio=50.0, low=45.0, high=55.0),
+    )
+    return Race(regime=regime, places=places, rounds=18, confidence=0.95, margin=0.05)
+
+
+def printed(*cells: BenchCell) -> str:
+    console = Console(file=StringIO(), width=200)
+    for each in cells:
+        print_cell(each, console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
@@ -49,7 +68,9 @@ def cell(n: int, dtype: str = "float32", **changes: object) -> BenchCell:
             timing("autograd_loop", 1e-6 * n**2),
             timing("bad", None, Outcome.DISAGREES),
             timing("large", None, Outcome.NOT_RUN),
+            replace(timing("loop", None), times_slower=9.7, first_calls=1),
         ),
+        races=(race("fresh"), race("reused")),
         seconds=1.0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
@@ -68,7 +89,7 @@ def report(*cells: BenchCell) -> BenchReport:
 
 def test_json_both_ways(tmp_path: Path) -> None:
     """What is read is what was written."""
-    swept = [cell(size, axis="N", size=size) for size in (10, 20, 40)]
+    swept = [cell(size, axis="N", size=size) for size in (10, 20, 40, 80, 160)]
     written = report(*swept, cell(100))
     save(written, tmp_path / "bench.json")
     assert load(BenchReport, tmp_path / "bench.json") == written
@@ -85,36 +106,79 @@ def test_reading_a_report_loads_no_torch() -> None:
 
 
 def test_only_what_is_right_is_ranked() -> None:
-    """The wrong one is named, in capitals, and stands in no table."""
-    assert [m.method for m in cell(100).ranked("fresh")] == ["autograd_loop", "quick"][::-1]
-    console = Console(file=StringIO(), width=200)
-    print_cell(cell(100), console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    """The wrong one is named, in capitals, and stands in no table; what was not run is named with the reason."""
+    assert [m.method for m in cell(100).ranked("fresh")] == ["quick", "autograd_loop"]
+    assert [m.method for m in cell(100, races=()).ranked("fresh")] == ["quick", "autograd_loop"]
+    text = printed(cell(100))
     assert "bad: DISAGREES, not ranked: because" in text
     assert "large: NOT_RUN: because" in text
     assert text.count("bad") == 1
-    assert "fastest in fresh memory: size 100 float32 quick" in bench_summary(report(cell(100)))
+    assert "fastest in fresh memory: size 100 float32: quick" in bench_summary(report(cell(100)))
     assert report(cell(100)).wrong
 
 
-def test_ratios_are_of_medians() -> None:
-    """To the floor, to the fastest, and over the loop."""
-    console = Console(file=StringIO(), width=200)
-    print_cell(cell(100), console)
-    row = next(line.split() for line in console.file.getvalue().splitlines() if line.split()[:1] == ["quick"])  # type: ignore[attr-defined]
-    assert row[1:7] == ["200", "µs", "±20%", "2.0", "1.0", "50.0"]
+def test_a_race_is_told_in_rows_and_lines() -> None:
+    """Ratios with intervals; the winner, how sure that is, and what was dropped in one line."""
+    text = printed(cell(100))
+    rows = [line.split() for line in text.splitlines() if line.split()[:1] in (["quick"], ["autograd_loop"])]
+    assert rows[0][:6] == ["quick", "200", "µs", "±20%", "1", "fastest"]
+    assert rows[1][4:9] == ["50.0", "45.0", "to", "55.0", "slower"]
+    assert "fastest in fresh memory: quick, at 95 %, after 18 rounds" in text
+    assert "1 method at least 9.7 × slower was dropped after one call" in text
+
+
+def test_what_is_not_decided_is_said_so() -> None:
+    """The first is not called the fastest then; what is as fast by the interval is."""
+    close = RacePlace(method="large", standing="open", rounds=18, ratio=1.02, low=0.9, high=1.1)
+    text = printed(cell(100, races=(race("fresh", close),)))
+    assert "not decided after 18 rounds; it may be quick or large" in text
+    assert "fastest" not in next(line for line in text.splitlines() if line.split()[:1] == ["quick"])
+    level = replace(close, standing="level", low=0.99, high=1.03)
+    assert "quick and large are equally fast in fresh memory, within 5 %, at 95 %, after 18 rounds" in printed(
+        cell(100, races=(race("fresh", level),))
+    )
+    untimed = replace(race(), untimed=("x", "y"))
+    assert not untimed.is_decided
+    assert "no time was left for x and y" in printed(cell(100, races=(untimed,)))
+
+
+def test_methods_of_one_kind_have_one_row() -> None:
+    """The best of each kind, and all that may be the fastest; the others are counted, in one line."""
+    names = [f"slow {i}" for i in range(15)]
+    slow = [RacePlace(method=n, standing="slower", rounds=6, ratio=2.0, low=1.58, high=3.0) for n in names]
+    methods = tuple(replace(timing(n, 1e-3), kind="slow") for n in names)
+    many = cell(100, methods=(*cell(100).methods, *methods), races=(race("fresh", *slow),))
+    assert [place.method for place in many.rows(many.races[0])] == ["quick", "slow 0", "autograd_loop"]
+    assert "14 methods, at least 1.5 × slower, left after 6 rounds" in printed(many)
+
+
+def test_the_picture_of_a_race_shows_its_intervals() -> None:
+    """On one axis: the first at 1, each bar around its dot and to the right of what is faster; words for each."""
+    close = RacePlace(method="large", standing="open", rounds=3, ratio=1.2, low=0.0, high=inf)
+    drawn = race_plot(cell(100), race("fresh", close))
+    first, unsure, last = drawn.lines
+    assert (first.style, unsure.style, last.style) == ("may", "may", "slower")
+    assert drawn.left <= unsure.low <= first.dot < unsure.dot < last.low < last.dot < last.high < drawn.width
+    assert unsure.high == pytest.approx(max(line.high for line in drawn.lines), rel=0.1)
+    assert "too few rounds" in unsure.text
+    assert last.text == "autograd_loop: 50 × the fastest, 45 to 55; slower"
+    at_one = next(x for x, text in drawn.ticks if text == "1 ×")
+    assert at_one == pytest.approx(first.dot)
 
 
 def test_growth_is_fitted() -> None:
-    """An exponent of one and of two, each beside that of the Jacobian's size."""
-    cells = [cell(size, axis="N", size=size) for size in (10, 20, 40, 80)]
+    """An exponent of one and of two, each beside that of the Jacobian's size; from five sizes on, where it is known."""
+    cells = [cell(size, axis="N", size=size) for size in (10, 20, 40, 80, 160)]
     found = {(g.method, g.quantity): g for g in growth_of(cells)}
     assert found["quick", "time"].exponent == pytest.approx(1)
     assert found["autograd_loop", "time"].exponent == pytest.approx(2)
     assert found["quick", "memory"].exponent == pytest.approx(0)
     assert found["quick", "time"].theory == pytest.approx(1)
     assert "bad" not in {g.method for g in growth_of(cells) if g.quantity == "time"}
-    assert not growth_of(cells[:2])
+    assert not growth_of(cells[:4])
+    noisy = [replace(each, reused_floor=None) for each in cells]
+    noisy[2] = cell(120, axis="N", size=40)
+    assert not [g for g in growth_of(noisy) if g.quantity == "time"]
     console = Console(file=StringIO(), width=200)
     console.print(growth_table(tuple(growth_of(cells))))
     assert "2.0 ± 0.0" in console.file.getvalue()  # type: ignore[attr-defined]
@@ -143,8 +207,9 @@ def test_shapes_are_chosen_by_name() -> None:
     """Sweeps together or point by point; the largest last."""
     assert choose_shapes(("sweeps",)) == SWEEPS
     assert [shape.name for shape in choose_shapes(("N=64", "tutorial"))] == ["N=64", "tutorial"]
-    assert choose_shapes(())[-1] == SHAPES[-1]
-    assert set(choose_shapes(())) == {*SHAPES, *SWEEPS}
+    assert [shape.name for shape in choose_shapes(())] == ["tutorial", "cnn", "deep", "wide"]
+    assert choose_shapes((), is_thorough=True)[-1] == SHAPES[-1]
+    assert set(choose_shapes((), is_thorough=True)) == {*SHAPES, *SWEEPS}
     with pytest.raises(UnknownName, match="choose from tutorial"):
         choose_shapes(("tiny",))
 
@@ -165,6 +230,6 @@ def test_sweeps_are_in_one_dtype() -> None:
         ("tutorial", "float32", "cuda"),
         ("tutorial", "float64", "cpu"),
         ("tutorial", "float64", "cuda"),
-        ("N=16", "float32", "cpu"),
-        ("N=16", "float32", "cuda"),
+        ("N=8", "float32", "cpu"),
+        ("N=8", "float32", "cuda"),
     ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from time import perf_counter, sleep
+from dataclasses import replace
+from time import perf_counter, process_time, sleep
 
 import pytest
 import torch
 
 from jaccheck.bench import Shape
+from jaccheck.bench.examination import GROSS, FirstCalls, representatives, times_slower
 from jaccheck.bench.jobs import KEPT_MEMORY, Message, Task
 from jaccheck.bench.passes import count_passes
 from jaccheck.bench.process import Worker
 from jaccheck.bench.shapes import SHAPES, make
-from jaccheck.bench.worker import FLOOR, answer, too_slow
+from jaccheck.bench.worker import answer
 from jaccheck.core import ChildEnded
 from jaccheck.methods import Jacobians, Problem, copy_of, method
 from jaccheck.methods.registry import forget
@@ -124,10 +126,11 @@ def test_what_takes_too_much_is_left_out() -> None:
     started = perf_counter()
     found = examined("hungry", "endless", "clumsy", "outer_products", seconds=20.0)
     assert perf_counter() - started < 100
+    kind = {"kind": "tests"}
     assert found["hungry"] == MethodTiming(
-        method="hungry", outcome=Outcome.TOO_LARGE, message="needs more than 8.0 GiB"
+        method="hungry", outcome=Outcome.TOO_LARGE, message="needs more than 8.0 GiB", **kind
     )
-    assert found["endless"].message == "one call takes more than 4.0 s"
+    assert found["endless"].message == "one call takes more than 4 s"
     assert found["clumsy"].outcome is Outcome.CRASHED
     assert "no such thing" in found["clumsy"].message
     assert found["outer_products"].outcome is Outcome.AGREES
@@ -139,22 +142,83 @@ def test_refusals_are_told() -> None:
     assert examined("central_differences", shape=wide)["central_differences"].outcome is Outcome.UNSUPPORTED
 
 
-def test_the_slowest_go_first() -> None:
-    """As many as the budget asks for, but never the floor nor the fastest three."""
-    seconds = {FLOOR: 1.0, "a": 1.0, "b": 10.0, "c": 3.0, "d": 4.0, "e": 50.0}
-    assert too_slow(seconds, 300.0) == []
-    assert too_slow(seconds, 100.0) == ["e"]
-    assert too_slow(seconds, 0.0) == ["b", "e"]
+@pytest.mark.parametrize(
+    ("calls", "slower"),
+    [
+        (FirstCalls(1.0, 1.0), 10.0),
+        (FirstCalls(1.0, 0.2), None),  # the processor was busy with other things
+        (FirstCalls(0.2, 1.0), None),  # on several threads
+        (FirstCalls(0.1 * GROSS, 0.1 * GROSS), GROSS),
+        (FirstCalls(0.29, 0.29), None),
+        (FirstCalls(2.0, 1.5, is_stopped=True), 15.0),
+    ],
+)
+def test_only_what_is_far_slower_by_both_clocks_is_dropped(calls: FirstCalls, slower: float | None) -> None:
+    """Beside a tenth of a second."""
+    assert times_slower(calls, 0.1) == (slower if slower is None else pytest.approx(slower))
+
+
+@method(family="tests")
+def sluggish(problem: Problem) -> Jacobians:
+    """Right, but computes for a fifth of a second more."""
+    ends = process_time() + 0.2
+    while process_time() < ends:
+        pass
+    return find_with_mutants("outer_products").compute(problem)
+
+
+forget("sluggish")
+
+
+def test_what_is_far_slower_is_dropped_after_two_calls() -> None:
+    """It is judged all the same."""
+    method(family="tests")(sluggish)
+    try:
+        messages = list(answer(task("examine", "outer_products", "sluggish", shape=SHAPE)))
+    finally:
+        forget("sluggish")
+    found = {m.method.method: m for m in messages if m.method}
+    fast, slow = found["outer_products"].method, found["sluggish"].method
+    assert fast is not None
+    assert slow is not None
+    assert fast.times_slower is None
+    assert slow.outcome is Outcome.AGREES
+    assert slow.times_slower > GROSS
+    assert slow.first_calls == 2
+    assert found["sluggish"].first_s > 0.2
+
+
+def test_each_kind_has_one_representative() -> None:
+    """The quickest, unless another method of the kind takes part."""
+    kinds = {"a": "x", "b": "y", "c": "y", "d": "z"}
+    assert representatives({"b": 2.0, "c": 1.0, "d": 3.0}, kinds, {"x"}) == ("c", "d")
+    assert representatives({"b": 2.0, "c": 1.0, "d": 3.0}, kinds, {"y", "z"}) == ()
 
 
 @pytest.mark.parametrize("kind", ["fresh", "reused"])
-def test_every_method_is_timed(kind: str) -> None:
-    """And the floor, which nothing beats that fills the same memory and computes besides."""
-    messages = list(answer(task(kind, "outer_products", "vmap_vjp", seconds=0.5)))
-    times = {m.starts: m.times for m in messages if m.times}
-    floor = next(m.floor for m in messages if m.floor)
-    assert set(times) == {"outer_products", "vmap_vjp"}
-    assert all(spread.shortest_s > floor.shortest_s for spread in times.values())
+def test_methods_race(kind: str) -> None:
+    """The one that takes far longer leaves; nothing beats the floor, which fills the same memory."""
+    asked = replace(task(kind, "outer_products", "autograd_loop", seconds=20.0), representatives=("vmap_vjp",))
+    messages = list(answer(asked))
+    last = [m for m in messages if m.race][-1]
+    assert last.race
+    assert last.times
+    assert last.floor
+    assert last.race.regime == kind
+    assert last.race.leaders == ("outer_products",)
+    assert set(last.times) == {"outer_products", "autograd_loop", "vmap_vjp"}
+    assert {p.method for p in last.race.places} == set(last.times)
+    assert last.race.is_decided
+    assert all(spread.shortest_s > last.floor.shortest_s for spread in last.times.values())
+
+
+def test_without_time_only_the_likeliest_race() -> None:
+    """The others are named, and nothing is decided."""
+    names = ("outer_products", "hooks", "vmap_vjp", "autograd_batched", "autograd_loop")
+    last = [m for m in answer(task("reused", *names, seconds=0.0)) if m.race][-1]
+    assert last.race
+    assert last.race.untimed == ("autograd_batched", "autograd_loop")
+    assert not last.race.is_decided
 
 
 def test_a_worker_process_answers_and_survives_what_methods_print() -> None:

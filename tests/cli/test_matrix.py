@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaccheck_support.skipping import skip_elsewhere
 
 from jaccheck.case import matrix_rows
 from jaccheck.cli import cli
@@ -32,7 +33,7 @@ def is_measured_with_what_is_installed() -> bool:
 def test_the_checked_in_matrix_is_still_true(capsys: pytest.CaptureFixture[str]) -> None:
     """`jaccheck matrix --dtype float32 --compare docs/support-matrix.json` finds no other mark, with these versions."""
     if not is_measured_with_what_is_installed():
-        pytest.skip(f"measured with torch {stored().environment.torch}, BackPACK {stored().environment.backpack}")
+        skip_elsewhere(f"measured with torch {stored().environment.torch}, BackPACK {stored().environment.backpack}")
     # Those of optional packages have a page of their own: docs/other-packages.md. Those that are slow are left out.
     names = [name for name, m in registered().items() if not (m.imports or m.missing or m.only_by_name)]
     chosen = [word for name in names for word in ("--method", name)]

@@ -26,7 +26,7 @@ from jaccheck.methods.autograd import autograd_batched
 
 Act = Callable[[], None]
 KINDS: dict[str, str] = {}
-"""Every kind, and what the run is to say of it: an outcome and words of the message, or nothing."""
+"""Every kind, and what the run is to say of it: an outcome and words of the message, one of those with `or` between."""
 
 ACTS: dict[str, Act] = {}
 """What each does."""
@@ -176,9 +176,9 @@ def output_closed() -> None:
             os.close(stream)
 
 
-@misbehaving("CRASHED: exit code")
+@misbehaving("CRASHED: exit code or connection")
 def everything_closed() -> None:
-    """Closes every file of the process."""
+    """Closes every file of the process, which ends when it wants to answer: at once, or later than is waited for."""
     os.closerange(0, 4096)
 
 

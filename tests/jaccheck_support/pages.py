@@ -12,11 +12,13 @@ from jaccheck.case import Case, LeakyReLU, Linear, Parallel, Residual
 from jaccheck.cli import writing
 from jaccheck.reports import (
     JUDGES,
+    REGIMES,
     TEST_RATIO_LIMITS,
     Acceptance,
     Alarm,
     Answer,
     BenchCell,
+    BenchComparison,
     BenchReport,
     CellChange,
     Change,
@@ -41,6 +43,8 @@ from jaccheck.reports import (
     MutationScore,
     Outcome,
     PairedTiming,
+    Race,
+    RacePlace,
     Raised,
     Report,
     SelftestReport,
@@ -53,6 +57,7 @@ from jaccheck.reports import (
     Spent,
     Spread,
     Tightness,
+    TimeChange,
     Totals,
     WorstEntry,
     WrongEntry,
@@ -182,7 +187,7 @@ def model_report() -> ModelReport:
 
 
 def bench_report() -> BenchReport:
-    """Two problems and a sweep, with a method that is wrong."""
+    """Two problems and a sweep, with a method that is wrong, one that was dropped, and an earlier run beside it."""
     spread = Spread(
         samples=9,
         median_s=2e-3,
@@ -195,10 +200,32 @@ def bench_report() -> BenchReport:
     slower = dataclasses.replace(spread, median_s=5e-3)
     methods = (
         MethodTiming(
-            method="hooks", outcome=Outcome.AGREES, fresh=spread, reused=spread, peak_bytes=900, forward_passes=1
+            method="hooks",
+            kind="a",
+            outcome=Outcome.AGREES,
+            fresh=spread,
+            reused=spread,
+            peak_bytes=900,
+            forward_passes=1,
         ),
-        MethodTiming(method="autograd_loop", outcome=Outcome.AGREES, fresh=slower, reused=slower, peak_bytes=900),
-        MethodTiming(method="func", outcome=Outcome.DISAGREES, message="0.weight: 1 instead of 2"),
+        MethodTiming(
+            method="autograd_loop", kind="b", outcome=Outcome.AGREES, fresh=slower, reused=slower, peak_bytes=900
+        ),
+        MethodTiming(method="func", kind="c", outcome=Outcome.DISAGREES, message="0.weight: 1 instead of 2"),
+        MethodTiming(method="loop", outcome=Outcome.AGREES, kind="loops", times_slower=9.5, first_calls=2),
+    )
+    races = tuple(
+        Race(
+            regime=regime,
+            places=(
+                RacePlace(method="hooks", standing="fastest", rounds=9),
+                RacePlace(method="autograd_loop", standing="slower", rounds=6, ratio=2.5, low=2.3, high=2.8),
+            ),
+            rounds=9,
+            confidence=0.95,
+            margin=0.05,
+        )
+        for regime in REGIMES
     )
     small = BenchCell(
         shape="small",
@@ -212,9 +239,22 @@ def bench_report() -> BenchReport:
         fresh_floor=spread,
         reused_floor=spread,
         methods=methods,
+        races=races,
         seconds=1.0,
     )
     large = dataclasses.replace(small, shape="large", jacobian_bytes=3_510_000)
+    change = TimeChange(
+        problem="small, float32 on cpu",
+        regime="fresh",
+        method="hooks",
+        before_s=1e-3,
+        now_s=2e-3,
+        ratio=2.0,
+        low=1.8,
+        high=2.2,
+        answer=Answer.SLOWER,
+        floor_ratio=1.0,
+    )
     growth = Growth(
         method="hooks", axis="N", quantity="time", sizes=(2, 4, 8), exponent=0.9, low=0.8, high=1.0, theory=1.0
     )
@@ -226,6 +266,8 @@ def bench_report() -> BenchReport:
         growth=(growth,),
         seconds=3.0,
         not_reached=("wide",),
+        machine="2 cores of a processor",
+        since=BenchComparison(path="before.json", differences=("torch was 2.0, is 2.1",), changes=(change,)),
     )
 
 

@@ -16,7 +16,7 @@ from jaccheck.cli import cli
 from jaccheck.core import duration_text
 from jaccheck.judging import LAYER_ISSUES, OPERATION_ISSUES, PROCESS_ISSUES, SEQUENCE_ISSUES
 from jaccheck.methods import registered
-from jaccheck.rendering import SafeConsole, make_console
+from jaccheck.rendering import SafeConsole, make_console, print_report
 
 LONG = "a_method_with_a_name_that_is_as_long_as_those_that_people_give_to_their_own_and_longer"
 
@@ -81,3 +81,21 @@ def test_a_list_fits(
 def test_a_duration_is_told_as_people_say_it(seconds: float, text: str) -> None:
     """Minutes where there are some."""
     assert duration_text(seconds) == text
+
+
+def test_no_name_of_a_built_in_method_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the table of verify at 80 columns, where columns go first; with two devices theirs stays."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("LINES", raising=False)
+    report = pages.verify_report()
+    longest = max(registered(), key=len)
+    cells = tuple(replace(cell, method=longest, entries=10**9) for cell in report.coverage)
+    for devices in (("cpu",), ("cpu", "cuda:0")):
+        coverage = tuple(replace(cell, device=device) for cell in cells for device in devices)
+        out = io.StringIO()
+        print_report(replace(report, coverage=coverage), SafeConsole(file=out, width=80))
+        said = out.getvalue()
+        is_whole = any(line.strip().startswith(longest) for line in said.split("\n"))
+        assert is_whole is (len(devices) == 1), said
+        assert longest in re.sub(r"\s", "", said)
+        assert ("cuda:0" in said) is (len(devices) > 1)

@@ -83,3 +83,15 @@ def test_a_player_tells_what_came_of_one_alone() -> None:
         assert (met, wrong, found) == (("disable-entered-again",), ("disable-entered-again",), ())
         assert player.play("calls: a pass, and another") == ((), (), ())
         assert player.draw(seed=1, first=0, examples=1, steps=3) == ()
+
+
+def test_what_would_end_a_script_is_not_told_as_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook that calls sys.exit ends the run, which its process says; what its traceback holds on to is no finding."""
+    from backpack.extensions.module_extension import ModuleExtension
+
+    def leaving(*arguments: object, **named: object) -> None:
+        raise SystemExit("enough")
+
+    monkeypatch.setattr(ModuleExtension, "__call__", leaving)
+    with calm_torch(), pytest.raises(SystemExit):
+        run_directed(machine_of(Tally()), Directed("one", (start(), forward(), backward())))

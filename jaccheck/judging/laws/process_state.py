@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from jaccheck.core import STRAY, children
-from jaccheck.judging.laws.aspects import Aspect, Aspects
+from jaccheck.judging.laws.aspects import Aspect, Aspects, Observed
 
 resource: Any
 try:
@@ -46,6 +46,19 @@ COLLECTOR = "garbage collector"
 
 BY_IMPORTS = frozenset({"environment", "warning filters", "open descriptors", "import path"})
 """What the first import of a package may change for good; it is no method's doing."""
+
+
+def by_imports(before: Observed, now: Observed) -> Observed:
+    """What an import has changed, as it is now; a variable of the environment that is gone no import takes away."""
+    return {
+        name: value
+        for name, value in now.items()
+        if name in BY_IMPORTS and not (isinstance(value, dict) and _all_of(before.get(name)) - value.keys())
+    }
+
+
+def _all_of(variables: object) -> set[object]:
+    return set(variables) if isinstance(variables, dict) else set()
 
 
 def _has_children(*, ended: bool) -> bool:

@@ -13,7 +13,7 @@ from torch import nn
 from jaccheck.judging.laws.aspects import Observed
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.patches import Functions, name_of
-from jaccheck.judging.laws.process_state import BY_IMPORTS, COLLECTOR, PROCESS
+from jaccheck.judging.laws.process_state import COLLECTOR, PROCESS, by_imports
 
 Groups = dict[str, Observed]
 
@@ -76,7 +76,7 @@ class Surroundings:
             now = self._observed()  # what ended meanwhile may have changed something in its last moment
             process = now["process"]
         if len(sys.modules) != self._modules:  # what an import changes for good is no method's doing
-            before["process"] = {**before["process"], **{n: v for n, v in process.items() if n in BY_IMPORTS}}
+            before["process"] = {**before["process"], **by_imports(before["process"], process)}
             self._before, self._modules = before, len(sys.modules)
             self._functions.accept_imported()
         patched = {f"{name_of(owner)}.{name}": "replaced" for owner, name in self._functions.changes()}

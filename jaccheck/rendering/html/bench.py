@@ -6,11 +6,22 @@ import base64
 import importlib.util
 from collections import Counter
 
-from jaccheck.core import bytes_text, duration_text, plural
-from jaccheck.rendering.bench import COLUMNS, LEGEND, bench_summary, floor_row, headline, method_row
+from jaccheck.core import bytes_text, duration_text, plural, seconds_text
+from jaccheck.rendering.bench import (
+    COLUMNS,
+    LEGEND,
+    bench_summary,
+    headline,
+    place_row,
+    race_title,
+    winner_text,
+)
+from jaccheck.rendering.comparison import change_texts
 from jaccheck.rendering.html.page import Head, environment_facts, render
+from jaccheck.rendering.html.race import race_plot
 from jaccheck.rendering.html.tables import Row, Table, count
-from jaccheck.reports import REGIMES, BenchCell, BenchReport
+from jaccheck.rendering.races import bound_text, dropped_line, left_line
+from jaccheck.reports import REGIMES, Answer, BenchCell, BenchReport, MethodTiming, Outcome
 
 Plot = tuple[str, str, str]
 """A title, what it shows in words, and the picture as the address of an image."""
@@ -27,9 +38,11 @@ def bench_page(report: BenchReport) -> str:
         plots=_plots(report),
         can_plot=importlib.util.find_spec("matplotlib") is not None,
         problems=[
-            (f"{cell.shape}, {cell.dtype} on {cell.device}", _table(cell, number))
+            (headline(cell), [race_plot(cell, race) for race in cell.races], _tables(cell, number), _left(cell))
             for number, cell in enumerate(problems)
         ],
+        since=_since(report),
+        compared=report.since,
         unranked=_unranked(report),
         growth=_growth(report),
         fastest=_fastest(problems),
@@ -37,15 +50,20 @@ def bench_page(report: BenchReport) -> str:
 
 
 def _head(report: BenchReport, problems: list[BenchCell]) -> Head:
-    fastest = Counter(ranked[0].method for cell in problems for r in REGIMES if (ranked := cell.ranked(r)))
-    races = sum(fastest.values())
+    races = [race for cell in problems for race in cell.races if race.places]
+    decided = [race for race in races if race.is_decided]
+    fastest = Counter(name for race in decided for name in race.leaders)
     answer = ", ".join(f"{name} {wins} times" for name, wins in fastest.most_common(3))
-    answer = f"Fastest: of {plural(races, 'ranking')}, {answer}" if races else "Nothing was timed"
+    answer = f"Fastest: of {plural(len(races), 'race')}, {answer}" if fastest else "No race was decided"
+    answer = answer if races else "Nothing was timed"
+    open_races = len(races) - len(decided)
+    if open_races and fastest:
+        answer += f"; {open_races} not decided"
     if report.wrong:
         answer = f"{plural(len(report.wrong), 'wrong result')}; {answer[0].lower()}{answer[1:]}"
     return Head(
         command="bench",
-        tone="bad" if report.wrong else "warn" if report.interrupted or not races else "good",
+        tone="bad" if report.wrong else "warn" if report.interrupted or open_races or not races else "good",
         answer=("Interrupted: " if report.interrupted else "") + answer,
         lead=bench_summary(report).split("\n")[-1],
         figures=(
@@ -60,36 +78,78 @@ def _head(report: BenchReport, problems: list[BenchCell]) -> Head:
     )
 
 
-def _table(cell: BenchCell, number: int) -> Table:
-    methods = {m.method: m for regime in REGIMES for m in cell.ranked(regime)}
-    rows = (Row(tuple(floor_row(cell)), "dim"), *(Row(tuple(method_row(cell, m))) for m in methods.values()))
-    columns = (f"{COLUMNS[0]} ", *COLUMNS[1:])
-    return Table(id=f"problem-{number}", caption=headline(cell), columns=columns, rows=rows)
+def _tables(cell: BenchCell, number: int) -> list[Table]:
+    columns = tuple(f"{name} " if name in ("method", "") else name for name in COLUMNS)
+    return [
+        Table(
+            id=f"problem-{number}-{race.regime}",
+            caption=race_title(cell, race),
+            columns=columns,
+            rows=tuple(
+                Row(tuple(place_row(cell, race, place)), "" if place.can_be_fastest else "dim")
+                for place in cell.rows(race)
+            ),
+        )
+        for race in cell.races
+    ]
+
+
+def _left(cell: BenchCell) -> list[str]:
+    """What has no row, in a line each."""
+    left = ((race.regime, left_line(cell, race)) for race in cell.races)
+    return [*(f"in {regime} memory: {line}" for regime, line in left if line), *filter(None, [dropped_line(cell)])]
 
 
 def _fastest(problems: list[BenchCell]) -> Table:
     rows = []
     for cell in problems:
-        best = [ranked[0] if (ranked := cell.ranked(regime)) else None for regime in REGIMES]
-        names = [m.method if m else "–" for m in best]
-        # The time is the second column of a row of the large tables, and the sixth in reused memory.
-        times = [method_row(cell, m)[place] if m else "" for m, place in zip(best, (1, 5), strict=True)]
-        won = [text for pair in zip(names, times, strict=True) for text in pair]
-        rows.append(Row((cell.shape, cell.dtype, cell.device, bytes_text(cell.jacobian_bytes), *won)))
-    columns = ("problem ", "dtype ", "device ", "Jacobian", "fresh memory ", "time", "reused memory ", "time")
+        found = [cell.race(regime) for regime in REGIMES]
+        names = [winner_text(race) if race else "–" for race in found]
+        rows.append(Row((cell.shape, cell.dtype, cell.device, bytes_text(cell.jacobian_bytes), *names)))
+    columns = ("problem ", "dtype ", "device ", "Jacobian", "fresh memory ", "reused memory ")
     return Table(id="fastest", caption="The fastest method of each problem", columns=columns, rows=tuple(rows))
+
+
+def _since(report: BenchReport) -> Table:
+    """Times beside those of an earlier report."""
+    rows = [
+        Row(
+            (
+                f"{change.problem}, {change.regime}",
+                change.method,
+                seconds_text(change.before_s),
+                seconds_text(change.now_s),
+                *change_texts(change),
+            ),
+            "bad" if change.answer is Answer.SLOWER else "good" if change.answer is Answer.FASTER else "",
+        )
+        for change in (report.since.changes if report.since else ())
+    ]
+    columns = ("problem ", "method ", "before", "now", "now ÷ before", "95 % each", "floor's", "answer ")
+    return Table(id="since", caption="Now beside an earlier report", columns=columns, rows=tuple(rows))
 
 
 def _unranked(report: BenchReport) -> Table:
     """Methods that are not in a table, and why."""
     rows = [
-        Row((f"{cell.shape}, {cell.dtype}", m.method, m.outcome, m.message), "bad" if is_wrong else "")
+        Row((f"{cell.shape}, {cell.dtype}", m.method, m.outcome, _why(cell, m)), "bad" if m.outcome.is_wrong else "")
         for cell in report.cells
         for m in cell.methods
-        if (is_wrong := m.outcome.is_wrong) or not (m.fresh and m.reused)
+        if not (m.fresh and m.reused)
     ]
     columns = ("problem ", "method ", "outcome ", "why ")
-    return Table(id="unranked", caption="Not timed, or in one kind of memory only", columns=columns, rows=tuple(rows))
+    return Table(id="unranked", caption="In no race, or in one kind of memory only", columns=columns, rows=tuple(rows))
+
+
+def _why(cell: BenchCell, m: MethodTiming) -> str:
+    for race in cell.races:
+        if m.method in race.dropped:
+            slower = bound_text(race.dropped[m.method])
+            return f"dropped in {race.regime} memory after two calls: at least {slower} × slower than the fastest"
+    if m.times_slower is None or m.outcome is Outcome.DISAGREES:
+        return m.message
+    calls = plural(m.first_calls, "call")
+    return f"dropped after {calls}: at least {bound_text(m.times_slower)} × slower than the fastest"
 
 
 def _growth(report: BenchReport) -> Table:

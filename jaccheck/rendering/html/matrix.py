@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from jaccheck.core import plural
-from jaccheck.rendering.html.page import Head, environment_facts, render
+from jaccheck.rendering.html.page import Head, cluster_facts, environment_facts, render
 from jaccheck.rendering.html.tables import COLOURS, Marked, Row, Table, count, listed
 from jaccheck.rendering.matrix import LEGEND, SIGNS, backpack_first, columns_alike
 from jaccheck.reports import MatrixCell, MatrixReport, Outcome
@@ -35,7 +35,7 @@ def _head(report: MatrixReport) -> Head:
         answer=answer + (f"wrong without a word: {listed(wrong)}" if wrong else "none is wrong without a word"),
         lead="Every method on every layer and option that torch computes, in each dtype and on each device asked for.",
         figures=tuple((outcome, count(found[outcome])) for outcome in Outcome if found[outcome]),
-        facts=environment_facts(report.environment),
+        facts=(*environment_facts(report.environment), *cluster_facts(report.cluster)),
     )
 
 

@@ -17,7 +17,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from jaccheck.core import printable
-from jaccheck.reports import Environment
+from jaccheck.reports import ClusterUse, Environment
 
 Tone = Literal["good", "bad", "warn"]
 
@@ -42,6 +42,11 @@ def render(template: str, head: Head, **values: object) -> str:
     script = templates.get_template("script.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return templates.get_template(template).render(head=head, script=Markup(script), script_digest=digest, **values)
+
+
+def cluster_facts(use: ClusterUse | None) -> tuple[tuple[str, str], ...]:
+    """Who judged, where that was a cluster."""
+    return (("cluster", str(use)),) if use else ()
 
 
 def environment_facts(environment: Environment) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from jaccheck.core import duration_text, plural
-from jaccheck.rendering.html.page import Head, environment_facts, render
+from jaccheck.rendering.html.page import Head, cluster_facts, environment_facts, render
 from jaccheck.rendering.html.tables import Cell, Marked, Row, Table, count, share
 from jaccheck.reports import JUDGES, Kill, MutantScore, SelftestReport
 
@@ -45,6 +45,7 @@ def _head(report: SelftestReport) -> Head:
             *(environment_facts(report.environment) if report.environment else ()),
             ("overflowing cases left out", count(report.overflowing)),
             ("confidence of limits", "95 %"),
+            *cluster_facts(report.cluster),
         ),
     )
 

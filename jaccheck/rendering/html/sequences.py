@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaccheck.core import duration_text, plural
-from jaccheck.rendering.html.page import Head, environment_facts, render
+from jaccheck.rendering.html.page import Head, cluster_facts, environment_facts, render
 from jaccheck.rendering.html.tables import Row, Table, count, listed
 from jaccheck.reports import SequenceReport
 
@@ -50,6 +50,7 @@ def _head(report: SequenceReport) -> Head:
         ),
         facts=(
             *environment_facts(report.environment),
+            *cluster_facts(report.cluster),
             ("profile", report.settings.profile),
             ("seed", str(report.settings.seed)),
             ("took", duration_text(report.seconds)),

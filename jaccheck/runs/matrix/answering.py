@@ -11,7 +11,7 @@ from jaccheck.errors import NotComputed
 from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.methods import Method, calm_torch, choose_devices, choose_methods, describe_environment, has_dtype
 from jaccheck.reports import Environment, MatrixCell, Outcome
-from jaccheck.runs.matrix.asking import MatrixNote, MatrixRequest
+from jaccheck.runs.matrix.asking import NOT_TRIED, MatrixNote, MatrixRequest
 
 Tell = Callable[[MatrixNote], None]
 
@@ -22,15 +22,16 @@ def answer(request: MatrixRequest, tell: Tell) -> Environment:
     devices = choose_devices(request.devices)
     methods = [each for each in choose_methods(request.methods) if not each.only_of_losses]  # those refuse every row
     with calm_torch():
-        rows = list(_rows(tuple(devices), dtypes))
-        for number, (row, dtype, device) in enumerate(rows[request.start :], start=request.start):
+        rows = list(rows_of(tuple(devices), dtypes))
+        for number, (row, dtype, device) in enumerate(rows[request.start : request.stop], start=request.start):
             left_out = request.left_out if number == request.start else ()
             for note in _row(row, dtype, device, methods, request.given_up, left_out):
                 tell(replace(note, row=number, rows=len(rows)))
     return describe_environment(dict.fromkeys(devices, ""))
 
 
-def _rows(devices: tuple[str, ...], dtypes: tuple[str, ...]) -> Iterator[tuple[MatrixRow, DType, str]]:
+def rows_of(devices: tuple[str, ...], dtypes: tuple[str, ...]) -> Iterator[tuple[MatrixRow, DType, str]]:
+    """The rows, in order."""
     for device in devices:
         for dtype in (each for each in DTYPES if each in dtypes):
             if has_dtype(device, dtype):
@@ -64,7 +65,7 @@ def _row(
         if method.name in left_out:
             continue
         if method.name in given_up:
-            yield done(method, Outcome.NOT_RUN, "it ended too many processes on other rows")
+            yield done(method, Outcome.NOT_RUN, NOT_TRIED)
             continue
         yield begun(method.name)
         verdict = judge(row.case, method, device=device, reference=reference)

@@ -143,7 +143,8 @@ def _result(of: Derivatives | None, asked: Asked, *, is_joint: bool) -> Result |
             return None
         return Result(of.gradients[0].numpy(), "float32", closeness=CLOSE, view="sum")
     values = of.quantity(field, None if asked.rows is None else list(asked.rows))
-    return Result(values, "float32", closeness=CLOSE, view="gram" if field == "sqrt_ggn_exact" else "")
+    terms = float((of.gradients**2).max()) if field == "variance" else 0.0
+    return Result(values, "float32", closeness=CLOSE, terms=terms, view="gram" if field == "sqrt_ggn_exact" else "")
 
 
 def _compare(

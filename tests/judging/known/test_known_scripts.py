@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jaccheck_support.skipping import skip_where_absent
 
 from jaccheck.cli import cli
 from jaccheck.errors import BrokenEnvironment
@@ -40,6 +41,7 @@ def showings() -> dict[str, Showing]:
 @pytest.mark.parametrize("name", ISSUES)
 def test_each_script_shows_what_it_states(showings: dict[str, Showing], name: str) -> None:
     """It prints what is expected and another actual value, or ends in the exception that its last line names."""
+    skip_where_absent(ISSUES[name])
     if showings[name].shown is Shown.NOT_HERE:
         pytest.skip(showings[name].why)
     assert showings[name].shown is Shown.STILL_THERE, showings[name]

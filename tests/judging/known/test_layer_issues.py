@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from jaccheck_support.skipping import skip_elsewhere, skip_where_absent
 
 from jaccheck.case import Case, Linear
 from jaccheck.judging import LAYER_ISSUES, CaseIssue, explained, explanation, judge
@@ -17,9 +18,12 @@ PLAIN = Case(layers=(Linear(out_features=2),), in_shape=(3,), batch_size=2)
 @pytest.mark.parametrize("issue", LAYER_ISSUES, ids=lambda issue: issue.id)
 def test_a_known_issue_shows(issue: CaseIssue) -> None:
     """Each of its methods fails on its case, in the listed way; one that no longer does must leave the list."""
+    skip_where_absent(issue)
+    if not issue.is_here:
+        skip_elsewhere(issue.id)
     here = [name for name in issue.shown_by if not find_method(name).missing]
-    if not issue.is_here or not here:
-        pytest.skip(f"{issue.package} {issue.versions} is not installed, or does not import")
+    if not here:
+        pytest.skip(f"{issue.package} {issue.versions} does not import")
     assert issue.meets(issue.case)
     with calm_torch():
         for name in here:
@@ -44,7 +48,7 @@ def test_only_the_parameters_that_it_shows_in_are_excused() -> None:
     """Uninitialised memory is in the weight of that convolution, and a wrong Linear behind it is a finding."""
     issue = next(issue for issue in LAYER_ISSUES if issue.id == "torch-bfloat16-conv-unwritten")
     if not issue.is_here:
-        pytest.skip("another torch or processor")
+        skip_elsewhere(issue.id)
     values = {"index": (0, 0, 0), "actual": 1.0, "expected": 0.0, "bound": 0.0, "wrong": 1, "entries": 9}
     for parameter, excused in (("0.weight", issue), ("0.bias", None), ("2.weight", None)):
         worst = WorstEntry(parameter=parameter, **values)  # type: ignore[arg-type]
@@ -56,7 +60,7 @@ def test_only_the_kind_of_value_that_it_gives_is_excused() -> None:
     """GroupNorm under vmap in float16 may be NaN; a finite wrong number on the same case is a finding."""
     issue = next(issue for issue in LAYER_ISSUES if issue.id == "torch-vmap-group-norm-float16")
     if not issue.is_here:
-        pytest.skip("another torch")
+        skip_elsewhere(issue.id)
     for actual, excused in ((float("nan"), issue), (2.0, None)):
         worst = WorstEntry(
             parameter="0.weight", index=(0, 0, 0), actual=actual, expected=1.0, bound=0.1, wrong=1, entries=9

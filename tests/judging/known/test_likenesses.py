@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from jaccheck_support.skipping import ELSEWHERE
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
@@ -38,7 +39,7 @@ def failing() -> Case:
     return ISSUE.case
 
 
-@pytest.mark.skipif(not ISSUE.is_here, reason=f"the installed torch does not have {ISSUE.id}")
+@pytest.mark.skipif(not ISSUE.is_here, reason=f"{ELSEWHERE}{ISSUE.id}")
 def test_a_finding_says_that_it_is_the_same() -> None:
     """By the issue's name, with what to write in the decorator; once it is written the outcome is KNOWN."""
     method = registered(())
@@ -54,7 +55,7 @@ def test_a_finding_says_that_it_is_the_same() -> None:
     assert (verdict.outcome, verdict.known) == (jaccheck.Outcome.KNOWN, (ISSUE.id,))
 
 
-@pytest.mark.skipif(not ISSUE.is_here, reason=f"the installed torch does not have {ISSUE.id}")
+@pytest.mark.skipif(not ISSUE.is_here, reason=f"{ELSEWHERE}{ISSUE.id}")
 def test_a_built_in_method_is_like_nothing_but_what_it_is_listed_with() -> None:
     """The same failure of one of jaccheck's own methods is a finding as before, and so is another failure."""
     method = find_method("vmap_vjp")

@@ -276,3 +276,23 @@ def test_what_an_import_of_torch_changes_is_nobodys() -> None:
     finally:
         torch.manual_seed = before
         sys.modules.pop("torch._dynamo.late")
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_an_import_adds_to_the_environment_and_takes_nothing_away(monkeypatch: pytest.MonkeyPatch, taken: bool) -> None:
+    """What is added while a module is imported stays; a variable that is gone then is the method's doing, and back."""
+    monkeypatch.setenv("BEFORE", "here")
+    monkeypatch.setenv("ADDED", "")
+    monkeypatch.delenv("ADDED")
+
+    def importing(problem: Problem) -> Jacobians:
+        if "late" not in sys.modules:
+            monkeypatch.setitem(sys.modules, "late", sys)
+            os.environ["ADDED"] = "by an import"
+            if taken:
+                del os.environ["BEFORE"]
+        return RIGHT.compute(problem)
+
+    verdict = judge(CASE, replace(RIGHT, name="importing", compute=importing))
+    assert os.environ["BEFORE"] == "here"
+    assert ("environment" in verdict.message, "ADDED" in os.environ) == (taken, not taken)

@@ -26,12 +26,13 @@ class LoopbackCluster:
     address: str = ""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         """Starts the scheduler, and waits until it listens."""
         file = self.directory / "scheduler.json"
         self.scheduler = self._run(
             *("dask_scheduler", "--port", "0", "--scheduler-file", str(file)),
             DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1",
+            **environment,
         )
         deadline = time.monotonic() + START_SECONDS
         while not self.address:
@@ -77,3 +78,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluste
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def unstarted(tmp_path: Path) -> Iterator[LoopbackCluster]:
+    """A cluster of nothing."""
+    made = LoopbackCluster(tmp_path)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def lonely_scheduler(unstarted: LoopbackCluster) -> LoopbackCluster:
+    """A scheduler without workers."""
+    unstarted.start()
+    return unstarted

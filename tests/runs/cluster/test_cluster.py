@@ -8,16 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 pytest.importorskip("distributed", reason="a cluster is one of Dask: the extra `cluster`")
 
+from jaccheck_support.clusters import joined
 from jaccheck_support.sums import summed
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
@@ -25,20 +24,16 @@ from jaccheck.case import PROFILES
 from jaccheck.errors import BrokenEnvironment, ClusterLost, UnknownName
 from jaccheck.reports import Outcome, Report, Settings, Spent, load
 from jaccheck.runs import (
-    Assignment,
     Cluster,
-    Limits,
-    Pool,
     Recording,
     Shard,
     Store,
     Tally,
-    WorkerConfig,
     in_this_process,
     shards,
 )
 from jaccheck.runs.cluster import client as cluster_client
-from jaccheck.runs.cluster import node
+from jaccheck.runs.cluster import crew, node
 from jaccheck.runs.cluster.messages import Node
 from jaccheck.runs.cluster.worker import here
 from jaccheck.runs.results import Sums
@@ -67,13 +62,13 @@ def local() -> Sums:
 
 def test_the_verdicts_are_those_of_one_process(cluster: Any, local: Sums) -> None:
     """The same counts, coverage and failing cases, for the same seed."""
-    with joined(cluster.address) as there:
+    with joined(cluster.address, METHODS) as there:
         assert summed(there.results(plan())) == local
 
 
 def test_a_worker_that_is_killed_loses_nothing(cluster: Any, local: Sums) -> None:
     """Its shards are judged by the others, once."""
-    with joined(cluster.address) as there:
+    with joined(cluster.address, METHODS) as there:
         victim = cluster.add_worker()
         wait_for_workers(there, 3)
         results = there.results(plan())
@@ -82,23 +77,11 @@ def test_a_worker_that_is_killed_loses_nothing(cluster: Any, local: Sums) -> Non
         assert summed([first, *results]) == local
 
 
-@contextmanager
-def joined(address: str, methods: tuple[str, ...] = METHODS, limits: Limits | None = None) -> Iterator[Cluster]:
-    """The cluster, as `verify --scheduler` joins it."""
-    config = WorkerConfig(assignment=Assignment(methods=methods, profile="quick"), limits=limits or Limits())
-    with (
-        TemporaryDirectory() as folder,
-        Pool(1, config.assignment, config.limits, Path(folder)) as pool,
-        Cluster(address) as there,
-    ):
-        there.judges(config, pool)
-        yield there
-
-
 def wait_for_workers(there: Cluster, count: int) -> None:
     """Until so many have joined."""
     deadline = time.monotonic() + 60
-    while there._places()[""] < count:
+    while there._crew.places()[""] < count:
+        there._crew.look()
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -106,30 +89,33 @@ def wait_for_workers(there: Cluster, count: int) -> None:
 def test_a_shard_for_a_gpu_goes_where_one_is(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the resource that the worker was started with; none other sees it. A worker without the device says so."""
 
-    def who_am_i(*arguments: str) -> int:
+    def who_am_i(*arguments: str) -> str:
         import os
 
-        return os.getpid()
+        return str(os.getpid())
 
     shard = replace(next(plan()), device="cuda")
-    with joined(cluster.address) as there:
+    with joined(cluster.address, METHODS) as there:
         wait_for_workers(there, 2)
         with pytest.raises(BrokenEnvironment, match="cannot judge: device 'cuda' is not here; torch reports cpu"):
             list(there.results([shard]))
+    with joined(cluster.address, METHODS) as there:
+        wait_for_workers(there, 2)
         monkeypatch.setattr(node, "answer", who_am_i)
-        with_gpu = cluster.workers[1].pid
-        assert {there._send(shard).result() for _ in range(4)} == {with_gpu}
+        assert {pid for _, pid in there._spread.answers(there._piece(shard) for _ in range(4))} == {
+            str(cluster.workers[1].pid)
+        }
 
 
 def test_a_device_without_workers_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of a run that waits for one for ever."""
-    with joined(cluster.address) as there:
+    with joined(cluster.address, METHODS) as there:
         assert there.choose_devices(()) == here().environment.devices
         with pytest.raises(UnknownName, match="with no worker of"):
             there.choose_devices(["cuda"])
-        monkeypatch.setattr(cluster_client, "GPU", "TPU")
-        there._devices["cuda"] = "none such"
-        with pytest.raises(BrokenEnvironment, match="--resources TPU=1"):
+        monkeypatch.setattr(crew, "GPU", "TPU")
+        there._crew.devices["cuda"] = "none such"
+        with pytest.raises(BrokenEnvironment, match="--resources GPU=1"):
             there.choose_devices(["cuda"])
 
 
@@ -138,8 +124,8 @@ def test_other_versions_are_refused(cluster: Any, monkeypatch: pytest.MonkeyPatc
     mine = here()
     older = replace(mine, environment=replace(mine.environment, backpack="1.5.0", torch="2.2.0+cpu"), source="0")
     monkeypatch.setattr(cluster_client, "here", lambda: older)
-    with pytest.raises(BrokenEnvironment) as error, joined(cluster.address):
-        pass
+    with pytest.raises(BrokenEnvironment, match="no worker that can judge after 20 s") as error:
+        Cluster(cluster.address, wait=20)
     assert f"torch {mine.environment.torch.partition('+')[0]} there, 2.2.0 here" in str(error.value)
     assert f"backpack {mine.environment.backpack} there, 1.5.0 here" in str(error.value)
     assert "another source of jaccheck" in str(error.value)
@@ -170,6 +156,13 @@ def kills_its_worker(problem):
         if "distributed.cli.dask_worker" in process.cmdline():
             process.kill()
     return autograd_batched(problem)
+
+@jaccheck.method(family="own")
+def kills_its_judge_where_spoilt(problem):
+    for process in psutil.Process().parents() if os.environ.get("SPOILT") else ():
+        if "jaccheck.runs.cluster.worker" in process.cmdline():
+            process.kill()
+    return autograd_batched(problem)
 """
 
 
@@ -188,10 +181,10 @@ def test_a_method_that_kills_is_a_verdict_and_no_worker_is_lost(cluster: Any) ->
     with joined(cluster.address, ("killers:kills_itself",)) as there:
         tally = Tally()
         wait_for_workers(there, 2)
-        before = there._places()
+        before = there._crew.places()
         for result in there.results(plan(3)):
             tally.merge(result.sums)
-        assert there._places() == before
+        assert there._crew.places() == before
     (fault,) = tally.candidates
     assert (fault.method, fault.law, fault.outcome) == ("kills_itself", "survival", Outcome.CRASHED)
     assert tally.candidates[fault].seen == 3
@@ -252,10 +245,44 @@ def cases_in(path: Path) -> int:
 
 
 @pytest.mark.usefixtures("killers")
+def test_a_worker_whose_judging_process_ends_again_and_again_is_left_out(cluster: Any) -> None:
+    """Its shards are judged by the others, and it is named. A Dask worker that lives looks well to Dask."""
+    spoilt = cluster.add_worker("--name", "spoilt", SPOILT="1")
+    told: list[str] = []
+    tally, sent = Tally(), list[Shard]()
+
+    def until_told() -> Iterator[Shard]:
+        for shard in plan(100_000):
+            if told:
+                return
+            sent.append(shard)
+            yield shard
+
+    try:
+        with joined(cluster.address, ("killers:kills_its_judge_where_spoilt",), tell=told.append) as there:
+            wait_for_workers(there, 3)
+            for result in there.results(until_told()):
+                tally.merge(result.sums)
+            use = there.use
+    finally:
+        spoilt.kill()
+        spoilt.wait()
+    assert (tally.totals.cases, tally.candidates) == (sum(shard.count for shard in sent), {})
+    ((worker, why),) = use.left_out.items()
+    assert worker.startswith("spoilt at tcp://")
+    assert "its judging process ended on 3 parts in a row: the process was ended by SIGKILL" in why
+    assert told == [f"worker {worker} is left out: {why}"]
+    assert use.lost >= 3
+    assert worker not in use.judged
+    assert use.fell_back == 0
+
+
+@pytest.mark.usefixtures("killers")
 def test_a_shard_that_no_worker_survives_is_judged_here(cluster: Any) -> None:
     """After as many workers as Dask lets it cost, here two, and with no traceback of Dask's. They are gone after it."""
     with joined(cluster.address, ("killers:kills_its_worker",)) as there:
         (result,) = there.results([next(plan())])
+        assert (there.use.fell_back, there.use.judged) == (1, {})
     assert result.is_whole
     assert [worker.poll() for worker in cluster.workers[:2]] == [-signal.SIGKILL] * 2
 
@@ -263,7 +290,7 @@ def test_a_shard_that_no_worker_survives_is_judged_here(cluster: Any) -> None:
 def test_a_scheduler_that_goes_away_ends_the_run(cluster: Any) -> None:
     """In one line; what came before it is kept. The last test: there is no cluster after it."""
     cluster.add_worker()
-    with joined(cluster.address) as there:
+    with joined(cluster.address, METHODS) as there:
         results = there.results(plan(2000))
         assert next(results).is_whole
         os.kill(cluster.scheduler.pid, signal.SIGKILL)
