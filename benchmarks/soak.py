@@ -174,7 +174,7 @@ def main(seconds: float, seed: int) -> None:
             loud.mkdir()
             length = run_to_its_end(quiet, seed + number, None)
             before = done.copy()
-            until = time.monotonic() + DISTURBED * length
+            until = min(time.monotonic() + DISTURBED * length, began + seconds - length)
             took = run_to_its_end(loud, seed + number, Disturbance(chance, length, until, done))
             whole, disturbed = (load(Report, folder / "report.json") for folder in (quiet, loud))
             is_equal = counted(whole) == counted(disturbed)

@@ -96,8 +96,16 @@ class Worker:
         """The answer to a request; every note on the way is heard, and limits, perhaps others, hold until the next.
 
         Raises ChildEnded where the process ended or had to be ended, the JaccheckError that it complains of,
-        InternalFault, and KeyboardInterrupt; where it `finishes`, it may still answer what was done by then.
+        InternalFault, and KeyboardInterrupt; where it `finishes`, it may still answer what was done by then, once it
+        has told a note: before that it loads, and nothing is done.
         """
+        has_begun = False
+
+        def listen(said: N) -> Allowed | None:
+            nonlocal has_begun
+            has_begun = True
+            return hear(said)
+
         raise_at_ctrl_c()
         is_new = self._child is None
         child = self._child = self._child or self._start()
@@ -105,9 +113,9 @@ class Worker:
             self._allow(replace(allowed, seconds=allowed.seconds + LOADING_SECONDS) if is_new else allowed)
             child.send(request)
             try:
-                return self._answer(child, kind, allowed, note, hear)
+                return self._answer(child, kind, allowed, note, listen)
             except KeyboardInterrupt:
-                if not finishes:
+                if not (finishes and has_begun):
                     raise
                 with contextlib.suppress(ChildEnded, ProcessLookupError):
                     os.kill(child.pid, signal.SIGINT)

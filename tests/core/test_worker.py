@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -55,3 +59,23 @@ def test_an_interruption_by_nobody_is_no_answer(tmp_path: Path, monkeypatch: pyt
             ask()
     else:
         assert ask() == Answer(interrupted=request_ == "pressed")
+
+
+def test_ctrl_c_while_it_loads_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has nothing to finish yet, so it is ended and not interrupted: that would be a traceback out of an import."""
+    (tmp_path / "answers.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(30)\n")
+    monkeypatch.chdir(tmp_path)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def press() -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Worker("answers:answer", passes_on=True) as worker:
+        threading.Thread(target=press, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            worker.ask("", Answer, Allowed(seconds=60), note=Note, hear=lambda note: None, finishes=True)
+    assert "Traceback" not in capfd.readouterr().err

@@ -168,10 +168,19 @@ ModuleExtension.__call__ = _misbehaving
 """
 
 
+TESTS = """
+from jaccheck.conformance import conforms
+from jaccheck.methods import find_method
+from jaccheck.runs.pytest import examination
+
+examination.FAMILIES = ("generic",)  # of 205 boundary cases three, in each of which each of them misbehaves
+"""
+
+
 def pytest(folder: Path, kinds: tuple[str, ...]) -> dict[str, Said]:
     """One file of tests, judged in forks."""
-    lines = [f"test_{kind} = conforms({name_of(kind)!r})" for kind in kinds] + [f"test_right = conforms({RIGHT!r})"]
-    (folder / "test_it.py").write_text("\n".join(["from jaccheck.conformance import conforms", *lines]) + "\n")
+    lines = [f"test_{kind} = conforms(find_method({name_of(kind)!r}))" for kind in kinds]
+    (folder / "test_it.py").write_text("\n".join([TESTS, *lines, f"test_right = conforms({RIGHT!r})"]) + "\n")
     chosen = ("--jaccheck-dtype", "float32", "-k", "structure or purity or no_exception")
     done = _run(folder, "-q", "-p", "no:cacheprovider", "--tb=line", *chosen, module="pytest")
     return {kind: _of(done, kind, done.stdout.splitlines()) for kind in kinds}
