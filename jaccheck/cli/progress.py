@@ -100,6 +100,7 @@ class Progress:
 
     def show(self, done: int, total: int | None, unit: str, *counts: str, now: str = "") -> None:
         """Moves the bar, with counts and what is going on beside it; or prints them if the last line is a while ago."""
+        total = None if total is not None and done > total else total  # more than was expected, as directed ones
         of = f" of {total:,}" if total else ""
         text = ", ".join((f"{done:,}{of} {unit}", *counts)) + (f"; now {now}" if now else "")
         elapsed = time.monotonic() - self._started

@@ -80,7 +80,7 @@ def run(request: Request) -> int:
     with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
 
         def show(note: sequences.SequenceNote) -> None:
-            progress.show(note.examples, settings.examples, "sequences", plural(note.compared, "comparison"))
+            progress.show(note.examples, None, "sequences", plural(note.compared, "comparison"))
 
         progress.tell("loading torch and BackPACK")
         if request.scheduler:

@@ -27,6 +27,7 @@ from .interrupts import leave_at_ctrl_c as leave_at_ctrl_c
 from .interrupts import raise_at_ctrl_c as raise_at_ctrl_c
 from .markup import html_table as html_table
 from .markup import text_table as text_table
+from .measured import keep_measured as keep_measured
 from .memory import free_memory as free_memory
 from .names import MUTANT as MUTANT
 from .names import chosen as chosen

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from jaccheck.core.fork_guard import end_stray
+from jaccheck.core.measured import keep_measured
 from jaccheck.core.plain import from_json, to_json
 
 T = TypeVar("T")
@@ -31,5 +32,6 @@ class Parent:
     def say(self, value: Any) -> None:
         """Sends plain data. A fork of this process, that foreign code made and that came back from it, ends instead."""
         end_stray(self._pid)
+        keep_measured()
         self._answers.write(to_json(value).encode() + b"\n")
         self._answers.flush()

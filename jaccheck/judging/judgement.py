@@ -17,7 +17,7 @@ from jaccheck.judging.laws.state import observe_problem
 from jaccheck.judging.laws.structure import STRUCTURE
 from jaccheck.judging.laws.surroundings import Surroundings
 from jaccheck.judging.laws.trial import Trial
-from jaccheck.methods import Method, TooCostly, lacks, never
+from jaccheck.methods import Method, TooCostly, arrived, lacks, never
 from jaccheck.reports import Changed, Failure, Outcome, OutdatedClaim, Verdict, raised
 
 TOO_WIDE = "the bound is too wide for every entry"
@@ -51,6 +51,7 @@ def judge(
     try:
         with only_here():
             jacobians = method.compute(problem)
+            arrived(jacobians, device)
     except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
         seconds = time.perf_counter() - started
         around.look()

@@ -5,6 +5,7 @@ from .adapters import prefix as prefix
 from .copies import deep_copy as deep_copy
 from .copies import nodes_of as nodes_of
 from .copies import run as run
+from .devices import arrived as arrived
 from .devices import available_devices as available_devices
 from .devices import choose_devices as choose_devices
 from .devices import has_dtype as has_dtype

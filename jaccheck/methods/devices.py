@@ -21,8 +21,9 @@ _PACKAGES = {"xla": "torch_xla"}
 """Devices that torch has only after a package has been imported."""
 
 _LACKING = re.compile(
-    r"Could not run '(aten::[\w.]+)' with arguments from the"
-    r"|operator '(aten::[\w.]+)' is not (?:currently )?implemented for the"
+    r"Could not run 'aten::([\w.]+)' with arguments from the"
+    r"|operator 'aten::([\w.]+)' is not (?:currently )?implemented for the"
+    r"|^(\w+_overrideable) not implemented"  # convolutions and attention, which a back end must bring
 )
 """How torch says that a device has no such operation."""
 
@@ -81,7 +82,20 @@ def lacks(device: str, error: BaseException) -> str:
     if device.startswith("cpu") or not isinstance(error, NotImplementedError):
         return ""
     found = _LACKING.search(str(error))
-    return found[1] or found[2] if found else ""
+    return f"aten::{next(filter(None, found.groups()))}" if found else ""
+
+
+def arrived(found: object, device: str) -> None:
+    """Raises here what a device that computes later raises only when a result is read.
+
+    XLA puts together what it is to do until somebody reads a number, and compiles it then.
+    """
+    if device.startswith("cpu") or not isinstance(found, dict):
+        return
+    with torch._C.DisableTorchFunctionSubclass():
+        for value in found.values():
+            if isinstance(value, Tensor):
+                Tensor.detach(value).to("cpu")
 
 
 def choose_devices(names: Iterable[str]) -> dict[str, str]:
@@ -99,6 +113,8 @@ def load_device(device: str) -> None:
     """Imports the package without which torch does not know the device."""
     if package := _PACKAGES.get(device.split(":")[0]):
         importlib.import_module(package)
+        # A backward pass on the CPU before there was any tensor of the device makes torch's engine assert later.
+        torch.empty(0, device=device)
 
 
 @cache

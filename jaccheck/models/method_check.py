@@ -28,7 +28,7 @@ from jaccheck.judging import (
     looked_at,
     structural_difference,
 )
-from jaccheck.methods import Jacobians, Method, Problem, divisor_of, lacks
+from jaccheck.methods import Jacobians, Method, Problem, arrived, divisor_of, lacks
 from jaccheck.models.convention import mistaken
 from jaccheck.oracle import Array
 from jaccheck.reports import MethodAnswer, Mode, Outcome, Spread, WorstEntry, raised
@@ -234,6 +234,7 @@ class MethodCheck:
                 # The first call is not the one that counts as its time, where others follow.
                 with contextlib.nullcontext() if self.calls_s else filled():
                     found = call_within(lambda: jacobians_of_part(self.method, problem), memory - resident_bytes())
+                    arrived(found, problem.device)
                 if is_own:
                     self.calls_s.append(time.perf_counter() - began)
                     self.loads |= len(sys.modules) > modules

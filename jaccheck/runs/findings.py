@@ -127,7 +127,7 @@ class _Look:
     def _still_fails(self, smaller: Case) -> bool:
         ask = Try(group=self._group, case=smaller, key=self._candidate.key)
         failure = self._probe(ask, self._method, is_trial=True)
-        return failure is not None and explanation(smaller, self._method.name, failure) is None
+        return failure is not None and explanation(smaller, self._method.name, failure, self._group.device) is None
 
 
 def finding_of(case: Case, method: Method, device: str, failure: Failure, *, confirmed: bool = False) -> Finding:

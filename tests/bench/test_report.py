@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from jaccheck.core import seconds_text
 from jaccheck.errors import IncompatibleFile, UnknownName
 from jaccheck.methods import describe_environment
 from jaccheck.rendering import bench_summary, growth_table, plot_bench, print_cell
+from jaccheck.rendering.html.race import race_plot
 from jaccheck.rendering.plots import chosen
 from jaccheck.reports import BenchCell, BenchReport, MethodTiming, Outcome, Race, RacePlace, Regime, load, save
 
@@ -148,6 +150,20 @@ def test_methods_of_one_kind_have_one_row() -> None:
     many = cell(100, methods=(*cell(100).methods, *methods), races=(race("fresh", *slow),))
     assert [place.method for place in many.rows(many.races[0])] == ["quick", "slow 0", "autograd_loop"]
     assert "14 methods, at least 1.5 × slower, left after 6 rounds" in printed(many)
+
+
+def test_the_picture_of_a_race_shows_its_intervals() -> None:
+    """On one axis: the first at 1, each bar around its dot and to the right of what is faster; words for each."""
+    close = RacePlace(method="large", standing="open", rounds=3, ratio=1.2, low=0.0, high=inf)
+    drawn = race_plot(cell(100), race("fresh", close))
+    first, unsure, last = drawn.lines
+    assert (first.style, unsure.style, last.style) == ("may", "may", "slower")
+    assert drawn.left <= unsure.low <= first.dot < unsure.dot < last.low < last.dot < last.high < drawn.width
+    assert unsure.high == pytest.approx(max(line.high for line in drawn.lines), rel=0.1)
+    assert "too few rounds" in unsure.text
+    assert last.text == "autograd_loop: 50 × the fastest, 45 to 55; slower"
+    at_one = next(x for x, text in drawn.ticks if text == "1 ×")
+    assert at_one == pytest.approx(first.dot)
 
 
 def test_growth_is_fitted() -> None:

@@ -7,6 +7,8 @@ from time import perf_counter, process_time, sleep
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaccheck.bench import Shape
 from jaccheck.bench.examination import GROSS, FirstCalls, representatives, times_slower
@@ -156,6 +158,14 @@ def test_refusals_are_told() -> None:
 def test_only_what_is_far_slower_by_both_clocks_is_dropped(calls: FirstCalls, slower: float | None) -> None:
     """Beside a tenth of a second."""
     assert times_slower(calls, 0.1) == (slower if slower is None else pytest.approx(slower))
+
+
+@given(own_s=st.floats(1e-5, 10), fastest_s=st.floats(1e-5, 10), waits=st.tuples(st.floats(0, 100), st.floats(0, 100)))
+def test_waiting_for_a_core_drops_nothing(own_s: float, fastest_s: float, waits: tuple[float, float]) -> None:
+    """However long each of the two waited: what is said is never more than the ratio of the work."""
+    own, fastest = (FirstCalls(work + wait, work) for work, wait in zip((own_s, fastest_s), waits, strict=True))
+    slower = times_slower(own, fastest.at_most_s)
+    assert slower is None or GROSS <= slower <= own_s / fastest_s
 
 
 @method(family="tests")

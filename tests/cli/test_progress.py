@@ -33,11 +33,13 @@ def test_a_line_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     with Progress(make_console()) as told, Progress(make_console(), quiet=True) as quiet:
         told.show(49, 1008, "cases", "2,016 comparisons", "0 findings", now="[red]\x1b[31m, float32")
         told.show(3, None, "cases")
+        told.show(12, 8, "cases")
         quiet.show(1, 2, "cases")
     said = capsys.readouterr()
     assert said.out == ""
-    first, second = said.err.splitlines()
-    assert first == r"0 s: 49 of 1008 cases, 2,016 comparisons, 0 findings; now [red]\x1b[31m, float32"
+    first, second, third = said.err.splitlines()
+    assert third == "0 s: 12 cases"
+    assert first == r"0 s: 49 of 1,008 cases, 2,016 comparisons, 0 findings; now [red]\x1b[31m, float32"
     assert second == "0 s: 3 cases"
 
 

@@ -12,7 +12,7 @@ import torch
 
 from jaccheck.bench import Call, peak_bytes, time_once
 from jaccheck.bench.timing import synchronizer
-from jaccheck.case import ELU, Case, Linear, ReLU
+from jaccheck.case import ELU, Case, Linear, ReLU, boundary_cases
 from jaccheck.judging import LAW_OF, judge
 from jaccheck.judging.scripts.script import write_script
 from jaccheck.methods import Method, available_devices, choose_devices, find_method, has_dtype
@@ -75,6 +75,8 @@ def main() -> None:
     answers["sharing"] = told(judge(CASE, with_(sharing), device=ON))
     elu = Case(layers=(Linear(out_features=4), ELU(), Linear(out_features=2)), in_shape=(3,), batch_size=5)
     answers["lacking"] = told(judge(elu, HOOKS, device=ON))
+    convolution = next(iter(boundary_cases("convolution", "float32")))
+    answers["convolution"] = told(judge(convolution, HOOKS, device=ON))
     large = Case(layers=(Linear(out_features=500), Linear(out_features=2)), in_shape=(500,), batch_size=2)
     answers["held"] = pretend.memory_allocated(ON)
     answers["out of memory"] = told(judge(large, HOOKS, device=ON))

@@ -56,6 +56,8 @@ def test_results_that_share_memory_there_are_found(answers: dict[str, Any]) -> N
 
 def test_an_operation_that_a_device_lacks_is_a_refusal(answers: dict[str, Any]) -> None:
     assert answers["lacking"] == ["UNSUPPORTED", "", "the device pretend:1 has no aten::elu"]
+    own = "the device pretend:1 has no aten::convolution_overrideable"
+    assert answers["convolution"] == ["UNSUPPORTED", "", own]
 
 
 def test_memory_that_is_not_enough_is_told_and_given_back(answers: dict[str, Any]) -> None:

@@ -10,13 +10,13 @@ from torch import nn
 from jaccheck.methods import calm_torch
 from jaccheck.sequences import Tally, networks
 from jaccheck.sequences.broken import Broken, Leftover, WrongValue
-from jaccheck.sequences.checks import check_all
+from jaccheck.sequences.checks import check_all, differs
 from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.session import available_extensions
 from jaccheck.sequences.state import Net
 from jaccheck.sequences.truth import BY_EXTENSION, QUANTITIES
-from jaccheck.sequences.uses.definition import Sample, derivatives
-from jaccheck.sequences.uses.perform import perform_use
+from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
+from jaccheck.sequences.uses.perform import _result, perform_use
 from jaccheck.sequences.uses.rich import Rich
 from jaccheck.sequences.uses.use import LOSSES, Asked, Use
 from jaccheck.sequences.uses.ways import WAYS, Way
@@ -182,3 +182,13 @@ def test_definitions_are_those_of_autograd_on_the_whole_batch() -> None:
     diagonal = torch.from_numpy(found["weight"].quantity("diag_ggn_exact", None))
     assert torch.allclose(diagonal, 2 * (X**2).sum(0).expand(2, 3))
     assert torch.allclose(torch.from_numpy(found["weight"].quantity("diag_h", None)), diagonal)
+
+
+def test_a_variance_is_as_close_as_the_squares_that_it_is_the_difference_of() -> None:
+    """Of one sample it is 0, and rounding in float32 leaves some of squares of a thousand; a square itself is seen."""
+    gradients = torch.tensor([[-1176.2969, 633.3906]], dtype=torch.float64)
+    of = Derivatives(gradients, torch.zeros(1, 2, 2), None)
+    result = _result(of, Asked(BY_EXTENSION["Variance"]), is_joint=False)
+    assert result is not None
+    assert not differs(torch.tensor([-0.125, 0.0]), result)
+    assert differs((gradients[0] ** 2).float(), result)

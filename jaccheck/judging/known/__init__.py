@@ -13,6 +13,7 @@ from jaccheck.judging.known.kernels import KERNEL_ISSUES
 from jaccheck.judging.known.layers import RULED_ISSUES
 from jaccheck.judging.known.others import OTHERS_ISSUES
 from jaccheck.judging.known.views import VIEW_ISSUES
+from jaccheck.judging.known.xla import XLA_ISSUES
 from jaccheck.methods import Method
 from jaccheck.reports import Failure, Outcome, Verdict
 
@@ -21,19 +22,22 @@ __all__ = ["LAYER_ISSUES", "CaseIssue", "explained", "explanation", "explanation
 
 LAYER_ISSUES = (
     *(*RULED_ISSUES, *GRAPH_ISSUES, *BOUNDARY_ISSUES, *KERNEL_ISSUES),
-    *(*VIEW_ISSUES, *OTHERS_ISSUES, *CAPTUM_ISSUES),
+    *(*VIEW_ISSUES, *OTHERS_ISSUES, *CAPTUM_ISSUES, *XLA_ISSUES),
 )
 """All that show on single cases."""
 
 
-def explanation(case: Case, method: str, failure: Failure) -> CaseIssue | None:
+def explanation(case: Case, method: str, failure: Failure, device: str = "cpu") -> CaseIssue | None:
     """The known issue that this failure is, or None."""
-    return next((issue for issue in LAYER_ISSUES if issue.explains(case, method, failure)), None)
+    return next((issue for issue in LAYER_ISSUES if issue.explains(case, method, failure, device)), None)
 
 
 def explanations(case: Case, verdict: Verdict) -> tuple[str, ...]:
     """The ids of all issues that could be behind a verdict's failures; none where one failure is not listed."""
-    found = [[i.id for i in LAYER_ISSUES if i.explains(case, verdict.method, each)] for each in verdict.failures]
+    found = [
+        [issue.id for issue in LAYER_ISSUES if issue.explains(case, verdict.method, failure, verdict.device)]
+        for failure in verdict.failures
+    ]
     return tuple(dict.fromkeys(name for names in found for name in names)) if all(found) else ()
 
 
@@ -50,7 +54,7 @@ def likenesses(case: Case, method: Method, failure: Failure) -> tuple[str, ...]:
 
 def explained(case: Case, verdict: Verdict) -> Verdict:
     """The verdict without the failures that are issues listed for the installed versions, which it then names."""
-    reasons = {failure: explanation(case, verdict.method, failure) for failure in verdict.failures}
+    reasons = {failure: explanation(case, verdict.method, failure, verdict.device) for failure in verdict.failures}
     known = tuple(dict.fromkeys(issue.id for issue in reasons.values() if issue))
     if not known:
         return verdict

@@ -80,6 +80,8 @@ class CaseIssue(KnownIssue):
 
     processor: Processor | None = None
     """The processors that show it, where not all do."""
+    device: str = ""
+    """The kind of device that shows it, where not all do."""
     inherited_by: tuple[str, ...] = ()
     shows_in_others: bool = False
     """Whether any other method may show it as well, since it lies below all of them."""
@@ -93,8 +95,10 @@ class CaseIssue(KnownIssue):
     aspect: str = ""
     case: Case
 
-    def explains(self, case: Case, method: str, failure: Failure) -> bool:
+    def explains(self, case: Case, method: str, failure: Failure, device: str = "cpu") -> bool:
         """Whether this is why a method breaks a law on a case."""
+        if self.device and device.split(":")[0] != self.device:
+            return False
         return self._fits(failure) and self.may_show(case, method) and self._is_where_it_shows(case, failure)
 
     def is_like(self, case: Case, failure: Failure) -> bool:

@@ -49,6 +49,7 @@ PACKAGES = {
     ),
     "nngeometry": Package("NNGeometry", "0.4", "nngeometry.jacobian", "https://github.com/tfjgeorge/nngeometry/issues"),
     "opacus": Package("Opacus", "1.6.0", "opacus", "https://github.com/meta-pytorch/opacus/issues"),
+    "torch_xla": Package("PyTorch/XLA", "2.9.0", "torch_xla", "https://github.com/pytorch/xla/issues"),
     "torch": Package("PyTorch", "2.13.0", "torch", "https://github.com/pytorch/pytorch/issues"),
 }
 """By distribution."""

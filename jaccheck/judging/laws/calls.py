@@ -9,7 +9,7 @@ from jaccheck.judging.laws.law import Law
 from jaccheck.judging.laws.purity import PURITY
 from jaccheck.judging.laws.state import undeclared_changes
 from jaccheck.judging.laws.trial import Trial
-from jaccheck.methods import Jacobians, Problem
+from jaccheck.methods import Jacobians, Problem, arrived
 from jaccheck.reports import Outcome, changed, raised
 
 
@@ -23,6 +23,7 @@ def called(trial: Trial, law: Law, problem: Problem, call: str, *, out: Jacobian
     try:
         with only_here():
             found = trial.method.compute(problem) if out is None else trial.method.compute(problem, out=out)
+            arrived(found, problem.device)
     except Exception as error:
         trial.around.look()
         raise law.broken(Outcome.CRASHED, raised(error), call=call) from None

@@ -64,7 +64,7 @@ def _left(finding: Finding, case: Case, method: Method, reference: CaseReference
     failures = [failure for failure in verdict.failures if failure.law == finding.law] or [*verdict.failures]
     if failures:
         failure = next((each for each in failures if each.outcome == finding.outcome), failures[0])
-        listed = explanation(case, method.name, failure)
+        listed = explanation(case, method.name, failure, finding.device)
         known = f"; listed as {listed.id} (`jaccheck known {listed.id}`)" if listed else ""
         return Replayed(
             outcome=failure.outcome,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from jaccheck.case import Case, profile
-from jaccheck.core import end_stray, from_json, only_here, standard_library_first, to_json
+from jaccheck.core import end_stray, from_json, keep_measured, only_here, standard_library_first, to_json
 from jaccheck.methods import calm_torch
 from jaccheck.runs.findings import failure_of
 from jaccheck.runs.judging import judge_cases
@@ -41,6 +41,7 @@ def serve(connection: Connection) -> None:
             question = from_json(Question, connection.recv_bytes(), where="question")
             for answer in worker.answers(question.ask):
                 end_stray(worker.pid)
+                keep_measured()
                 connection.send_bytes(to_json(answer).encode())
                 if answer.spoilt_by:
                     return

@@ -27,8 +27,10 @@ def test_a_known_issue_shows(issue: CaseIssue) -> None:
     assert issue.meets(issue.case)
     with calm_torch():
         for name in here:
-            verdict = judge(issue.case, find_method(name))
-            assert any(issue.explains(issue.case, name, failure) for failure in verdict.failures), (name, verdict)
+            device = issue.device or "cpu"
+            verdict = judge(issue.case, find_method(name), device=device)
+            failures = verdict.failures
+            assert any(issue.explains(issue.case, name, failure, device) for failure in failures), (name, verdict)
             shown = explained(issue.case, verdict)
             assert issue.id in shown.known
             assert shown.outcome is Outcome.KNOWN, shown
@@ -91,3 +93,13 @@ def test_another_version_is_not_excused() -> None:
     failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="0.weight: wrong"))
     assert issue.explains(issue.case, issue.methods[0], failure)
     assert not replace(issue, versions="<0.1").explains(issue.case, issue.methods[0], failure)
+
+
+def test_an_issue_of_a_device_excuses_nothing_on_another() -> None:
+    """What XLA gets wrong, a CPU must not."""
+    (kink,) = (issue for issue in LAYER_ISSUES if issue.id == "xla-hardtanh-kink")
+    everywhere = replace(kink, package="torch", versions=">=2")
+    failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="0.weight: wrong"))
+    assert everywhere.explains(kink.case, "hooks", failure, "xla:0")
+    assert not everywhere.explains(kink.case, "hooks", failure, "cpu")
+    assert not everywhere.explains(kink.case, "hooks", failure)
