@@ -178,7 +178,7 @@ class _Reader:
         for name, other, axis in others:
             if len(other) != len(one):
                 raise InvalidModel(
-                    f"{first} has {plural(len(one), 'sample')}, and {name} has {len(other)} along axis {axis}: "
+                    f"{first} has {plural(len(one), 'sample')}, and {name} has {len(other)} along axis {axis}; "
                     "expected one row for each sample in each; what all samples share belongs into the model (a "
                     "buffer or an attribute)"
                 )
