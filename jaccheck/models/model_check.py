@@ -27,8 +27,13 @@ from jaccheck.reports import ModelReport, Outcome, Source, size_of_part
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """What models print is dropped, since they are run some thousand times."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield
+    nowhere = open(os.devnull, "w")  # noqa: SIM115  (a method that closes file 1 again may have closed this one)
+    with contextlib.redirect_stdout(nowhere):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                nowhere.close()
 
 
 class ModelCheck:

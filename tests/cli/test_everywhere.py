@@ -9,7 +9,7 @@ from jaccheck_support import everywhere, misbehaving
 
 SAMPLE = {
     "replay": ("base_exception",),
-    "check": ("exit_as_if_done", "process_wide"),
+    "check": ("exit_as_if_done", "process_wide", "output_closed"),
     "sequences": ("exit_as_if_done",),
 }
 """The others have tests of their own in test_isolation.py, tests/runs/test_isolated.py and tests/runs/pytest."""
