@@ -63,6 +63,10 @@ class Disturbance:
     until: float
     done: Counter[str]
 
+    def pause_s(self) -> float:
+        """Until the next worker is killed: longer than a method has on a case, which is CRASHED at the third time."""
+        return self.chance.uniform(0.05, 0.2) * self.length_s
+
 
 def command(folder: Path, seed: int, *, again: bool) -> list[str]:
     """The run, or what goes on with it."""
@@ -96,15 +100,19 @@ def started(folder: Path, seed: int, *, again: bool, is_full: bool) -> subproces
 def disturb(process: subprocess.Popen[bytes], by: Disturbance) -> bool:
     """Whether it was killed before it came to its end; workers are killed on the way."""
     kill_at = min(time.monotonic() + by.chance.uniform(0.0, by.length_s), by.until)
+    worker_at = time.monotonic() + by.pause_s()
     while time.monotonic() < kill_at:
         if process.poll() is not None:
             return False
-        time.sleep(by.chance.uniform(0.1, 1.0))
+        time.sleep(0.1)
+        if time.monotonic() < worker_at:
+            continue
         with suppress(psutil.Error):
             below = psutil.Process(process.pid).children(recursive=True)
-            if len(below) > 2 and by.chance.random() < 0.3:  # the command, what workers are forked from, workers
+            if len(below) > 2:  # the command, what workers are forked from, workers
                 by.chance.choice(below[2:]).kill()
                 by.done["workers killed"] += 1
+                worker_at = time.monotonic() + by.pause_s()
     process.kill()
     process.wait()
     by.done["kills"] += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from time import perf_counter, process_time
@@ -89,6 +89,7 @@ def examined(task: Task, problem: Problem) -> Iterator[Message]:
             yield exam.examine(method)
         else:
             yield unranked(method, Outcome.NOT_RUN, "no time was left for it")
+    yield from exam.review()
 
 
 class Examination:
@@ -98,6 +99,17 @@ class Examination:
         self._task, self._problem = task, problem
         self._judge: Judge = judge_of(problem)
         self._fastest_s = inf
+        self._passed: list[tuple[Method, MethodTiming, FirstCalls]] = []
+
+    def review(self) -> Iterator[Message]:
+        """Those that are far slower than the fastest, which was not known yet when they were examined."""
+        for method, timing, calls in self._passed:
+            if calls.count == 1 and calls.at_least_s < LONG_S and times_slower(calls, self._fastest_s):
+                with suppress(DoesNotFit, RuntimeError):  # it was right before, and may show in a race what it is
+                    calls = shorter(calls, self._call(method, [], PATIENCE * self._limit()))
+            if slower := times_slower(calls, self._fastest_s):
+                timing = replace(timing, times_slower=slower, first_calls=calls.count)
+                yield Message(method=timing, first_s=calls.wall_s)
 
     def examine(self, method: Method) -> Message:
         """Whether a method is right on this very problem, and whether it can be the fastest.
@@ -142,6 +154,8 @@ class Examination:
             backward_passes=passes.backward if passes else None,
             peak_bytes=peak,
         )
+        if not wrong and slower is None:
+            self._passed.append((method, timing, calls))
         return Message(method=timing, first_s=calls.wall_s)
 
     def _limit(self) -> float:
