@@ -111,6 +111,7 @@ def test_methods_that_do_not_come_back_are_named_and_stop_no_other(jaccheck: Run
     }
     assert answers["ends"].message == "the process ended itself with exit code 0"
     assert "SIGSEGV" in answers["is_killed"].message
+    assert "CRASHED: is_killed: the process was ended by SIGSEGV" in done.stdout
     assert "did not come back within" in answers["hangs"].message
     assert "not done after" in answers["is_slow"].message
     assert "use vmap_vjp" in done.stdout
