@@ -227,6 +227,7 @@ class MethodCheck:
         return None
 
     def _call(self, problem: Problem, memory: int, *, is_own: bool) -> Jacobians:
+        device = problem.device  # what a method leaves on may keep it from being read
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
@@ -234,7 +235,7 @@ class MethodCheck:
                 # The first call is not the one that counts as its time, where others follow.
                 with contextlib.nullcontext() if self.calls_s else filled():
                     found = call_within(lambda: jacobians_of_part(self.method, problem), memory - resident_bytes())
-                    arrived(found, problem.device)
+                    arrived(found, device)
                 if is_own:
                     self.calls_s.append(time.perf_counter() - began)
                     self.loads |= len(sys.modules) > modules

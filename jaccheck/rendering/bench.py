@@ -38,7 +38,7 @@ def headline(cell: BenchCell) -> str:
     )
 
 
-COLUMNS = ("method", "one call", "÷ fastest", "95 %", "", "÷ floor", "peak", "fwd", "bwd")
+COLUMNS = ("method", "one call", "÷ fastest", "95 %", "answer", "÷ floor", "peak", "fwd", "bwd")
 """Of the table of a race; `LEGEND` says what they are."""
 
 SPARE = ("fwd", "bwd", "peak", "÷ floor")

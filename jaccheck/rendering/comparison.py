@@ -12,7 +12,7 @@ from jaccheck.core import plural, seconds_text
 from jaccheck.rendering.fitting import fitted, prose
 from jaccheck.reports import Answer, BenchComparison, TimeChange
 
-COLUMNS = ("problem", "method", "before", "now", "now ÷ before", "95 % each", "floor's", "")
+COLUMNS = ("problem", "method", "before", "now", "now ÷ before", "95 % each", "floor's", "answer")
 
 
 def print_comparison(comparison: BenchComparison, console: Console) -> None:

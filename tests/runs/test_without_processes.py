@@ -38,7 +38,10 @@ MODULES = [
     for path in sorted(ROOT.rglob("*.py"))
     if not path.relative_to(ROOT).as_posix().startswith(NEVER_IMPORTED)
 ]
-ON_LINUX_ONLY = {"jaccheck.runs.cluster.client"}
+ON_LINUX_ONLY = {
+    *(f"jaccheck.runs.cluster.{name}" for name in ("address", "client", "crew", "spread")),
+    "jaccheck.runs.matrix.spreading",
+}
 """Dask imports fcntl or not, by itself."""
 
 

@@ -23,7 +23,7 @@ def called(trial: Trial, law: Law, problem: Problem, call: str, *, out: Jacobian
     try:
         with only_here():
             found = trial.method.compute(problem) if out is None else trial.method.compute(problem, out=out)
-            arrived(found, problem.device)
+            arrived(found, trial.reference.device)
     except Exception as error:
         trial.around.look()
         raise law.broken(Outcome.CRASHED, raised(error), call=call) from None

@@ -79,7 +79,7 @@ def _head(report: BenchReport, problems: list[BenchCell]) -> Head:
 
 
 def _tables(cell: BenchCell, number: int) -> list[Table]:
-    columns = tuple(f"{name} " if name in ("method", "") else name for name in COLUMNS)
+    columns = tuple(f"{name} " if name in ("method", "answer") else name for name in COLUMNS)
     return [
         Table(
             id=f"problem-{number}-{race.regime}",

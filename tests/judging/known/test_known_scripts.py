@@ -86,7 +86,7 @@ def test_an_issue_names_where_it_was_reported(name: str) -> None:
     """By address, or with the day on which nothing was found; the headline has the package and its version."""
     issue = ISSUES[name]
     assert REFERENCE.fullmatch(issue.reference)
-    assert re.match(r"[\w -]+ \d+[\w.]*: [^ ]", issue.headline)
+    assert re.match(r"[\w /-]+ \d+[\w.]*: [^ ]", issue.headline)
 
 
 WRITTEN = {
