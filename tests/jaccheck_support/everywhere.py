@@ -218,6 +218,8 @@ def what_is_wrong(command: str, kind: str, said: Said) -> str:
         expected = ("AGREES",)
     elif command == "check" and kind == "memory_at_once":  # what does not fit is no crash, there
         expected = ("TOO_LARGE", "")
+    elif command == "check" and kind in BLOCKING:  # what Python can interrupt was not done in its share of the time
+        expected = ("HUNG or NOT_RUN", words)
     elif command == "sequences" and kind in RAISING:
         expected = ("unexpected exception", words)
     elif command == "show":  # says no outcome of an exception, and draws what is right
