@@ -44,9 +44,9 @@ def failed_if_skipped(report: object) -> object:
     return report
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Small problems are fastest on one thread, and two cores are shared."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Small problems are fastest on one thread, and two cores are shared; so it is for the fixtures of modules, too."""
     torch.set_num_threads(1)
 
 

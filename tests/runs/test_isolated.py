@@ -54,6 +54,7 @@ class Quiet:
 @pytest.fixture(scope="module", autouse=True)
 def _misbehaving() -> Iterator[None]:
     """The misbehaving methods are registered in the workers, and here as long as they are needed."""
+    sys.modules.pop(MISBEHAVING, None)  # another test may have imported it, and made them forgotten
     yield
     for name in getattr(sys.modules.get(MISBEHAVING), "KINDS", ()):
         forget(name)

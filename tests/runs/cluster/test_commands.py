@@ -95,7 +95,7 @@ def test_a_worker_without_jaccheck_is_named(lonely_scheduler: Any, tmp_path: Pat
     lonely_scheduler.add_worker("--name", "bare", PYTHONPATH=str(tmp_path))
     told: list[str] = []
     with pytest.raises(BrokenEnvironment, match=r"bare at tcp://.* is left out: .*jaccheck"):
-        Cluster(lonely_scheduler.address, wait=20, tell=told.append)
+        Cluster(lonely_scheduler.address, wait=60, tell=told.append)
     assert len(told) == 1 + told[0].startswith("waiting")
 
 
