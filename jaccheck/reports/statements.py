@@ -106,9 +106,7 @@ def _crashed(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
         who = first.method if len(these) == 1 else f"{len(these)} methods"
         numbers = "" if len({a.message for a in these}) == 1 else " (in some with other numbers)"
         more = (*(() if len(these) == 1 else (names,)), *_helps(first.remedy))
-        # An exception begins with its type; how a process ended is told in words.
-        does = " raised" if first.message[:1].isupper() else ":"
-        yield Statement(tone="warn", text=f"CRASHED: {who}{does} {_cut(first.message)}{numbers}", more=more)
+        yield Statement(tone="warn", text=f"CRASHED: {who}: {_cut(first.message)}{numbers}", more=more)
 
 
 def _crashed_in_float64(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:

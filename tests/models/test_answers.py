@@ -79,7 +79,7 @@ def test_one_reason_is_one_line() -> None:
     assert not report.found_something
     lines = shown(report).splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("CRASHED")]
-    assert lines[at].startswith("CRASHED: 6 methods raised RuntimeError: vmap: ")
+    assert lines[at].startswith("CRASHED: 6 methods: RuntimeError: vmap: ")
     assert lines[at + 1] == f"  {', '.join(VMAP)}"
     assert lines[at + 2].startswith("  what helps: replace a branch on a tensor's value by torch.where")
     assert sum("vmap_vjp" in line for line in lines) == 1
