@@ -1,4 +1,4 @@
-"""Everything that is asked of a device, in six minutes: `python benchmarks/device.py --device cuda`.
+"""Everything that is asked of a device, at once: `python benchmarks/device.py --device cuda`.
 
     python benchmarks/device.py --device cuda --json cuda.json --page cuda.md
 

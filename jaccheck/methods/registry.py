@@ -118,6 +118,11 @@ class Method:
         return str(getattr(self.compute, "__module__", "")).startswith(f"{__package__}.")
 
     @property
+    def is_ours(self) -> bool:
+        """Whether jaccheck brings it: a built-in method or a mutant."""
+        return _is_ours(self.compute)
+
+    @property
     def refuses_by_own_rule(self) -> bool:
         """Whether what it refuses is decided by a function of this package, which changes nothing that it looks at."""
         return str(getattr(self.unsupported, "__module__", "")).startswith(f"{__package__}.")
@@ -200,7 +205,7 @@ def method(
             roundings=roundings,
             loss=loss,
             step=step,
-            spreads=spreads or (stays if _is_built_in(compute) else unsaid),
+            spreads=spreads or (stays if _is_ours(compute) else unsaid),
             returns=returns,
             only_of_losses=only_of_losses,
             only_by_name=only_by_name,
@@ -215,7 +220,7 @@ def method(
     return register
 
 
-def _is_built_in(compute: Compute) -> bool:
+def _is_ours(compute: Compute) -> bool:
     return (compute.__module__ or "").startswith("jaccheck.")  # what is run by exec may have no module
 
 

@@ -48,8 +48,7 @@ def listed(case: Case, method: str) -> tuple[str, ...]:
 
 def likenesses(case: Case, method: Method, failure: Failure) -> tuple[str, ...]:
     """The ids of issues that fail so on a case, where the method is somebody's own, and listed with none."""
-    own = not (method.compute.__module__ or "").startswith("jaccheck.")
-    return tuple(issue.id for issue in LAYER_ISSUES if own and issue.is_like(case, failure))
+    return tuple(issue.id for issue in LAYER_ISSUES if not method.is_ours and issue.is_like(case, failure))
 
 
 def explained(case: Case, verdict: Verdict) -> Verdict:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from types import UnionType
 
 from jaccheck.case import (
     ELU,
     GELU,
+    Case,
     Hardswish,
     Hardtanh,
     LeakyReLU,
@@ -17,10 +20,10 @@ from jaccheck.case import (
     Sigmoid,
     Softplus,
 )
-from jaccheck.judging.known.case_issue import CRASH, WRONG, CaseIssue, layers_of, small_case
+from jaccheck.judging.known.case_issue import CRASH, WRONG, CaseIssue, small_case
 from jaccheck.judging.known.issue import SEARCHED, Severity
 
-_ALIKE = (ReLU, LeakyReLU, ELU, Hardswish, Hardtanh, ReLU6, Sigmoid, Softplus, LogSigmoid)
+_ALIKE = ReLU | LeakyReLU | ELU | Hardswish | Hardtanh | ReLU6 | Sigmoid | Softplus | LogSigmoid
 _NO_BROADCAST = (
     r"Error while lowering: \[\] aten::"
     r"|Unimplemented implicit broadcast"
@@ -32,59 +35,53 @@ _NO_BROADCAST = (
 )
 
 
+_Issue = partial(
+    CaseIssue, package="torch_xla", versions=">=2.9", device="xla", shows_in_others=True, reference=SEARCHED
+)
+
+
+def _has(case: Case, kind: type | UnionType) -> bool:
+    return any(isinstance(place.layer, kind) for place in case.places())
+
+
 XLA_ISSUES: tuple[CaseIssue, ...] = (
-    CaseIssue(
+    _Issue(
         id="xla-activation-backward-broadcast",
         title="The backward pass of an activation does not broadcast: several gradients by one input",
         severity=Severity.EXCEPTION,
-        package="torch_xla",
-        versions=">=2.9",
-        device="xla",
         methods=("vmap_vjp", "vmap_jacrev", "func_jacrev", "func_jacfwd", "vmap_jacfwd", "outer_products"),
-        shows_in_others=True,
         condition="ReLU, LeakyReLU, ELU, Hardswish, Hardtanh, ReLU6, Sigmoid, Softplus or LogSigmoid on XLA's device",
-        meets=lambda case: any(True for kind in _ALIKE for _ in layers_of(case, kind)),
+        meets=lambda case: _has(case, _ALIKE),
         outcomes=(CRASH, WRONG),
         error_text=_NO_BROADCAST,
         value="shape",
         instead="an exception, sometimes only when the result is read; of ELU a result of the input's shape",
         reason="its kernels (threshold_backward, elu_backward, hardtanh_backward, …) take the shape of one argument, "
         "where torch's own broadcast the two",
-        reference=SEARCHED,
         case=small_case((3,), Linear(out_features=5), ReLU(), Linear(out_features=2)),
     ),
-    CaseIssue(
+    _Issue(
         id="xla-hardtanh-kink",
         title="Hardtanh and ReLU6 have the slope 1 at exactly their limits, where torch's own kernels have 0",
         severity=Severity.SILENT,
-        package="torch_xla",
-        versions=">=2.9",
-        device="xla",
         methods=("autograd_loop",),
-        shows_in_others=True,
         condition="Hardtanh or ReLU6 on XLA's device, an input at exactly a limit",
-        meets=lambda case: any(True for kind in (Hardtanh, ReLU6) for _ in layers_of(case, kind)),
+        meets=lambda case: _has(case, Hardtanh | ReLU6),
         outcomes=(WRONG,),
         instead="entries that are not zero",
         reason="not looked up in its source: at a limit it keeps the gradient, which torch's own kernels drop",
-        reference=SEARCHED,
         case=small_case((3,), Linear(out_features=5), Hardtanh(), Linear(out_features=2)),
     ),
-    CaseIssue(
+    _Issue(
         id="xla-gelu-float64",
         title="GELU in float64 has the precision of float32, forward and backward",
         severity=Severity.SILENT,
-        package="torch_xla",
-        versions=">=2.9",
-        device="xla",
         methods=("autograd_loop",),
-        shows_in_others=True,
         condition="GELU in float64 on XLA's device",
-        meets=lambda case: case.dtype == "float64" and any(True for _ in layers_of(case, GELU)),
+        meets=lambda case: case.dtype == "float64" and _has(case, GELU),
         outcomes=(WRONG,),
         instead="eight digits",
         reason="not looked up in its source: the values are as precise as if a constant were a float32",
-        reference=SEARCHED,
         case=replace(small_case((3,), Linear(out_features=5), GELU(), Linear(out_features=2)), dtype="float64"),
     ),
 )
