@@ -11,6 +11,7 @@ from .devices import available_devices as available_devices
 from .devices import choose_devices as choose_devices
 from .devices import has_dtype as has_dtype
 from .devices import lacks as lacks
+from .devices import load_device as load_device
 from .devices import loading_of as loading_of
 from .devices import made_on as made_on
 from .environment import calm_torch as calm_torch
