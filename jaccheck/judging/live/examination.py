@@ -10,6 +10,7 @@ import torch
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.live.contradiction import Heard, listen
 from jaccheck.judging.live.dependence import check_dependence
+from jaccheck.judging.live.gradient_dependence import check_gradients
 from jaccheck.judging.live.settling import settled
 from jaccheck.methods import Problem
 
@@ -40,6 +41,8 @@ def examine(problem: Problem) -> Examination:
             except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
                 reason = f"{type(error).__name__}: {error}".split("\n")[0]
                 heard = Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
+            if not heard.contradiction:
+                check_gradients(problem)
     finally:
         restore_globals(before, observe_globals(problem.device))
     return Examination(problem, (*notes, *heard.notes), heard.contradiction)
