@@ -114,6 +114,8 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
         yield f"compared on {best.chunks} of {parts} parts only"
     if best.in_float64 is not None and not best.in_float64.is_usable:
         yield f"compared in {dtype} only"
+    if best.left:
+        yield f"a call leaves changed: {best.left[0]}"
     if best.nan_entries:
         yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:

@@ -18,6 +18,7 @@ from jaccheck.core import filled, some_are
 from jaccheck.errors import NotCovered
 from jaccheck.judging import (
     Expectation,
+    LeftBehind,
     Part,
     Reference,
     default_dtype,
@@ -125,6 +126,7 @@ class MethodCheck:
     peak: float | None = None
     remarks: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    left: LeftBehind = field(default_factory=LeftBehind)
 
     def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of the method."""
@@ -153,7 +155,7 @@ class MethodCheck:
     @property
     def is_worth_timing(self) -> bool:
         """Whether it may be usable."""
-        return self.is_open and self.own.outcome is not Outcome.NOT_RUN
+        return self.is_open and self.own.outcome is not Outcome.NOT_RUN and not self.left.is_around
 
     def answer(self, parts: int) -> MethodAnswer:
         """What is known of it in the end."""
@@ -182,6 +184,7 @@ class MethodCheck:
             warm=self.warm,
             peak=self.peak,
             warnings=tuple(self.warnings),
+            left=tuple(self.left.told),
             remarks=tuple(text for text in (come, *self.remarks) if text),
         )
 
@@ -202,7 +205,8 @@ class MethodCheck:
             return standing.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
         by, N, dtypes = divisor_of(problem), problem.N, problem.dtypes  # as long as its model is what it was
         try:
-            jacobians = self._call(problem, memory, is_own=is_own)
+            with self.left.watched(problem, self.method.leaves):
+                jacobians = self._call(problem, memory, is_own=is_own)
         except DoesNotFit as error:
             return standing.ends(Outcome.TOO_LARGE, str(error))
         except NotCovered as refusal:
