@@ -3,6 +3,7 @@ from .adapters import Adapter as Adapter
 from .adapters import own_names as own_names
 from .adapters import prefix as prefix
 from .copies import deep_copy as deep_copy
+from .copies import differ as differ
 from .copies import nodes_of as nodes_of
 from .copies import run as run
 from .devices import arrived as arrived
@@ -32,6 +33,7 @@ from .module_state import state_of as state_of
 from .modules import linear as linear
 from .overlap import first_overlap as first_overlap
 from .own_losses import SequentialWithLoss as SequentialWithLoss
+from .plain_tensors import as_plain as as_plain
 from .problem import Jacobians as Jacobians
 from .problem import Problem as Problem
 from .problem import Tensors as Tensors

@@ -38,12 +38,14 @@ def judged_by(source: str, reason: str, dtype: str, proven: Sequence[str] = ()) 
             )
 
 
-def advice(answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int) -> tuple[str | None, str]:
+def advice(
+    answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int, *, is_contradicted: bool = False
+) -> tuple[str | None, str]:
     """The method to use, and the sentence that says so; None where none is usable. `part` is the size of the first."""
     usable = [answer for answer in answers if answer.is_usable]
     timed = [answer for answer in usable if answer.median_s is not None]
     if not usable:
-        return None, _nothing(answers)
+        return None, _nothing(answers, is_contradicted=is_contradicted)
     if not timed:
         names = f"{', '.join(answer.method for answer in usable[:4])}{' …' * (len(usable) > 4)}"
         return None, f"{plural(len(usable), 'method is', 'methods are')} usable and none was timed: {names}"
@@ -59,8 +61,10 @@ def advice(answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int) -
     return best.method, f"use {best.method}: {cost}, {_rank(best, usable, warm, dtype)}{but}"
 
 
-def _nothing(answers: Sequence[MethodAnswer]) -> str:
+def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
     """Why no method is advised."""
+    if is_contradicted:
+        return "no method is advised: what they were compared with is in doubt"
     if any(answer.is_wrong for answer in answers):
         return "no method is known to be right on this model"
     if any(Outcome.UNDECIDED in (answer.outcome, answer.in_float64) for answer in answers):

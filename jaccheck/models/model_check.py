@@ -155,7 +155,10 @@ class ModelCheck:
         first = self.parts[0]
         outputs = None if len(first.outputs) == self.problem.C else len(first.outputs)
         size = size_of_part(len(first.samples), outputs)
-        recommended, sentence = advice(answers, self.problem.dtype, size, len(self.parts))
+        is_contradicted = bool(self.found.contradiction)
+        recommended, sentence = advice(
+            answers, self.problem.dtype, size, len(self.parts), is_contradicted=is_contradicted
+        )
         return ModelReport(
             model=type(self.problem.own).__name__,
             loss=loss_of(self.problem),

@@ -74,7 +74,7 @@ def _where_wrong(answer: MethodAnswer, dtype: str) -> str:
         return ": "
     if double is Outcome.DISAGREES:
         return f" in float64{f' and in {dtype}' if own is Outcome.DISAGREES else f' ({dtype}: {own})'}: "
-    if not double.is_usable:
+    if not double.is_usable or answer.worst is None:  # without a worst entry it is the structure that is wrong
         return f" in {dtype} (float64: {double}): "
     return f" in {dtype}: right in float64, but it {_is_off_by(answer, dtype)}: "
 
