@@ -149,3 +149,23 @@ def test_an_issue_is_that_of_the_methods_that_are_like_those_listed() -> None:
     report = jaccheck.check(model, batch(4, 3), methods=["batch_grad_loop", "batch_grad_subsampled"])
     assert [answer.outcome for answer in report.answers] == [Outcome.CRASHED] * 2
     assert all("module-used-twice" in answer.remedy for answer in report.answers)
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+@pytest.mark.full
+def test_what_a_compiler_makes_is_not_proven(capfd: pytest.CaptureFixture[str]) -> None:
+    """It may compute in any order, and nothing that looks on is compiled with it; in place a copy is not compiled."""
+    X = batch(4, 3)
+    report = jaccheck.check(torch.compile(small(), backend="eager"), X, methods=["autograd_loop", "vmap_vjp"])
+    assert [answer.outcome for answer in report.answers] == [Outcome.CONSISTENT] * 2
+    assert "nor for what torch.compile makes of it" in report.judged_by
+    assert "recompile_limit" not in capfd.readouterr().err
+
+    model = small()
+    model.compile(backend="eager")
+    report = jaccheck.check(model, X, methods=["autograd_loop"])
+    assert report.notes == ("the model is compiled in place, and copies of it are not: judged as it is written",)
