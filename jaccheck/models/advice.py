@@ -67,6 +67,9 @@ def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
         return "no method is advised: what they were compared with is in doubt"
     if any(answer.is_wrong for answer in answers):
         return "no method is known to be right on this model"
+    compared = [answer for answer in answers if answer.entries]
+    if compared and all(answer.nan_entries == answer.entries for answer in compared):
+        return "no method is advised: every entry is NaN, as in the reference, and nothing could be compared"
     if any(Outcome.UNDECIDED in (answer.outcome, answer.in_float64) for answer in answers):
         return "no method is advised: too few entries could be decided to know that one is right"
     return "no method is advised: nothing was compared"

@@ -38,6 +38,10 @@ SAYS_NOTHING = ("Full backward hook is firing", "`torch.jit.script` is deprecate
 """Warnings of torch's, about BackPACK's hooks on each call and about itself, which no user can act on."""
 
 
+OWN_MODULE = "<class 'jaccheck."
+"""In warnings about modules that jaccheck has put around a user's model."""
+
+
 @dataclass(slots=True)
 class Standing:
     """How a method stands in one dtype, after the parts that were compared."""
@@ -95,6 +99,7 @@ class Standing:
         is_known = (
             2 * self.undecided <= self.entries if self.comparison == "estimate" else self.undecided < self.entries
         )
+        is_known &= self.nan_entries < self.entries  # where everything is NaN, nothing was compared
         usable = Outcome.CONSISTENT if self.comparison == "estimate" else Outcome.AGREES
         self.outcome = usable if (is_known or not self.entries) and not self.between else Outcome.UNDECIDED
         if self.between:
@@ -246,7 +251,7 @@ class MethodCheck:
             finally:
                 for warning in heard:
                     text = str(warning.message).strip().split("\n")[0]
-                    if not text.startswith(SAYS_NOTHING):
+                    if not text.startswith(SAYS_NOTHING) and OWN_MODULE not in text:
                         self.warnings[text] = None
         return found
 
