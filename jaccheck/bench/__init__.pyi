@@ -6,6 +6,7 @@ from .budget import resident_bytes as resident_bytes
 from .budget import warm_up as warm_up
 from .comparing import compare_reports as compare_reports
 from .comparing import problem_of_cell as problem_of_cell
+from .memory import counts_memory as counts_memory
 from .memory import peak_bytes as peak_bytes
 from .paired import Budget as Budget
 from .paired import compare_timings as compare_timings

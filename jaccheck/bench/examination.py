@@ -177,7 +177,7 @@ class Examination:
             return replace(first_call(sample, self._task), is_stopped=True)
         return first_call(sample, self._task)
 
-    def _observed(self, method: Method) -> tuple[int, Passes]:
+    def _observed(self, method: Method) -> tuple[int | None, Passes]:
         """Peak memory and passes, of one more call, which is slow since it is watched."""
         task, own = self._task, copy_of(self._problem)
         with limited(max(task.seconds / 5, PATIENCE * self._limit())), count_passes() as passes:

@@ -8,12 +8,23 @@ from collections.abc import Callable
 import torch
 
 
-def peak_bytes(call: Callable[[], object], device: str = "cpu") -> int:
+def counts_memory(device: str) -> bool:
+    """Whether torch says how much memory of a device is held at most; it does not for mps and XLA."""
+    kind = device.split(":")[0]
+    return kind == "cpu" or hasattr(getattr(torch, kind, None), "max_memory_allocated")
+
+
+def peak_bytes(call: Callable[[], object], device: str = "cpu") -> int | None:
     """Largest number of bytes that torch held during `call` beyond those held before it, its result included.
+
+    None where torch does not count them, after the call.
 
     On the CPU they are counted from the events of torch's profiler, which slows the call down: never time it. What
     a library allocates behind torch's back is not seen.
     """
+    if not counts_memory(device):
+        call()
+        return None
     if not device.startswith("cpu"):
         backend = getattr(torch, device.split(":")[0])
         backend.synchronize(device)

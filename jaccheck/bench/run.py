@@ -96,7 +96,8 @@ def bench(plan: Plan, listener: Listener) -> BenchReport:
             listener.on_step(1 - left / weights, "starting worker processes")
             quick_s |= start(pair["fresh"], plan, stage.device)
             seconds = (deadline - time.monotonic()) * stage.weight / left
-            run = _CellRun(stage, plan, pair, listener, time.monotonic() + seconds, 1 - left / weights)
+            part = (1 - left / weights, stage.weight / weights)
+            run = _CellRun(stage, plan, pair, listener, time.monotonic() + seconds, *part)
             run.measure(_order(plan.methods, cells, quick_s))
             cells.append(run.cell())
             run = None
@@ -196,7 +197,9 @@ class _CellRun:
     pair: Mapping[str, Worker]
     listener: Listener
     deadline: float
-    done: float
+    before: float
+    """Which part of the plan was done when it began, and which part it is."""
+    part: float
     started: float = field(default_factory=time.monotonic)
     methods: dict[str, MethodTiming] = field(default_factory=dict)
     first_s: dict[str, float] = field(default_factory=dict)
@@ -274,13 +277,18 @@ class _CellRun:
                 current = message.starts or current
                 if message.starts:
                     self.listener.on_step(
-                        self.done, f"{task.shape.name}, {task.dtype} on {task.device}: {task.kind}, {message.starts}"
+                        self._done(), f"{task.shape.name}, {task.dtype} on {task.device}: {task.kind}, {message.starts}"
                     )
                 yield message
         except ChildEnded as ended:
             # Where it was at no method, none of them can be done.
             for name in [current] if current in task.methods else task.methods:
                 self._leave_out(name, f"{task.kind}: {ended}")
+
+    def _done(self) -> float:
+        """Which part of the plan is done: the time of this problem counts as it passes."""
+        passed = (time.monotonic() - self.started) / max(self.deadline - self.started, 1e-9)
+        return self.before + self.part * min(passed, 1.0)
 
     def _leave_out(self, name: str, why: str) -> None:
         known = self.methods.get(name, MethodTiming(method=name, outcome=Outcome.NOT_RUN))

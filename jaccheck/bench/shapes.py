@@ -10,7 +10,7 @@ from torch import nn
 
 from jaccheck.core import plain_data
 from jaccheck.errors import UnknownName
-from jaccheck.methods import Problem, load_problem
+from jaccheck.methods import Problem, load_device, load_problem
 from jaccheck.reports import Axis
 
 
@@ -95,6 +95,7 @@ def choose_shapes(names: tuple[str, ...], *, is_thorough: bool = False) -> tuple
 
 def make(shape: Shape, dtype: str, device: str) -> Problem:
     """The problem of a shape, the same numbers every time."""
+    load_device(device)
     kind = getattr(torch, dtype)
     if shape.model is not None:
         own = load_problem(shape.model)

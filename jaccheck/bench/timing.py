@@ -8,6 +8,7 @@ machine that slows down slows all of them.
 from __future__ import annotations
 
 import gc
+import importlib
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from typing import Any, Literal
 
 import torch
 
+from jaccheck.methods import load_device
 from jaccheck.reports import Spread
 
 CONFIDENCE = 0.95
@@ -148,9 +150,17 @@ def timings_of(
 
 def synchronizer(device: str) -> Callable[[], None] | None:
     """What waits until a device has done all that it was given, or None for the CPU, which never lags behind."""
-    if device.startswith("cpu"):
+    kind = device.split(":")[0]
+    if kind == "cpu":
         return None
-    backend = getattr(torch, device.split(":")[0])
+    if kind == "xla":
+        load_device(device)
+        torch_xla = importlib.import_module("torch_xla")
+        # XLA computes nothing before it is told to: all that is held is compiled and computed here.
+        return lambda: torch_xla.sync(wait=True)
+    backend = getattr(torch, kind)
+    if kind == "mps":  # there is one, and its function takes no argument
+        return lambda: backend.synchronize()
     return lambda: backend.synchronize(device)
 
 

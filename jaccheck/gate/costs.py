@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from functools import partial
 
-from jaccheck.bench import Budget, compare_timings
+from jaccheck.bench import Budget, compare_timings, counts_memory
 from jaccheck.case import Case, Linear, Normal, ReLU, Tanh
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.gate.pairing import Pairing
@@ -79,7 +79,7 @@ def speed_changes(speed: Speed) -> tuple[Change, ...]:
 
 def memory_changes(sides: Pairing, shape: str, method: str, device: str) -> tuple[Change, ...]:
     """The change where a method's peak memory on a shape differs."""
-    if not _runs(sides, shape, method, device):
+    if not counts_memory(device) or not _runs(sides, shape, method, device):
         return ()
     was, now = (_amount(side, shape, method, device, "weigh") for side in sides)
     if max(was, now) <= NOTICED_MEMORY * min(was, now):

@@ -98,9 +98,9 @@ def timed(method: Method, case: Case, device: str) -> float:
 
 
 def weighed(method: Method, case: Case, device: str) -> float:
-    """Bytes that torch holds at most in one call."""
+    """Bytes that torch holds at most in one call, on a device on which torch counts them."""
     problem = build(case, device=device)
-    return float(peak_bytes(lambda: method.compute(problem), device))
+    return float(peak_bytes(lambda: method.compute(problem), device) or 0)
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -3,6 +3,7 @@ from .adapters import Adapter as Adapter
 from .adapters import own_names as own_names
 from .adapters import prefix as prefix
 from .copies import deep_copy as deep_copy
+from .copies import differ as differ
 from .copies import nodes_of as nodes_of
 from .copies import run as run
 from .devices import arrived as arrived
@@ -10,6 +11,7 @@ from .devices import available_devices as available_devices
 from .devices import choose_devices as choose_devices
 from .devices import has_dtype as has_dtype
 from .devices import lacks as lacks
+from .devices import load_device as load_device
 from .devices import loading_of as loading_of
 from .devices import made_on as made_on
 from .environment import calm_torch as calm_torch
@@ -31,6 +33,7 @@ from .module_state import state_of as state_of
 from .modules import linear as linear
 from .overlap import first_overlap as first_overlap
 from .own_losses import SequentialWithLoss as SequentialWithLoss
+from .plain_tensors import as_plain as as_plain
 from .problem import Jacobians as Jacobians
 from .problem import Problem as Problem
 from .problem import Tensors as Tensors

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from jaccheck.core import plural
 from jaccheck.errors import InvalidModel
+from jaccheck.methods.plain_tensors import as_plain
 from jaccheck.methods.row_model import Call, Rows, filled
 
 BatchAxis = int | Mapping[Any, int]
@@ -35,6 +36,8 @@ class Inputs:
     plain: Tensor | None
     """The only input, where it is one tensor with its samples first."""
     shapes: str
+    subclasses: tuple[str, ...] = ()
+    """Those of torch.Tensor among the user's tensors; `call`, `tensors` and `plain` have plain ones."""
 
     @property
     def N(self) -> int:
@@ -93,8 +96,9 @@ def read_inputs(X: Any, batch_axis: BatchAxis = 0) -> Inputs:
     return Inputs(
         Call(arguments, keywords, _words(arguments, keywords, axes)),
         tensors,
-        (X if isinstance(X, Tensor) else tensors[0]) if is_plain else None,
+        (as_plain(X) if isinstance(X, Tensor) else tensors[0]) if is_plain else None,
         f"X of shape {shapes[0]}" if is_plain else said,
+        tuple(reader.subclasses),
     )
 
 
@@ -141,12 +145,16 @@ class _Reader:
         self.axis_of = batch_axis
         self.found: list[tuple[str, Tensor, int]] = []
         """Name, tensor with its samples first, and the axis that they lay along."""
+        self.subclasses: dict[str, None] = {}
 
     def read(self, value: Any, key: Any, name: str) -> Any:
         """The value with `Rows` in the place of each tensor that has samples."""
         if isinstance(value, Tensor):
             _check_tensor(name, value)
-            return self._rows(value, key, name) if value.dim() else value.detach()
+            plain = as_plain(value)
+            if type(plain) is not type(value):
+                self.subclasses[type(value).__name__] = None
+            return self._rows(plain, key, name) if value.dim() else plain.detach()
         if isinstance(value, Mapping):
             return {each: self.read(part, key, f"{name}[{each!r}]") for each, part in value.items()}
         if isinstance(value, tuple | list):

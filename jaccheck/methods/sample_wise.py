@@ -57,12 +57,28 @@ def check_samples(problem: Problem) -> None:
     try:
         with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _check_input(problem)
             check_copy(problem)
             _check_backward(problem)
             _check_passes(problem)
             _check_alone(problem)
     finally:
         torch.set_rng_state(known)
+
+
+def _check_input(problem: Problem) -> None:
+    """The model must leave X as it is: whoever calls it twice gives it another X the second time."""
+    X = problem.X.detach().clone()
+    deep_copy(problem.model)(X)
+    if not torch.equal(X, problem.X.detach()):
+        raise InvalidModel(
+            "the forward pass writes into X, so that a second call gets another one: let it begin with x = x.clone(), "
+            "or write x = x * 2 instead of x.mul_(2)"
+        )
+    try:
+        run(deep_copy(problem.model), problem.X)
+    except Exception as error:
+        raise InvalidModel(f"the model does not run on an X that requires grad: {_reason(error)}") from error
 
 
 def _check_backward(problem: Problem) -> None:

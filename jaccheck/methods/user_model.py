@@ -89,7 +89,8 @@ def _problem_of(model: nn.Module, X: Any, choice: Choice) -> Problem:
     check_samples(_arranged(model, inputs, chosen))
     problem = _arranged(own, inputs, chosen)
     said = f"{said}; {NOT_USED}" if targets is not None else said
-    problem.notes = (*filter(None, [said]), *chosen.notes)
+    kinds = (f"{kind} is taken for a plain tensor of the same numbers" for kind in inputs.subclasses)
+    problem.notes = (*filter(None, [said]), *kinds, *chosen.notes)
     return problem
 
 

@@ -38,12 +38,14 @@ def judged_by(source: str, reason: str, dtype: str, proven: Sequence[str] = ()) 
             )
 
 
-def advice(answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int) -> tuple[str | None, str]:
+def advice(
+    answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int, *, is_contradicted: bool = False
+) -> tuple[str | None, str]:
     """The method to use, and the sentence that says so; None where none is usable. `part` is the size of the first."""
     usable = [answer for answer in answers if answer.is_usable]
     timed = [answer for answer in usable if answer.median_s is not None]
     if not usable:
-        return None, _nothing(answers)
+        return None, _nothing(answers, is_contradicted=is_contradicted)
     if not timed:
         names = f"{', '.join(answer.method for answer in usable[:4])}{' …' * (len(usable) > 4)}"
         return None, f"{plural(len(usable), 'method is', 'methods are')} usable and none was timed: {names}"
@@ -59,10 +61,15 @@ def advice(answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int) -
     return best.method, f"use {best.method}: {cost}, {_rank(best, usable, warm, dtype)}{but}"
 
 
-def _nothing(answers: Sequence[MethodAnswer]) -> str:
+def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
     """Why no method is advised."""
+    if is_contradicted:
+        return "no method is advised: what they were compared with is in doubt"
     if any(answer.is_wrong for answer in answers):
         return "no method is known to be right on this model"
+    compared = [answer for answer in answers if answer.entries]
+    if compared and all(answer.nan_entries == answer.entries for answer in compared):
+        return "no method is advised: every entry is NaN, as in the reference, and nothing could be compared"
     if any(Outcome.UNDECIDED in (answer.outcome, answer.in_float64) for answer in answers):
         return "no method is advised: too few entries could be decided to know that one is right"
     return "no method is advised: nothing was compared"
@@ -110,6 +117,8 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
         yield f"compared on {best.chunks} of {parts} parts only"
     if best.in_float64 is not None and not best.in_float64.is_usable:
         yield f"compared in {dtype} only"
+    if best.left:
+        yield f"a call leaves changed: {best.left[0]}"
     if best.nan_entries:
         yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:

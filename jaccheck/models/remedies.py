@@ -86,6 +86,7 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="must override the setup_context staticmethod",
         advice="move what forward(ctx, …) of the torch.autograd.Function saves into setup_context(ctx, inputs, "
         "output), and set generate_vmap_rule = True; forward mode also needs a jvp",
+        families=("torch.func", "autograd"),  # others have such functions of their own
     ),
     Remedy(
         pattern="does not have vmap support",
@@ -97,7 +98,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="Cannot access data pointer of Tensor that doesn't have storage",
-        advice="compute with torch instead of numpy in forward",
+        advice="compute with torch instead of numpy in forward; where sequences are packed, run the padded ones, and "
+        "take each sample's last step by gather",
     ),
     Remedy(
         pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",
@@ -113,7 +115,7 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="forward AD with _embedding_bag",
-        advice="nn.Embedding(…)(X).mean(1) is the same as nn.EmbeddingBag",
+        advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode",
     ),
 )
 
@@ -147,4 +149,4 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
 
 def _is_here(issue: str, method: Method) -> bool:
     """Whether the issue is one of the installed version, and one that this method shows."""
-    return any(each.id == issue and each.is_here and method.name in each.shown_by for each in LAYER_ISSUES)
+    return any(each.id == issue and each.is_here and each.is_shown_by(method.name) for each in LAYER_ISSUES)

@@ -89,4 +89,4 @@ def _peak(method: Method, make: Callable[[], Problem], memory: int, device: str)
             peak = call_within(lambda: peak_bytes(lambda: jacobians_of_part(method, problem), device), memory)
     except (DoesNotFit, RuntimeError):
         return None
-    return peak / size if size else None
+    return peak / size if size and peak is not None else None

@@ -59,13 +59,13 @@ def heading(console: Console, title: str, style: str) -> None:
         prose(console, title, style)
 
 
-def fitted(table: Table, console: Console, spare: Sequence[str] = (), width: int | None = None) -> RenderableType:
+def fitted(table: Table, console: Console, spare: Sequence[str] = ()) -> RenderableType:
     """The table without as many of the spare columns, in their order, as it takes to fit, and a line that names them.
 
     The first column holds names, which fold only where they are longer than half of what there is. Columns of numbers
     have `no_wrap`, those of text `overflow="fold"`.
     """
-    room = min(console.width, width or console.width)
+    room = console.width
     gone: list[str] = []
     for title in spare:
         if _needed(table, room) <= room:

@@ -14,9 +14,6 @@ from jaccheck.rendering.fitting import fitted, prose, verbatim
 from jaccheck.rendering.text import environment_line
 from jaccheck.reports import DtypeAnswer, ModelReport, Outcome, TableRow, answer_table, statements
 
-WIDTH = 100
-"""Columns of the table at most."""
-
 _STYLES = {"bad": "red", "warn": "yellow", "dim": "dim"}
 
 
@@ -27,7 +24,7 @@ def print_model_report(report: ModelReport, console: Console) -> None:
         prose(console, parts_line(report))
     prose(console, environment_line(report.environment))
     prose(console, report.judged_by)
-    console.print(fitted(_table(report), console, ("undecided", "memory"), WIDTH))
+    console.print(fitted(_table(report), console, ("undecided", "memory")))
     for each in reversed(statements(report)):
         prose(console, each.text, _STYLES[each.tone])
         for more in each.more:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,9 @@ def test_a_run(jaccheck: Run, tmp_path: Path) -> None:
     chosen = ("--method", "outer_products", "--method", "autograd_loop", "--method", "mutant:sample_roll")
     done = jaccheck("bench", *options, *chosen, "--report", "bench.json", "--plot", "plots")
     assert done.returncode == 1, done.stderr
+    told = [int(share) for share in re.findall(r"s: (\d+) of 100 %", done.stdout + done.stderr)]
+    assert told == sorted(told)
+    assert told[-1] > 0, "the time of a problem counts as it passes"
     report = load(BenchReport, tmp_path / "bench.json")
     (cell,) = report.cells
     known = {m.method: m for m in cell.methods}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from jaccheck.bench import peak_bytes
+from jaccheck.bench import counts_memory, peak_bytes
 
 
 def test_what_is_held_at_once_counts() -> None:
@@ -22,3 +22,9 @@ def test_what_was_there_before_does_not_count() -> None:
     """A tensor made outside the call is not the call's."""
     x = torch.ones(1_000_000)
     assert peak_bytes(lambda: x.exp_()) == 0
+
+
+def test_what_torch_does_not_count_is_not_said() -> None:
+    """As on mps and XLA; `meta` is a device that is there everywhere and has no statistics either."""
+    assert not counts_memory("meta")
+    assert peak_bytes(lambda: torch.ones(3, device="meta"), "meta") is None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 import jaccheck
@@ -164,17 +165,46 @@ def embedded(*, sparse: bool) -> Made:
     return sequential(nn.Embedding(7, 4, sparse=sparse), nn.Flatten(), nn.Linear(12, 2), X=INDEX)
 
 
+POOLED: dict[str, Callable[[Tensor], Tensor]] = {
+    "sum": lambda h: h.sum(1),
+    "mean": lambda h: h.mean(1),
+    "max": lambda h: h.max(1)[0],
+}
+
+
 class Bag(nn.Module):
-    def __init__(self, layer: nn.Module, *, is_bag: bool) -> None:
+    def __init__(self, layer: nn.Module, mode: str, *, is_bag: bool) -> None:
         super().__init__()
-        self.layer, self.is_bag = layer, is_bag
+        self.layer, self.mode, self.is_bag = layer, mode, is_bag
 
     def forward(self, X: Tensor) -> Tensor:
-        return self.layer(X) if self.is_bag else self.layer(X).mean(1)
+        return self.layer(X) if self.is_bag else POOLED[self.mode](self.layer(X))
 
 
-def bag(layer: nn.Module, *, is_bag: bool) -> Made:
-    return sequential(Bag(layer, is_bag=is_bag), nn.Linear(4, 2), X=INDEX)
+def bag(mode: str, *, is_bag: bool) -> Made:
+    torch.manual_seed(0)
+    layer = nn.EmbeddingBag(7, 4, mode=mode) if is_bag else nn.Embedding(7, 4)
+    return sequential(Bag(layer, mode, is_bag=is_bag), nn.Linear(4, 2), X=INDEX)
+
+
+class Packed(nn.Module):
+    """The last step of each sequence: of one that is packed, or of the padded one."""
+
+    def __init__(self, *, is_packed: bool) -> None:
+        super().__init__()
+        self.rnn, self.out, self.is_packed = nn.GRU(3, 4, batch_first=True), nn.Linear(4, 2), is_packed
+
+    def forward(self, X: Tensor) -> Tensor:
+        lengths = torch.full((len(X),), 2)
+        if self.is_packed:
+            return self.out(self.rnn(pack_padded_sequence(X, lengths, batch_first=True))[1][-1])
+        last = (lengths - 1)[:, None, None].expand(-1, 1, 4)
+        return self.out(self.rnn(X)[0].gather(1, last)[:, 0])
+
+
+def packed(*, is_packed: bool) -> Made:
+    torch.manual_seed(0)
+    return Packed(is_packed=is_packed), X343
 
 
 def counted(model: Written, h: Tensor) -> Tensor:
@@ -258,11 +288,11 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         lambda: (written(counted, count=torch.zeros(()))[0].eval(), X4),
     ),
     ("vmap_vjp", lambda: written(into_zeros), lambda: written(into_zeros_like)),
-    (
-        "vmap_jacfwd",
-        lambda: bag(nn.EmbeddingBag(7, 4), is_bag=True),
-        lambda: bag(nn.Embedding(7, 4), is_bag=False),
+    *(
+        ("vmap_jacfwd", lambda mode=mode: bag(mode, is_bag=True), lambda mode=mode: bag(mode, is_bag=False))
+        for mode in POOLED
     ),
+    ("func_jacrev", lambda: packed(is_packed=True), lambda: packed(is_packed=False)),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
 
@@ -311,6 +341,32 @@ def test_a_remedy_works(method: str, broken: Callable[[], Made], mended: Callabl
     message = crash(method, broken())
     assert remedy_of(find_method(method), message, broken()[0]), message
     assert crash(method, mended()) == ""
+
+
+@pytest.mark.parametrize("mode", POOLED)
+def test_what_the_remedy_of_a_bag_says_is_the_same(mode: str) -> None:
+    """The same outputs, for each of its modes."""
+    (model, X), (other, _) = bag(mode, is_bag=True), bag(mode, is_bag=False)
+    torch.testing.assert_close(model(X), other(X))
+
+
+class Slope(nn.Module):
+    """The derivative of a network by its input, as torch.func computes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.func.vmap(torch.func.grad(lambda x: self.net(x)[0]))(X)
+
+
+@pytest.mark.parametrize("method", ["expanded_weights", "batch_grad_loop"])
+def test_who_wrote_no_function_is_not_told_to_change_it(method: str) -> None:
+    """It is the method's own torch.autograd.Function that does not run inside of the model's torch.func."""
+    message = crash(method, (Slope(), X4))
+    assert "setup_context" in message
+    assert remedy_of(find_method(method), message, Slope()) == ""
 
 
 @pytest.mark.parametrize(("method", "broken", "issue"), KNOWN)

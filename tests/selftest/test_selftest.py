@@ -7,10 +7,11 @@ import pytest
 from jaccheck.case import PROFILES, Case, boundary_cases
 from jaccheck.cli.selftest import quick_cases
 from jaccheck.core import from_json, to_json
-from jaccheck.judging import LAWS, Law
+from jaccheck.judging import LAWS, Law, judge
+from jaccheck.judging.known import LAYER_ISSUES
 from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
-from jaccheck.methods import choose_methods
-from jaccheck.reports import JUDGES, SelftestReport
+from jaccheck.methods import choose_methods, find_method
+from jaccheck.reports import JUDGES, Outcome, SelftestReport
 from jaccheck.selftest import Mutant, catalogue, repeating_every, score, without
 
 MUTANTS = catalogue()
@@ -51,6 +52,16 @@ def test_no_right_method_is_called_wrong(cases: list[Case]) -> None:
     assert modes["exact"].results > 500
     assert modes["bound"].results > 500
     assert all(each.upper_limit < 0.01 for each in modes.values())
+
+
+@pytest.mark.full
+def test_what_a_listed_release_does_wrong_is_no_false_alarm() -> None:
+    """Of BackPACK here; of torch's products on AMX on one machine and not on the next."""
+    case = next(issue.case for issue in LAYER_ISSUES if issue.id == "avg-pool-divisor")
+    assert case is not None
+    method = find_method("sqrt_ggn_sum")
+    assert judge(case, method, device="cpu").outcome is Outcome.DISAGREES
+    assert score([case], (), [method], laws_of=QUICK).alarms == ()
 
 
 def test_tolerances_miss_what_they_cannot_see(beside_tolerances: SelftestReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 
 from torch import nn
@@ -14,6 +15,9 @@ from jaccheck.judging.laws.trial import Trial
 from jaccheck.judging.scripts.entries import Ending, name_of
 from jaccheck.methods import Method
 from jaccheck.reports import Failure, Held, Outcome
+
+A_MOMENT = 1.0
+"""Seconds in which another device's thread must have dropped what it held."""
 
 
 def _freed_memory(trial: Trial) -> None:
@@ -28,6 +32,10 @@ def _freed_memory(trial: Trial) -> None:
             gc.collect(0)
         if _held(modules):
             gc.collect()
+    # The autograd thread of another device drops what it has run a moment after the backward pass has returned.
+    until = time.monotonic() + (0 if trial.reference.device == "cpu" else A_MOMENT)
+    while _held(modules) and time.monotonic() < until:
+        time.sleep(0.002)
     if held := _held(modules):
         # The network itself comes first, under the path "".
         raise FREED_MEMORY.broken(Outcome.SIDE_EFFECT, Held(module=held[0], jacobians=len(kept)))

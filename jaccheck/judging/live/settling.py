@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.errors import InvalidModel
+from jaccheck.judging.compiled import is_compiled_in_place
 from jaccheck.judging.live.parts import in_float64
-from jaccheck.methods import Problem, changed, deep_copy, prefix, run, state_of
+from jaccheck.methods import Problem, changed, deep_copy, differ, prefix, run, state_of
 
 MOST_PASSES = 30
 """A norm is cut anew while rounding leaves it above the limit: in half of the passes, at worst."""
@@ -23,7 +24,7 @@ def settled(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
     The model that comes back has not run, wherever that can be. Raises InvalidModel where parameters change again and
     again. That its last outputs are the same is known (`check_samples`).
     """
-    notes = _lost_hooks(problem)
+    notes = _lost(problem)
     model = deep_copy(problem.model)
     states, outputs = [state_of(model)], []
     for _ in range(2):
@@ -37,7 +38,8 @@ def settled(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
             notes.append(f"{what} changes {_told(problem.model, names)}, but not the output")
     parameters = dict(model.named_parameters())
     written = [name for name in first if name in parameters]
-    if not written and torch.equal(outputs[0], outputs[1]):
+    is_same = outputs[0].shape == outputs[1].shape and not differ(outputs[0], outputs[1], 0.0)
+    if not written and is_same:
         return problem, tuple(notes)
     names = written or [name for name in first if name not in again]
     notes.append(f"the forward pass changes {_told(problem.model, names)}: judged as the model is after it")
@@ -99,13 +101,18 @@ def _differentiate(f: Tensor, model: nn.Module) -> None:
         torch.autograd.grad(f.sum(), parameters, allow_unused=True)
 
 
-def _lost_hooks(problem: Problem) -> list[str]:
-    """What is to be said of hooks on parameters, which no copy has."""
+def _lost(problem: Problem) -> list[str]:
+    """What is to be said of hooks on parameters and of compilation in place, which no copy has."""
     inside, notes = prefix(problem.model), []
     for name, p in problem.model.named_parameters():
         if p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None):
             told = name.removeprefix(inside)
             notes.append(f"{told} has a gradient hook, which copies of the model do not have: judged without it")
+    for path, module in problem.own.named_modules():
+        if is_compiled_in_place(module):
+            notes.append(
+                f"{path or 'the model'} is compiled in place, and copies of it are not: judged as it is written"
+            )
     return notes
 
 
