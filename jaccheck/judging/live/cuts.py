@@ -40,10 +40,10 @@ class Uncut(TorchFunctionMode):
         if func == Tensor.data.__get__:  # type: ignore[attr-defined]
             self.met[".data"] = None
             return args[0].view_as(args[0])
-        if func == Tensor.requires_grad_ or func == Tensor.requires_grad.__set__:  # type: ignore[attr-defined]
-            if args[0].requires_grad and (*args[1:], *kwargs.values()) == (False,):
-                self.met["requires_grad = False"] = None
-                return args[0]
+        freezes = func == Tensor.requires_grad_ or func == Tensor.requires_grad.__set__  # type: ignore[attr-defined]
+        if freezes and args[0].requires_grad and (*args[1:], *kwargs.values()) == (False,):
+            self.met["requires_grad = False"] = None
+            return args[0]
         if func is torch._C._set_grad_enabled and args == (False,):
             self.met["no_grad"] = None
             return None
