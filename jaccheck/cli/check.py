@@ -46,8 +46,8 @@ class Request:
     HUNG        did not come back, and its process was ended
     NOT_RUN     no time was left, or it took a quarter of all time
 
-    Only values are judged, on copies of the model, in a process of its own. Ctrl-C ends a check with the answer for
-    what was done. Exit code 1 for wrong numbers, or where nothing could be compared.
+    Values are judged, and what a call leaves changed is told, on copies of the model, in a process of its own. Ctrl-C
+    ends a check with the answer for what was done. Exit code 1 for wrong numbers, or where nothing could be compared.
     """
 
     place: Annotated[str, Argument("FILE.py:FUNCTION")]

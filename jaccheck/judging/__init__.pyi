@@ -52,6 +52,8 @@ from .laws.trial import Trial as Trial
 from .live.examination import Examination as Examination
 from .live.examination import examine as examine
 from .live.graphs import graphs_of as graphs_of
+from .live.left_behind import LeftBehind as LeftBehind
+from .live.left_behind import own_changes as own_changes
 from .live.network import read as read
 from .live.parts import Part as Part
 from .live.parts import in_float64 as in_float64

@@ -110,7 +110,8 @@ class Operation:
         inputs = [value for value in tree_leaves(args) if isinstance(value, Tensor) and value.is_floating_point()]
         mask = whole(result)
         for value in inputs:
-            mask = mask & (whole(value) if by_entry else whole(value).all())
+            dense = value if value.layout is torch.strided else value.to_dense()
+            mask = mask & (whole(dense) if by_entry else whole(dense).all())
         return mask
 
 
@@ -125,13 +126,23 @@ def occurs(results: Sequence[Tensor], inputs: Sequence[Tensor], scalars: Sequenc
         if each.is_complex():
             # Neither are their parts compared: what makes complex numbers of real ones nearly always rounds.
             return False
-        known = [value.detach().reshape(-1).abs() for value in inputs if value.dtype == each.dtype]
+        known = [numbers_of(value).abs() for value in inputs if value.dtype == each.dtype]
         known.append(torch.tensor([0.0, *map(abs, scalars)], dtype=each.dtype, device=each.device))
         numbers = each.detach().reshape(-1).abs()
         ends = torch.cat([numbers[:LOOKED_AT], numbers[-LOOKED_AT:]])
         if not bool(torch.isin(ends, torch.cat(known)).all()):
             return False
     return True
+
+
+def numbers_of(value: Tensor) -> Tensor:
+    """The numbers that a tensor holds, flat; those of a sparse one as they are stored."""
+    value = value.detach()
+    if value.layout is torch.sparse_coo:
+        value = value._values()
+    elif value.layout is not torch.strided:
+        value = value.values()
+    return value.reshape(-1)
 
 
 def whole(value: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from jaccheck.judging.compiled import as_written
 from jaccheck.judging.roundings import Operation, whole
 from jaccheck.methods import Problem
 
@@ -128,7 +129,8 @@ def moved_numbers(problem: Problem, moves: Moves) -> Iterator[None]:
         with torch.no_grad():
             for tensor, value in zip(numbers, kept, strict=True):
                 tensor.copy_(moves.moved(value, None if value.is_complex() else whole(value)))
-        yield
+        with as_written():
+            yield
     finally:
         with torch.no_grad():
             for tensor, value in zip(numbers, kept, strict=True):

@@ -53,7 +53,7 @@ def choose_outputs(returned: Returned, wanted: str | int | None, axes: Collectio
         axis = _axis(f, one.get(path), returned.count)
         if isinstance(axis, str):
             faults[path] = axis
-        elif wanted is None and axis not in axes:
+        elif wanted is None and path and axis not in axes:
             faults[path] = f"has its samples along axis {axis}; choose it by its name to have it"
         else:
             outputs.append(Output(path, axis))
@@ -61,6 +61,8 @@ def choose_outputs(returned: Returned, wanted: str | int | None, axes: Collectio
         raise InvalidModel(_nothing(returned.many, faults))
     sizes = {output.path: many[output.path].numel() // returned.count for output in outputs}
     notes = [f"output {path} is left out: it {fault}" for path, fault in faults.items()]
+    if outputs[0].path == "" and outputs[0].axis not in axes:
+        notes.insert(0, f"the output has its samples along axis {outputs[0].axis}, and is taken so")
     if len(outputs) > 1:
         listed = ", ".join(f"{path} ({size:,})" for path, size in sizes.items())
         notes.insert(0, f"outputs joined, in this order: {listed}")

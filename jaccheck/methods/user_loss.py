@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import torch
@@ -171,6 +172,11 @@ def _measured(asked: Problem) -> str:
     limit = max(SAME, 256 * torch.finfo(whole.dtype).eps) * float(own.abs().sum())
     total, found = float(own.sum()), float(whole.double().sum())
     is_known = type(inside.loss) in (*ELEMENTWISE, *OF_CLASSES)
+    if not is_known and not whole.dim() and isnan(found):
+        raise InvalidModel(
+            f"the loss ({type(inside.loss).__name__}) of the batch is NaN, so that nobody can tell whether it is the "
+            "sum of the losses of its samples or their mean"
+        )
     for reduction in ("none",) if whole.dim() else (inside.reduction,) if is_known else ("sum", "mean"):
         inside.reduction = reduction
         # A mean of nothing is NaN, as torch says too.

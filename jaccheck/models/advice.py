@@ -67,6 +67,9 @@ def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
         return "no method is advised: what they were compared with is in doubt"
     if any(answer.is_wrong for answer in answers):
         return "no method is known to be right on this model"
+    compared = [answer for answer in answers if answer.entries]
+    if compared and all(answer.nan_entries == answer.entries for answer in compared):
+        return "no method is advised: every entry is NaN, as in the reference, and nothing could be compared"
     if any(Outcome.UNDECIDED in (answer.outcome, answer.in_float64) for answer in answers):
         return "no method is advised: too few entries could be decided to know that one is right"
     return "no method is advised: nothing was compared"
@@ -114,6 +117,8 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
         yield f"compared on {best.chunks} of {parts} parts only"
     if best.in_float64 is not None and not best.in_float64.is_usable:
         yield f"compared in {dtype} only"
+    if best.left:
+        yield f"a call leaves changed: {best.left[0]}"
     if best.nan_entries:
         yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:

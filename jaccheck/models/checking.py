@@ -60,13 +60,13 @@ def check(
     X is a tensor `[N, ...]`, a tuple or list of inputs, or a dict of keywords; `output`, `parameters` and `batch_axis`
     choose among what there is, as in `jacobians`.
     Results are compared with the closed form and its proven bounds where every layer has a rule, else with autograd in
-    float64 and an estimate of what rounding does; the report says which. Only values are judged, not what a method
-    leaves behind: it works on copies, and model and X stay as they are. `memory` is what this process may have in all,
-    in bytes, by default half of what is free; larger Jacobians are compared part by part. `seconds` are for all of it;
-    what was not done by then is said. A method that does not come back is ended by the command `check` only, which has
-    a process of its own. Ctrl-C ends the check with what was done. With `targets` and `loss` the question are the
-    per-sample gradients of `loss(model(X), targets)`, those of each sample alone; of a method that returns shares in
-    the reduced loss the factor is taken out, so it must be the right one.
+    float64 and an estimate of what rounding does; the report says which. What a call leaves changed is told beside the
+    verdict on its values; it works on copies, and model and X stay as they are. `memory` is what this process may have
+    in all, in bytes, by default half of what is free; larger Jacobians are compared part by part. `seconds` are for all
+    of it; what was not done by then is said. A method that does not come back is ended by the command `check` only,
+    which has a process of its own. Ctrl-C ends the check with what was done. With `targets` and `loss` the question are
+    the per-sample gradients of `loss(model(X), targets)`, those of each sample alone; of a method that returns shares
+    in the reduced loss the factor is taken out, so it must be the right one.
     Raises InvalidModel for a model that has no Jacobians to compare.
     """
     for name, given in (("memory", memory), ("seconds", seconds)):

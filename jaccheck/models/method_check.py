@@ -18,6 +18,7 @@ from jaccheck.core import filled, some_are
 from jaccheck.errors import NotCovered
 from jaccheck.judging import (
     Expectation,
+    LeftBehind,
     Part,
     Reference,
     default_dtype,
@@ -35,6 +36,10 @@ from jaccheck.reports import MethodAnswer, Mode, Outcome, Spread, WorstEntry, ra
 
 SAYS_NOTHING = ("Full backward hook is firing", "`torch.jit.script` is deprecated")
 """Warnings of torch's, about BackPACK's hooks on each call and about itself, which no user can act on."""
+
+
+OWN_MODULE = "<class 'jaccheck."
+"""In warnings about modules that jaccheck has put around a user's model."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ class Standing:
         is_known = (
             2 * self.undecided <= self.entries if self.comparison == "estimate" else self.undecided < self.entries
         )
+        is_known &= self.nan_entries < self.entries  # where everything is NaN, nothing was compared
         usable = Outcome.CONSISTENT if self.comparison == "estimate" else Outcome.AGREES
         self.outcome = usable if (is_known or not self.entries) and not self.between else Outcome.UNDECIDED
         if self.between:
@@ -125,6 +131,7 @@ class MethodCheck:
     peak: float | None = None
     remarks: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    left: LeftBehind = field(default_factory=LeftBehind)
 
     def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of the method."""
@@ -153,7 +160,7 @@ class MethodCheck:
     @property
     def is_worth_timing(self) -> bool:
         """Whether it may be usable."""
-        return self.is_open and self.own.outcome is not Outcome.NOT_RUN
+        return self.is_open and self.own.outcome is not Outcome.NOT_RUN and not self.left.is_around
 
     def answer(self, parts: int) -> MethodAnswer:
         """What is known of it in the end."""
@@ -182,6 +189,7 @@ class MethodCheck:
             warm=self.warm,
             peak=self.peak,
             warnings=tuple(self.warnings),
+            left=tuple(self.left.told),
             remarks=tuple(text for text in (come, *self.remarks) if text),
         )
 
@@ -202,7 +210,8 @@ class MethodCheck:
             return standing.ends(Outcome.UNSUPPORTED, f"in parts of its outputs: {refusal}")
         by, N, dtypes = divisor_of(problem), problem.N, problem.dtypes  # as long as its model is what it was
         try:
-            jacobians = self._call(problem, memory, is_own=is_own)
+            with self.left.watched(problem, self.method.leaves):
+                jacobians = self._call(problem, memory, is_own=is_own)
         except DoesNotFit as error:
             return standing.ends(Outcome.TOO_LARGE, str(error))
         except NotCovered as refusal:
@@ -242,7 +251,7 @@ class MethodCheck:
             finally:
                 for warning in heard:
                     text = str(warning.message).strip().split("\n")[0]
-                    if not text.startswith(SAYS_NOTHING):
+                    if not text.startswith(SAYS_NOTHING) and OWN_MODULE not in text:
                         self.warnings[text] = None
         return found
 

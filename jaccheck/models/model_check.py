@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from jaccheck.bench import warm_up
-from jaccheck.judging import Examination, Part, autograd_by_sample, parts_of, read, reference_of
+from jaccheck.judging import (
+    Examination,
+    LeftBehind,
+    Part,
+    autograd_by_sample,
+    own_changes,
+    parts_of,
+    read,
+    reference_of,
+)
 from jaccheck.methods import Method, describe_environment, loss_of
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.allowance import OF_DRAWS, OF_TIMING, Allowance
@@ -57,7 +66,9 @@ class ModelCheck:
         allowance.check_memory()
         self.network, self.reason = read(problem, allowance.left_bytes())
         self.parts = parts_of(problem, allowance.left_bytes(), self.network, most_rows=self._most_rows())
-        self.runs = [MethodCheck(method) for method in methods]
+        with silence(), allowance.limited(allowance.left_s()):
+            own = own_changes(Part(range(1), range(problem.C)).of(problem))
+        self.runs = [MethodCheck(method, left=LeftBehind(own)) for method in methods]
         self.source: Source = "closed form" if self.network else "float64 autograd"
         self.proven: tuple[str, ...] = ()
         self.unproven = ""

@@ -149,4 +149,4 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
 
 def _is_here(issue: str, method: Method) -> bool:
     """Whether the issue is one of the installed version, and one that this method shows."""
-    return any(each.id == issue and each.is_here and method.name in each.shown_by for each in LAYER_ISSUES)
+    return any(each.id == issue and each.is_here and each.is_shown_by(method.name) for each in LAYER_ISSUES)

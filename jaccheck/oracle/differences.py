@@ -182,9 +182,14 @@ def _rounding(net: Network, ahead: Forward, ar: Arithmetic, step: float, reach: 
             size = np.abs(x) + E + distance + R
             k = W.shape[1]
             # One number is moved by at most this, be it in the weight or in the bias.
-            furthest = step + ar.gamma(1) * (step + max(np.max(W), np.max(b)))
-            magnitude = size @ W.T + b + furthest * np.maximum(np.max(size, axis=1, keepdims=True), 1)
-            R = R @ W.T + furthest * np.max(R, axis=1, keepdims=True) + ar.gamma(k + 1) * magnitude + 2 * k * ar.eta
+            furthest = step + ar.gamma(1) * (step + max(np.max(W, initial=0.0), np.max(b, initial=0.0)))
+            magnitude = size @ W.T + b + furthest * np.maximum(np.max(size, axis=1, keepdims=True, initial=0.0), 1)
+            R = (
+                R @ W.T
+                + furthest * np.max(R, axis=1, keepdims=True, initial=0.0)
+                + ar.gamma(k + 1) * magnitude
+                + 2 * k * ar.eta
+            )
             peak = float(np.maximum(peak, np.max(magnitude + R, initial=0.0)))
         else:
             act, off = _within(layer, x, E + distance + R, ar)

@@ -25,8 +25,7 @@ def print_sequences(report: SequenceReport, console: Console, *, quiet: bool) ->
     for issue in report.mended:
         prose(
             console,
-            f"MENDED: the known issue {issue} was met and never wrong; "
-            "take it out of jaccheck/judging/known/sequences.py",
+            f"MENDED: the known issue {issue} was met and never wrong; take it out of jaccheck/judging/known",
             "red",
         )
     if not quiet:

@@ -62,6 +62,8 @@ class MethodAnswer:
     warnings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     """What else must be known of the answer, a line each."""
+    left: tuple[str, ...] = ()
+    """What calls leave changed that they should leave alone, in the model, in X and in the process, a line each."""
     remedy: str = ""
     """What makes the method run, where it crashed for a reason that is known."""
 

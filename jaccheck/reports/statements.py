@@ -43,6 +43,7 @@ def statements(report: ModelReport) -> tuple[Statement, ...]:
         *([Statement(tone="bad", text=report.contradiction)] if report.contradiction else []),
         *_wrong(report),
         *(Statement(tone="warn", text=note) for note in report.notes),
+        *_left(report.answers),
         *_nan(report),
         *_crashed(report.answers),
         *_crashed_in_float64(report.answers),
@@ -83,6 +84,15 @@ def _is_off_by(answer: MethodAnswer, dtype: str) -> str:
     worst = answer.worst
     is_slight = worst is not None and abs(worst.actual - worst.expected) <= SLIGHT * abs(worst.expected)
     return f"loses precision in {dtype}" if is_slight else f"has other numbers in {dtype}"
+
+
+def _left(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
+    """What methods leave changed, each once with all of them; a right result that spoils what comes next is told."""
+    found = grouped((a for a in answers if a.left), lambda a: f"{a.is_usable}{a.left}")
+    for these in found.values():
+        first, names = these[0], ", ".join(answer.method for answer in these)
+        but = ": right, but " if first.is_usable else ": "
+        yield Statement(tone="warn", text=f"{names}{but}a call leaves changed: {_cut('; '.join(first.left))}")
 
 
 def _nan(report: ModelReport) -> Iterator[Statement]:

@@ -211,10 +211,10 @@ def copy(sequence: Sequence, net: Net, by: Literal["deepcopy", "pickle"]) -> Non
 
 
 def keep(sequence: Sequence, net: Net, name: str, field: str) -> None:
-    """An earlier result in a variable of its own."""
+    """An earlier result in a variable of its own; none that has a graph, which would rightly keep the network."""
     result = net.results[name, field]
     assert isinstance(result, Result)
-    if field not in sequence.session[f"vars({net.parameter(name)})"]:
+    if net.has_differentiable_results or field not in sequence.session[f"vars({net.parameter(name)})"]:
         return
     variable = f"kept{sequence.number()}"
     sequence.session.run(f"{variable} = {net.parameter(name)}.{field}")
@@ -249,6 +249,13 @@ def drop(sequence: Sequence, net: Net) -> None:
             "for reference in references:",
             "    if isinstance(reference(), nn.Module):",
             "        memory_cleanup(reference())",
+        )
+    if net.has_differentiable_results:
+        sequence.tally.meet("results-keep-the-graph", is_wrong=not _are_freed(sequence))
+        session.run(
+            "for reference in references:",
+            "    if isinstance(reference(), nn.Parameter):",
+            "        vars(reference()).clear()",
         )
     if not _are_freed(sequence):
         left = session["[type(reference()).__name__ for reference in references if reference() is not None]"]

@@ -97,6 +97,8 @@ class Net:
     stored: list[Stored] = field(default_factory=list)
     attributes: list[frozenset[str]] = field(default_factory=list)
     """Of each module, before BackPACK saw it."""
+    has_differentiable_results: bool = False
+    """Whether a pass with `create_graph` left results."""
 
     def parameter(self, name: str) -> str:
         """A parameter as a script writes it."""

@@ -10,6 +10,7 @@ from jaccheck_support.kinds import KINDS, Made
 from jaccheck_support.people_models import Lambda, batch
 from torch import Tensor, nn
 
+import jaccheck
 from jaccheck.errors import InvalidModel
 from jaccheck.judging.live.dependence import check_dependence
 from jaccheck.methods import problem_of
@@ -109,3 +110,29 @@ def test_no_right_model_of_any_kind_is_refused(name: str, seed: int) -> None:
         X = X.repeat(33, *[1] * (X.dim() - 1))[:33]
         X = X + 0.01 * torch.arange(33).view(-1, *[1] * (X.dim() - 1)) if X.is_floating_point() else X
     check_dependence(problem_of(model, X))
+
+
+def counted() -> Made:
+    torch.manual_seed(0)
+    layers = nn.Embedding(6, 4, scale_grad_by_freq=True), nn.Flatten(), nn.Linear(12, 2)
+    return nn.Sequential(*layers), torch.tensor([[1, 1, 2], [3, 3, 3], [1, 2, 4]])
+
+
+def test_a_gradient_that_depends_on_the_batch() -> None:
+    """The output of a sample alone is that in the batch, its gradient is not, as this test measures; why is named."""
+    model, X = counted()
+    θ = next(iter(model.parameters()))
+    torch.testing.assert_close(model(X[:1]), model(X)[:1])
+    alone, together = (torch.autograd.grad(model(each)[0, 0], θ)[0] for each in (X[:1], X))
+    assert not torch.allclose(alone, together, rtol=0.1)
+    with pytest.raises(
+        InvalidModel, match=r"of sample 0 by 0\.weight is another one in the batch .*scale_grad_by_freq"
+    ):
+        jaccheck.check(model, X, methods=["autograd_loop"])
+
+
+def test_an_embedding_that_counts_nothing_twice_is_taken() -> None:
+    """No index is in two samples, or twice in one: nothing is scaled."""
+    model, _ = counted()
+    report = jaccheck.check(model, torch.tensor([[0, 1, 2], [3, 4, 5]]), methods=["autograd_loop", "vmap_vjp"])
+    assert all(answer.is_usable for answer in report.answers)

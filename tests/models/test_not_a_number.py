@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from jaccheck_support.people_models import Lambda, batch
 from torch import Tensor, nn
 
 import jaccheck
+from jaccheck.errors import InvalidModel
 from jaccheck.reports import Outcome
 
 
@@ -48,3 +51,28 @@ def test_nan_of_another_sample_is_wrong_and_told() -> None:
     assert forward.outcome is Outcome.UNDECIDED
     assert forward.message == "3 of 18 entries are numbers where the reference, autograd of one sample, is NaN"
     assert report.recommended == "vmap_vjp"
+
+
+def test_where_everything_is_nan_nothing_is_advised() -> None:
+    """NaN like NaN says nothing of a method: one that returns NaN for whatever it is asked looks the same."""
+    model, X = Lambda(lambda m, x: (m.a(x) * 0 - 1).sqrt(), a=nn.Linear(3, 2)), batch(4, 3)
+    assert bool(torch.autograd.grad(model(X[:1])[0, 0], model.a.weight)[0].isnan()[0].all())
+
+    def never(problem: jaccheck.Problem) -> jaccheck.Jacobians:
+        θ = problem.parameters
+        return {n: torch.full((problem.N, problem.C, *p.shape), torch.nan, dtype=p.dtype) for n, p in θ.items()}
+
+    mine = jaccheck.Method(name="never", family="own", compute=never, summary="")
+    nothing = nn.Sequential(model, nn.Linear(2, 1, bias=False))
+    report = jaccheck.check(nothing, X, methods=["autograd_loop", mine])
+    assert [answer.outcome for answer in report.answers] == [Outcome.UNDECIDED] * 2
+    assert report.recommended is None
+    assert "every entry is NaN" in report.advice
+
+
+def test_a_loss_that_is_nan_has_no_reduction() -> None:
+    """Nobody can tell whether it is a sum or a mean."""
+    y = torch.tensor([[1.0, 0.0]] * 4)
+    model = nn.Sequential(nn.Linear(3, 2), nn.Softmax(-1))
+    with pytest.raises(InvalidModel, match="is NaN, so that nobody can tell whether it is the sum"):
+        jaccheck.check(model, batch(4, 3), targets=y, loss=lambda f, y: (y * (y / f).log()).sum(1).mean())

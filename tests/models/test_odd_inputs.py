@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -99,3 +101,71 @@ def test_where_autograd_is_contradicted_that_is_why_nothing_is_advised() -> None
     model = Lambda(lambda m, x: Twice.apply(m.a(x)), a=nn.Linear(3, 4))
     report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop"])
     assert report.verdict.endswith("no method is advised: what they were compared with is in doubt")
+
+
+def test_a_sparse_tensor_on_the_way_is_judged() -> None:
+    """A sparse adjacency of a graph in forward; its entries are held against a dense one by this test."""
+
+    def forward(m: Any, x: Tensor, *, sparse: bool = True) -> Tensor:
+        at, ones = torch.tensor([[0, 1, 2], [1, 2, 0]]), torch.ones(3, dtype=x.dtype)
+        A = torch.sparse_coo_tensor(at, ones, (3, 3), check_invariants=True)
+        mixed = [torch.sparse.mm(A, m.w(row)) if sparse else A.to_dense() @ m.w(row) for row in x]
+        return torch.stack(mixed).tanh().sum(1)
+
+    torch.manual_seed(0)
+    model, X = Lambda(forward, w=nn.Linear(3, 4)), batch(4, 3, 3)
+    torch.testing.assert_close(model(X), forward(model, X, sparse=False))
+    report = jaccheck.check(model, X, methods=["autograd_loop"])
+    assert report.answers[0].outcome is Outcome.CONSISTENT
+    J = jaccheck.jacobians(model, X, method="autograd_loop")
+    for n, c in ((0, 1), (3, 2)):
+        dense = torch.autograd.grad(forward(model, X[n : n + 1], sparse=False)[0, c], model.w.weight)[0]
+        torch.testing.assert_close(J["w.weight"][n, c], dense)
+
+
+def test_layers_without_inputs_have_a_bound_too() -> None:
+    """A Linear of no feature is its bias; difference quotients have a bound there, and nothing is raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that there is nothing to initialise
+        model = nn.Linear(0, 2)
+    report = jaccheck.check(model, torch.zeros(4, 0), methods=["autograd_loop", "vmap_vjp", "central_differences"])
+    assert report.recommended is not None
+
+
+def test_the_only_output_may_have_its_samples_along_any_axis() -> None:
+    """There is nothing to choose: it is taken, and the answer says how."""
+    model, X = Lambda(lambda m, x: m.a(x).transpose(0, 1), a=nn.Linear(3, 2)), batch(4, 5, 3)
+    assert model(X).shape == (5, 4, 2)
+    report = jaccheck.check(model, X, methods=["autograd_loop", "vmap_vjp"])
+    assert (report.N, report.C) == (4, 10)
+    assert all(answer.is_usable for answer in report.answers)
+    assert "the output has its samples along axis 1, and is taken so" in report.notes
+
+
+def test_an_issue_is_that_of_the_methods_that_are_like_those_listed() -> None:
+    """A module that is called twice: one reason for all of BackPACK's methods, with the id of the issue."""
+    pytest.importorskip("backpack")
+    model = Lambda(lambda m, x: m.a(torch.tanh(m.a(x))), a=nn.Linear(3, 3))
+    report = jaccheck.check(model, batch(4, 3), methods=["batch_grad_loop", "batch_grad_subsampled"])
+    assert [answer.outcome for answer in report.answers] == [Outcome.CRASHED] * 2
+    assert all("module-used-twice" in answer.remedy for answer in report.answers)
+
+
+def small() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+
+
+@pytest.mark.full
+def test_what_a_compiler_makes_is_not_proven(capfd: pytest.CaptureFixture[str]) -> None:
+    """It may compute in any order, and nothing that looks on is compiled with it; in place a copy is not compiled."""
+    X = batch(4, 3)
+    report = jaccheck.check(torch.compile(small(), backend="eager"), X, methods=["autograd_loop", "vmap_vjp"])
+    assert [answer.outcome for answer in report.answers] == [Outcome.CONSISTENT] * 2
+    assert "nor for what torch.compile makes of it" in report.judged_by
+    assert "recompile_limit" not in capfd.readouterr().err
+
+    model = small()
+    model.compile(backend="eager")
+    report = jaccheck.check(model, X, methods=["autograd_loop"])
+    assert report.notes == ("the model is compiled in place, and copies of it are not: judged as it is written",)

@@ -107,7 +107,7 @@ class CaseIssue(KnownIssue):
 
     def may_show(self, case: Case, method: str) -> bool:
         """Whether the method is listed with it, the installed version has it, and the case meets its condition."""
-        is_listed = self.shows_in_others or not {method, ALIKE.get(method, method)}.isdisjoint(self.shown_by)
+        is_listed = self.shows_in_others or self.is_shown_by(method)
         return (is_listed or self.id in known_of(method)) and self.is_here and self.meets(case)
 
     def _is_where_it_shows(self, case: Case, failure: Failure) -> bool:
@@ -126,6 +126,10 @@ class CaseIssue(KnownIssue):
             case _, detail:
                 is_law = self.law in ("", failure.law)
                 return is_law and (not self.aspect or (isinstance(detail, Changed) and self.aspect in detail.aspects))
+
+    def is_shown_by(self, method: str) -> bool:
+        """Whether a method is listed with it, or one that it is like."""
+        return not {method, ALIKE.get(method, method)}.isdisjoint(self.shown_by)
 
     @property
     def shown_by(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jaccheck.judging.known.case_issue import BACKPACK
 from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
+from jaccheck.judging.known.uses import USE_ISSUES
 
 SEQUENCE_ISSUES: tuple[KnownIssue, ...] = (
     KnownIssue(
@@ -320,6 +321,7 @@ SEQUENCE_ISSUES: tuple[KnownIssue, ...] = (
         reason="_register_hooks appends both handles to CTX.hook_handles; only CTX.remove_hooks takes them out",
         reference=SEARCHED,
     ),
+    *USE_ISSUES,
 )
 """Known issues by the order in which a user would mind them."""
 

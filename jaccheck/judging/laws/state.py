@@ -18,6 +18,9 @@ from jaccheck.methods import Problem
 State = dict[str, dict[str, object]]
 """For each object by name (a module's path, a parameter, "X", "torch"): its aspects by name."""
 
+Place = tuple[str, str]
+"""An object and one of its aspects."""
+
 # Forward, backward, and those of saving and loading, which differ from version to version.
 _HOOKS = {name: name.strip("_").removesuffix("s") for name in vars(nn.Module()) if name.endswith("_hooks")}
 """By attribute of a module what it is called in `Method.leaves`: `_forward_hooks` holds each "forward_hook"."""
@@ -52,7 +55,7 @@ def observe_problem(problem: Problem) -> State:
         aspects["__class__"] = type(module)
         for kind, aspect in _HOOKS.items():
             aspects[aspect] = len(attributes[kind])
-        state[f"module {path!r}"] = aspects
+        state[f"module {path!r}" if path else "the model"] = aspects
         for name, parameter in attributes["_parameters"].items():
             if parameter is not None:
                 state[f"{path}.{name}"] = _tensor(parameter)
@@ -74,8 +77,25 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
     }
 
 
-def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> list[tuple[str, str]]:
-    """The aspect, and a phrase, for each change from `before` to `after` that `leaves` does not name."""
+def differing(before: State, after: State) -> frozenset[Place]:
+    """Where they differ."""
+    found: set[Place] = set()
+    for owner in before.keys() | after.keys():
+        old, new = before.get(owner), after.get(owner)
+        if old is None or new is None:
+            found.add((owner, "presence"))
+        elif old != new:
+            found.update((owner, aspect) for aspect in _differing(old, new))
+    return frozenset(found)
+
+
+def undeclared_changes(
+    before: State, after: State, leaves: frozenset[str], others: frozenset[Place] = frozenset()
+) -> list[tuple[str, str]]:
+    """The aspect, and a phrase, for each change from `before` to `after` that `leaves` does not name.
+
+    What changes at these `others` is nobody's doing.
+    """
     if before == after:
         return []
     changes: list[tuple[str, str]] = []
@@ -84,12 +104,20 @@ def undeclared_changes(before: State, after: State, leaves: frozenset[str]) -> l
         if old == new:
             continue
         if old is None or new is None:
-            changes.append(("presence", f"{owner} {'is new' if old is None else 'is gone'}"))
+            if (owner, "presence") not in others:
+                changes.append(("presence", f"{owner} {'is new' if old is None else 'is gone'}"))
             continue
         for aspect in _differing(old, new):
-            if aspect not in leaves or (aspect in _HOOKS.values() and new[aspect] != 1):
+            if (owner, aspect) in others:
+                continue
+            if aspect not in leaves or (aspect in _HOOKS.values() and not _is_one_more(old[aspect], new[aspect])):
                 changes.append((aspect, _phrase(owner, aspect, old, new)))
     return sorted(changes, key=lambda change: change[1])
+
+
+def _is_one_more(old: object, new: object) -> bool:
+    """Whether there is one hook beside those that a model brings along."""
+    return isinstance(old, int) and new == old + 1
 
 
 def all_changes(before: State, after: State) -> set[str]:
@@ -110,6 +138,8 @@ def _phrase(owner: str, aspect: str, old: dict[str, object], new: dict[str, obje
     if aspect not in new:
         return f"{owner}: attribute {aspect} is gone"
     was, now = old[aspect], new[aspect]
+    if aspect == "values":
+        return f"{owner} changed"
     if aspect == "grad":
         return f"{owner}.grad is {'left behind' if now else 'gone'}"
     if isinstance(was, frozenset) and isinstance(now, frozenset) and now - was:

@@ -10,6 +10,7 @@ import torch
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.live.contradiction import Heard, listen
 from jaccheck.judging.live.dependence import check_dependence
+from jaccheck.judging.live.gradient_dependence import check_gradients
 from jaccheck.judging.live.settling import settled
 from jaccheck.methods import Problem
 
@@ -34,12 +35,24 @@ def examine(problem: Problem) -> Examination:
         with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             problem, notes = settled(problem)
-            check_dependence(problem)
+            notes += _dependence(problem)
             try:
                 heard = listen(problem)
             except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
                 reason = f"{type(error).__name__}: {error}".split("\n")[0]
                 heard = Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
+            if not heard.contradiction:
+                check_gradients(problem)
     finally:
         restore_globals(before, observe_globals(problem.device))
     return Examination(problem, (*notes, *heard.notes), heard.contradiction)
+
+
+def _dependence(problem: Problem) -> tuple[str, ...]:
+    """Nothing, or what kept one from seeing whether samples depend on each other. Raises InvalidModel where they do."""
+    try:
+        check_dependence(problem)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        return (f"whether samples depend on each other was seen in outputs only, not to the last digits: {reason}",)
+    return ()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.errors import InvalidModel
+from jaccheck.judging.compiled import is_compiled_in_place
 from jaccheck.judging.live.parts import in_float64
 from jaccheck.methods import Problem, changed, deep_copy, differ, prefix, run, state_of
 
@@ -23,7 +24,7 @@ def settled(problem: Problem) -> tuple[Problem, tuple[str, ...]]:
     The model that comes back has not run, wherever that can be. Raises InvalidModel where parameters change again and
     again. That its last outputs are the same is known (`check_samples`).
     """
-    notes = _lost_hooks(problem)
+    notes = _lost(problem)
     model = deep_copy(problem.model)
     states, outputs = [state_of(model)], []
     for _ in range(2):
@@ -100,13 +101,18 @@ def _differentiate(f: Tensor, model: nn.Module) -> None:
         torch.autograd.grad(f.sum(), parameters, allow_unused=True)
 
 
-def _lost_hooks(problem: Problem) -> list[str]:
-    """What is to be said of hooks on parameters, which no copy has."""
+def _lost(problem: Problem) -> list[str]:
+    """What is to be said of hooks on parameters and of compilation in place, which no copy has."""
     inside, notes = prefix(problem.model), []
     for name, p in problem.model.named_parameters():
         if p._backward_hooks or getattr(p, "_post_accumulate_grad_hooks", None):
             told = name.removeprefix(inside)
             notes.append(f"{told} has a gradient hook, which copies of the model do not have: judged without it")
+    for path, module in problem.own.named_modules():
+        if is_compiled_in_place(module):
+            notes.append(
+                f"{path or 'the model'} is compiled in place, and copies of it are not: judged as it is written"
+            )
     return notes
 
 

@@ -14,6 +14,7 @@ CHAIN = network("vector", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)")
 WITH = {
     "Dropout": network("vector", "nn.Dropout(0.5)"),
     "BatchNorm": network("vector", "nn.BatchNorm1d(3)"),
+    "LeakyReLU": network("vector", "nn.LeakyReLU(0.5)"),
 }
 SEED = 356
 """No number of these networks is zero then, so that whatever is wrong reaches a result."""
@@ -39,11 +40,16 @@ def _between_plain_uses(rich: Rich, way: Way) -> tuple[Step, ...]:
 
 
 def losses() -> Iterator[Directed]:
-    """Each loss with each extension, and exact zeros before Dropout."""
+    """Each loss with each extension; exact zeros before Dropout, and a view before a curved activation."""
     for loss in LOSSES:
         asked = [["BatchGrad", "BatchL2Grad", "Variance"], ["SqrtGGNExact", "BatchDiagGGNExact"], ["DiagHessian"]]
         uses = (used(CHAIN, first=not n, seed=SEED + n, loss=loss, names=each) for n, each in enumerate(asked))
         yield Directed(f"loss: {loss}", tuple(uses))
+    for view in ("Permute(0, 2, 1)", "Slicing((slice(None), slice(None), slice(1, None)))"):
+        yield Directed(
+            f"layers: {view} before an activation",
+            (used(network("signal", view, "nn.Tanh()"), first=True, names=["DiagHessian", "BatchGrad"]),),
+        )
     zeros = network("tokens", "nn.Dropout(0.5)")
     yield Directed(
         "layers: exact zeros before Dropout",

@@ -13,14 +13,15 @@ from jaccheck.oracle import Array
 
 @dataclass(slots=True)
 class Sample:
-    """One sample's own share in the loss, and the outputs `(1, C)` that it is a function of, each with its part."""
+    """One sample's own share in each loss, and the outputs `(1, C)` that it is a function of, each with its part."""
 
-    parts: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = field(default_factory=list)
+    parts: list[tuple[Tensor, Callable[[Tensor], Tensor], Tensor]] = field(default_factory=list)
 
     def add(self, f: Tensor, share: Callable[[Tensor], Tensor]) -> Tensor:
         """The share of one output, which is remembered."""
-        self.parts.append((f, share))
-        return share(f)
+        own = share(f)
+        self.parts.append((f, share, own))
+        return own
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,9 @@ def _of_sample(
     among = list(leaves.values())
     first = torch.autograd.grad(value, among, create_graph=wants_hessian, retain_graph=True, allow_unused=True)
     ggn = {name: leaf.new_zeros(leaf.numel(), leaf.numel()) for name, leaf in leaves.items()}
-    for f, share in sample.parts:
-        H = _hessian(share, f)
+    for f, share, own in sample.parts:
+        (factor,) = torch.autograd.grad(value, own, retain_graph=True)
+        H = factor * _hessian(share, f)
         rows = [torch.autograd.grad(each, among, retain_graph=True, allow_unused=True) for each in f.flatten()]
         for name, J in zip(leaves, zip(*rows, strict=True), strict=True):
             if J[0] is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 
 import torch
@@ -14,8 +13,9 @@ from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.state import FOREIGN, NOTHING, UNKNOWN, Result
 from jaccheck.sequences.truth import BY_EXTENSION
 from jaccheck.sequences.uses.definition import Derivatives
+from jaccheck.sequences.uses.excused import Known
 from jaccheck.sequences.uses.twin import Twin
-from jaccheck.sequences.uses.use import Asked, Use
+from jaccheck.sequences.uses.use import LOSSES, Asked, Use
 
 CLOSE = 2.0**-9
 """Of the largest entry: so far a float32 result may be from float64. What goes wrong here is off by far more."""
@@ -39,6 +39,7 @@ def perform_use(sequence: Sequence, use: Use) -> None:
 def _perform(sequence: Sequence, use: Use) -> None:
     session, net, way = sequence.session, use.net, use.way
     earlier = {key for key, result in net.results.items() if isinstance(result, Result)}
+    net.has_differentiable_results |= any("create_graph" in line for line in way.forward)
     session.run(*use.data())
     if way.around:
         session.run(*use.filled(way.around))
@@ -47,7 +48,7 @@ def _perform(sequence: Sequence, use: Use) -> None:
         session.run(*use.filled(way.before))
     wants = any(each.quantity.savefield.startswith("diag_h") for each in use.asked)
     expected = twin.expected(wants_hessian=wants)
-    if way.context != "two losses":
+    if not way.is_run_inside:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Using a target size")  # torch asks whether broadcasting is meant
             session.run(*use.forward())
@@ -59,19 +60,21 @@ def _perform(sequence: Sequence, use: Use) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         failed = session.attempt(*use.backward()) or (session.attempt(*use.filled(way.after)) if way.after else "")
-    known = _Known(use, twin)
+    known = Known(use, twin)
     if failed:
         _after_exception(sequence, use, known, failed)
         return
-    may_draw = use.rich.has("AvgPool") or way.context == "two losses"
+    may_draw = use.rich.has("AvgPool") or way.is_run_inside
     if not may_draw and not torch.equal(drawn, torch.get_rng_state()):
         raise GlobalState("the backward pass draws random numbers", 'raise AssertionError("random numbers")')
     said = [str(each.message) for each in caught if "does not have an extension" in str(each.message)]
-    _compare_gradients(sequence, use, expected, is_joint=twin.is_joint)
+    _compare_gradients(sequence, use, expected, known)
+    if way.context == "hook that writes":  # also to results of earlier uses
+        net.results |= {key: UNKNOWN for key in net.results if key[1] == "grad_batch"}
     for asked in use.asked:
         for name in net.values:
             result = _result(expected.get(name), asked, is_joint=twin.is_joint)
-            is_open = result is None and name in expected
+            is_open = (result is None and name in expected) or _is_emptied(use, asked)
             if is_open or any(f"saving to {asked.quantity.savefield} " in text for text in said):
                 net.results[name, asked.quantity.savefield] = UNKNOWN
             else:
@@ -80,56 +83,6 @@ def _perform(sequence: Sequence, use: Use) -> None:
     net.stored = [frozenset((FOREIGN, None))] * net.shape.modules
     if way.name == "plain" and net.trainable == set(net.values):
         net.stored = [NOTHING] * net.shape.modules
-
-
-RESHAPING = ("nn.Flatten", "nn.Conv", "Pool")
-"""Layers through which BackPACK takes back what it propagates by a reshape with -1."""
-
-VIEW = re.compile(r"Permute|Slicing|Identity")
-"""A module whose output is a view of its input, or the input itself."""
-
-
-class _Known:
-    """The known issues whose conditions a use meets, by extension, and which were seen."""
-
-    def __init__(self, use: Use, twin: Twin) -> None:
-        self.by_asked = {asked: self._of(use, twin, asked) for asked in use.asked}
-        self.seen: set[str] = set()
-
-    @staticmethod
-    def _of(use: Use, twin: Twin, asked: Asked) -> set[str]:
-        way, is_second, found = use.way, asked.quantity.is_second_order, set()
-        if way.issue and (is_second or way.orders == "all") and (way.context != "nested" or asked in use.outer):
-            found.add(way.issue)
-        if is_second:
-            if use.rich.has("[0, 0, "):
-                found.add("slicing-repeated-indices")
-            if any("Parallel(" in layer and VIEW.search(layer) for layer in use.rich.layers):
-                found.add("views-share-an-address")
-            if twin.meets_zero:
-                found.add("dropout-zero-before-it")
-            if use.loss == "ignored target":
-                found.add("ignored-targets-in-second-order")
-        if asked.rows == () and use.rich.has("nn.Conv"):
-            found.add("subsampling-none-of-convolution")
-        if asked.rows == () and is_second and any(map(use.rich.has, RESHAPING)):
-            found.add("subsampling-none-in-second-order")
-        return found
-
-    def see(self, asked: Asked) -> bool:
-        """Whether what is wrong of this extension is known; it is then entered."""
-        self.seen |= self.by_asked[asked]
-        return bool(self.by_asked[asked])
-
-    def see_all(self) -> bool:
-        """Whether an exception is known, of whichever extension; all that is known is entered then."""
-        self.seen = set().union(*self.by_asked.values())
-        return bool(self.seen)
-
-    def tell(self, sequence: Sequence) -> None:
-        """Enters what was met and what was seen."""
-        for issue in sorted(set().union(*self.by_asked.values())):
-            sequence.tally.meet(issue, is_wrong=issue in self.seen)
 
 
 def _result(of: Derivatives | None, asked: Asked, *, is_joint: bool) -> Result | None:
@@ -153,7 +106,7 @@ def _compare(
     name: str,
     asked: Asked,
     result: Result | None,
-    known: _Known,
+    known: Known,
     earlier: set[tuple[str, str]],
 ) -> None:
     net, key = use.net, (name, asked.quantity.savefield)
@@ -174,28 +127,48 @@ def _compare(
             raise WrongValue(f"{use.way.name}: {source} is {shown}, expected {expected}", *result.assertion(source))
         net.results[key] = UNKNOWN
     else:
+        _check_rows(sequence, use, source, found, key)
         net.results[key] = UNKNOWN if use.way.leaf else result
 
 
-def _compare_gradients(sequence: Sequence, use: Use, expected: dict[str, Derivatives], *, is_joint: bool) -> None:
+def _check_rows(sequence: Sequence, use: Use, source: str, found: torch.Tensor, key: tuple[str, str]) -> None:
+    """That no two entries of a result are one place in memory: writing to one sample's row must leave the others."""
+    is_shared = any(stride == 0 and size > 1 for stride, size in zip(found.stride(), found.shape, strict=True))
+    is_last_bias = key[0] == list(use.net.values)[-1] and use.way.name == "plain"
+    if key[1] == "sqrt_ggn_exact" and is_last_bias and found.shape[1] > 1 and LOSSES[use.loss].startswith("nn.MSELoss"):
+        sequence.tally.meet("rows-share-memory", is_wrong=is_shared)
+    elif is_shared and key[1] != "sqrt_ggn_exact":
+        raise WrongValue(f"{source} has rows that are one place in memory", f"assert 0 not in {source}.stride()")
+
+
+def _is_emptied(use: Use, asked: Asked) -> bool:
+    """Whether the user's own hook wrote to the results."""
+    return use.way.context == "hook that writes" and asked.quantity.savefield == "grad_batch"
+
+
+def _compare_gradients(sequence: Sequence, use: Use, expected: dict[str, Derivatives], known: Known) -> None:
     """The gradients that backward() itself gives."""
     net = use.net
     for name in net.values:
         of = expected.get(name)
         total = None if of is None else Result(of.gradients.sum(0).numpy(), "float32", closeness=CLOSE)
         found = sequence.session[use.leaf(name)].grad
-        if (found is not None) if total is None else differs(found, total):
+        is_wrong = (found is not None) if total is None else differs(found, total)
+        if is_wrong and not known.see_one("grad-batch-is-the-gradient"):
             shown = None if found is None else found.tolist()
             ending = total.assertion(f"{use.leaf(name)}.grad") if total else (f"assert {use.leaf(name)}.grad is None",)
             raise WrongValue(f"{use.way.name}: {use.leaf(name)}.grad is {shown}", *ending)
-        net.gradients[name] = None if use.way.leaf else total
+        net.gradients[name] = UNKNOWN if is_wrong else None if use.way.leaf else total
 
 
-def _after_exception(sequence: Sequence, use: Use, known: _Known, failed: str) -> None:
+def _after_exception(sequence: Sequence, use: Use, known: Known, failed: str) -> None:
     net = use.net
     is_foreign = use.rich.kind == "series" and any("Hessian" in each.quantity.extension for each in use.asked)
     is_told = "NotImplementedError" in failed or "ValueError: Output must be scalar" in failed
-    if is_told or is_foreign:  # DiagHessian knows no recurrent layer
+    is_noticed = use.way.is_noticed and "modified by an inplace operation" in failed
+    if is_noticed:
+        sequence.tally.refused["torch notices what was written"] += 1
+    elif is_told or is_foreign:  # DiagHessian knows no recurrent layer
         sequence.tally.refused["BackPACK says that it does not support it"] += 1
     elif known.see_all():
         known.tell(sequence)
@@ -212,18 +185,13 @@ def _after_exception(sequence: Sequence, use: Use, known: _Known, failed: str) -
 def _put_right(sequence: Sequence, use: Use) -> None:
     """Undoes what the way did to the network, and to others."""
     session, net, way = sequence.session, use.net, use.way
-    for made in (
-        "loss",
-        "other",
-        "head",
-        "each",
-        "theirs",
-    ):  # what they still store would keep the network alive: never-freed
+    # What they still store would keep the network alive: never-freed.
+    for made in ("loss", "other", "head", "each", "both", "theirs"):
         if f"{made}{use.number}" in session.names:
             session.run(f"{made}{use.number}.apply(memory_cleanup)")
     if way.undo:
         session.run(*use.filled(way.undo))
-    if way.written:
+    if way.written or way.is_noticed:
         session.run(use.rich.load(net.name, net.values))
     if session[f"{net.name}.training"] != net.is_training:
         session.run(f"{net.name}.train({net.is_training})")

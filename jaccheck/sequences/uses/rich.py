@@ -28,14 +28,27 @@ INPUTS: dict[Kind, tuple[int, ...]] = {
 
 FIRST: dict[Kind, tuple[str, ...]] = {
     "vector": ("nn.Linear(3, 3)",),
-    "image": ("nn.Conv2d(1, 2, 2)", "nn.Conv2d(1, 2, 2, bias=False)", "nn.Conv2d(1, 2, 2, stride=2, padding=1)"),
-    "signal": ("nn.Conv1d(2, 2, 2)", "nn.ConvTranspose1d(2, 2, 2)"),
+    "image": (
+        "nn.Conv2d(1, 2, 2)",
+        "nn.Conv2d(1, 2, 2, bias=False)",
+        "nn.Conv2d(1, 2, 2, stride=2, padding=1)",
+        "nn.Conv2d(1, 2, 2, dilation=2)",
+    ),
+    "signal": (
+        "nn.Conv1d(2, 2, 2)",
+        "nn.ConvTranspose1d(2, 2, 2)",
+        "nn.Conv1d(2, 2, 2, groups=2)",
+        "nn.ConvTranspose1d(2, 2, 2, groups=2)",
+    ),
     "tokens": ("nn.Embedding(4, 2)",),
     "series": ("nn.RNN(2, 2, batch_first=True)", "nn.LSTM(2, 2, batch_first=True)"),
 }
 """What a network begins with."""
 
-ANYWHERE = ("nn.ReLU()", "nn.LeakyReLU(0.5)", "nn.Tanh()", "nn.Dropout(0.5)", "nn.Identity()", "ScaleModule(2.0)")
+ANYWHERE = (
+    *("nn.ReLU()", "nn.LeakyReLU(0.5)", "nn.Tanh()", "nn.Sigmoid()", "nn.LogSigmoid()", "nn.ELU(0.5)", "nn.SELU()"),
+    *("nn.Dropout(0.5)", "nn.Dropout(0.25)", "nn.Identity()", "ScaleModule(2.0)"),
+)
 
 TOKENS, CLASSES = 4, 2
 
@@ -156,13 +169,18 @@ def _fitting(shape: tuple[int, ...]) -> tuple[str, ...]:
         fitting += [f"Parallel(nn.Identity(), {one})", f"Parallel(Slicing((slice(None), slice(0, {width}))), {one})"]
     if len(shape) == 2:
         fitting += ["Permute(0, 2, 1)", "Permute(1, 2, init_transpose=True)", f"nn.BatchNorm1d({shape[0]})"]
-        fitting += [f"nn.Linear({width}, 2)"]
+        fitting += [f"nn.Linear({width}, 2)", "Permute(0, -1, -2)", "Permute(-1, -2, init_transpose=True)"]
+        fitting += [f"nn.Conv1d({shape[0]}, {2 * shape[0]}, 1, groups={shape[0]})", "nn.AdaptiveAvgPool1d(1)"]
+        if width > 1:
+            fitting += ["nn.MaxPool1d(2, stride=1)", "nn.AvgPool1d(2, stride=1)"]
         if shape[0] == width:
             fitting += ["Parallel(Permute(0, 2, 1), nn.Identity())", "Parallel(Permute(0, 2, 1), nn.Tanh())"]
     if len(shape) == 3:
         fitting += ["Permute(0, 2, 3, 1)", f"nn.BatchNorm2d({shape[0]})", "nn.ZeroPad2d(1)"]
+        fitting += [f"nn.ConvTranspose2d({shape[0]}, 2, 2)", "nn.AdaptiveAvgPool2d(1)"]
         if min(shape[1:]) > 1:
             fitting += ["nn.MaxPool2d(2, stride=1)", "nn.AvgPool2d(2, stride=1)"]
+            fitting += [f"nn.Conv2d({shape[0]}, {2 * shape[0]}, 2, groups={shape[0]})"]
     return tuple(fitting)
 
 

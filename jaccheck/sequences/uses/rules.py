@@ -15,12 +15,12 @@ from jaccheck.sequences.state import Net
 from jaccheck.sequences.truth import BY_EXTENSION
 from jaccheck.sequences.uses.perform import perform_use
 from jaccheck.sequences.uses.rich import CLASSES, Rich, riches
-from jaccheck.sequences.uses.use import LOSSES, Asked, Use
+from jaccheck.sequences.uses.use import LOSSES, SHARES, TWO_TARGETS, Asked, Use
 from jaccheck.sequences.uses.ways import WAYS, Way
 
 MOST_RICH = 2
 
-WITH = {"Dropout": "nn.Dropout(0.5)", "BatchNorm": "nn.BatchNorm1d(3)"}
+WITH = {"Dropout": "nn.Dropout(0.5)", "BatchNorm": "nn.BatchNorm1d(3)", "LeakyReLU": "nn.LeakyReLU(0.5)"}
 """The layer that a way needs, for a network that has none."""
 
 CHANGES = ("freeze", "extend", "set_mode", "zero_gradients", "load_numbers", "clean")
@@ -108,14 +108,17 @@ class UseRules(RuleBasedStateMachine):
         if not asked or not freezable:
             return
         least = 2 if chosen.kind == "series" or way.name.startswith("checkpoint") else 1
-        if len(chosen.layers) <= least:
+        if len(chosen.layers) <= least or (way.needs_numbers and chosen.kind in ("tokens", "series")):
             return
         generator = np.random.Generator(np.random.PCG64(seed))
         y: Any = generator.integers(-2, 2, (N, CLASSES), endpoint=True).astype(np.float64)
         if loss == "broadcast target":
             y = y[:, :1]
-        elif loss == "probabilities":
+        elif loss in TWO_TARGETS:
+            y = generator.integers(-2, 2, (N, 2, CLASSES), endpoint=True).astype(np.float64)
+        elif loss in SHARES:
             y = np.stack([(k := generator.integers(0, 4, N, endpoint=True) / 4), 1 - k], 1)
+            y = y * (1 if loss == "probabilities" else generator.integers(2, 4, (N, 1), endpoint=True))
         elif LOSSES[loss].startswith("nn.CrossEntropyLoss"):
             y = generator.integers(0, CLASSES, N)
             y[0] = -100 if loss == "ignored target" else y[0]

@@ -11,7 +11,7 @@ from torch import Tensor
 from jaccheck.sequences.session import Session
 from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
 from jaccheck.sequences.uses.plain import NAMES, Mask
-from jaccheck.sequences.uses.use import LOSSES, Use
+from jaccheck.sequences.uses.use import LOSSES, TWO_TARGETS, Use
 
 
 class Twin:
@@ -71,23 +71,24 @@ class Twin:
         for mask in self.masks:
             mask.rows = rows
         X = torch.tensor(use.X[rows])
-        y = torch.tensor(use.y[rows])
+        y = torch.tensor(use.targets(use.y[rows]))
         self.names |= {
             f"X{n}": X.long() if use.rich.kind == "tokens" else X,
             f"y{n}": y.long() if use.has_classes else y,
             f"z{n}": torch.ones(len(rows), use.rich.C, dtype=torch.float64),
             f"loss{n}": lambda f, y: sample.add(f, self._share(y)),
             f"other{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum() / (len(use.X) * use.rich.C)),
+            f"both{n}": lambda f, g: sample.add(f - g, lambda d: (d**2).sum() / (len(use.X) * use.rich.C)),
             f"each{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum()),
         }
         exec("\n".join(use.forward()), self.names)
-        return self.names[f"value{n}"], sample
+        return use.way.factor * self.names[f"value{n}"], sample
 
     def _share(self, y: Tensor) -> Callable[[Tensor], Tensor]:
         """One sample's part in the reduced loss."""
         use, N = self.use, len(self.use.X)
         if LOSSES[use.loss].startswith("nn.MSELoss"):
-            factor = 1 if use.loss == "sum of squares" else N * use.rich.C
+            factor = 1 if "sum" in LOSSES[use.loss] else N * use.rich.C * (1 + (use.loss in TWO_TARGETS))
             return lambda f: ((f - y) ** 2).sum() / factor
         own = eval(LOSSES[use.loss], NAMES).double()
         is_mean, own.reduction = own.reduction == "mean", "sum"

@@ -23,8 +23,18 @@ LOSSES = {
     "smoothed labels": "nn.CrossEntropyLoss(label_smoothing=0.25)",
     "another ignored target": "nn.CrossEntropyLoss(ignore_index=0)",
     "probabilities": "nn.CrossEntropyLoss()",
+    "weights of samples": "nn.CrossEntropyLoss()",
+    "two targets of each output": 'nn.MSELoss(reduction="sum")',
+    "mean of two targets of each output": "nn.MSELoss()",
 }
-"""The first sample's ignored target is -100, which CrossEntropyLoss ignores by default. A broadcast one is `(N, 1)`."""
+"""The first sample's ignored target is -100, which CrossEntropyLoss ignores by default. A broadcast one is `(N, 1)`,
+two of each output are `(2, N, 2)`. Weights of samples are probabilities times a weight, and do not add up to one.
+"""
+
+TWO_TARGETS = ("two targets of each output", "mean of two targets of each output")
+
+SHARES = ("probabilities", "weights of samples")
+"""The losses whose targets are one number for each class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ class Use:
     @property
     def has_classes(self) -> bool:
         """Whether targets are classes."""
-        return LOSSES[self.loss].startswith("nn.CrossEntropyLoss") and self.loss != "probabilities"
+        return LOSSES[self.loss].startswith("nn.CrossEntropyLoss") and self.loss not in SHARES
 
     @property
     def outer(self) -> tuple[Asked, ...]:
@@ -85,10 +95,14 @@ class Use:
             for line in lines
         ]
 
+    def targets(self, y: Array) -> Array:
+        """The targets of some samples, as the loss takes them."""
+        return y.swapaxes(0, 1) if self.loss in TWO_TARGETS else y
+
     def data(self) -> list[str]:
         """Batch, targets and losses."""
         n = self.number
-        y = f"torch.tensor({self.y.tolist()})" if self.has_classes else f"torch.tensor({literal(self.y)})"
+        y = f"torch.tensor({self.y.tolist()})" if self.has_classes else f"torch.tensor({literal(self.targets(self.y))})"
         return [
             f"X{n} = {self.rich.batch_source(self.X, 'float32')}",
             f"y{n} = {y}",
@@ -108,8 +122,9 @@ class Use:
     def backward(self) -> list[str]:
         """The backward pass in its context."""
         n, m = self.number, self.net.name
-        opened = f"with backpack({', '.join(each.source for each in self.asked)}):"
-        call = f"value{n}.backward()"
+        asked = ", ".join(each.source for each in self.asked)
+        opened = f"with backpack({asked}):"
+        call = f"value{n}.backward({'' if self.way.factor == 1 else f'torch.tensor({self.way.factor})'})"
         match self.way.context:
             case "nested":
                 inner = ", ".join(each.source for each in self.asked[len(self.outer) :])
@@ -120,6 +135,13 @@ class Use:
             case "two losses":
                 first = [f"other{n}({m}(X{n}), z{n}).backward()", f"{m}.zero_grad()"]
                 return [opened, *(indent(line, "    ") for line in (*first, *self.forward(), call))]
+            case "retained":
+                return [f"with backpack({asked}, retain_graph=True):", f"    {call}"]
+            case "forward inside":
+                inside = (indent(line, "    ") for line in (*self.forward(), call))
+                return [f"with backpack({asked}, retain_graph=True):", *inside]
+            case "hook that writes":
+                return [*WRITES, f"with backpack({asked}, extension_hook=empty):", f"    {call}"]
             case "two threads":
                 theirs = [line.format(n=n) for line in THEIRS]
                 ours = [opened, *(f"    {line}" for line in ("ready.set()", "done.wait()", call))]
@@ -129,6 +151,13 @@ class Use:
             case _:
                 return [opened, f"    {call}"]
 
+
+WRITES = (
+    "def empty(module):",
+    "    for p in module.parameters(recurse=False):",
+    "        vars(p).get('grad_batch', torch.ones(1)).zero_()",
+)
+"""A hook that empties results in place, as one that clips them would change them."""
 
 BESIDE = (
     "ready, entered, done = threading.Event(), threading.Event(), threading.Event()",

@@ -1,44 +1,11 @@
-"""The ways in which a network is used, as data: what is run before, in and after the forward pass.
-
-In the lines `{m}` is the network, `{n}` the number of the use, `{cut}` a place between two of its layers, `{first}` its
-first module with a parameter and `{p}` a parameter. `loss{n}` and `other{n}` are losses of outputs and targets.
-"""
+"""The ways in which a network is used, as data: what is run before, in and after the forward pass."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from jaccheck.sequences.uses.odd_ways import ODD_WAYS
+from jaccheck.sequences.uses.way import Way
 
-Orders = Literal["all", "second"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way. Lines of `before`, `forward` and `written` are the user's own, and run on the plain copy as well.
-
-    `around` and `between` are no part of what is differentiated, and run on the live network only.
-    `issue` is the known issue whose condition this way meets, for extensions of these `orders`; or empty.
-    `needs` is a word that must be in the source of a layer. `is_modular` says that outputs are those of modules alone,
-    as second-order extensions are documented to need.
-    """
-
-    name: str
-    around: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    forward: tuple[str, ...] = ("value{n} = loss{n}({m}(X{n}), y{n})",)
-    written: tuple[str, ...] = ()
-    between: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    """What must hold after the backward pass, beside its results."""
-    undo: tuple[str, ...] = ()
-    issue: str = ""
-    orders: Orders = "all"
-    needs: str = ""
-    leaf: str = ""
-    """The tensors that are differentiated by, by `{name}`, if they are not the network's own parameters."""
-    context: Literal["one", "nested", "nested before", "two losses", "beside a thread", "two threads"] = "one"
-    is_modular: bool = True
-
+__all__ = ["WAYS", "Way"]
 
 WAYS: tuple[Way, ...] = (
     Way(name="plain"),
@@ -196,4 +163,5 @@ WAYS: tuple[Way, ...] = (
         after=("assert hasattr(theirs{n}.weight, 'batch_l2') and len(vars(theirs{n}.weight)) == 1, 'theirs'",),
         issue="contexts-are-shared-by-threads",
     ),
+    *ODD_WAYS,
 )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jaccheck.judging.compiled import WHAT, is_compiled
 from jaccheck.oracle import ZERO, Array, Graph, Indices, Leaf, Node, NoRule
 
 MOST_NUMBERS = 2**25
@@ -185,6 +186,8 @@ def record(
     operations: Callable[[Recorder, Any, Any, Any], Any],
 ) -> tuple[Graph, Tensor]:
     """The graph of the model at a batch of one sample, and its output. Raises NoRule, or what the model raises."""
+    if any(map(is_compiled, model.modules())):
+        raise NoRule(WHAT)
     recorder = Recorder(model, X, trainable)
     with _Detached(recorder), _Dispatch(recorder, operations):
         output = model(X)
