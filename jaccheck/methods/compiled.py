@@ -25,8 +25,16 @@ from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.methods.registry import method
 from jaccheck.oracle import Order
 
-LEFT = ("_dynamo_static_input_type", "torch.nn.modules.module.Module.___needs_generation_tag_patch")
-"""What torch's compiler leaves behind: a mark on each parameter, and one on the class of modules at its first use."""
+LEFT = (
+    *("_dynamo_static_input_type", "recursion limit", "threads"),
+    *(
+        f"torch.nn.modules.module.Module.{name}"
+        for name in ("___needs_generation_tag_patch", "__init__", "__setstate__")
+    ),
+)
+"""What torch's compiler leaves: a mark on each parameter; once in a process two methods of all modules, a higher limit
+on recursion, and the threads of what it has compiled.
+"""
 
 Transform = Callable[[nn.Module, Jacobians, Tensor, int], Jacobians]
 

@@ -30,7 +30,8 @@ def perform_use(sequence: Sequence, use: Use) -> None:
     finally:
         torch.set_rng_state(state)
     _put_right(sequence, use)
-    made = sorted(set(session.names) - before - {"__builtins__"})
+    # Python's own names among them, as the one that it keeps warnings under, are no names of the script.
+    made = sorted(name for name in set(session.names) - before if not name.startswith("__"))
     if made:
         session.run(f"del {', '.join(made)}")
     sequence.globals = observe_globals("cpu")

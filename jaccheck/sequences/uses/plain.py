@@ -78,7 +78,8 @@ class Parallel(nn.Module):
 
     def forward(self, a: Tensor) -> Tensor:
         """The sum, which lies in memory as BackPACK's does: where Dropout follows, its mask is drawn in that order."""
-        return reduce(torch.add, [each(a) for each in self.branch])
+        whole: Tensor = reduce(torch.add, [each(a) for each in self.branch])
+        return whole
 
 
 class Mask(nn.Module):
