@@ -42,7 +42,9 @@ def advice(
     answers: Sequence[MethodAnswer], dtype: str, part: str, parts: int, *, is_contradicted: bool = False
 ) -> tuple[str | None, str]:
     """The method to use, and the sentence that says so; None where none is usable. `part` is the size of the first."""
-    usable = [answer for answer in answers if answer.is_usable]
+    right = [answer for answer in answers if answer.is_usable]
+    # What spoils whatever comes next only where there is nothing else.
+    usable = [answer for answer in right if not answer.left] or right
     timed = [answer for answer in usable if answer.median_s is not None]
     if not usable:
         return None, _nothing(answers, is_contradicted=is_contradicted)
@@ -58,7 +60,8 @@ def advice(
     reach = f" {spread_text(best.warm)}" if best.warm else " in a first call"
     cost = f"{seconds_text(best.median_s or 0.0)}{reach}{memory}{of_what}"
     but = "".join(f"; {text}" for text in _reservations(best, parts, dtype))
-    return best.method, f"use {best.method}: {cost}, {_rank(best, usable, warm, dtype)}{but}"
+    rank = _rank(best, usable, warm, dtype, besides=len(usable) < len(right))
+    return best.method, f"use {best.method}: {cost}, {rank}{but}"
 
 
 def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
@@ -75,14 +78,22 @@ def _nothing(answers: Sequence[MethodAnswer], *, is_contradicted: bool) -> str:
     return "no method is advised: nothing was compared"
 
 
-def _rank(best: MethodAnswer, usable: Sequence[MethodAnswer], timed: Sequence[MethodAnswer], dtype: str) -> str:
-    """Among how many methods it is the fastest, and what is known of them."""
+def _rank(
+    best: MethodAnswer, usable: Sequence[MethodAnswer], timed: Sequence[MethodAnswer], dtype: str, *, besides: bool
+) -> str:
+    """Among how many methods it is the fastest, and what is known of them.
+
+    `besides` says whether there are others, which leave something changed.
+    """
     peers = [answer for answer in usable if _how_right(answer, dtype) == _how_right(best, dtype)]
     fastest = [answer for answer in timed if answer in peers]
     if len(peers) == 1:
-        return f"the only one that {_how_right(best, dtype).replace('agree ', 'agrees ').replace('are ', 'is ')}"
+        is_right = _how_right(best, dtype).replace("agree ", "agrees ").replace("are ", "is ")
+        return f"the only one that {is_right}{' and leaves nothing changed' * besides}"
     of = f"the {len(peers)}" if len(fastest) == len(peers) else f"{len(fastest)} that were timed, of {len(peers)}"
-    text = f"the fastest of {of} that {_how_right(best, dtype)}"
+    which = "the only one that was timed, of" if len(fastest) == 1 else f"the fastest of {of}"
+    of_all = f" the {len(peers)}" * (len(fastest) == 1)
+    text = f"{which}{of_all} that {_how_right(best, dtype)}{' and leave nothing changed' * besides}"
     if rivals := [answer.method for answer in fastest if answer is not best and _may_be_as_fast(answer, best)]:
         shown = ", ".join(rivals[:3]) + (f" and {len(rivals) - 3} more" if len(rivals) > 3 else "")
         text += f" by its median, but too noisy to rank before {shown}"

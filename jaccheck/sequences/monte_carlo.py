@@ -1,4 +1,4 @@
-"""The laws of extensions that draw random numbers: what must hold of every draw, and of the mean of many."""
+"""The laws of extensions that draw random numbers, and of factors and products: of every draw, and the mean of many."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaccheck.sequences.broken import Broken, Refused, WrongValue
 from jaccheck.sequences.sequence import Sequence, Tally
 from jaccheck.sequences.session import Session
 
-DRAWING = ("DiagGGNMC", "BatchDiagGGNMC", "SqrtGGNMC", "KFAC", "KFLR")
-"""KFLR draws nothing, and is what KFAC's mean must be."""
+DRAWING = ("DiagGGNMC", "BatchDiagGGNMC", "SqrtGGNMC", "KFAC", "KFLR", "KFRA", "HMP", "GGNMP")
+"""KFLR draws nothing, and is what KFAC's mean must be; nor do KFRA and products."""
 
 SAMPLES = 4000
 
@@ -32,8 +32,9 @@ USE = (
     "deep = extend(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 3)))",
     "with torch.no_grad():",
     "    deep[0].bias[0] = -100.0",
+    "curved = extend(nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 3)))",
 )
-"""Two samples of a Linear with three outputs, and of a network whose first hidden unit is always 0."""
+"""Two samples of a Linear with three outputs, of a network whose first hidden unit is always 0, and of a smooth one."""
 
 LAWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     *(
@@ -76,12 +77,30 @@ LAWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         "product = torch.outer(B.diagonal(), A.diagonal())\n"
         "assert torch.allclose(product, result(deep, DiagGGNMC(mc_samples=5), rows=slice(1)))",
     ),
-    (
-        "of one sample KFLR's factors multiply to the GGN",
-        ("KFLR", "DiagGGNExact"),
-        "B, A = result(deep, KFLR(), rows=slice(1))\n"
-        "product = torch.outer(B.diagonal(), A.diagonal())\n"
-        "assert torch.allclose(product, result(deep, DiagGGNExact(), rows=slice(1)))",
+    *(
+        (
+            f"of one sample {name}'s factors multiply to the GGN",
+            (name, "DiagGGNExact"),
+            f"B, A = result(deep, {name}(), {kind}, rows=slice(1))\n"
+            "product = torch.outer(B.diagonal(), A.diagonal())\n"
+            f"assert torch.allclose(product, result(deep, DiagGGNExact(), {kind}, rows=slice(1)))",
+        )
+        for name in ("KFLR", "KFRA")
+        for kind in ("nn.MSELoss", "nn.CrossEntropyLoss")
+    ),
+    *(
+        (
+            f"{name} multiplies with a symmetric matrix whose diagonal {diagonal} gives",
+            (name, diagonal),
+            f"result(curved, {name}(), {kind})\n"
+            f"product = curved[0].weight.{name.lower()}(torch.eye(4).reshape(4, 2, 2)).reshape(4, 4)\n"
+            f"result(curved, {diagonal}(), {kind})\n"
+            f"diagonal = curved[0].weight.{field}.flatten()\n"
+            "assert torch.allclose(product, product.T, atol=1e-6)\n"
+            "assert torch.allclose(product.diagonal(), diagonal, atol=1e-6)",
+        )
+        for name, diagonal, field in (("HMP", "DiagHessian", "diag_h"), ("GGNMP", "DiagGGNExact", "diag_ggn_exact"))
+        for kind in ("nn.MSELoss", "nn.CrossEntropyLoss")
     ),
 )
 """What holds of every draw: in words, the extensions it is about, and the lines that fail where it does not."""
@@ -98,6 +117,8 @@ def check_monte_carlo(extensions: tuple[str, ...], *, use: tuple[str, ...] = USE
                 _check(sequence, words, lines)
         if "BatchDiagGGNMC" in available:
             _check_mean(sequence)
+        if "KFAC" in available:
+            _check_mean_of_factors(sequence)
 
 
 def _check(sequence: Sequence, words: str, lines: str) -> None:
@@ -119,19 +140,39 @@ def _check_mean(sequence: Sequence) -> None:
     N, C = len(X), 3
     exact = 2 / (N * C) * (X**2)[:, None, :].expand(N, C, 2)
     t = log(2 * 2 * exact.numel() / RATE)
-    _compare(sequence, "nn.MSELoss", exact, exact * (2 * sqrt(t / SAMPLES) + 2 * t / SAMPLES))
+    name = "BatchDiagGGNMC"
+    _compare(sequence, name, "nn.MSELoss", exact, exact * (2 * sqrt(t / SAMPLES) + 2 * t / SAMPLES))
     p = torch.softmax(session["model"](session["X"]).detach().double(), 1)
     each = (p[:, None, :] - torch.eye(C)) ** 2 / N  # of sample, class drawn, output
     mean, most = (p[:, :, None] * each).sum(1), each.max(1).values
     squares = (X**2)[:, None, :]
-    _compare(
-        sequence, "nn.CrossEntropyLoss", mean[:, :, None] * squares, most[:, :, None] * squares * sqrt(t / 2 / SAMPLES)
-    )
+    slack = most[:, :, None] * squares * sqrt(t / 2 / SAMPLES)
+    _compare(sequence, name, "nn.CrossEntropyLoss", mean[:, :, None] * squares, slack)
 
 
-def _compare(sequence: Sequence, loss: str, exact: torch.Tensor, slack: torch.Tensor) -> None:
-    call = f"found = result(model, BatchDiagGGNMC(mc_samples={SAMPLES}), {loss})"
-    sequence.session.run(call)
+def _check_mean_of_factors(sequence: Sequence) -> None:
+    """That KFAC's factor of outputs is near the sum of the loss's Hessians: the matrix of which KFLR has the root.
+
+    A product of two normal draws is a quarter of the difference of two squares, to which the same bound applies; that
+    of two bounded ones lies within twice the bound.
+    """
+    session = sequence.session
+    X = session["X"].double()
+    N, C = len(X), 3
+    t = log(2 * 4 * C * C / RATE)
+    exact = 2 / C * torch.eye(C, dtype=torch.float64)
+    draws = N * SAMPLES
+    most = torch.full((C, C), 2 / C * (2 * sqrt(t / draws) + 2 * t / draws), dtype=torch.float64)
+    _compare(sequence, "KFAC", "nn.MSELoss", exact, most)
+    p = torch.softmax(session["model"](X.float()).detach().double(), 1)
+    exact = (torch.diag_embed(p) - p[:, :, None] * p[:, None, :]).sum(0) / N
+    most = torch.full((C, C), 2 * sqrt(t / 2 / draws), dtype=torch.float64)
+    _compare(sequence, "KFAC", "nn.CrossEntropyLoss", exact, most)
+
+
+def _compare(sequence: Sequence, name: str, loss: str, exact: torch.Tensor, slack: torch.Tensor) -> None:
+    first = "[0]" if name == "KFAC" else ""
+    sequence.session.run(f"found = result(model, {name}(mc_samples={SAMPLES}), {loss}){first}")
     error = (sequence.session["found"].double() - exact).abs()
     if bool((error <= slack).all()):
         return
@@ -139,7 +180,7 @@ def _compare(sequence: Sequence, loss: str, exact: torch.Tensor, slack: torch.Te
         f"expected, slack = torch.tensor({exact.tolist()}), torch.tensor({slack.tolist()})",
         "assert ((found - expected).abs() <= slack).all(), found",
     )
-    message = f"the mean of {SAMPLES} draws of BatchDiagGGNMC is {float((error / exact).max()):.0%} off with {loss}"
+    message = f"the mean of {SAMPLES} draws of {name} is {float(error.max() / exact.max()):.0%} off with {loss}"
     _raise(sequence, WrongValue(message, *ending))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_a_right_method_that_leaves_something_is_told(what: str) -> None:
     assert "a call leaves changed: " in alone.verdict
     assert torch.is_grad_enabled()
     assert torch.get_default_dtype() is torch.float32
+
+
+def test_what_leaves_nothing_changed_is_advised_before_what_is_faster() -> None:
+    """A faster method that spoils what comes next is used only where there is no other."""
+
+    def slowly(problem: Problem) -> jaccheck.Jacobians:
+        time.sleep(0.01)
+        return find_method("autograd_loop").compute(problem)
+
+    slow = jaccheck.Method(name="slow", family="own", compute=slowly, summary="")
+    report = jaccheck.check(*plain(), methods=[method_that(scales_a_weight, "fast"), slow])
+    assert report.recommended == "slow"
+    assert "the only one that agrees with the closed form and leaves nothing changed" in report.advice
 
 
 def test_what_a_model_changes_by_itself_is_no_methods_doing() -> None:

@@ -18,13 +18,30 @@ def test_they_hold_of_the_installed_backpack() -> None:
 
 RETURNED = "return getattr(model[-1].weight, extension.savefield)"
 
+FOUND = "found = getattr(model[-1].weight, extension.savefield)"
+
 SPOILED = {
     "has the shape": (RETURNED, f"{RETURNED}[None]"),
     "the same for the same seed": ("torch.manual_seed(seed)", "torch.rand(1)"),
     "another for another": ("torch.manual_seed(seed)", "torch.manual_seed(0)"),
     "exactly 0 where no output depends": ("deep[0].bias[0] = -100.0", "deep[0].bias[0] = 100.0"),
     "of the same draws": ("    loss = ", "    torch.rand(len(extension.savefield))\n    loss = "),
-    "draws of BatchDiagGGNMC is": (RETURNED, f"{RETURNED} * (1.3 if kind is nn.CrossEntropyLoss else 1)"),
+    "draws of BatchDiagGGNMC is": (
+        RETURNED,
+        f"{FOUND}\n    return found * 1.3 if kind is nn.CrossEntropyLoss and '_mc_' in extension.savefield else found",
+    ),
+    "draws of KFAC is": (
+        RETURNED,
+        f"{FOUND}\n    return [1.3 * found[0]] if extension.savefield == 'kfac' and len(X[rows]) == 2 and seed == 0 "
+        "and extension.get_num_mc_samples() > 5 else found",
+    ),
+    "HMP multiplies with": (
+        RETURNED,
+        "if extension.savefield == 'hmp':\n"
+        "        product = model[0].weight.hmp\n"
+        "        model[0].weight.hmp = lambda v: 2 * product(v)\n"
+        f"    {RETURNED}",
+    ),
 }
 """What a message says, and what is replaced in the use."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaccheck.judging.known.alone import ALONE_ISSUES
 from jaccheck.judging.known.case_issue import BACKPACK
 from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
 from jaccheck.judging.known.uses import USE_ISSUES
@@ -322,6 +323,7 @@ SEQUENCE_ISSUES: tuple[KnownIssue, ...] = (
         reference=SEARCHED,
     ),
     *USE_ISSUES,
+    *ALONE_ISSUES,
 )
 """Known issues by the order in which a user would mind them."""
 

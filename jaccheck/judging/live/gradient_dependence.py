@@ -32,7 +32,7 @@ def check_gradients(problem: Problem) -> None:
     Models without a backward pass of their own are not run again.
     """
     base, model, eps = runs_in(problem)
-    if base.N < 2:
+    if not base.N:
         return
     f = run(model, base.X)
     counting = any(getattr(node, COUNTS, False) for node in nodes_of(f))
@@ -44,19 +44,31 @@ def check_gradients(problem: Problem) -> None:
         try:
             alone = _gradient(Problem(base.model, base.X[n : n + 1], base.C), 0)
             whole = _gradient(base, n)
+            beside = _gradient(Problem(base.model, base.X[[n, n]], base.C), 0)
         except (RuntimeError, TypeError, NotImplementedError):  # a backward pass of its own need not run in float64
             return
-        for name, together in whole.items():
-            one, other = (each.detach().double().cpu().numpy() for each in (alone[name], together))
-            apart = np.where(np.isfinite(one) & np.isfinite(other), np.abs(np.subtract(one, other)), 0.0)
-            size = np.nan_to_num(np.maximum(np.abs(one), np.abs(other)), nan=0.0, posinf=0.0)
-            if apart.size and apart.max() > limit * size.max():
-                at = np.unravel_index(int(apart.argmax()), apart.shape)
+        for batch, others in (("in the batch", whole), ("beside a copy of the sample", beside)):
+            if found := _further_apart(alone, others, limit):
+                name, one, other = found
                 raise InvalidModel(
-                    f"what autograd gives for the outputs of sample {n} by {problem.told(name)} is another one in the "
-                    f"batch than for the sample alone, as {other[at]:.4g} and {one[at]:.4g}: {' and '.join(causes)} "
-                    "lets it depend on the other samples, so there is no Jacobian of a sample that could be compared"
+                    f"what autograd gives for the outputs of sample {n} by {problem.told(name)} is another one {batch} "
+                    f"than for the sample alone, as {other:.4g} and {one:.4g}: {' and '.join(causes)} lets it depend "
+                    "on the other samples, so there is no Jacobian of a sample that could be compared"
                 )
+
+
+def _further_apart(
+    alone: dict[str, Tensor], others: dict[str, Tensor], limit: float
+) -> tuple[str, float, float] | None:
+    """The first parameter in which two gradients are further apart, and the two numbers where they are furthest."""
+    for name, together in others.items():
+        one, other = (each.detach().double().cpu().numpy() for each in (alone[name], together))
+        apart = np.where(np.isfinite(one) & np.isfinite(other), np.abs(np.subtract(one, other)), 0.0)
+        size = np.nan_to_num(np.maximum(np.abs(one), np.abs(other)), nan=0.0, posinf=0.0)
+        if apart.size and apart.max() > limit * size.max():
+            at = np.unravel_index(int(apart.argmax()), apart.shape)
+            return name, float(one[at]), float(other[at])
+    return None
 
 
 def _gradient(problem: Problem, n: int) -> dict[str, Tensor]:

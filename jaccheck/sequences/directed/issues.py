@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from jaccheck.sequences.alone import ALONE
 from jaccheck.sequences.directed.step import Directed, Step
 from jaccheck.sequences.shape import Shape
 
@@ -127,7 +128,8 @@ def sequences_of_linears(methods: tuple[str, ...]) -> Iterator[Directed]:
         "copies: pickle after a pass", (start(), forward(), backward(), new("pickle"), forward(2), backward())
     )
     yield Directed("dropped: after a forward pass", (start(), forward(), new("make"), drop(is_net=True)))
-    yield Directed("numbers: a Linear of complex ones", (start(), Step("complex_numbers", {}), forward(), backward()))
+    for index, each in enumerate(ALONE):
+        yield Directed(f"alone: {each.issue}", (start(), Step("alone", {"index": index}), forward(), backward()))
     others = [Step("other_method", {"index": 0, "method": n, "large": True, "seed": n}) for n in range(len(methods))]
     yield Directed("other methods, then a pass", (start(), *others, forward(), backward()))
     for name, step in zip(methods, others, strict=True):

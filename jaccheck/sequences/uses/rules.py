@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from jaccheck.sequences import contexts, networks
-from jaccheck.sequences.complex_numbers import use_complex
+from jaccheck.sequences.alone import ALONE, use_alone
 from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.state import Net
 from jaccheck.sequences.truth import BY_EXTENSION
@@ -158,9 +158,9 @@ class UseRules(RuleBasedStateMachine):
             case "clean":
                 self.explained(networks.clean, net)
 
-    def complex_numbers(self) -> None:
-        """A Linear of complex numbers; the same each time, so no rule of the random ones."""
-        self.explained(use_complex)
+    def alone(self, index: int) -> None:
+        """A use that stands alone; the same each time, so no rule of the random ones."""
+        self.explained(use_alone, ALONE[index])
 
 
 def last_layer(net: Net) -> set[str]:
