@@ -104,12 +104,24 @@ def _check_passes(problem: Problem) -> None:
     if outputs[-1].shape == outputs[-2].shape and not differ(outputs[-1], outputs[-2], limit):
         return
     if names:
-        why = f"each forward pass changes {named(names)}; call model.eval(), or keep it as it is"
+        why = f"each forward pass changes {named(names)}"
     elif not torch.equal(generators[-2], generators[-1]):
         why = "it draws random numbers"
     else:
         why = "it is random, or keeps a state outside of the model"
-    raise InvalidModel(f"the model gives another output when it is run again: {why}")
+    helps = "; model.eval() ends that" if _is_settled_by_eval(problem) else ", in evaluation mode too"
+    raise InvalidModel(f"the model gives another output when it is run again: {why}{helps}")
+
+
+def _is_settled_by_eval(problem: Problem) -> bool:
+    """Whether the model gives the same again in evaluation mode."""
+    model = deep_copy(problem.model).eval()
+    try:
+        first, second = run(model, problem.X).detach(), run(model, problem.X).detach()
+    except Exception:
+        return False
+    limit = DIFFERENT_ROUNDINGS * torch.finfo(first.dtype).eps * largest(first)
+    return first.shape == second.shape and not differ(first, second, limit)
 
 
 def _check_alone(problem: Problem) -> None:

@@ -115,7 +115,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="forward AD with _embedding_bag",
-        advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode",
+        advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode, "
+        "without weights and padding_idx",
     ),
 )
 

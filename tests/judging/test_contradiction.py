@@ -206,3 +206,23 @@ def test_legitimate_models(make: Callable[[], Made], enabled: bool) -> None:
     with torch.set_grad_enabled(enabled):
         found = examined(make())
     assert (found.notes, found.contradiction) == ((), "")
+
+
+CANCELLING: dict[str, Callable[[Tensor], Tensor]] = {
+    "large offset": lambda h: (h + 1e6) - 1e6,
+    "small share": lambda h: (1e-8 * h + 1) - 1,
+    "logarithm of one and little": lambda h: torch.log(1 + torch.exp(200 * h)),
+    "one less than exp": lambda h: (torch.exp(1e-9 * h) - 1) * 1e9,
+    "complement of a sigmoid": lambda h: 1 - torch.sigmoid(50 * h),
+    "variance": lambda h: ((h + 1e4) ** 2).mean(-1, keepdim=True) - (h + 1e4).mean(-1, keepdim=True) ** 2,
+}
+"""Functions in which digits are lost on the way: the output stands still, or goes in steps, while parameters move."""
+
+
+@pytest.mark.parametrize("what", CANCELLING)
+@pytest.mark.parametrize("seed", range(3))
+def test_digits_that_are_lost_on_the_way_contradict_nothing(what: str, seed: int) -> None:
+    """Autograd is right, and what the quotients converge to is the slope of a staircase."""
+    torch.manual_seed(seed)
+    model = Lambda(lambda m, x: CANCELLING[what](m.a(x)), a=nn.Linear(3, 2))
+    assert examined((model, torch.randn(6, 3))).contradiction == ""

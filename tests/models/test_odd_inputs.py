@@ -169,3 +169,54 @@ def test_what_a_compiler_makes_is_not_proven(capfd: pytest.CaptureFixture[str]) 
     model.compile(backend="eager")
     report = jaccheck.check(model, X, methods=["autograd_loop"])
     assert report.notes == ("the model is compiled in place, and copies of it are not: judged as it is written",)
+
+
+class Sometimes(nn.Linear):
+    """Adds noise: in training mode, or always."""
+
+    def __init__(self, *, always: bool) -> None:
+        super().__init__(3, 2)
+        self.always = always
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = super().forward(x)
+        return f + torch.rand_like(f) if self.always or self.training else f
+
+
+@pytest.mark.parametrize(("always", "told"), [(False, "model.eval() ends that"), (True, "in evaluation mode too")])
+def test_evaluation_mode_is_advised_only_where_it_helps(always: bool, told: str) -> None:
+    """It was tried on a copy."""
+    with pytest.raises(InvalidModel, match="it draws random numbers") as raised:
+        jaccheck.check(Sometimes(always=always), batch(4, 3))
+    assert str(raised.value).endswith(told)
+
+
+@pytest.mark.parametrize("by", ["method", "attribute"])
+def test_a_layer_that_is_frozen_while_it_runs_is_a_cut(by: str) -> None:
+    """As `detach` and `no_grad` are: the answer says so, and nothing is contradicted."""
+
+    def freeze(layer: nn.Module, is_on: bool) -> None:
+        for p in layer.parameters():
+            if by == "method":
+                p.requires_grad_(is_on)
+            else:
+                p.requires_grad = is_on
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        freeze(m.a, False)
+        h = torch.tanh(m.a(x))
+        freeze(m.a, True)
+        return m.b(h)  # type: ignore[no-any-return]
+
+    model = Lambda(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop"])
+    assert report.contradiction == ""
+    assert any("the model cuts gradients (requires_grad = False)" in note for note in report.notes)
+
+
+def test_data_of_what_is_computed_is_a_cut() -> None:
+    """The old way to detach."""
+    model = Lambda(lambda m, x: m.b(torch.tanh(m.a(x)).data), a=nn.Linear(3, 4), b=nn.Linear(4, 2))
+    report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop"])
+    assert report.contradiction == ""
+    assert any("the model cuts gradients (.data)" in note for note in report.notes)

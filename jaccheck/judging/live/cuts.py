@@ -23,7 +23,7 @@ TORCHS_OWN = ("CheckpointFunction", "BackwardHookFunction", "NestedTensor", "Com
 class Uncut(TorchFunctionMode):
     """While it is on, what cuts gradients on purpose does not; `met` says what was met, in order.
 
-    These are `detach`, `no_grad`, `padding_idx` and `scale_grad_by_freq` of embeddings.
+    These are `detach`, `no_grad`, `requires_grad = False`, `padding_idx` and `scale_grad_by_freq` of embeddings.
     """
 
     def __init__(self) -> None:
@@ -37,9 +37,13 @@ class Uncut(TorchFunctionMode):
             if args[0].requires_grad:
                 self.met["detach"] = None
             return args[0].view_as(args[0])
-        if func is Tensor.data.__get__:  # type: ignore[attr-defined]
+        if func == Tensor.data.__get__:  # type: ignore[attr-defined]
             self.met[".data"] = None
             return args[0].view_as(args[0])
+        freezes = func == Tensor.requires_grad_ or func == Tensor.requires_grad.__set__  # type: ignore[attr-defined]
+        if freezes and args[0].requires_grad and (*args[1:], *kwargs.values()) == (False,):
+            self.met["requires_grad = False"] = None
+            return args[0]
         if func is torch._C._set_grad_enabled and args == (False,):
             self.met["no_grad"] = None
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from jaccheck.judging.compiled import as_written
 from jaccheck.judging.live.parts import in_float64
+from jaccheck.judging.stochastic_arithmetic import Moved, Moves, generator_for
 from jaccheck.methods import Problem, deep_copy, run, state_of
 from jaccheck.oracle import Array
 
@@ -22,6 +25,9 @@ MOST_SAMPLES = 64
 
 MOVES = 8.0
 """Unit roundoffs, relative to the parameters, by which they are moved to see what rounding does to the output."""
+
+ROUNDINGS, DRAWS = 4.0, 4
+"""Unit roundoffs by which results on the way are moved for the same, and how often."""
 
 UNSET = 0.1
 """The size of a step in a parameter that is zero everywhere."""
@@ -89,7 +95,28 @@ class Subject:
         """How far rounding moves each output."""
         moved = [self._at(direction, sign * MOVES * self.eps) for sign in (1, -1, 0.5)]
         found: Array = np.max([np.abs(each - self.center) for each in moved], axis=0)
-        return found + 4 * self.eps * np.abs(self.center)
+        return found + self._lost_on_the_way + 4 * self.eps * np.abs(self.center)
+
+    @cached_property
+    def _lost_on_the_way(self) -> Array:
+        """How far each output moves where the result of every operation is moved by some of its own roundings.
+
+        What is large on the way and cancels leaves the output standing still while parameters move by less than it is
+        rounded: a quotient over such a step says nothing.
+        """
+        kinds = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+        moves = Moves(
+            {kind: ROUNDINGS * torch.finfo(kind).eps / 2 for kind in kinds}, generator_for(self._base.X.device, 0)
+        )
+        widest = np.zeros_like(self.center)
+        try:
+            for _ in range(DRAWS):
+                with as_written(), Moved(moves):
+                    there = _flat(run(self._fresh(), self._base.X))
+                np.maximum(widest, np.nan_to_num(np.abs(there - self.center)), out=widest)
+        except (RuntimeError, TypeError, ValueError, NotImplementedError, IndexError):
+            pass  # it does not run on moved numbers, and what is known of its rounding is not all
+        return widest
 
     def gradients(
         self, weights: Array, cut: contextlib.AbstractContextManager[object] | None = None
