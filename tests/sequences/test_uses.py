@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -236,3 +238,14 @@ def test_first_order_is_not_excused_by_an_issue_of_the_second(name: str) -> None
     )
     with pytest.raises(WrongValue, match="grad_batch"):
         use(sequence, net, BY_NAME[name], (Asked(BATCH_GRAD),))
+
+
+def test_the_script_names_nothing_of_pythons_own() -> None:
+    """Where a warning is heard, Python keeps it under a name beside those of the script."""
+    sequence, net = started(VECTOR)
+    way = Way(name="a warning", before=("import warnings; warnings.warn('heard'); del warnings",))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        use(sequence, net, way, (Asked(BATCH_GRAD),))
+    assert "__warningregistry__" in sequence.session.names
+    assert not any("__" in line for line in sequence.session.lines)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jaccheck.sequences.directed.layers import network, used
 from jaccheck.sequences.directed.step import Directed, Step
-from jaccheck.sequences.uses.rich import Rich
+from jaccheck.sequences.uses.rich import Kind, Rich, dense
 from jaccheck.sequences.uses.use import LOSSES
 from jaccheck.sequences.uses.ways import WAYS, Way
 
@@ -16,6 +16,9 @@ WITH = {
     "BatchNorm": network("vector", "nn.BatchNorm1d(3)"),
     "LeakyReLU": network("vector", "nn.LeakyReLU(0.5)"),
 }
+DENSE: tuple[tuple[Kind, str], ...] = (("signal", "nn.Conv1d(2, 2, 2)"), ("tokens", "nn.Embedding(4, 2)"))
+"""What networks with outputs at each position begin with."""
+
 SEED = 356
 """No number of these networks is zero then, so that whatever is wrong reaches a result."""
 
@@ -50,6 +53,12 @@ def losses() -> Iterator[Directed]:
             f"layers: {view} before an activation",
             (used(network("signal", view, "nn.Tanh()"), first=True, names=["DiagHessian", "BatchGrad"]),),
         )
+    for kind, layer in DENSE:
+        for loss in ("cross entropy", "sum of cross entropies", "ignored target"):
+            rich = dense(kind, (layer, "nn.Tanh()"))
+            asked = [["BatchGrad", "Variance"], ["SqrtGGNExact", "DiagGGNExact", "BatchDiagGGNExact"], ["DiagHessian"]]
+            uses = (used(rich, first=not n, seed=SEED + n, loss=loss, names=each) for n, each in enumerate(asked))
+            yield Directed(f"dense outputs of {layer}: {loss}", tuple(uses))
     zeros = network("tokens", "nn.Dropout(0.5)")
     yield Directed(
         "layers: exact zeros before Dropout",

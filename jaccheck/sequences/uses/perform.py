@@ -30,7 +30,8 @@ def perform_use(sequence: Sequence, use: Use) -> None:
     finally:
         torch.set_rng_state(state)
     _put_right(sequence, use)
-    made = sorted(set(session.names) - before - {"__builtins__"})
+    # Python's own names among them, as the one that it keeps warnings under, are no names of the script.
+    made = sorted(name for name in set(session.names) - before if not name.startswith("__"))
     if made:
         session.run(f"del {', '.join(made)}")
     sequence.globals = observe_globals("cpu")
@@ -39,6 +40,8 @@ def perform_use(sequence: Sequence, use: Use) -> None:
 def _perform(sequence: Sequence, use: Use) -> None:
     session, net, way = sequence.session, use.net, use.way
     earlier = {key for key, result in net.results.items() if isinstance(result, Result)}
+    if way.context == "hook that writes":  # earlier results are taken away first
+        net.results |= {key: UNKNOWN for key in net.results if key[1] == "grad_batch"}
     net.has_differentiable_results |= any("create_graph" in line for line in way.forward)
     session.run(*use.data())
     if way.around:
@@ -69,8 +72,6 @@ def _perform(sequence: Sequence, use: Use) -> None:
         raise GlobalState("the backward pass draws random numbers", 'raise AssertionError("random numbers")')
     said = [str(each.message) for each in caught if "does not have an extension" in str(each.message)]
     _compare_gradients(sequence, use, expected, known)
-    if way.context == "hook that writes":  # also to results of earlier uses
-        net.results |= {key: UNKNOWN for key in net.results if key[1] == "grad_batch"}
     for asked in use.asked:
         for name in net.values:
             result = _result(expected.get(name), asked, is_joint=twin.is_joint)

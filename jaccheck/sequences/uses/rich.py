@@ -55,7 +55,7 @@ TOKENS, CLASSES = 4, 2
 
 @plain_data
 class Rich:
-    """A `Sequential` of layers, each as its source; float32. Its outputs are `(N, 2)`."""
+    """A `Sequential` of layers, each as its source; float32. Outputs are `(N, 2)`, or dense: `(N, 2, positions)`."""
 
     kind: Kind
     layers: tuple[str, ...]
@@ -66,6 +66,11 @@ class Rich:
     def modules(self) -> int:
         """How many modules do something themselves."""
         return len(self.paths())
+
+    @property
+    def positions(self) -> int:
+        """How many outputs of each class a sample has, where there are several; otherwise 0."""
+        return shape_after(self.kind, self.layers)[1] if self.layers[-1].endswith(f", {CLASSES}, 1)") else 0
 
     def built(self) -> nn.Sequential:
         """The network without BackPACK, with torch's random numbers."""
@@ -142,17 +147,25 @@ def _facts(rich: Rich) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], tuple[s
 
 @st.composite
 def riches(draw: st.DrawFn) -> Rich:
-    """Up to four layers between a first one of each kind and a Linear."""
+    """Up to four layers between a first one of each kind and a Linear; or a convolution, which gives dense outputs."""
     kind = draw(st.sampled_from(tuple(INPUTS)))
     layers = [draw(st.sampled_from(FIRST[kind]))]
     if kind == "series":
         layers.append("ReduceTuple(0)")
     for _ in range(draw(st.integers(0, 3))):
         layers.append(draw(st.sampled_from(fitting_after(kind, tuple(layers)))))
-    if len(shape_after(kind, tuple(layers))) > 1:
+    shape = shape_after(kind, tuple(layers))
+    if len(shape) == 2 and draw(st.integers(0, 3)) == 0:
+        return dense(kind, tuple(layers))
+    if len(shape) > 1:
         layers.append("nn.Flatten()")
     (width,) = shape_after(kind, tuple(layers))
     return Rich(kind=kind, layers=(*layers, f"nn.Linear({width}, {CLASSES})"))
+
+
+def dense(kind: Kind, layers: tuple[str, ...]) -> Rich:
+    """A network with outputs at each position of what these layers give."""
+    return Rich(kind=kind, layers=(*layers, f"nn.Conv1d({shape_after(kind, layers)[0]}, {CLASSES}, 1)"))
 
 
 def _fitting(shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ WITH = {"Dropout": "nn.Dropout(0.5)", "BatchNorm": "nn.BatchNorm1d(3)", "LeakyRe
 
 CHANGES = ("freeze", "extend", "set_mode", "zero_gradients", "load_numbers", "clean")
 
+DENSE = ("plain", "keyword of the container", "a loss times a number", "backward with a gradient")
+"""The ways that a network with dense outputs is used in."""
+
 SUBSAMPLED = ("BatchGrad", "SqrtGGNExact")
 """The extensions that can be restricted to some samples."""
 
@@ -98,6 +101,9 @@ class UseRules(RuleBasedStateMachine):
         net = self._network(rich, way, index, seed, training=training)
         assert isinstance(net.shape, Rich)
         chosen = net.shape
+        if chosen.positions:
+            way = way if way.name in DENSE else WAYS[0]
+            loss = loss if LOSSES[loss].startswith("nn.CrossEntropyLoss") and loss not in SHARES else "cross entropy"
         N = max(N, 2) if chosen.has("BatchNorm") else N
         asked = [
             Asked(BY_EXTENSION[name], tuple(n % N for n in rows) if rows is not None and name in SUBSAMPLED else None)
@@ -120,7 +126,7 @@ class UseRules(RuleBasedStateMachine):
             y = np.stack([(k := generator.integers(0, 4, N, endpoint=True) / 4), 1 - k], 1)
             y = y * (1 if loss == "probabilities" else generator.integers(2, 4, (N, 1), endpoint=True))
         elif LOSSES[loss].startswith("nn.CrossEntropyLoss"):
-            y = generator.integers(0, CLASSES, N)
+            y = generator.integers(0, CLASSES, (N, chosen.positions) if chosen.positions else N)
             y[0] = -100 if loss == "ignored target" else y[0]
             y[-1] = 1 if loss == "another ignored target" else y[-1]  # one that counts
         self.explained(

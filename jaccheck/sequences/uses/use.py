@@ -141,7 +141,8 @@ class Use:
                 inside = (indent(line, "    ") for line in (*self.forward(), call))
                 return [f"with backpack({asked}, retain_graph=True):", *inside]
             case "hook that writes":
-                return [*WRITES, f"with backpack({asked}, extension_hook=empty):", f"    {call}"]
+                taken = [f"for p in {m}.parameters():", "    vars(p).pop('grad_batch', None)"]
+                return [*taken, *WRITES, f"with backpack({asked}, extension_hook=empty):", f"    {call}"]
             case "two threads":
                 theirs = [line.format(n=n) for line in THEIRS]
                 ours = [opened, *(f"    {line}" for line in ("ready.set()", "done.wait()", call))]
