@@ -24,6 +24,8 @@ from typing import Any
 
 import click
 
+from jaccheck.reports import Report, load
+
 ROOT = Path(__file__).parents[1]
 
 SHARES = {
@@ -51,11 +53,10 @@ def verified(device: str, seconds: float, folder: Path) -> dict[str, Any]:
         said = _said_within(process, (seconds + LOADING, LOADING))
     if not report.exists():
         return {"failed": said.strip()[-500:]}
-    found = json.loads(report.read_text())
-    totals = found["totals"]
-    told = {name: totals[name] for name in ("cases", "comparisons", "entries", "undecided")}
-    findings = [f"{f['method']}, {f['law']}, {f['outcome']}: {f['message']}" for f in found["findings"]]
-    return {**told, **totals["modes"], "exit code": process.returncode, "findings": findings}
+    found = load(Report, report)
+    told = {name: getattr(found.totals, name) for name in ("cases", "comparisons", "entries", "undecided")}
+    findings = [f"{f.method}, {f.law}, {f.outcome}: {f.message}" for f in found.findings]
+    return {**told, **found.totals.modes, "exit code": process.returncode, "findings": findings}
 
 
 def _said_within(process: subprocess.Popen[str], seconds: tuple[float, float]) -> str:

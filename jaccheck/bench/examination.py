@@ -37,6 +37,9 @@ LONG_S = 1.0
 PATIENCE = 4
 """How many times as long a call may go on that was stopped because the processor was busy with other things."""
 
+COMPILE_S = 30.0
+"""How long a call may take that compiles, however little time there is."""
+
 SECONDS_FOR_A_BYTE = 5e-9
 """Fresh memory alone takes a fifth of this, and several times as long on a busy machine."""
 
@@ -119,7 +122,10 @@ class Examination:
         if refusal := method.refuses(self._problem):
             return unranked(method, Outcome.UNSUPPORTED, refusal)
         task, results = self._task, list[Jacobians]()
+        compile_s: float | None = None
         try:
+            if method.compiles:
+                compile_s = self._compiled(method)
             calls = self._call(method, results, self._limit())
             if calls.is_stopped and self._fastest_s < inf and calls.at_least_s < self._limit() / 2:
                 # The processor was busy with other things.
@@ -136,10 +142,14 @@ class Examination:
             peak, passes = None, None
             if not wrong and (slower is None or calls.wall_s < LONG_S / 4):
                 peak, passes = self._observed(method)
+                passes = None if method.compiles else passes  # what is compiled calls no module, and is no pass less
         except DoesNotFit:
             return unranked(method, Outcome.TOO_LARGE, f"needs more than {task.memory / 2**30:.1f} GiB")
         except TooSlow:
-            return unranked(method, Outcome.NOT_RUN, "takes too long where it is observed", first_calls=1)
+            what = (
+                "takes too long where it is observed" if compile_s or not method.compiles else "takes long to compile"
+            )
+            return unranked(method, Outcome.NOT_RUN, what, first_calls=1)
         except Exception as error:  # a crash of a method is an answer here
             return unranked(method, Outcome.CRASHED, str(raised(error)))
         right = Outcome.AGREES if self._judge.how is PROVEN else Outcome.CONSISTENT
@@ -153,6 +163,7 @@ class Examination:
             forward_passes=passes.forward if passes else None,
             backward_passes=passes.backward if passes else None,
             peak_bytes=peak,
+            compile_s=compile_s,
         )
         if not wrong and slower is None:
             self._passed.append((method, timing, calls))
@@ -176,6 +187,13 @@ class Examination:
             sample = Sample(perf_counter() - wall, process_time() - cpu)
             return replace(first_call(sample, self._task), is_stopped=True)
         return first_call(sample, self._task)
+
+    def _compiled(self, method: Method) -> float:
+        """Seconds of a call that compiles, whatever is the limit of one that counts."""
+        own, started = copy_of(self._problem), perf_counter()
+        with limited(max(self._task.seconds / 2, COMPILE_S)):
+            call_within(lambda: method.compute(own), self._task.memory)
+        return perf_counter() - started
 
     def _observed(self, method: Method) -> tuple[int | None, Passes]:
         """Peak memory and passes, of one more call, which is slow since it is watched."""

@@ -8,7 +8,6 @@ machine that slows down slows all of them.
 from __future__ import annotations
 
 import gc
-import importlib
 import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -155,7 +154,8 @@ def synchronizer(device: str) -> Callable[[], None] | None:
         return None
     if kind == "xla":
         load_device(device)
-        torch_xla = importlib.import_module("torch_xla")
+        import torch_xla
+
         # XLA computes nothing before it is told to: all that is held is compiled and computed here.
         return lambda: torch_xla.sync(wait=True)
     backend = getattr(torch, kind)

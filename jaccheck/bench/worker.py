@@ -58,7 +58,7 @@ def start(task: Task, problem: Problem) -> Iterator[Message]:
         method = find_with_mutants(name)
         call = Call(name, method.compute, lambda: copy_of(problem))
         with suppress(Exception):
-            if not method.refuses(problem):
+            if not method.compiles and not method.refuses(problem):
                 time_once(call)
                 yield Message(starts=name, quick_s=time_once(call).wall_s)
 

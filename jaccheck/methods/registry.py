@@ -78,6 +78,7 @@ class Method:
     "own" gradient or its "share" in the reduced loss; `compute` returns the own one. `only_of_losses` says that it
     takes the loss itself, so that it covers nothing without one, `only_by_name` that it is too slow for runs of all
     methods. `variant_of` is the method of which it is a more costly variant, asked less often in a run of both.
+    `compiles` says that its first call on models of a kind takes far longer than all that follow.
     `imports` is the module that the function imports of `package` once it is called, `broken` why it cannot run here as
     far as known without it. `known` are the ids of known issues that it has from what it calls.
     """
@@ -100,6 +101,7 @@ class Method:
     only_of_losses: bool = False
     only_by_name: bool = False
     variant_of: str = ""
+    compiles: bool = False
     package: str | None = None
     imports: str | None = None
     broken: str | None = None
@@ -146,7 +148,7 @@ class Method:
 _REGISTRY: dict[str, Method] = {}
 
 _BUILT_IN = (
-    *("autograd", "functional", "func", "expanded_parameters", "expanded_weights", "backpack"),
+    *("autograd", "functional", "func", "compiled", "expanded_parameters", "expanded_weights", "backpack"),
     *("backpack_modules", "backpack_extensions", "outer_products", "hooks", "differences"),
     *("opacus", "curvlinops", "laplace", "nngeometry", "captum", "torchjd", "jax", "loss_gradients"),
 )
@@ -171,6 +173,7 @@ def method(
     only_of_losses: bool = False,
     only_by_name: bool = False,
     variant_of: str = "",
+    compiles: bool = False,
     package: str | None = None,
     imports: str | None = None,
     missing: str | None = None,
@@ -210,6 +213,7 @@ def method(
             only_of_losses=only_of_losses,
             only_by_name=only_by_name,
             variant_of=variant_of,
+            compiles=compiles,
             package=package,
             imports=imports,
             broken=missing,

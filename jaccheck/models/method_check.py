@@ -247,7 +247,7 @@ class MethodCheck:
                     arrived(found, device)
                 if is_own:
                     self.calls_s.append(time.perf_counter() - began)
-                    self.loads |= len(sys.modules) > modules
+                    self.loads |= len(sys.modules) > modules or self.method.compiles
             finally:
                 for warning in heard:
                     text = str(warning.message).strip().split("\n")[0]

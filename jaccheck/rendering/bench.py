@@ -11,6 +11,7 @@ from rich.table import Table
 from jaccheck.core import bytes_text, duration_text, plural, seconds_text
 from jaccheck.rendering.fitting import fitted, prose
 from jaccheck.rendering.races import (
+    compiled_line,
     dropped_line,
     leaders_text,
     left_line,
@@ -111,6 +112,8 @@ def print_cell(cell: BenchCell, console: Console) -> None:
         console.print()
     if dropped := dropped_line(cell):
         prose(console, dropped, "dim", indent=2)
+    if compiled := compiled_line(cell):
+        prose(console, compiled, "dim", indent=2)
     for line in wrong_lines(cell.methods):
         prose(console, line, "red", indent=2)
     for line in unranked_lines(cell):

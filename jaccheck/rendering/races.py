@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import floor
 
-from jaccheck.core import plural
+from jaccheck.core import plural, seconds_text
 from jaccheck.reports import BenchCell, MethodTiming, Outcome, Race, RacePlace, Standing
 
 STANDINGS: dict[Standing, str] = {
@@ -91,6 +91,12 @@ def dropped_line(cell: BenchCell) -> str:
     calls = "one or two calls" if len(counts) > 1 else "one call" if counts == {1} else "two calls"
     are = "was" if len(dropped) == 1 else "were"
     return f"{plural(len(dropped), 'method')} at least {least} × slower {are} dropped after {calls}"
+
+
+def compiled_line(cell: BenchCell) -> str:
+    """What a first call took where it compiled, in one line; empty where none did."""
+    told = [f"{m.method} {seconds_text(m.compile_s)}" for m in cell.methods if m.compile_s]
+    return f"compiled in the first call, which is in no other time: {', '.join(told)}" if told else ""
 
 
 def unranked_lines(cell: BenchCell) -> Iterable[str]:

@@ -38,6 +38,8 @@ class MethodTiming:
     """Runs of the autograd engine."""
     peak_bytes: Count | None = None
     """Most memory that torch held during one call beyond what it held before, the result included."""
+    compile_s: Annotated[float, Gt(0)] | None = None
+    """Of one that compiles: seconds of the call that did, which is in no other time."""
     fresh: Spread | None = None
     reused: Spread | None = None
 

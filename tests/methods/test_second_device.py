@@ -13,6 +13,7 @@ import pytest
 from jaccheck_support.pretend import environment
 from jaccheck_support.testing import Run
 
+ROOT = Path(__file__).parents[2]
 SMALL = ("--seed", 1, "--max-examples", 12, "--no-store", "--method", "hooks", "--dtype", "float32")
 
 
@@ -93,6 +94,20 @@ def test_a_device_that_answers_wrongly_is_named(jaccheck: Run, tmp_path: Path, f
     shown = subprocess.run([sys.executable, script], env=like, capture_output=True, text=True, timeout=120)
     lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines())
     assert lines["actual"] != lines["expected"], shown
+
+
+@pytest.mark.slow
+def test_the_script_for_a_new_device_tells_what_is_wrong_there(tmp_path: Path) -> None:
+    """`benchmarks/device.py`, which is run by hand where such a machine is lent: its findings, in answers and page."""
+    like = environment(faults={"0": "wrong_when_wide"})
+    command = [sys.executable, ROOT / "benchmarks" / "device.py", "--device", "pretend", "--only", "verify"]
+    written = ["--seconds", "120", "--json", tmp_path / "it.json", "--page", tmp_path / "it.md"]
+    done = subprocess.run([*command, *written], env=like, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "it.json").read_text())["parts"]["verify"]
+    assert found["exit code"] == 1, found
+    assert all("DISAGREES" in told for told in found["findings"]), found
+    assert found["findings"][0].split(":")[0] in (tmp_path / "it.md").read_text()
 
 
 @pytest.mark.full

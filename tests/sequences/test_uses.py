@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -248,3 +250,14 @@ def test_a_second_derivative_at_a_kink_is_not_compared() -> None:
     assert net.results["0.bias", "diag_h"] is UNKNOWN
     assert net.results["0.bias", "grad_batch"] is not UNKNOWN
     networks.drop(sequence, net)
+
+
+def test_the_script_names_nothing_of_pythons_own() -> None:
+    """Where a warning is heard, Python keeps it under a name beside those of the script."""
+    sequence, net = started(VECTOR)
+    way = Way(name="a warning", before=("import warnings; warnings.warn('heard'); del warnings",))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        use(sequence, net, way, (Asked(BATCH_GRAD),))
+    assert "__warningregistry__" in sequence.session.names
+    assert not any("__" in line for line in sequence.session.lines)

@@ -20,7 +20,7 @@ from jaccheck.rendering.comparison import change_texts
 from jaccheck.rendering.html.page import Head, environment_facts, render
 from jaccheck.rendering.html.race import race_plot
 from jaccheck.rendering.html.tables import Row, Table, count
-from jaccheck.rendering.races import bound_text, dropped_line, left_line
+from jaccheck.rendering.races import bound_text, compiled_line, dropped_line, left_line
 from jaccheck.reports import REGIMES, Answer, BenchCell, BenchReport, MethodTiming, Outcome
 
 Plot = tuple[str, str, str]
@@ -97,7 +97,10 @@ def _tables(cell: BenchCell, number: int) -> list[Table]:
 def _left(cell: BenchCell) -> list[str]:
     """What has no row, in a line each."""
     left = ((race.regime, left_line(cell, race)) for race in cell.races)
-    return [*(f"in {regime} memory: {line}" for regime, line in left if line), *filter(None, [dropped_line(cell)])]
+    return [
+        *(f"in {regime} memory: {line}" for regime, line in left if line),
+        *filter(None, [dropped_line(cell), compiled_line(cell)]),
+    ]
 
 
 def _fastest(problems: list[BenchCell]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import torch
@@ -76,8 +77,9 @@ class Parallel(nn.Module):
         self.branch = nn.ModuleList(branches)
 
     def forward(self, a: Tensor) -> Tensor:
-        """The sum."""
-        return torch.stack([each(a) for each in self.branch]).sum(0)
+        """The sum, which lies in memory as BackPACK's does: where Dropout follows, its mask is drawn in that order."""
+        whole: Tensor = reduce(torch.add, [each(a) for each in self.branch])
+        return whole
 
 
 class Mask(nn.Module):
