@@ -90,16 +90,17 @@ class Draws:
         self._moves.numbers = self._moves.operations = 0
         if self.is_batched:
             try:
-                return self._moved(samples, _batched_rows)
+                found = self._moved(samples, _batched_rows)
+                if len(samples) == 1 or all(bool(J.isfinite().all()) for J in found.jacobians):
+                    return found
+                # NaN and infinite numbers of one sample spread to those beside it.
+                return _joined([self._moved([each], _batched_rows) for each in samples])
             except Exception:
                 self.is_batched = False
         try:
-            drawn = [self._moved([each], _rows_one_by_one) for each in samples]
+            return _joined([self._moved([each], _rows_one_by_one) for each in samples])
         except Exception as error:
             raise DoesNotRun(str(error)) from error
-        rows = tuple(row for each in drawn for row in each.rows)
-        columns = zip(*(each.jacobians for each in drawn), strict=True)
-        return Drawn(rows, tuple(torch.cat(blocks) for blocks in columns))
 
     def _moved(self, samples: Sequence[tuple[int, tuple[int, ...]]], rows_of: RowsOf) -> Drawn:
         problem = self._problem
@@ -109,6 +110,13 @@ class Draws:
             f = problem.model(X.requires_grad_(problem.X.requires_grad)).reshape(len(samples), -1)
             places = tuple((i, c) for i, (_, cs) in enumerate(samples) for c in cs)
             return Drawn(rows, rows_of(f, places, list(problem.parameters.values())))
+
+
+def _joined(drawn: Sequence[Drawn]) -> Drawn:
+    """The rows of several passes as those of one."""
+    rows = tuple(row for each in drawn for row in each.rows)
+    columns = zip(*(each.jacobians for each in drawn), strict=True)
+    return Drawn(rows, tuple(torch.cat(blocks) for blocks in columns))
 
 
 def _by_sample(rows: Sequence[Row]) -> list[tuple[int, tuple[int, ...]]]:

@@ -130,6 +130,9 @@ def _reservations(best: MethodAnswer, parts: int, dtype: str) -> Iterator[str]:
         yield f"compared in {dtype} only"
     if best.left:
         yield f"a call leaves changed: {best.left[0]}"
+    if best.lost_entries:
+        what = some_are(best.lost_entries, best.entries, "entry", "entries")
+        yield f"{what} NaN or infinite in {dtype}, where float64 has numbers"
     if best.nan_entries:
         yield f"{some_are(best.nan_entries, best.entries, 'entry', 'entries')} NaN, as in the reference"
     if best.undecided and best.entries:

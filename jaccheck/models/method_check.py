@@ -59,6 +59,9 @@ class Standing:
     """Those of them that are numbers where the reference is NaN."""
     nan_entries: int = 0
     nan_parameters: dict[str, None] = field(default_factory=dict)
+    lost_entries: int = 0
+    """Entries that are no numbers in a result that is not wrong: autograd in this dtype has none either."""
+    lost_parameters: dict[str, None] = field(default_factory=dict)
 
     def ends(self, outcome: Outcome, message: str) -> None:
         """Nothing more is asked of it."""
@@ -91,6 +94,9 @@ class Standing:
             if count := int(np.count_nonzero(np.isnan(actual[place]) & np.isnan(e.expected[place]))):
                 self.nan_entries += count
                 self.nan_parameters[name] = None
+            if count := int(np.count_nonzero(~np.isfinite(actual[place]) & np.isfinite(e.expected[place]))):
+                self.lost_entries += count
+                self.lost_parameters[name] = None
         self.stands()
         return False
 
@@ -184,6 +190,8 @@ class MethodCheck:
             undecided_in_float64=double.undecided,
             nan_entries=own.nan_entries,
             nan_parameters=tuple(own.nan_parameters),
+            lost_entries=own.lost_entries,
+            lost_parameters=tuple(own.lost_parameters),
             chunks=self.parts,
             median_s=self.warm.median_s if self.warm else median(self.calls_s) if self.calls_s else None,
             warm=self.warm,

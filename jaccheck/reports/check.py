@@ -51,6 +51,9 @@ class MethodAnswer:
     """Entries that are NaN in the result and in the reference, counted in the model's own dtype."""
     nan_parameters: tuple[str, ...] = ()
     """The parameters whose Jacobians hold them."""
+    lost_entries: Count = 0
+    """Entries that are NaN or infinite in the result, where the reference and the result in float64 have numbers."""
+    lost_parameters: tuple[str, ...] = ()
     chunks: Count = 0
     """Parts of the Jacobians that were compared, of `ModelReport.chunks`."""
     median_s: Seconds | None = None

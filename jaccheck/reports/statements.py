@@ -96,6 +96,16 @@ def _left(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
 
 
 def _nan(report: ModelReport) -> Iterator[Statement]:
+    lost = grouped(
+        (a for a in report.answers if a.lost_entries), lambda a: f"{a.lost_entries}:{', '.join(a.lost_parameters)}"
+    )
+    for answers in lost.values():
+        first = answers[0]
+        yield Statement(
+            tone="warn",
+            text=f"{_whose(answers)} {some_are(first.lost_entries, first.entries, 'entry', 'entries')} NaN or infinite "
+            f"in {report.dtype} ({_listed(first.lost_parameters)}), as autograd's own are; float64 has numbers there",
+        )
     found = grouped(
         (a for a in report.answers if a.nan_entries), lambda a: f"{a.nan_entries}:{', '.join(a.nan_parameters)}"
     )

@@ -76,3 +76,23 @@ def test_a_loss_that_is_nan_has_no_reduction() -> None:
     model = nn.Sequential(nn.Linear(3, 2), nn.Softmax(-1))
     with pytest.raises(InvalidModel, match="is NaN, so that nobody can tell whether it is the sum"):
         jaccheck.check(model, batch(4, 3), targets=y, loss=lambda f, y: (y * (y / f).log()).sum(1).mean())
+
+
+def test_numbers_that_the_own_dtype_loses_are_told() -> None:
+    """The usual naive softplus, whose exponential is infinite in float32: torch's own autograd has NaN there."""
+    model = Lambda(lambda m, x: torch.log(1 + torch.exp(200 * m.a(x))), a=nn.Linear(1, 1, bias=False))
+    with torch.no_grad():
+        model.a.weight.fill_(1.0)
+    X = torch.tensor([[0.1], [-0.1], [0.6], [0.2]])
+    lost = [bool(torch.autograd.grad(model(x[None]).sum(), model.a.weight)[0].isnan()) for x in X]
+    assert lost == [False, False, True, False]
+    assert 200 * 0.6 < 700  # a number in float64
+
+    report = jaccheck.check(model, X, methods=["autograd_loop", "vmap_vjp"])
+    spread, right = report.answers
+    assert spread.outcome is Outcome.DISAGREES  # it has NaN for the other samples, too
+    assert right.outcome is Outcome.CONSISTENT
+    assert (right.lost_entries, right.lost_parameters) == (1, ("a.weight",))
+    assert "1 of 4 entries is NaN or infinite in float32, where float64 has numbers" in report.advice
+    text = "vmap_vjp: 1 of 4 entries is NaN or infinite in float32 (a.weight), as autograd's own are; float64"
+    assert text in str(report)

@@ -27,6 +27,9 @@ _HOOKS = {name: name.strip("_").removesuffix("s") for name in vars(nn.Module()) 
 
 # Attributes that can be compared by value; of others, which object it is.
 _SIMPLE = (bool, int, float, str, type(None))
+_COMPILERS = "_dynamo_"
+"""How the names of attributes begin with which torch.compile marks the parameters of what it compiles."""
+
 # Containers of nn.Module's own, which are observed piece by piece, and a flag that goes with hooks.
 # Recurrent modules keep two lists of their own parameters, which torch renews in any forward pass that sees a change.
 _OWN = frozenset(
@@ -73,7 +76,7 @@ def _tensor(tensor: torch.Tensor) -> dict[str, object]:
         "requires_grad": tensor.requires_grad,
         "grad": tensor.grad is not None,
         "tensor hooks": hooks,
-        **dict.fromkeys(vars(tensor), True),
+        **dict.fromkeys((name for name in vars(tensor) if not name.startswith(_COMPILERS)), True),
     }
 
 
