@@ -15,7 +15,7 @@ from jaccheck.sequences.broken import Broken, Leftover, WrongValue
 from jaccheck.sequences.checks import check_all, differs
 from jaccheck.sequences.sequence import Sequence
 from jaccheck.sequences.session import available_extensions
-from jaccheck.sequences.state import Net
+from jaccheck.sequences.state import UNKNOWN, Net
 from jaccheck.sequences.truth import BY_EXTENSION, QUANTITIES
 from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
 from jaccheck.sequences.uses.perform import _check_rows, _result, perform_use
@@ -238,6 +238,18 @@ def test_first_order_is_not_excused_by_an_issue_of_the_second(name: str) -> None
     )
     with pytest.raises(WrongValue, match="grad_batch"):
         use(sequence, net, BY_NAME[name], (Asked(BATCH_GRAD),))
+
+
+def test_a_second_derivative_at_a_kink_is_not_compared() -> None:
+    """ELU with another slope on each side of 0 has none there; its first derivatives are compared all the same."""
+    sequence, net = started(Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.ELU(0.5)", "nn.Linear(3, 2)")))
+    sequence.session.run(f"{net.name}[0].load_state_dict({{'weight': torch.zeros(3, 3), 'bias': torch.zeros(3)}})")
+    net.values |= {"0.weight": np.zeros((3, 3)), "0.bias": np.zeros(3)}
+    asked = (Asked(BY_EXTENSION["DiagHessian"]), Asked(BATCH_GRAD))
+    use(sequence, net, WAYS[0], asked)
+    assert net.results["0.bias", "diag_h"] is UNKNOWN
+    assert net.results["0.bias", "grad_batch"] is not UNKNOWN
+    networks.drop(sequence, net)
 
 
 def test_the_script_names_nothing_of_pythons_own() -> None:

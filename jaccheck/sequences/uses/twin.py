@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jaccheck.sequences.session import Session
 from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
 from jaccheck.sequences.uses.plain import NAMES, Mask
 from jaccheck.sequences.uses.use import LOSSES, TWO_TARGETS, Use
+
+KINK = 2.0**-20
+"""So near to 0 an input may be on the other side of it in float32."""
 
 
 class Twin:
@@ -31,6 +34,10 @@ class Twin:
             model.train(live.training)
             self.use, self.model = use, model
             self.masks = [each for each in model.modules() if isinstance(each, Mask)]
+            self.meets_kink = False
+            for each in model.modules():
+                if isinstance(each, (nn.ELU, nn.SELU)):
+                    each.register_forward_hook(self._look_for_kink)
             self.is_joint = live.training and use.rich.has("BatchNorm")
             self.names: dict[str, Any] = {
                 **NAMES,
@@ -64,6 +71,10 @@ class Twin:
     def meets_zero(self) -> bool:
         """Whether Dropout, in training mode, keeps an entry that is exactly zero."""
         return any(mask.meets_zero for mask in self.masks)
+
+    def _look_for_kink(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Whether a second derivative is asked for at 0, where these have none: any between the two sides' is right."""
+        self.meets_kink |= bool((inputs[0].abs() < KINK).any())
 
     def _forward(self, rows: list[int]) -> tuple[Tensor, Sample]:
         use, n = self.use, self.use.number
