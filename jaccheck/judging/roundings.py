@@ -78,6 +78,9 @@ class Operation:
     def hands_on(self, results: Sequence[Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
         """Whether every number of these results, but for its sign, is one that was given."""
         inputs = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+        inputs = [value for value in inputs if not value._is_zerotensor()]  # which hold nothing but zero
+        if not inputs and any(isinstance(value, Tensor) for value in tree_leaves((args, kwargs))):
+            return True
         if self.is_cast:
             source = inputs[-1]
             return not source.is_floating_point() or finer(results[0].dtype, source.dtype)
@@ -108,6 +111,7 @@ class Operation:
         if not bool(some.any() if by_entry else (whole(ends)).all() and some.any()):
             return None
         inputs = [value for value in tree_leaves(args) if isinstance(value, Tensor) and value.is_floating_point()]
+        inputs = [value for value in inputs if not value._is_zerotensor()]
         mask = whole(result)
         for value in inputs:
             dense = value if value.layout is torch.strided else value.to_dense()

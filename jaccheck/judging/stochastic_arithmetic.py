@@ -66,8 +66,13 @@ class Moves:
         return moves.copy_(drawn.uniform_(1 - size, 1 + size, generator=self.generator))
 
     def can_move(self, value: object) -> bool:
-        """Whether it is a plain tensor of numbers with a size of moves."""
-        return isinstance(value, Tensor) and value.dtype in self.sizes and value.layout == torch.strided
+        """Whether it is a plain tensor of numbers with a size of moves.
+
+        Zeros that forward mode makes up for what has no tangent lie nowhere in memory: to read them ends the process.
+        Tensors of the device "meta", with which it finds out shapes, hold nothing either.
+        """
+        is_plain = isinstance(value, Tensor) and value.dtype in self.sizes and value.layout == torch.strided
+        return is_plain and not value._is_zerotensor() and not value.is_meta  # type: ignore[attr-defined]
 
     def moved(self, value: Tensor, whole_entries: Tensor | None = None) -> Tensor:
         """The same numbers moved, but for those of a mask."""

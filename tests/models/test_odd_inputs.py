@@ -223,3 +223,28 @@ def test_data_of_what_is_computed_is_a_cut() -> None:
     report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop"])
     assert report.contradiction == ""
     assert any("the model cuts gradients (.data)" in note for note in report.notes)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("what", ["hessian", "divergence"])
+def test_forward_mode_inside_of_a_model_is_judged(what: str) -> None:
+    """Of PINNs and flows. Its made-up zeros lie nowhere in memory, and looking at them ended the process."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        if what == "hessian":
+            return torch.func.vmap(torch.func.hessian(lambda z: m.net(z)[0]))(x).flatten(1)
+        return torch.func.vmap(lambda z: torch.func.jacfwd(m.net)(z)[0, :1])(x)
+
+    torch.manual_seed(0)
+    model, X = Lambda(forward, net=nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1))), batch(3, 2)
+    report = jaccheck.check(model, X, methods=["autograd_loop", "vmap_vjp", "func_jacfwd"])
+    assert [answer.outcome for answer in report.answers] == [Outcome.CONSISTENT] * 3
+    assert {answer.in_float64 for answer in report.answers} == {Outcome.CONSISTENT}
+    assert report.notes == ()
+
+    z = X[1].requires_grad_()
+    slope = torch.autograd.grad(model.net(z)[0], z, create_graph=True)[0][0]  # type: ignore[operator]
+    value = torch.autograd.grad(slope, z, create_graph=True)[0][0] if what == "hessian" else slope
+    right = torch.autograd.grad(value, model.net[0].weight)[0]  # type: ignore[union-attr, index, arg-type]
+    found = jaccheck.jacobians(model, X, method="autograd_loop")["net.0.weight"]
+    torch.testing.assert_close(found[1, 0], right)

@@ -82,7 +82,7 @@ class Recorder:
         """The same, −1 where nothing was written."""
         if not isinstance(tensor, Tensor):
             return np.array(self.constant(float(tensor)))
-        if tensor.is_complex() or tensor.layout is not torch.strided or tensor.is_neg():
+        if tensor.is_complex() or tensor.layout is not torch.strided or tensor.is_neg() or tensor._is_zerotensor():
             raise NoRule(f"a tensor of {tensor.dtype}, {tensor.layout}")
         if not tensor.is_floating_point():
             return self.leaf(tensor.detach().to(torch.float64).numpy())
