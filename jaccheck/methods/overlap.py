@@ -46,11 +46,25 @@ def _first_written_through(named: Sequence[tuple[N, Tensor]], own: int) -> tuple
 
 
 def _each_once(tensor: Tensor) -> Tensor:
-    """A view of an expanded tensor that has each place in memory once, so that it can be written."""
+    """A view of an expanded tensor that has each place in memory once, so that it can be written and put back."""
     for axis, stride in enumerate(tensor.stride()):
-        if stride == 0 and tensor.shape[axis] > 1:
+        if tensor.shape[axis] > 1 and tensor.numel() and (stride == 0 or _is_expanded(tensor, axis)):
             tensor = tensor.narrow(axis, 0, 1)
     return tensor
+
+
+def _is_expanded(tensor: Tensor, axis: int) -> bool:
+    """Whether the entries along an axis are one, whatever its stride says: XLA gives strides as if there were memory.
+
+    What is written to all entries of such a tensor is added up there, and could not be put back.
+    """
+    start = (0,) * tensor.dim()
+    first, second = tensor[start], tensor[(*start[:axis], 1, *start[axis + 1 :])]
+    was, beside = first.clone(), second.clone()
+    first.copy_(torch.where(was == 1, 2, 1))
+    is_one = not _same(second, beside)
+    first.copy_(was)
+    return is_one
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
