@@ -146,8 +146,11 @@ def _converted(problem: Problem) -> GraphModule:
 
 def _beyond_the_converter(problem: Problem) -> str | None:
     """What the converter cannot turn into modules that SqrtGGNExact has a rule for; it traces, and nothing is run."""
-    if all(type(module) is torch.nn.Sequential for module in problem.model.modules() if list(module.children())):
+    containers = [module for module in problem.model.modules() if list(module.children())]
+    if containers and all(type(module) is torch.nn.Sequential for module in containers):
         return TooCostly("a Sequential is converted to itself: sqrt_ggn_sum is the same")
+    if not containers and type(problem.model) in ruled_types(SqrtGGNExact):
+        return TooCostly("a single layer is converted to itself: sqrt_ggn_sum is the same")
     if lacking := mse_loss_lacks(getattr(torch, problem.dtype), problem.X.device):
         return lacking
     try:

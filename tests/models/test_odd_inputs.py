@@ -248,3 +248,13 @@ def test_forward_mode_inside_of_a_model_is_judged(what: str) -> None:
     right = torch.autograd.grad(value, model.net[0].weight)[0]  # type: ignore[union-attr, index, arg-type]
     found = jaccheck.jacobians(model, X, method="autograd_loop")["net.0.weight"]
     torch.testing.assert_close(found[1, 0], right)
+
+
+def test_what_is_no_sequential_is_not_called_one() -> None:
+    """A module without submodules, and a single layer: the reason why BackPACK's converter is not asked is theirs."""
+    pytest.importorskip("backpack")
+    own = Lambda(lambda m, x: x @ m.w, w=nn.Parameter(torch.ones(3, 2)))
+    for model, reason in ((own, "BackPACK's converter"), (nn.Linear(3, 2), "a single layer is converted to itself")):
+        (answer,) = jaccheck.check(model, batch(4, 3), methods=["sqrt_ggn_converted"]).answers
+        assert answer.outcome is Outcome.UNSUPPORTED
+        assert answer.message.startswith(reason)
