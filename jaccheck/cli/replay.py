@@ -11,6 +11,7 @@ import click
 
 from jaccheck import rendering, reports, runs
 from jaccheck.cli.command import Argument, Option, command
+from jaccheck.cli.versions import tell_versions
 from jaccheck.core import printable
 from jaccheck.errors import IncompatibleFile, JaccheckError, UnreadableFile
 
@@ -51,6 +52,7 @@ FIXED, FAILED, ERROR, INCOMPATIBLE = "FIXED", "FAILED", "ERROR", "INCOMPATIBLE"
 def run(request: Request) -> int:
     """Prints what became of each finding; 2 where a file could not be replayed, else 1 where one is not fixed."""
     console = rendering.make_console()
+    tell_versions()
     code = 0
     with runs.Replayer(request.methods) as replayer:
         for path in _files(request.paths):

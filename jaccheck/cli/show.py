@@ -12,6 +12,7 @@ from jaccheck import case, core, models, rendering, reports
 from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.progress import Progress, announce
+from jaccheck.cli.versions import tell_versions
 from jaccheck.core import chosen
 from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName, UnreadableFile
 
@@ -120,6 +121,7 @@ def run(request: Request) -> int:
         _save(picture, request.output, console)
     else:
         _open(picture)
+    tell_versions()
     return 0
 
 

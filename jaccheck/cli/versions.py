@@ -9,6 +9,7 @@ import click
 
 from jaccheck import core, judging, methods, rendering
 from jaccheck.cli.command import Option
+from jaccheck.core import printable
 from jaccheck.errors import BrokenEnvironment
 
 if TYPE_CHECKING:
@@ -59,3 +60,10 @@ def say_versions(environment: Environment, console: Console, *, quiet: bool, is_
         click.echo(f"jaccheck: {line}", err=True)
     if not quiet:
         console.print(rendering.environment_line(environment), highlight=False, soft_wrap=True)
+
+
+def tell_versions() -> None:
+    """The versions on standard error, for a command whose standard output holds answers and nothing else."""
+    for line in judging.unreleased():
+        click.echo(f"jaccheck: {line}", err=True)
+    click.echo(printable(methods.describe_environment({}).versions_said), err=True)

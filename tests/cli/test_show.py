@@ -40,6 +40,7 @@ def test_a_model_in_the_terminal(jaccheck: Run, folder: Path) -> None:
     (folder / "matplotlib.py").write_text("raise ImportError('not here')")
     done = jaccheck("show", "model.py:make")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("torch "), "which versions were drawn"
     assert done.stdout.startswith("Sequential: N = 4, C = 2, float32 on cpu\n")
     assert "\x1b" not in done.stdout
     assert done.stdout.rstrip().endswith("columns: a: 0.weight 2×3, b: 0.bias 2")
