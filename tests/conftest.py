@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from jaccheck_support.skipping import ELSEWHERE
 from jaccheck_support.testing import Run
 
 from jaccheck.case import Case, Linear, ReLU
 from jaccheck.cli.exits import exit_code
+
+# No test depends on how busy the machine is; Hypothesis' own limit is a fifth of a second for each example.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NO_SKIP = bool(os.environ.get("JACCHECK_NO_SKIP"))
 """Set where everything is installed that a test may need: what is skipped there is not tested anywhere."""

@@ -11,7 +11,7 @@ from time import perf_counter, sleep
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import quantile_test
 
@@ -127,7 +127,6 @@ def test_spreads_survive_json() -> None:
     assert from_json(Spread, to_json(few), where="here") == few
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=60))
 def test_an_interval_is_that_of_scipy(seconds: list[float]) -> None:
     """Of its quantile_test, whose import takes longer than all else that a check does."""

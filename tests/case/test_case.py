@@ -19,21 +19,21 @@ from jaccheck.methods import build, find_method
 
 
 @given(cases())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_json_both_ways(case: Case) -> None:
     """What is written is what is read."""
     assert from_json(Case, to_json(case), where="here") == case
 
 
 @given(cases())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_repr_can_be_pasted(case: Case) -> None:
     """The repr, evaluated with the names of `jaccheck.case`, is the case."""
     assert pasted(repr(case)) == case
 
 
 @given(cases())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_copy_works_its_shapes_out_again(case: Case) -> None:
     """What a case has worked out of itself is no part of it, and a copy has the same."""
     shapes = case.places()
@@ -52,7 +52,7 @@ def test_shapes_are_not_those_of_the_case_copied_from() -> None:
 
 
 @given(cases())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_names_and_shapes_are_those_of_the_module(case: Case) -> None:
     """What a case says of its parameters is what torch says of the module built from it."""
     problem = build(case)

@@ -50,7 +50,7 @@ def test_a_case_that_its_loss_does_not_fit_is_refused(changes: dict[str, object]
 
 
 @given(cases("losses"))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_drawn_losses_have_targets_that_they_can_take(case: Case) -> None:
     """Classes are below the number of outputs or ignored, the first is never ignored, shares add up to one."""
     assert case.loss is not None

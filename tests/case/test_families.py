@@ -71,7 +71,7 @@ def test_a_boundary_case_is_decided(family: str, dtype: str) -> None:
 
 
 @given(cases(), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_samples_are_distinct_unless_asked_for(case: Case, data: st.DataObject) -> None:
     """No sample is another one's copy, or swapping them could not show; of indices as many differ as there are rows."""
     if case.modifications or case.input_form == "expanded":

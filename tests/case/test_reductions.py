@@ -30,7 +30,7 @@ from jaccheck.case.shrinking import reductions
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_reduction_is_simpler(case: Case) -> None:
     """No step leads back, so shrinking ends."""
     assert all(complexity(smaller) < complexity(case) for smaller in reductions(case))
@@ -41,7 +41,7 @@ def test_every_reduction_is_simpler(case: Case) -> None:
     Case(layers=(Linear(out_features=1), Flatten(end_dim=2), Linear(out_features=3)), in_shape=(2, 3), batch_size=5)
 )
 @given(cases())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_fails_shrinks_to_the_smallest(case: Case) -> None:
     """A fault that shows everywhere ends, within a few steps, in one Linear, one sample, one input, one output."""
     steps: list[Case] = []

@@ -63,7 +63,7 @@ def test_boundary_cases_are_read_as_they_were_written(family: str) -> None:
             compare(case)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(ARCHITECTURES).flatmap(lambda family: cases(family, ("float32",))))
 def test_random_cases_are_read_as_they_were_written(case: Case) -> None:
     """Every layer with a rule, with all its options."""

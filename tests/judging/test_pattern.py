@@ -67,7 +67,7 @@ def whole(flat: np.ndarray, name: str) -> np.ndarray:
     return flat[LAYOUT.offsets()[name]].reshape(4, 3, *LAYOUT.shapes[name])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.permutations(range(4)))
 def test_any_order_of_samples_is_told(seed: int, order: list[int]) -> None:
     """By the sample whose Jacobian each has."""

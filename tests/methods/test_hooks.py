@@ -48,7 +48,7 @@ def convolutions(draw: Any) -> tuple[nn.Module, Tensor]:
     return layer, integers(draw(st.integers(1, 3)), layer.in_channels, *size, seed=7)
 
 
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60, database=None, derandomize=True)
 @given(convolutions())
 def test_convolutions_of_every_option(drawn: tuple[nn.Module, Tensor]) -> None:
     """Stride, padding and its mode, dilation, groups, bias, in one to three dimensions."""
@@ -81,7 +81,7 @@ def transposed_convolutions(draw: Any) -> tuple[nn.Module, Tensor]:
     return layer, integers(draw(st.integers(1, 3)), layer.in_channels, *[draw(st.integers(3, 4))] * axes, seed=7)
 
 
-@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@settings(max_examples=40, database=None, derandomize=True)
 @given(transposed_convolutions())
 def test_transposed_convolutions_of_every_option(drawn: tuple[nn.Module, Tensor]) -> None:
     """Stride, padding, output padding, dilation, groups, bias, in one to three dimensions."""

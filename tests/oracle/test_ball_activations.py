@@ -43,14 +43,14 @@ def ends_outside(layer: Layer, z: float, E: float, at: float, ar: Arithmetic) ->
     return found
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(LAYERS, PLACES, RADII, st.sampled_from([-1.0, 1.0, -0.5, 0.5, 2.0**-20, -(2.0**-20), 0.9999]), DTYPES)
 def test_an_activation_moves_no_further_than_its_bound(layer: Layer, z: float, E: float, at: float, dtype: str) -> None:
     """For every z' in z ± E the value is within `moved`, and the slope within `slope_error`, of those at z."""
     assert ends_outside(layer, z, E, at, arithmetic(dtype)) == []
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(LAYERS, PLACES)
 def test_the_reference_evaluates_activations_within_its_own_rounding(layer: Layer, z: float) -> None:
     """Value and slope in float64 are within float64's own `rounding` and `slope_error` of the true ones."""
@@ -108,7 +108,7 @@ def test_the_constants_of_gelu_are_bounds() -> None:
         assert abs(z / z.cosh() ** 2) < 0.45
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.floats(0, 12), st.floats(0, 3), st.sampled_from(["none", "tanh"]))
 def test_the_curvature_of_gelu_is_bounded(distance: float, further: float, approximate: str) -> None:
     """At any |z| from that distance on, |f″| is within its bound, and |f‴| of the exact one within its own."""

@@ -72,21 +72,21 @@ def entries_outside(net: Network, ar: Arithmetic) -> int:
     return within.count(False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PERCEPTRONS).flatmap(cases).map(small))
 def test_the_closed_form_is_within_its_own_share_of_the_bound(case: Case) -> None:
     """Every entry is as close to the true Jacobian as float64 alone, without the case's dtype, allows."""
     assert entries_outside(network_of(case), REFERENCE) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases("smooth", dtypes=("float64",)).map(small))
 def test_the_closed_form_of_a_smooth_network_is_within_its_own_share_of_the_bound(case: Case) -> None:
     """The same where every activation is a library function, and float64 has no lower dtype to hide in."""
     assert entries_outside(network_of(case), REFERENCE) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases("generic").map(small))
 def test_a_certified_closed_form_is_the_truth(case: Case) -> None:
     """Where the certificate holds, every entry equals the true one, and its bound is zero."""
@@ -139,7 +139,7 @@ def prelu_jacobians(net: Network) -> list[arb]:
     return [entry for part in parts.values() for entry in part]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3]), st.sampled_from([Normal(), Integers(magnitude=3)]))
 def test_a_prelu_is_within_its_own_share_of_the_bound(seed: int, count: int, recipe: Normal | Integers) -> None:
     """The sum of a ReLU and a multiple of the negative part is a PReLU, its own parameter included, kink included."""

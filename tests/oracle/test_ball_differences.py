@@ -85,7 +85,7 @@ SMALL_SMOOTH = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(SMALL_SMOOTH, st.sampled_from([2.0**-17, 2.0**-7, 0.25, 2.0]))
 def test_central_differences_without_rounding_are_within_their_bound(case: Case, step: float) -> None:
     """However large the step, kinks crossed or not, every exact quotient is as close to the closed form as claimed."""

@@ -95,7 +95,7 @@ def is_simulated(case: Case) -> bool:
     return BY_NAME[case.family].has_rules and case.loss is None and case.entries() <= 4000
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(cases().filter(is_simulated), MACHINES, HOW)
 def test_no_evaluation_of_a_random_case_exceeds_the_bound(case: Case, machine: Machine, how: Evaluation) -> None:
     """Whatever the order, the rounding, the formulas and the scaling: every entry is within the bound."""
@@ -103,7 +103,7 @@ def test_no_evaluation_of_a_random_case_exceeds_the_bound(case: Case, machine: M
     assert worst_ratio(network_of(case), machine, how) <= 1
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.data(), MACHINES, HOW)
 def test_no_evaluation_of_an_adversarial_case_exceeds_the_bound(
     data: st.DataObject, machine: Machine, how: Evaluation
@@ -357,7 +357,7 @@ def test_a_saturated_elu_is_off_by_its_own_rounding(z: float) -> None:
 SCALARS = st.floats(-4, 4, width=16).map(float)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(DTYPES), SCALARS, SCALARS, st.integers(-30, 30))
 def test_simulated_operations_round_as_torch_does(dtype: DType, x: float, y: float, exponent: int) -> None:
     """Products and sums of two numbers, subnormal ones included, are what torch returns in that dtype."""

@@ -59,7 +59,7 @@ def rounds(net: Network, dtype: DType) -> bool:
     return not all(np.array_equal(found, expected) for found in evaluations)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases().filter(lambda case: BY_NAME[case.family].has_rules and case.entries() <= 3000))
 def test_a_certified_case_is_exact_in_every_order(case: Case) -> None:
     """Rounded after every operation, in every order and mode, each entry equals the closed form."""
@@ -67,7 +67,7 @@ def test_a_certified_case_is_exact_in_every_order(case: Case) -> None:
     assert not is_exact(net, arithmetic(case.dtype, smallest_cotangent=0.5)) or not rounds(net, case.dtype)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), st.sampled_from(["bfloat16", "float16"]))
 def test_a_certified_network_at_the_limit_is_exact_in_every_order(data: st.DataObject, dtype: DType) -> None:
     """The same for networks drawn about as large as the precision allows, half of them certified."""
@@ -149,7 +149,7 @@ def test_smooth_activations_are_never_certified(between: Layer, dtype: DType) ->
     assert not is_exact(chain([[0.0]], [[0.0]], between, [[1.0]]), arithmetic(dtype))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(DTYPES), st.sampled_from([0.01, -0.01, 0.3, 1 / 3]), st.integers(-8, 8), st.integers(-8, 8))
 def test_slopes_that_are_not_dyadic_are_never_certified(dtype: DType, slope: float, x: int, w: int) -> None:
     """Whatever small numbers meet such a slope, it is rounded itself."""

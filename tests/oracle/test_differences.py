@@ -31,7 +31,7 @@ def is_small(case: Case) -> bool:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(cases(dtypes=("float64",)).filter(is_small))
 def test_central_differences_are_within_their_bound(case: Case) -> None:
     """For every family, at kinks and with scaled weights, where the bound is not infinite."""

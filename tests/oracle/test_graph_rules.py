@@ -128,7 +128,7 @@ MACHINES = st.builds(
 
 
 @pytest.mark.parametrize("rule", sorted(FORMULAS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MACHINES, st.integers(0, 2**32), st.sampled_from([0.0, 1e-6, 1e-3, 0.05]))
 def test_no_evaluation_exceeds_the_bounds_of_a_rule(rule: str, machine: Machine, seed: int, off: float) -> None:
     """Of inputs and derivatives that are off, too; in the value and in each derivative, by entry and in length."""

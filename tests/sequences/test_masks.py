@@ -42,7 +42,7 @@ def layouts(rich: Rich, names: dict[str, Any], dtype: torch.dtype) -> list[tuple
 
 @example(rich=PARALLEL)
 @given(rich=riches().filter(lambda rich: rich.has("Dropout")))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
 def test_the_twin_lies_in_memory_as_the_live_network(rich: Rich) -> None:
     assert layouts(rich, NAMES, torch.float64) == layouts(rich, Session(()).names, torch.float32)
 
