@@ -102,7 +102,7 @@ def _beyond_analytic(problem: Problem) -> str | None:
             return TooCostly(f"torch's complex sigmoid overflows where its argument is large, as in {where}")
         if type(module) not in _ANALYTIC:
             return f"{where} is not known to be analytic and to be computed for complex numbers without loss"
-        if isinstance(module, nn.Dropout) and module.training and module.p:
+        if isinstance(module, nn.Dropout) and module.training and 0 < module.p < 1:
             return f"{where} draws another mask in each forward pass"
         if isinstance(module, nn.Embedding) and (module.padding_idx is not None or module.max_norm is not None):
             return f"{where}: the derivative by a row of padding is zero by convention, and max_norm is not analytic"

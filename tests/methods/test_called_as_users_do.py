@@ -85,6 +85,13 @@ REFUSED: dict[str, tuple[nn.Module, tuple[int, ...], str]] = {
 }
 
 
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_the_complex_step_takes_dropout_that_draws_nothing(p: float) -> None:
+    """Nothing is dropped, or everything: each forward pass is the same, and a refusal would be an untrue claim."""
+    model = nn.Sequential(nn.Dropout(p), nn.Linear(3, 2)).double().train()
+    assert find_method("complex_step").refuses(Problem(model, torch.zeros(2, 3).double(), 2)) is None
+
+
 @pytest.mark.parametrize("what", REFUSED)
 def test_the_complex_step_refuses(what: str) -> None:
     """What is not analytic, and what torch's complex kernels lose, in words."""

@@ -31,6 +31,8 @@ class Derivatives:
     gradients: Tensor
     ggn: Tensor
     hessian_diagonal: Tensor | None
+    rounding: float = 0.0
+    """How far the gradient of plain torch in float32 is off, measured where a BatchNorm of the batch cancels digits."""
 
     def quantity(self, name: str, rows: list[int] | None) -> Array:
         """What the extension with this savefield must leave; of `sqrt_ggn_exact` the matrices of which it is a root.

@@ -23,16 +23,16 @@ class Twin:
     It is made before the forward pass of the live one, and has its numbers, statistics and mode.
     """
 
-    def __init__(self, use: Use, session: Session) -> None:
+    def __init__(self, use: Use, session: Session, dtype: torch.dtype = torch.float64) -> None:
         live = session[use.net.name]
         source = ", ".join(use.rich.layers).replace("nn.Dropout(", "Mask(")
         with torch.random.fork_rng(devices=[]):
-            model = eval(f"nn.Sequential({source})", {**NAMES, "Mask": Mask}).double()
+            model = eval(f"nn.Sequential({source})", {**NAMES, "Mask": Mask}).to(dtype)
             model.load_state_dict({key: value.clone() for key, value in live.state_dict().items()})
             for name, p in model.named_parameters():
                 p.requires_grad_(name in use.net.trainable)
             model.train(live.training)
-            self.use, self.model = use, model
+            self.use, self.model, self.dtype = use, model, dtype
             self.masks = [each for each in model.modules() if isinstance(each, Mask)]
             self.meets_kink = False
             for each in model.modules():
@@ -42,7 +42,7 @@ class Twin:
             self.names: dict[str, Any] = {
                 **NAMES,
                 use.net.name: model,
-                "extend": lambda module: module.double(),
+                "extend": lambda module: module.to(dtype),
                 "functional_call": torch.func.functional_call,
                 "checkpoint": _unchecked,
             }
@@ -58,6 +58,11 @@ class Twin:
             exec("\n".join(use.filled(use.way.written)), self.names)
             found = derivatives(self.leaves(), samples, wants_hessian=wants_hessian and not self.is_joint)
         return found
+
+    def rounding(self, exact: dict[str, Derivatives]) -> dict[str, float]:
+        """How far this twin, one of float32, is off, of each parameter: by the entry that is off most."""
+        found = self.expected(wants_hessian=False)
+        return {name: float((found[name].gradients - of.gradients).abs().max()) for name, of in exact.items()}
 
     def leaves(self) -> dict[str, Tensor]:
         """The tensors that are differentiated by."""
@@ -81,12 +86,12 @@ class Twin:
         sample = Sample()
         for mask in self.masks:
             mask.rows = rows
-        X = torch.tensor(use.X[rows])
-        y = torch.tensor(use.targets(use.y[rows]))
+        X = torch.tensor(use.X[rows]).to(self.dtype)
+        y = torch.tensor(use.targets(use.y[rows])).to(self.dtype)
         self.names |= {
             f"X{n}": X.long() if use.rich.kind == "tokens" else X,
             f"y{n}": y.long() if use.has_classes else y,
-            f"z{n}": torch.ones(len(rows), use.rich.C, dtype=torch.float64),
+            f"z{n}": torch.ones(len(rows), use.rich.C, dtype=self.dtype),
             f"loss{n}": lambda f, y: sample.add(f, self._share(y)),
             f"other{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum() / (len(use.X) * use.rich.C)),
             f"both{n}": lambda f, g: sample.add(f - g, lambda d: (d**2).sum() / (len(use.X) * use.rich.C)),
@@ -101,7 +106,7 @@ class Twin:
         if LOSSES[use.loss].startswith("nn.MSELoss"):
             factor = 1 if "sum" in LOSSES[use.loss] else N * use.rich.C * (1 + (use.loss in TWO_TARGETS))
             return lambda f: ((f - y) ** 2).sum() / factor
-        own = eval(LOSSES[use.loss], NAMES).double()
+        own = eval(LOSSES[use.loss], NAMES).to(self.dtype)
         is_mean, own.reduction = own.reduction == "mean", "sum"
         weights = torch.ones(use.rich.C) if own.weight is None else own.weight
         if use.has_classes:
