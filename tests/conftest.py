@@ -62,6 +62,12 @@ def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _validating() -> None:
+    """torch.compile, once used in a process, leaves distributions without a look at their arguments."""
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
 @pytest.fixture
 def case() -> Case:
     """A small network with a kink."""

@@ -279,3 +279,12 @@ def test_what_a_batch_norm_cancels_is_compared_by_its_size() -> None:
     use(sequence, net, BY_NAME["plain"], (Asked(BATCH_GRAD),), loss="sum of squares")
     bias = sequence.session[f"{net.name}[2].bias"].grad
     assert bias.abs().max() > 0.01
+
+
+def test_what_a_hook_writes_reaches_the_other_branch() -> None:
+    """The gradient that is `grad_batch` of a bias is that of both branches: BatchL2Grad below them is wrong, too."""
+    branches = "Parallel(nn.Linear(3, 3), nn.Linear(3, 3))"
+    sequence, net = started(Rich(kind="vector", layers=("nn.Linear(3, 3)", branches, "nn.Linear(3, 2)")))
+    way = next(way for way in WAYS if way.context == "hook that writes")
+    use(sequence, net, way, (Asked(BATCH_GRAD), Asked(BY_EXTENSION["BatchL2Grad"])))
+    assert sequence.tally.wrong["grad-batch-is-the-gradient"]

@@ -66,7 +66,8 @@ def issues_of(use: Use, twin: Twin, asked: Asked) -> set[str]:
     if way.issue and (is_second or way.orders == "all") and (way.context != "nested" or asked in use.outer):
         found.add(way.issue)
     if way.context == "hook that writes" and asked.quantity.savefield != "grad_batch":
-        found.clear()
+        # What is written reaches other results of first order only where branches are given one gradient.
+        found = found if use.rich.has("Parallel(") and not is_second else set()
     if is_second:
         found |= _of_second_order(use, twin)
     if asked.quantity.extension.endswith("DiagHessian") and any(map(use.rich.has, CURVED)) and _has_view(use):
