@@ -31,6 +31,7 @@ from jaccheck.judging import (
 )
 from jaccheck.methods import Jacobians, Method, Problem, arrived, divisor_of, lacks
 from jaccheck.models.convention import mistaken
+from jaccheck.models.patience import TooSlow
 from jaccheck.oracle import Array
 from jaccheck.reports import MethodAnswer, Mode, Outcome, Spread, WorstEntry, raised
 
@@ -224,7 +225,9 @@ class MethodCheck:
             return standing.ends(Outcome.TOO_LARGE, str(error))
         except NotCovered as refusal:
             return standing.ends(Outcome.UNSUPPORTED, str(refusal))
-        except (Exception, SystemExit) as error:
+        except (TooSlow, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # told here: the words of a process that ends may be lost with its files
             if operation := lacks(expectation.device, error):
                 return standing.ends(Outcome.UNSUPPORTED, f"the device {expectation.device} has no {operation}")
             return standing.ends(Outcome.CRASHED, str(raised(error)))

@@ -52,6 +52,24 @@ def is_slow(problem):
     """Is not done for a long time, in Python."""
     import time
     time.sleep(1000)
+
+@jaccheck.method(family="own")
+def closes(problem):
+    """Closes standard output and error, and is right."""
+    for stream in (1, 2):
+        try:
+            os.close(stream)
+        except OSError:
+            pass
+    return right(problem)
+
+class Enough(BaseException):
+    pass
+
+@jaccheck.method(family="own")
+def has_enough(problem):
+    """Raises what is no Exception."""
+    raise Enough("of it")
 '''
 
 MODELS = """
@@ -115,6 +133,17 @@ def test_methods_that_do_not_come_back_are_named_and_stop_no_other(jaccheck: Run
     assert "did not come back within" in answers["hangs"].message
     assert "not done after" in answers["is_slow"].message
     assert "use vmap_vjp" in done.stdout
+
+
+def test_what_is_no_exception_is_told_in_its_words(jaccheck: Run, own: Path) -> None:
+    """After a method that has closed the files into which a process that ends writes why."""
+    names = ("closes", "has_enough")
+    options = [word for name in names for word in ("--method", f"own_methods:{name}")]
+    done = jaccheck("check", "own.py:mlp", *options, "--report", "out.json")
+    answers = {answer.method: answer for answer in load(ModelReport, own / "out.json").answers}
+    assert answers["has_enough"].outcome is Outcome.CRASHED, done.stdout
+    assert answers["has_enough"].message.startswith("Enough: of it (own_methods.py, line ")
+    assert answers["closes"].outcome is Outcome.AGREES
 
 
 def test_a_method_that_ends_the_process_while_it_is_timed_costs_the_times_only(jaccheck: Run, own: Path) -> None:
