@@ -52,12 +52,15 @@ FIXED, FAILED, ERROR, INCOMPATIBLE = "FIXED", "FAILED", "ERROR", "INCOMPATIBLE"
 def run(request: Request) -> int:
     """Prints what became of each finding; 2 where a file could not be replayed, else 1 where one is not fixed."""
     console = rendering.make_console()
-    tell_versions()
-    code = 0
+    code, is_told = 0, False
     with runs.Replayer(request.methods) as replayer:
         for path in _files(request.paths):
             try:
-                found = replayer.replay(reports.load(reports.CaseFile, path))
+                file = reports.load(reports.CaseFile, path)
+                if not is_told:  # a file that is refused is one line, and nothing else
+                    tell_versions()
+                    is_told = True
+                found = replayer.replay(file)
             except JaccheckError as error:
                 code, answer, why = 2, INCOMPATIBLE if isinstance(error, IncompatibleFile) else ERROR, str(error)
             else:

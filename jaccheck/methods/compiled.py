@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -80,20 +79,6 @@ def _for_forward(problem: Problem) -> str | None:
     return _for_reverse(problem) or needs_a_basis(problem)
 
 
-@contextmanager
-def _unvalidated() -> Iterator[None]:
-    """Distributions do not look at their arguments, which torch.compile cannot trace; afterwards as before.
-
-    torch switches this off at the first use of its compiler, and leaves it so for the whole process.
-    """
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        Distribution.set_default_validate_args(before)
-
-
 def _run(transform: Transform, problem: Problem) -> Jacobians:
     """Compiles where this kind of model is new, and runs. Raises NotCovered for what torch cannot trace as a whole."""
     from torch import _dynamo as dynamo
@@ -103,12 +88,18 @@ def _run(transform: Transform, problem: Problem) -> Jacobians:
     limits = {"recompile_limit": 2**30, "accumulated_recompile_limit": 2**30}
     settings: Any = dynamo.config
     here = {name: value for name, value in limits.items() if hasattr(settings, name)}
-    with settings.patch(**here), _unvalidated(), warnings.catch_warnings():
+    # Distributions that look at their arguments cannot be traced. torch switches that off at the first use of its
+    # compiler, and leaves it so for the whole process; here it is afterwards as it was.
+    validates = Distribution._validate_args
+    with settings.patch(**here), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own compiler uses what torch deprecates
         try:
+            Distribution.set_default_validate_args(False)
             return _compiled(transform)(problem.model, θ, problem.X, problem.C)
         except dynamo.exc.Unsupported as error:
             raise NotCovered(f"torch.compile cannot trace it as a whole: {str(error).splitlines()[0]}") from error
+        finally:
+            Distribution.set_default_validate_args(validates)
 
 
 @method(
