@@ -56,14 +56,17 @@ def say_versions(environment: Environment, console: Console, *, quiet: bool, is_
             f"{core.plural(len(missing), 'method')} {core.is_are(len(missing))} left out",
             err=True,
         )
-    for line in judging.unreleased():
-        click.echo(f"jaccheck: {line}", err=True)
+    _say_unreleased()
     if not quiet:
         console.print(rendering.environment_line(environment), highlight=False, soft_wrap=True)
 
 
 def tell_versions() -> None:
     """The versions on standard error, for a command whose standard output holds answers and nothing else."""
+    _say_unreleased()
+    click.echo(printable(methods.describe_environment({}).versions_said), err=True)
+
+
+def _say_unreleased() -> None:
     for line in judging.unreleased():
         click.echo(f"jaccheck: {line}", err=True)
-    click.echo(printable(methods.describe_environment({}).versions_said), err=True)
