@@ -14,7 +14,6 @@ import math
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 import warnings
@@ -42,7 +41,7 @@ LIBRARIES: tuple[ModuleType, ...] = (
     *(nn, _C_NN, torch.special, torch.fft, _GRAD, torch.random, torch.overrides, torch.jit, nn.utils.stateless),
     *(torch.autograd.graph, torch.autograd.functional, torch.autograd.forward_ad),
     *(torch._functorch.apis, torch._functorch.eager_transforms),
-    *(copy, json, math, np, os, random, signal, subprocess, threading, time, warnings),
+    *(copy, json, math, np, os, random, signal, threading, time, warnings),
 )
 """Those of which only functions and classes count."""
 
