@@ -3,7 +3,7 @@
 import sys
 from typing import NoReturn
 
-from jaccheck.core import leave_at_ctrl_c, supervised
+from jaccheck.core import leave_at_ctrl_c, supervised, text_of
 
 
 def main() -> NoReturn:
@@ -20,7 +20,7 @@ def _command() -> NoReturn:
         print("jaccheck: interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())
+        why = " ".join(f"{type(error).__name__}: {text_of(error)}".split())
         print(f"jaccheck: what it needs does not import: {why}", file=sys.stderr)
         sys.exit(2)
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from attack_groups.attack import Attack, refused
 from attack_groups.processes import GOOD_MODEL
@@ -38,10 +39,16 @@ SOURCES: dict[str, bytes] = {
     "whose f returns nothing": b"def f(): pass\n",
     "whose f returns itself": b"def f(): return f, f\n",
     "whose f returns three": b"def f(): return 1, 2, 3, 4, 5\n",
+    "whose f has no signature": b"def f(): pass\nf.__signature__ = 7\n",
+    "that is no module any more": b"import sys\nsys.modules.pop(__name__)\nraise ValueError\n",
+    "that has put a number in its place": b"import sys\nsys.modules[__name__] = 7\n",
     "that imports itself": b"import m\nf = m.f\n",
     "that reads what is typed": b"x = input('[/x]')\n",
     "that waits for a breakpoint": b"breakpoint()\n",
 }
+
+TALKING = ("that reads what is typed", "that waits for a breakpoint")
+"""What it says itself stands beside the one line."""
 
 NAMES = (
     "m n.py:f",
@@ -78,14 +85,16 @@ METHODS = (
 def attacks() -> Iterator[Attack]:
     """Each file as a model's and as a method's, each name; none is green."""
     for name, text in SOURCES.items():
-        yield refused(f"a model, {name}", "jaccheck check m.py:f", files={"m.py": text})
+        talks = name in TALKING
+        model = refused(f"a model, {name}", "jaccheck check m.py:f", files={"m.py": text})
+        yield replace(model, is_one_line=not talks)
         if not name.startswith("whose f returns"):
             method = Attack(
                 name=f"a method, {name}",
                 shell="jaccheck check good.py:f --time 20 --method m:f",
                 files={"m.py": text, "good.py": GOOD_MODEL},
                 codes=(2,),
-                is_one_line=True,
+                is_one_line=not talks,
             )
             yield method
     for name in NAMES:

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from jaccheck.core import text_of
+
 resource: Any
 try:
     import resource
@@ -46,7 +48,7 @@ def call_within(call: Callable[[], T], more: int) -> T:
     try:
         return call()
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in _REFUSED):
+        if not isinstance(error, MemoryError) and not any(words in text_of(error) for words in _REFUSED):
             raise
         # The frames that the exception holds keep what was allocated so far.
         error.__traceback__ = None

@@ -6,6 +6,8 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from jaccheck.core import text_of
+
 HERE = str(Path(__file__).parents[1])
 
 
@@ -23,7 +25,7 @@ def what_does_not_import(error: Exception) -> str:
     is_unread = isinstance(error, SyntaxError) and not str(error.filename).startswith(HERE)
     if importing is None and not isinstance(error, ImportError) and not is_unread:
         return ""
-    why = (str(error).strip() or repr(error)).splitlines()[0]
+    why = (text_of(error).strip() or text_of(error, repr)).splitlines()[0]
     where = importing.f_code.co_filename if importing else error.filename if isinstance(error, SyntaxError) else ""
     file = Path(str(where))
     what = name or (file.parent.name if file.stem == "__init__" else file.stem) or "a package"

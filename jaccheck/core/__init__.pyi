@@ -53,6 +53,7 @@ from .text import plural as plural
 from .text import printable as printable
 from .text import seconds_text as seconds_text
 from .text import some_are as some_are
+from .text import text_of as text_of
 from .uninitialised import PATTERNS as PATTERNS
 from .uninitialised import filled as filled
 from .worker import LOADING_SECONDS as LOADING_SECONDS

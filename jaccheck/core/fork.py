@@ -22,7 +22,7 @@ from jaccheck.core.clock import OwnClock
 from jaccheck.core.files import scratch_file
 from jaccheck.core.fork_guard import end_with_parent, only_here
 from jaccheck.core.memory import resident_of
-from jaccheck.core.text import printable
+from jaccheck.core.text import printable, text_of
 from jaccheck.core.worker import LOADING_SECONDS, OUTPUT_BYTES, Allowed
 from jaccheck.errors import BrokenEnvironment
 
@@ -170,6 +170,6 @@ def _serve(answer: Callable[[bytes], bytes], asked: int, say: int, printed: int)
         code = 0
     except BaseException as error:
         with suppress(Exception):
-            print(f"{type(error).__name__}: {error}".rstrip(": "), file=sys.stderr, flush=True)
+            print(f"{type(error).__name__}: {text_of(error)}".rstrip(": "), file=sys.stderr, flush=True)
     finally:
         os._exit(code)

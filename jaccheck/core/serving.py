@@ -18,7 +18,7 @@ from typing import get_type_hints
 from jaccheck.core.native_caches import bound_native_caches
 from jaccheck.core.parent import Parent
 from jaccheck.core.plain import to_json
-from jaccheck.core.text import printable
+from jaccheck.core.text import printable, text_of
 from jaccheck.core.worker import Said
 from jaccheck.errors import BrokenEnvironment, JaccheckError
 
@@ -35,7 +35,7 @@ def main() -> None:
     try:
         answer = getattr(importlib.import_module(module), name)
     except Exception as error:
-        broken = f"what it needs does not import: {type(error).__name__}: {' '.join(str(error).split())}"
+        broken = f"what it needs does not import: {type(error).__name__}: {' '.join(text_of(error).split())}"
         parent.say(Said(complaint=broken, kind=BrokenEnvironment.__name__))
         return
     for request in parent.asks(get_type_hints(answer)["request"]):
@@ -51,7 +51,7 @@ def main() -> None:
         except BaseException as error:
             # Whatever ends a script ends this process, at once: nothing else is taken for an answer.
             with contextlib.suppress(Exception):
-                print(f"{type(error).__name__}: {error}".rstrip(": "), file=sys.stderr, flush=True)
+                print(f"{type(error).__name__}: {text_of(error)}".rstrip(": "), file=sys.stderr, flush=True)
             os._exit(1)
 
 

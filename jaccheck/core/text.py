@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def printable(text: str) -> str:
     """The text with each control character written out, except line ends and tabs."""
@@ -10,6 +12,14 @@ def printable(text: str) -> str:
     return "".join(
         sign if sign.isprintable() or sign in "\n\t" else sign.encode("unicode_escape").decode() for sign in text
     )
+
+
+def text_of(error: BaseException, way: Callable[[BaseException], str] = str) -> str:
+    """What an exception says, or its `repr` by that way; a class of somebody else's may raise instead of saying it."""
+    try:
+        return way(error)
+    except (Exception, SystemExit) as other:
+        return f"a text that cannot be read: {type(other).__name__}"
 
 
 def plural(number: int, word: str, words: str = "") -> str:

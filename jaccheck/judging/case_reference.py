@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from jaccheck.case import Case
+from jaccheck.core import text_of
 from jaccheck.errors import NotComputed
 from jaccheck.judging.autograd import flat_autograd
 from jaccheck.judging.estimate import FAR, EstimatedReference
@@ -202,7 +203,7 @@ class CaseReference(Reference):
         try:
             _ = self.autograd
         except (RuntimeError, NotImplementedError, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}".split("\n")[0]
+            reason = f"{type(error).__name__}: {text_of(error)}".split("\n")[0]
             raise NotComputed(f"torch does not compute it in {self.case.dtype} on {self.device}: {reason}") from None
 
     def changed_values(self, problem: Problem) -> list[str]:

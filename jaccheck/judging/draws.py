@@ -10,6 +10,7 @@ from math import inf
 import torch
 from torch import Tensor
 
+from jaccheck.core import text_of
 from jaccheck.judging.stochastic_arithmetic import Moved, Moves, Sizes, generator_for, moved_numbers
 from jaccheck.methods import Problem
 
@@ -100,7 +101,7 @@ class Draws:
         try:
             return _joined([self._moved([each], _rows_one_by_one) for each in samples])
         except Exception as error:
-            raise DoesNotRun(str(error)) from error
+            raise DoesNotRun(text_of(error)) from error
 
     def _moved(self, samples: Sequence[tuple[int, tuple[int, ...]]], rows_of: RowsOf) -> Drawn:
         problem = self._problem

@@ -12,6 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from jaccheck.core import text_of
 from jaccheck.errors import UnknownName
 
 _KINDS = ("cuda", "xpu", "mps", "mtia", "npu", "hpu")
@@ -81,7 +82,7 @@ def lacks(device: str, error: BaseException) -> str:
     """The operation that an error says the device does not have, as `aten::elu`; empty for any other error."""
     if device.startswith("cpu") or not isinstance(error, NotImplementedError):
         return ""
-    found = _LACKING.search(str(error))
+    found = _LACKING.search(text_of(error))
     return f"aten::{next(filter(None, found.groups()))}" if found else ""
 
 

@@ -99,7 +99,8 @@ def _file(source: str, place: str) -> ModuleType:
         root = root.parent
     name = ".".join(path.relative_to(root).with_suffix("").parts)
     known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) != str(path):
+    is_this = isinstance(known, ModuleType) and vars(known).get("__file__") == str(path)
+    if known is not None and not is_this:
         name = f"{name}_of_user"  # as a file that is called random.py
     for folder in dict.fromkeys((str(root), str(path.parent))):
         if folder not in sys.path:
@@ -112,7 +113,7 @@ def _file(source: str, place: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)  # which it may have done itself
         raise InvalidModel(f"{place} raised {failure(error)}") from error
     return module
 
@@ -134,7 +135,11 @@ def _module(source: str, place: str) -> ModuleType:
 def _attribute(module: ModuleType, name: str, source: str) -> Any:
     found: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
+        try:
+            has_it = hasattr(found, part)
+        except (Exception, SystemExit) as error:  # of a `__getattr__` of its own
+            raise InvalidModel(f"{source}:{name} raised {failure(error)}") from error
+        if not has_it:
             known = [each for each, value in vars(module).items() if inspect.isfunction(value)]
             close = difflib.get_close_matches(part, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
@@ -153,12 +158,15 @@ def _made(found: Any, place: str, arguments: Sequence[str]) -> Any:
         raise InvalidModel(f"{place} is {type(found).__name__}, expected a function, or the pair (model, X)")
     positional, keywords = call_arguments(arguments)
     try:
-        inspect.signature(found).bind(*positional, **keywords)
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        signature = None  # without one, or with one that is none
+    try:
+        if signature:
+            signature.bind(*positional, **keywords)
     except TypeError as error:
         how = f"jaccheck check {place} -- --name value"
-        raise InvalidModel(f"{place}{inspect.signature(found)}: {error}; give arguments as in {how}") from None
-    except ValueError:
-        pass  # without a signature
+        raise InvalidModel(f"{place}{signature}: {error}; give arguments as in {how}") from None
     try:
         return found(*positional, **keywords)
     except (Exception, SystemExit) as error:

@@ -6,7 +6,7 @@ import importlib
 import warnings
 from functools import cache
 
-from jaccheck.core import extra
+from jaccheck.core import extra, text_of
 
 
 @cache
@@ -23,7 +23,7 @@ def import_failure(module: str, package: str) -> str | None:
         if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
             return f"{package} is not installed ({extra('others')})"
         hint = _hint(f"{error}")
-        return f"{module} does not import: {type(error).__name__}: {error}".split("\n")[0] + hint
+        return f"{module} does not import: {type(error).__name__}: {text_of(error)}".split("\n")[0] + hint
     return None
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
+from jaccheck.core import text_of
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
 from jaccheck.methods.module_state import changed, state_of
@@ -157,4 +158,4 @@ def run_alone(model: nn.Module, X: Tensor, n: int) -> Tensor:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".split("\n")[0]
+    return f"{type(error).__name__}: {text_of(error)}".split("\n")[0]

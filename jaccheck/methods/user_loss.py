@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jaccheck.core import text_of
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.losses import LossCall, PerSampleLoss, divisor, loss_call_of
 from jaccheck.methods.own_losses import ELEMENTWISE, OF_CLASSES
@@ -199,4 +200,4 @@ def _evaluated(asked: Problem, dtype: torch.dtype | None) -> tuple[Tensor, LossC
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".split("\n")[0]
+    return f"{type(error).__name__}: {text_of(error)}".split("\n")[0]

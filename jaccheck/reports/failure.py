@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jaccheck.core import End, How, own_line, plain_data, plural
+from jaccheck.core import End, How, own_line, plain_data, plural, text_of
 from jaccheck.reports.entries import Number, WorstEntry, told_apart
 from jaccheck.reports.outcome import Outcome
 
@@ -294,7 +294,7 @@ def raised(error: BaseException) -> Raised:
 
 def first_line(error: BaseException) -> str:
     """The first line of an exception's text, or its repr where it has none; what is no character is spelled out."""
-    line = (str(error).strip() or repr(error)).split("\n")[0][:300]
+    line = (text_of(error).strip() or text_of(error, repr)).split("\n")[0][:300]
     return line.encode(errors="backslashreplace").decode()
 
 

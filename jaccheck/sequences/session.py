@@ -11,6 +11,7 @@ from collections.abc import Callable
 from textwrap import indent
 from typing import Any
 
+from jaccheck.core import text_of
 from jaccheck.sequences.broken import Refused
 from jaccheck.sequences.truth import QUANTITIES
 
@@ -72,7 +73,7 @@ class Session:
         except Exception as error:  # what BackPACK may refuse is judged by the caller
             kind = type(error).__name__
             self.lines.append(f"with suppress({kind}):\n" + indent(text, "    "))
-            return f"{kind}: {error}".split("\n")[0]
+            return f"{kind}: {text_of(error)}".split("\n")[0]
         self.lines.append(text)
         return ""
 

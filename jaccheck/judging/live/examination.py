@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from jaccheck.core import text_of
 from jaccheck.errors import InvalidModel
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.live.contradiction import Heard, listen
@@ -56,7 +57,7 @@ def _quotients(problem: Problem) -> Heard:
     try:
         return listen(problem)
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        reason = f"{type(error).__name__}: {text_of(error)}".split("\n")[0]
         return Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
 
 
@@ -65,6 +66,6 @@ def _dependence(problem: Problem) -> tuple[str, ...]:
     try:
         check_dependence(problem)
     except (RuntimeError, TypeError, NotImplementedError) as error:
-        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        reason = f"{type(error).__name__}: {text_of(error)}".split("\n")[0]
         return (f"whether samples depend on each other was seen in outputs only, not to the last digits: {reason}",)
     return ()

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from jaccheck.case import Embedding, Flatten, Linear, Placed, Shape
+from jaccheck.core import text_of
 from jaccheck.errors import InvalidCase
 from jaccheck.judging.live.arithmetic import check_algorithm, check_dtype, check_torch
 from jaccheck.judging.live.losses import end_of
@@ -81,7 +82,7 @@ def _chain(problem: Problem) -> tuple[Array, tuple[Step, ...], Shape]:
             raise NoRule(f"{path or 'the model'} ({type(module).__name__}) {reason}") from None
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
             # Attributes can be anything by now; what torch makes of them is its own.
-            raise NoRule(f"{path or 'the model'} ({type(module).__name__}) as it stands: {error}") from None
+            raise NoRule(f"{path or 'the model'} ({type(module).__name__}) as it stands: {text_of(error)}") from None
         shape = place.out_shape
     return X, tuple(steps), shape
 

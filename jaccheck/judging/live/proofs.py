@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 import torch
 
+from jaccheck.core import text_of
 from jaccheck.judging.doubling import default_dtype
 from jaccheck.judging.live.graphs import Sample, graphs_of
 from jaccheck.judging.live.parts import Part, in_float64
@@ -206,5 +207,5 @@ def proofs_of(
         except NoRule as error:
             reason = reason or str(error)
         except (ArithmeticError, LookupError, ValueError) as error:
-            reason = reason or f"what cannot be evaluated ({type(error).__name__}: {error})"
+            reason = reason or f"what cannot be evaluated ({type(error).__name__}: {text_of(error)})"
     return proofs, reason
