@@ -42,7 +42,6 @@ LEFT = {
     "no files": "builtins.open = None",
     "no imports": "builtins.__import__ = None",
     "a trap for divisions": "ctypes.CDLL('libm.so.6').feenableexcept(4)",
-    "no memory for it": "resource.setrlimit(resource.RLIMIT_DATA, (2**20, -1))",
 }
 """What purity sees."""
 
@@ -59,9 +58,10 @@ UNSEEN = {
     "variables of C": "ctypes.CDLL(None).setenv(b'OMP_NUM_THREADS', b'x', 1)",
     "another body of a function": "F.relu.__code__ = (lambda input, inplace=False: input * 2).__code__",
     "fewer modules": "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('numpy')]",
+    "no memory for it": "resource.setrlimit(resource.RLIMIT_DATA, (2**20, -1))",
     "errors that are none": "codecs.register_error('strict', lambda e: ('', e.end))",
 }
-"""What it does not, and nobody else may be blamed for; the run comes to its end, and counts."""
+"""What it does not, or cannot any more, and nobody else may be blamed for; the run comes to its end, and counts."""
 
 DIRTY = """
 import atexit, builtins, codecs, copy, ctypes, gc, json, locale, os, resource, signal, sys, tempfile, threading, time

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from time import perf_counter
 
 from jaccheck.case import DTYPES, Case
 from jaccheck.core import only_here
@@ -47,19 +47,19 @@ def judge(
         return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=refusal)
     problem, before = (own, observe_problem(own)) if own else reference.kept()
     around = around or Surroundings(problem.model, device)
-    started = time.perf_counter()
+    started = perf_counter()
     try:
         with only_here():
             jacobians = method.compute(problem)
             arrived(jacobians, device)
     except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
-        seconds = time.perf_counter() - started
+        seconds = perf_counter() - started
         around.look()
         if operation := lacks(device, error):
             message = f"the device {device} has no {operation}"
             return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=message)
         return _verdict(method, device, [NO_EXCEPTION.failure(Outcome.CRASHED, raised(error))], None, seconds)
-    seconds = time.perf_counter() - started
+    seconds = perf_counter() - started
     was, now = around.look()
     try:
         after = observe_problem(problem)

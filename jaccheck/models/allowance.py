@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from time import monotonic, perf_counter
 
 from jaccheck.bench import resident_bytes
 from jaccheck.errors import InvalidModel
@@ -36,7 +36,7 @@ class Allowance:
 
     def __init__(self, memory: int, seconds: float, *, can_stop: bool = False) -> None:
         self.memory, self.seconds, self.can_stop = memory, seconds, can_stop
-        self._started = time.monotonic()
+        self._started = monotonic()
 
     def check_memory(self) -> None:
         """Nothing, or InvalidModel where the process has taken all memory already."""
@@ -52,7 +52,7 @@ class Allowance:
 
     def spent_s(self) -> float:
         """Seconds since it began."""
-        return time.monotonic() - self._started
+        return monotonic() - self._started
 
     def left_s(self) -> float:
         """Seconds that are left, none below zero."""
@@ -68,15 +68,15 @@ class Allowance:
 
     def rows_of_a_part(self, one_row: Callable[[], object]) -> int:
         """How many rows of the Jacobian a part may have, by the time that `one_row` takes, at the second try."""
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             with self.limited(self.left_s()):
                 one_row()
-                first = time.perf_counter() - began
+                first = perf_counter() - began
                 if first * PASSES * OF_ONE_PART < self.seconds:
-                    began = time.perf_counter()
+                    began = perf_counter()
                     one_row()
         except TooSlow:
             return 1
-        took = time.perf_counter() - began
+        took = perf_counter() - began
         return max(1, int(self.seconds / OF_ONE_PART / PASSES / took))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 import warnings
 from dataclasses import dataclass, field
 from statistics import median
+from time import perf_counter
 from typing import Literal
 
 import numpy as np
@@ -256,13 +256,13 @@ class MethodCheck:
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
-                modules, began = len(sys.modules), time.perf_counter()
+                modules, began = len(sys.modules), perf_counter()
                 # The first call is not the one that counts as its time, where others follow.
                 with contextlib.nullcontext() if self.calls_s else filled():
                     found = call_within(lambda: jacobians_of_part(self.method, problem), memory - resident_bytes())
                     arrived(found, device)
                 if is_own:
-                    self.calls_s.append(time.perf_counter() - began)
+                    self.calls_s.append(perf_counter() - began)
                     self.loads |= len(sys.modules) > modules or self.method.compiles
             finally:
                 for warning in heard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import perf_counter
 
 from jaccheck.core import only_here
 from jaccheck.judging.laws.law import Law
@@ -19,7 +19,7 @@ def called(trial: Trial, law: Law, problem: Problem, call: str, *, out: Jacobian
 
     `call` says which call it is.
     """
-    started = time.perf_counter()
+    started = perf_counter()
     try:
         with only_here():
             found = trial.method.compute(problem) if out is None else trial.method.compute(problem, out=out)
@@ -28,7 +28,7 @@ def called(trial: Trial, law: Law, problem: Problem, call: str, *, out: Jacobian
         trial.around.look()
         raise law.broken(Outcome.CRASHED, raised(error), call=call) from None
     finally:
-        trial.again_seconds += time.perf_counter() - started
+        trial.again_seconds += perf_counter() - started
     was, now = trial.around.look()
     told = {aspect for aspect, _ in undeclared_changes(trial.before, trial.after, trial.method.leaves)}
     if changes := [each for each in undeclared_changes(was, now, trial.method.leaves) if each[0] not in told]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
+from time import monotonic, sleep
 
 from torch import nn
 
@@ -33,9 +33,9 @@ def _freed_memory(trial: Trial) -> None:
         if _held(modules):
             gc.collect()
     # The autograd thread of another device drops what it has run a moment after the backward pass has returned.
-    until = time.monotonic() + (0 if trial.reference.device == "cpu" else A_MOMENT)
-    while _held(modules) and time.monotonic() < until:
-        time.sleep(0.002)
+    until = monotonic() + (0 if trial.reference.device == "cpu" else A_MOMENT)
+    while _held(modules) and monotonic() < until:
+        sleep(0.002)
     if held := _held(modules):
         # The network itself comes first, under the path "".
         raise FREED_MEMORY.broken(Outcome.SIDE_EFFECT, Held(module=held[0], jacobians=len(kept)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
-import time
 from collections.abc import Iterator
+from time import monotonic, sleep
 
 from torch import nn
 
@@ -107,10 +107,10 @@ class Surroundings:
     def _settle(self) -> None:
         """Waits until the threads, children and files that are new have ended, or for some time."""
         gc.collect()  # what a queue or a pool leaves behind ends with it
-        until, pause = time.monotonic() + self._patience, 0.001
+        until, pause = monotonic() + self._patience, 0.001
         while self._has_more(PROCESS.observe()):
-            if time.monotonic() > until:
+            if monotonic() > until:
                 self._patience = 0.0
                 return
-            time.sleep(pause)
+            sleep(pause)
             pause *= 2

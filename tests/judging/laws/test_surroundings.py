@@ -197,6 +197,8 @@ LEFT: dict[str, tuple[str, Callable[[], object]]] = {
     "copies": ("copy.deepcopy", _replaced(copy, "deepcopy")),
     "sums of numpy": ("numpy.sum", _replaced(np, "sum")),
     "sleep": ("time.sleep", _replaced(time, "sleep")),
+    "a clock that stands": ("time.perf_counter", lambda: setattr(time, "perf_counter", lambda: 0.0)),
+    "another clock that stands": ("time.monotonic", lambda: setattr(time, "monotonic", lambda: 0.0)),
 }
 """By what is left behind: the aspect that must be named, and what leaves it."""
 
@@ -234,6 +236,7 @@ def test_what_is_left_behind_is_named_and_put_back(name: str) -> None:
     assert {failure.law for failure in verdict.failures} == {"purity"}
     assert verdict.outcome is Outcome.SIDE_EFFECT
     assert aspect in verdict.failures[0].detail.aspects  # type: ignore[union-attr]
+    assert verdict.seconds >= 0
     assert around.left == ()
     again = judge(CASE, RIGHT, reference=reference, around=around)
     assert (again.outcome, again.failures) == (Outcome.AGREES, ())
