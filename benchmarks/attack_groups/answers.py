@@ -105,7 +105,6 @@ MODELS = {
     "that cannot be copied": "return Uncopied(3, 2), torch.rand(4, 3)",
     "whose copies are others": "return Other(3, 2), torch.rand(4, 3)",
     "that looks at who asks": "return Looking(3, 2), torch.rand(4, 3)",
-    "of parameters without end": "return Endless(3, 2), torch.rand(4, 3)",
     "of NaN": "return torch.nn.Linear(3, 2), torch.full((4, 3), float('nan'))",
     "on no device": "return torch.nn.Linear(3, 2, device='meta'), torch.rand(4, 3)",
     "of numbers beyond all": "return torch.nn.Linear(3, 2).double(), torch.full((4, 3), 1e308).double() * 10",
@@ -148,10 +147,6 @@ class Looking(torch.nn.Linear):
         import traceback
         mine = any("jaccheck/oracle" in f.filename or "recording" in f.filename for f in traceback.extract_stack())
         return super().forward(x) * (2 if mine else 1)
-
-class Endless(torch.nn.Linear):
-    def named_parameters(self, *a, **k):
-        while True: yield "weight", self.weight
 
 class Failing(torch.autograd.Function):
     @staticmethod

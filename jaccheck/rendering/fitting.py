@@ -30,8 +30,13 @@ def has_width(console: Console) -> bool:
 
 def known_width() -> int | None:
     """What COLUMNS says, where somebody has set it; readline sets it together with LINES, for all that is started."""
-    text = "" if "LINES" in os.environ else os.environ.get("COLUMNS", "")
-    return int(text) if text.isdecimal() and int(text) > 0 else None
+    return None if "LINES" in os.environ else columns_of(os.environ.get("COLUMNS", ""))
+
+
+def columns_of(text: str) -> int | None:
+    """The width that a variable of the environment says, if it can be one."""
+    is_number = text.isdecimal() and len(text) < len(str(UNBOUNDED))
+    return (int(text) or None) if is_number else None
 
 
 def prose(console: Console, text: str, style: str | None = None, indent: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from jaccheck.core import MUTANT, duration_text, plural, printable
-from jaccheck.rendering.fitting import fitted, heading, known_width, prose, verbatim
+from jaccheck.rendering.fitting import columns_of, fitted, heading, known_width, prose, verbatim
 from jaccheck.reports import DOUBT, CoverageCell, Environment, Finding, Outcome, Report
 
 LOG_WIDTH = 140
 """Columns where there is no terminal to ask."""
+
+
+_SIZES = ("COLUMNS", "LINES")
 
 
 class SafeConsole(Console):
@@ -30,7 +34,9 @@ class SafeConsole(Console):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(markup=False, emoji=False, highlight=False, **options)
+        # rich takes whatever is a digit for a width, and fills lines with so many blanks.
+        known = {name: text for name, text in os.environ.items() if name not in _SIZES or columns_of(text)}
+        super().__init__(markup=False, emoji=False, highlight=False, _environ=known, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text as it is printed, in tables and titles too."""

@@ -17,6 +17,7 @@ from jaccheck.core import duration_text
 from jaccheck.judging import LAYER_ISSUES, OPERATION_ISSUES, PROCESS_ISSUES, SEQUENCE_ISSUES
 from jaccheck.methods import registered
 from jaccheck.rendering import SafeConsole, make_console, print_report
+from jaccheck.rendering.fitting import known_width
 
 LONG = "a_method_with_a_name_that_is_as_long_as_those_that_people_give_to_their_own_and_longer"
 
@@ -54,6 +55,17 @@ def test_a_report_fits(monkeypatch: pytest.MonkeyPatch, kind: str, width: int) -
     assert said.count("…") == wide.getvalue().count("…"), said
     if LONG in wide.getvalue():
         assert LONG in re.sub(r"[\s│]+", "", "".join(line[:80] for line in said.split("\n"))) or LONG in said
+
+
+@pytest.mark.parametrize("said", ["9" * 30, "9" * 5000, "²", "0", "-5", "x"])
+@pytest.mark.parametrize("name", ["COLUMNS", "LINES"])
+def test_a_size_that_is_none_is_as_if_nobody_had_said_it(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    """Nothing is filled up to it, and nothing raises."""
+    monkeypatch.setenv(name, said)
+    console = SafeConsole(file=io.StringIO(), force_terminal=True, color_system=None)
+    console.rule("x")
+    assert console.width < 1000
+    assert known_width() is None
 
 
 @pytest.mark.parametrize("width", [80, 100])
