@@ -44,7 +44,9 @@ def check_modules(model: nn.Module) -> None:
         if random and module.training:
             raise InvalidModel(f"{name} is in training mode and random; call model.eval() first")
         if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
-            raise InvalidModel(f"{name} mixes the samples of a batch; call model.eval() and keep running statistics")
+            helps = ["call model.eval()"] * module.training
+            helps += ["make it with track_running_stats=True"] * (module.running_mean is None)
+            raise InvalidModel(f"{name} mixes the samples of a batch; {' and '.join(helps)}")
 
 
 def check_samples(problem: Problem) -> None:
@@ -74,8 +76,14 @@ def check_samples(problem: Problem) -> None:
 
 def _check_input(problem: Problem) -> None:
     """The model must leave X as it is: whoever calls it twice gives it another X the second time."""
-    X = problem.X.detach().clone()
-    deep_copy(problem.model)(X)
+    X, copied = problem.X.detach().clone(), deep_copy(problem.model)
+    copied(X)
+    before = dict(problem.model.named_parameters())
+    if made := [problem.told(name) for name, _ in copied.named_parameters() if name not in before]:
+        raise InvalidModel(
+            f"the forward pass makes parameters ({named(made)}) that the model does not have "
+            "before: run it once on a batch, and give it then"
+        )
     if not torch.equal(X, problem.X.detach()):
         raise InvalidModel(
             "the forward pass writes into X, so that a second call gets another one: let it begin with x = x.clone(), "

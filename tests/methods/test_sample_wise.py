@@ -120,3 +120,37 @@ def test_sparse_gradients_are_those_of_the_same_model_without() -> None:
         found = autograd_by_sample(problem_of(model, X))
     for place, jacobian in enumerate(found.values()):
         assert torch.equal(jacobian, torch.stack([torch.stack([g[place] for g in rows]) for rows in expected]))
+
+
+class Growing(nn.Module):
+    """Makes its second layer when it first sees how wide the first one is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(3, 4)
+
+    def forward(self, X: Tensor) -> Tensor:
+        h = torch.tanh(self.a(X))
+        if not hasattr(self, "b"):
+            self.b = nn.Linear(h.shape[1], 2)
+        return self.b(h)
+
+
+def test_what_makes_its_parameters_in_forward_is_refused_until_it_has_run() -> None:
+    """The user's own model has no such parameters yet; once it has run, it is taken."""
+    model, X = Growing(), torch.randn(5, 3)
+    with pytest.raises(
+        InvalidModel, match=r"makes parameters \(b\.weight, b\.bias\) that the model does not have before"
+    ):
+        problem_of(model, X)
+    model(X)
+    assert list(problem_of(model, X).parameters) == ["a.weight", "a.bias", "b.weight", "b.bias"]
+
+
+def test_a_batch_norm_in_evaluation_mode_is_not_told_to_go_there() -> None:
+    """Without running statistics it takes those of the batch in every mode."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)).eval()
+    with pytest.raises(InvalidModel, match=r"samples of a batch; make it with track_running_stats=True$"):
+        problem_of(model, torch.randn(5, 3))
+    with pytest.raises(InvalidModel, match=r"samples of a batch; call model\.eval\(\)$"):
+        problem_of(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), torch.randn(5, 3))

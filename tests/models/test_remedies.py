@@ -276,6 +276,18 @@ def counted(model: Written, h: Tensor) -> Tensor:
     return h.tanh()
 
 
+def into_shared(model: Written, h: Tensor) -> Tensor:
+    model.seen.add_(h.detach().mean(0))
+    return h.tanh()
+
+
+def without_state(*, is_given: bool) -> Made:
+    def middle(model: Written, h: Tensor) -> Tensor:
+        return model.cell(h, h.new_zeros(len(h), 5) if is_given else None)
+
+    return written(middle, 5, cell=nn.GRUCell(6, 5))
+
+
 def into_zeros(model: Written, h: Tensor) -> Tensor:
     out = torch.zeros(h.shape)
     out[:, :3] = h[:, :3]
@@ -363,6 +375,12 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
     ),
     ("vmap_vjp", lambda: steps("packed", "LSTM"), lambda: steps("cell", "LSTM")),
     *(("expanded_parameters", lambda how=how: steps(how, "LSTM"), lambda: steps("gates")) for how in ("layer", "cell")),
+    ("vmap_vjp", lambda: without_state(is_given=False), lambda: without_state(is_given=True)),
+    (
+        "expanded_parameters",
+        lambda: written(into_shared, seen=torch.zeros(6)),
+        lambda: written(lambda model, h: h.tanh(), seen=torch.zeros(6)),
+    ),
     *(
         (method, lambda: one_hot(is_by_rows=False), lambda: one_hot(is_by_rows=True))
         for method in ("vmap_vjp", "vmap_jacfwd")
@@ -452,6 +470,34 @@ def test_what_looks_at_a_value_is_told_apart(made: Callable[[], Made], word: str
     assert (".item()" in told[0]) == (word == "where")
 
 
+class Slopes(nn.Module):
+    """The derivative of a network by its input, as torch.autograd computes it: each layer is called once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = X.detach().requires_grad_()
+        return torch.autograd.grad(self.net(X).sum(), X, create_graph=True)[0]
+
+
+def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
+    """BackPACK's hooks run in the backward pass that such a forward makes, and forget the outputs."""
+    torch.manual_seed(0)
+    message = crash("batch_grad_loop", (Slopes(), X4))
+    assert "has no attribute 'output'" in message
+    assert remedy_of(find_method("batch_grad_loop"), message, problem_of((Slopes(), X4))) == ""
+
+
+def test_what_is_no_recurrent_layer_is_not_called_one() -> None:
+    """The same words come of a buffer that is written into."""
+    made = written(into_shared, seen=torch.zeros(6))
+    told = remedy_of(find_method("expanded_parameters"), crash("expanded_parameters", made), problem_of(made))
+    assert told.startswith("do not write into buffers")
+    assert "known" not in told
+
+
 class Slope(nn.Module):
     """The derivative of a network by its input, as torch.func computes it."""
 
@@ -494,7 +540,9 @@ def test_a_remedy_is_in_the_answer_of_a_check() -> None:
         raise KeyError("no such layer")
 
     report = jaccheck.check(
-        *written(by_item), methods=["vmap_vjp", "autograd_loop", replace(right, name="own", compute=other)], seconds=1.0
+        *written(by_item),
+        methods=["vmap_vjp", "autograd_loop", replace(right, name="own", compute=other)],
+        seconds=20.0,
     )
     outcomes = [answer.outcome for answer in report.answers]
     assert outcomes == [Outcome.CRASHED, Outcome.CONSISTENT, Outcome.CRASHED]
