@@ -158,6 +158,11 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",
         advice="make the nn.Embedding with sparse=False",
+        module="Embedding",
+    ),
+    Remedy(
+        pattern="SparseCPU|SparseCUDA|SparseCsr|between dense and sparse Tensors",
+        advice="make dense matrices in forward, as by torch.zeros(n, m).index_put((i, j), values)",
     ),
     Remedy(
         pattern="that would mutate a captured Tensor",
@@ -170,7 +175,7 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="forward AD with _embedding_bag",
         advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode, "
-        "without weights and padding_idx",
+        "without weights and padding_idx; with weights (nn.Embedding(…)(X) * weights[..., None]).sum(1) is",
     ),
 )
 

@@ -244,6 +244,40 @@ class Bag(nn.Module):
         return self.layer(X) if self.is_bag else POOLED[self.mode](self.layer(X))
 
 
+class Weighted(nn.Module):
+    """A sum with weights, of a bag or by hand."""
+
+    def __init__(self, *, is_bag: bool) -> None:
+        super().__init__()
+        self.layer = nn.EmbeddingBag(7, 4, mode="sum") if is_bag else nn.Embedding(7, 4)
+        self.is_bag = is_bag
+
+    def forward(self, X: Tensor) -> Tensor:
+        weights = X.to(self.layer.weight.dtype) / 7
+        if self.is_bag:
+            return self.layer(X, per_sample_weights=weights)
+        return (self.layer(X) * weights[..., None]).sum(1)
+
+
+def weighted(*, is_bag: bool) -> Made:
+    torch.manual_seed(0)
+    return sequential(Weighted(is_bag=is_bag), nn.Linear(4, 2), X=INDEX)
+
+
+def multiplied(*, is_sparse: bool) -> Made:
+    """By a matrix of which few entries are parameters and the others are zero."""
+
+    def middle(model: Written, h: Tensor) -> Tensor:
+        i, j = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 5, 4]])
+        values = model.b.weight[0]
+        if is_sparse:
+            A = torch.sparse_coo_tensor(torch.stack([i, j]), values, (6, 6), check_invariants=False)
+            return torch.sparse.mm(A, h.T).T
+        return (torch.zeros(6, 6).index_put((i, j), values) @ h.T).T
+
+    return written(middle)
+
+
 def bag(mode: str, *, is_bag: bool) -> Made:
     torch.manual_seed(0)
     layer = nn.EmbeddingBag(7, 4, mode=mode) if is_bag else nn.Embedding(7, 4)
@@ -375,6 +409,8 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
     ),
     ("vmap_vjp", lambda: steps("packed", "LSTM"), lambda: steps("cell", "LSTM")),
     *(("expanded_parameters", lambda how=how: steps(how, "LSTM"), lambda: steps("gates")) for how in ("layer", "cell")),
+    ("vmap_jacfwd", lambda: weighted(is_bag=True), lambda: weighted(is_bag=False)),
+    ("vmap_vjp", lambda: multiplied(is_sparse=True), lambda: multiplied(is_sparse=False)),
     ("vmap_vjp", lambda: without_state(is_given=False), lambda: without_state(is_given=True)),
     (
         "expanded_parameters",
@@ -453,6 +489,15 @@ def test_what_the_remedy_of_a_bag_says_is_the_same(mode: str) -> None:
     """The same outputs, for each of its modes."""
     (model, X), (other, _) = bag(mode, is_bag=True), bag(mode, is_bag=False)
     torch.testing.assert_close(model(X), other(X))
+    (model, X), (other, _) = weighted(is_bag=True), weighted(is_bag=False)
+    torch.testing.assert_close(model(X), other(X))
+
+
+def test_who_has_no_embedding_is_not_told_to_make_it_dense() -> None:
+    """A sparse matrix on the way is another reason."""
+    made = multiplied(is_sparse=True)
+    told = remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made), problem_of(made))
+    assert told.startswith("make dense matrices in forward")
 
 
 @pytest.mark.parametrize(
