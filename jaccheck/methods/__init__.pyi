@@ -52,6 +52,8 @@ from .registry import method as method
 from .registry import never as never
 from .registry import registered as registered
 from .registry import unsaid as unsaid
+from .steadiness import MOST_PASSES as MOST_PASSES
+from .steadiness import Steadiness as Steadiness
 from .user_loss import loss_problem as loss_problem
 from .user_loss import named_loss as named_loss
 from .user_model import Choice as Choice

@@ -29,6 +29,8 @@ def ruled_types(extension: Callable[[], Any]) -> frozenset[type]:
 
 def beyond_options(module: torch.nn.Module) -> str | None:
     """What BackPACK itself refuses of a module that it has a rule for, by a clear exception in its backward pass."""
+    if name := _computed(module):
+        return f"a layer whose {name} is computed from other parameters, as prune and weight_norm do"
     match module:
         case torch.nn.Embedding(padding_idx=int()):
             return "an Embedding with padding_idx"
@@ -37,6 +39,12 @@ def beyond_options(module: torch.nn.Module) -> str | None:
         case torch.nn.RNN() | torch.nn.LSTM() if reason := _beyond_recurrent_options(module):
             return reason
     return None
+
+
+def _computed(module: torch.nn.Module) -> str:
+    """The first of a layer's tensors that is no parameter any more: results are set on it, and not on what it is of."""
+    own = vars(module)
+    return next((name for name in ("weight", "bias") if isinstance(own.get(name), torch.Tensor)), "")
 
 
 def _beyond_recurrent_options(module: torch.nn.RNNBase) -> str | None:

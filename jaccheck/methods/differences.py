@@ -66,6 +66,9 @@ def central_differences(problem: Problem) -> Jacobians:
         model = problem.model
         θ = {name: _doubled(value) for name, value in (*model.named_parameters(), *model.named_buffers())}
         for name, p in problem.parameters.items():
+            if not p.numel():
+                J[name] = p.new_zeros(problem.N, problem.C, *p.shape)
+                continue
             moves = STEP * torch.eye(p.numel(), dtype=torch.float64, device=p.device).reshape(p.numel(), *p.shape)
 
             def f(value: Tensor, name: str = name) -> Tensor:
@@ -117,6 +120,9 @@ def complex_step(problem: Problem) -> Jacobians:
         model = problem.model
         θ = {name: _complex(value) for name, value in (*model.named_parameters(), *model.named_buffers())}
         for name, p in problem.parameters.items():
+            if not p.numel():
+                J[name] = p.new_zeros(problem.N, problem.C, *p.shape)
+                continue
             moves = COMPLEX_STEP * torch.eye(p.numel(), dtype=torch.float64, device=p.device).reshape(-1, *p.shape)
 
             def f(move: Tensor, name: str = name) -> Tensor:

@@ -19,6 +19,7 @@ from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
 from jaccheck.methods.module_state import changed, state_of
 from jaccheck.methods.problem import Problem
+from jaccheck.methods.steadiness import Steadiness, another, is_settled_by_eval
 
 TRIED_ALONE = 8
 """Samples that are run alone, spread evenly over the batch, the first and the last among them."""
@@ -58,10 +59,15 @@ def check_samples(problem: Problem) -> None:
         with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _check_input(problem)
-            check_copy(problem)
-            _check_backward(problem)
-            _check_passes(problem)
-            _check_alone(problem)
+            steadiness = Steadiness(problem)
+            try:
+                check_copy(problem)
+                _check_backward(problem)
+                _check_passes(problem)
+                _check_alone(problem, steadiness)
+            except InvalidModel:
+                steadiness.check()  # what differs from itself differs from everything, and that is the reason then
+                raise
     finally:
         torch.set_rng_state(known)
 
@@ -103,31 +109,16 @@ def _check_passes(problem: Problem) -> None:
         limit = 0.0  # fresh copies give the same bits, so it is the state that changes them
     if outputs[-1].shape == outputs[-2].shape and not differ(outputs[-1], outputs[-2], limit):
         return
-    if names:
-        why = f"each forward pass changes {named(names)}"
-    elif not torch.equal(generators[-2], generators[-1]):
-        why = "it draws random numbers"
-    else:
-        why = "it is random, or keeps a state outside of the model"
-    helps = "; model.eval() ends that" if _is_settled_by_eval(problem) else ", in evaluation mode too"
-    raise InvalidModel(f"the model gives another output when it is run again: {why}{helps}")
+    is_random = not torch.equal(generators[-2], generators[-1])
+    words = another(names=named(names), is_random=is_random, is_settled_by_eval=is_settled_by_eval(problem))
+    raise InvalidModel(words)
 
 
-def _is_settled_by_eval(problem: Problem) -> bool:
-    """Whether the model gives the same again in evaluation mode."""
-    model = deep_copy(problem.model).eval()
-    try:
-        first, second = run(model, problem.X).detach(), run(model, problem.X).detach()
-    except Exception:
-        return False
-    limit = DIFFERENT_ROUNDINGS * torch.finfo(first.dtype).eps * largest(first)
-    return first.shape == second.shape and not differ(first, second, limit)
-
-
-def _check_alone(problem: Problem) -> None:
-    model, X, share = _careful_copy(problem)
+def _check_alone(problem: Problem, steadiness: Steadiness) -> None:
+    model, X = deep_copy(steadiness.model), steadiness.X
     f = run(model, X).detach()
-    limit = share * largest(f)
+    own = next(iter(problem.parameters.values())).dtype
+    limit = (DIFFERENT if steadiness.is_double else DIFFERENT_ROUNDINGS * torch.finfo(own).eps) * largest(f)
     for n in sorted({round(i * (problem.N - 1) / (TRIED_ALONE - 1)) for i in range(TRIED_ALONE)}):
         alone = run_alone(model, X, n)
         if alone.shape != f[n : n + 1].shape:
@@ -155,20 +146,6 @@ def _moved(model: nn.Module, X: Tensor, f: Tensor) -> float:
                     p.copy_(own * (1 + 8 * torch.finfo(p.dtype).eps * moves))
         farthest = max(farthest, largest(run(moved, X).detach() - f))
     return farthest
-
-
-def _careful_copy(problem: Problem) -> tuple[nn.Module, Tensor, float]:
-    """A copy in float64 where the model runs in it, and which share of the largest output counts as different."""
-    X = problem.X.detach()
-    try:
-        model = deep_copy(problem.model).double()
-        double = X.double() if X.is_floating_point() else X
-        if run(model, double).dtype == torch.float64:
-            return deep_copy(problem.model).double(), double, DIFFERENT
-    except (RuntimeError, TypeError, ValueError, NotImplementedError):
-        pass
-    eps = torch.finfo(next(iter(problem.parameters.values())).dtype).eps
-    return deep_copy(problem.model), X, DIFFERENT_ROUNDINGS * eps
 
 
 def run_alone(model: nn.Module, X: Tensor, n: int) -> Tensor:

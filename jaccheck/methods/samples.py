@@ -66,6 +66,8 @@ class Probe:
 
     def layout_of(self, δ: Tensor, probed: Tensor, candidates: Iterator[Layout]) -> Layout | None:
         """The first layout that both passes allow, as far as rounding lets us see."""
+        if not δ.numel():  # of a layer of width zero there is nothing to see
+            return next(candidates, None)
         outputs, samples = self.outputs, self.samples
         if δ.dtype != outputs.dtype:
             outputs, samples = outputs.to(δ.dtype), samples.to(δ.dtype)

@@ -165,6 +165,11 @@ class MethodCheck:
         return self.own.is_open and self.double.outcome is not Outcome.DISAGREES
 
     @property
+    def is_wrong(self) -> bool:
+        """Whether its numbers are, in either dtype."""
+        return Outcome.DISAGREES in (self.own.outcome, self.double.outcome)
+
+    @property
     def is_worth_timing(self) -> bool:
         """Whether it may be usable."""
         return self.is_open and self.own.outcome is not Outcome.NOT_RUN and not self.left.is_around

@@ -19,7 +19,7 @@ from jaccheck.judging import (
     read,
     reference_of,
 )
-from jaccheck.methods import Method, describe_environment, loss_of
+from jaccheck.methods import MOST_PASSES, Method, Steadiness, describe_environment, loss_of
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.allowance import OF_DRAWS, OF_TIMING, Allowance
 from jaccheck.models.doubt import doubted
@@ -68,6 +68,7 @@ class ModelCheck:
         self.parts = parts_of(problem, allowance.left_bytes(), self.network, most_rows=self._most_rows())
         with silence(), allowance.limited(allowance.left_s()):
             own = own_changes(Part(range(1), range(problem.C)).of(problem))
+            self._steadiness, self._wrong = Steadiness(problem), 0
         self.runs = [MethodCheck(method, left=LeftBehind(own)) for method in methods]
         self.source: Source = "closed form" if self.network else "float64 autograd"
         self.proven: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class ModelCheck:
                 if not self.allowance.left_s() or not self._is_going(done):
                     break
                 self._compare(done, part)
+                self._check_steadiness(done)
                 if not done and self.is_timed:
                     self.listener.on_stage(TIMING)
                     with silence():
@@ -136,6 +138,14 @@ class ModelCheck:
                 if not run.parts:
                     run.ends(Outcome.NOT_RUN, f"not done after {seconds:.3g} s")
 
+    def _check_steadiness(self, done: int) -> None:
+        """Raises InvalidModel where the model gives another output than before: a long look once methods are wrong."""
+        wrong = sum(run.is_wrong for run in self.runs)
+        passes = MOST_PASSES if wrong > self._wrong else 1 if not done else 0
+        self._wrong = wrong
+        with silence(), self.allowance.limited(self.allowance.left_s()):
+            self._steadiness.check(passes)
+
     def _why(self) -> str:
         """What no bound is proven for, by its layers or by its operations."""
         return f"{self.reason}, nor for {self.unproven}" if self.unproven else self.reason
@@ -159,7 +169,7 @@ class ModelCheck:
         numbers = sum(p.numel() for p in self.problem.parameters.values())
         row_bytes = sum(p.nbytes for p in self.problem.parameters.values())
         failed = takes_back(self.runs)
-        answers = tuple(with_remedy(run.method, run.answer(len(self.parts)), self.problem.model) for run in self.runs)
+        answers = tuple(with_remedy(run.method, run.answer(len(self.parts)), self.problem) for run in self.runs)
         answers = tuple(with_issues(answers, self.problem))
         if self.found.contradiction:
             answers = tuple(doubted(answer) for answer in answers)

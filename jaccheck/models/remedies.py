@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from torch import nn
-
 from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
 from jaccheck.methods import Method, Problem
 from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
@@ -21,8 +19,8 @@ from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
 class Remedy:
     """What to do where an exception matches `pattern`, and the known issue that it is, if it is one.
 
-    Where `families` of methods or a `module` are named, the exception means that of these methods alone, and on a model
-    with such a module.
+    Where `families` of methods, a `module` or an `operation` are named, the exception means that of these methods
+    alone, on a model with such a module, and on one that calls this operation of torch's.
     """
 
     pattern: str
@@ -30,7 +28,16 @@ class Remedy:
     issue: str = ""
     families: tuple[str, ...] = ()
     module: str = ""
+    operation: str = ""
 
+
+OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
+"""How torch.vmap says that something looks at the value of a tensor: the user's own line, or a function of torch's."""
+
+BY_CELLS = (
+    "call the layer's cell, as nn.GRUCell, once for each step of the padded sequences, beginning with "
+    "X.new_zeros(len(X), hidden_size)"
+)
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -57,7 +64,19 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="run the model inside `with torch.backends.mkldnn.flags(enabled=False):`",
         issue="torch-expanded-weights-lstm",
     ),
-    Remedy(pattern="forward AD with mkldnn_rnn_layer|doesn't match the broadcast shape", issue="torch-vmap-recurrent"),
+    Remedy(
+        pattern="forward AD with mkldnn_rnn_layer|doesn't match the broadcast shape",
+        advice=BY_CELLS,
+        issue="torch-vmap-recurrent",
+    ),
+    Remedy(
+        pattern=r"Batching rule not implemented for aten::(gru|rnn_tanh|rnn_relu)\.",
+        advice=f"torch.vmap has no rule for recurrent layers: {BY_CELLS}",
+    ),
+    Remedy(
+        pattern=r"Batching rule not implemented for aten::lstm",
+        advice="torch.vmap has no rule for LSTMs: compute the gates of each step with two nn.Linear, sigmoid and tanh",
+    ),
     Remedy(
         pattern="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
         issue="torch-vmap-prelu",
@@ -67,8 +86,18 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
     Remedy(pattern="has no attribute '(output|input0)'", issue="module-used-twice", families=("backpack",)),
     Remedy(
-        pattern=r"calling \.item\(\) on a Tensor",
-        advice="replace a branch on a tensor's value by torch.where, and .item() by arithmetic with tensors",
+        pattern=OF_A_VALUE + ".*one_hot",
+        advice="write torch.eye(n, dtype=…)[x] instead of one_hot(x, n), which looks at the largest index",
+    ),
+    Remedy(
+        pattern=f"{OF_A_VALUE}|stack expects each tensor to be equal size",
+        operation="_pack_padded_sequence",
+        advice=f"torch.vmap has no rule for packed sequences: {BY_CELLS}, and take each sample's last step by gather",
+    ),
+    Remedy(
+        pattern=OF_A_VALUE,
+        advice="replace a branch on a tensor's value by torch.where, a slice as long as a value says by a mask, and "
+        ".item() by arithmetic with tensors",
     ),
     Remedy(
         pattern="random operation while in randomness error mode",
@@ -77,6 +106,11 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="can output dynamic shape|return a differently shaped Tensor",
         advice="keep every entry and use torch.where, or multiply by a mask, instead of choosing some by value",
+    ),
+    Remedy(
+        pattern="do not yet support aten::rrelu",
+        advice="torch.vmap has no rule for it: nn.LeakyReLU((lower + upper) / 2) is the same as an nn.RReLU in "
+        "evaluation mode",
     ),
     Remedy(
         pattern="Batching rule not implemented for|we do not yet support aten::",
@@ -121,22 +155,26 @@ REMEDIES: tuple[Remedy, ...] = (
 )
 
 
-def with_remedy(method: Method, answer: MethodAnswer, model: nn.Module) -> MethodAnswer:
+def with_remedy(method: Method, answer: MethodAnswer, problem: Problem) -> MethodAnswer:
     """The answer with what makes the method run on the model, where it crashed for a reason that is in the table."""
     seen = {answer.outcome: answer.message, answer.in_float64: answer.message_in_float64}
     message = seen.get(Outcome.CRASHED, "")
-    return replace(answer, remedy=remedy_of(method, message, model)) if message else answer
+    return replace(answer, remedy=remedy_of(method, message, problem)) if message else answer
 
 
-def remedy_of(method: Method, message: str, model: nn.Module) -> str:
+def remedy_of(method: Method, message: str, problem: Problem) -> str:
     """What makes the method run, or names the issue that it is; empty where the exception is not in the table."""
-    modules = {type(module).__name__ for module in model.modules()}
+    modules = {type(module).__name__ for module in problem.model.modules()}
     for remedy in REMEDIES:
         is_meant = not remedy.families or method.family in remedy.families
-        if is_meant and (not remedy.module or remedy.module in modules) and re.search(remedy.pattern, message):
-            issue = remedy.issue if _is_here(remedy.issue, method) else ""
-            known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
-            return "; ".join(text for text in (remedy.advice, known) if text)
+        is_meant &= not remedy.module or remedy.module in modules
+        if not is_meant or not re.search(remedy.pattern, message):
+            continue
+        if remedy.operation and remedy.operation not in operations_of(problem):
+            continue
+        issue = remedy.issue if _is_here(remedy.issue, method) else ""
+        known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
+        return "; ".join(text for text in (remedy.advice, known) if text)
     return ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, normalize, scaled_dot_product_attention, silu
+from torch.nn.functional import gelu, interpolate, normalize, rrelu, scaled_dot_product_attention, silu
 
 
 class Residual(nn.Module):
@@ -170,6 +170,18 @@ class InPlace(nn.Module):
         return self.b(made.roll(1, 1)) / (1 + kept.abs().sqrt())
 
 
+class Leaking(nn.Module):
+    """RReLU as a module, in place and by hand: in evaluation mode its slope is the middle of its range."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.act = nn.Linear(4, 6), nn.Linear(6, 2), nn.RReLU(0.2, 0.4)
+
+    def forward(self, X: Tensor) -> Tensor:
+        h = rrelu(self.act(self.a(X)) - 0.1, training=self.training)
+        return self.b(rrelu(h - 0.1, 0.25, 0.75, training=self.training, inplace=True))
+
+
 class Statistics(nn.Module):
     """Moments of rows, sums over the edges of a graph, an interpolation, distances."""
 
@@ -201,6 +213,7 @@ GRAPH_MODELS: dict[str, Made] = {
     "MLP-Mixer": lambda: (Mixer(), torch.randn(2, 4, 5)),
     "wrapped Sequential": lambda: (Wrapped(), torch.randn(2, 2, 9, 9)),
     "statistics": lambda: (Statistics(), torch.randn(2, 12)),
+    "RReLU": lambda: (Leaking(), torch.randn(2, 4)),
     "in place": lambda: (InPlace(), torch.randn(2, 4)),
 }
 """By what it is: a model in evaluation mode would be one, and a batch."""

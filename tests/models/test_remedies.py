@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -108,6 +109,68 @@ class Recurrent(nn.Module):
 def recurrent(*, by_onednn: bool) -> Made:
     torch.manual_seed(0)
     return Recurrent(by_onednn=by_onednn), X343
+
+
+class Steps(nn.Module):
+    """A recurrent layer over whole sequences, packed or not, or its cell for one step after the other."""
+
+    def __init__(self, how: str, kind: str = "GRU") -> None:
+        super().__init__()
+        self.how, self.out = how, nn.Linear(4, 2)
+        made: dict[str, Callable[[], nn.Module]] = {
+            "cell": lambda: getattr(nn, f"{kind}Cell")(3, 4),
+            "gates": lambda: nn.ModuleList([nn.Linear(3, 16), nn.Linear(4, 16)]),
+        }
+        self.cell: Any = made.get(how, lambda: getattr(nn, kind)(3, 4, batch_first=True))()
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.how == "gates":
+            return self.out(self._by_gates(X))
+        if self.how == "cell":
+            zeros = X.new_zeros(len(X), 4)
+            state = (zeros, zeros) if isinstance(self.cell, nn.LSTMCell) else zeros
+            for step in X.unbind(1):
+                state = self.cell(step, state)
+            return self.out(state[0] if isinstance(state, tuple) else state)
+        if self.how == "layer":
+            return self.out(self.cell(X)[0][:, -1])
+        packed = pack_padded_sequence(X, [X.shape[1]] * len(X), batch_first=True)
+        return self.out(self.cell(packed)[1][-1])
+
+    def _by_gates(self, X: Tensor) -> Tensor:
+        """The last state of an LSTM, whose cell is two Linears here."""
+        h = c = X.new_zeros(len(X), 4)
+        for step in X.unbind(1):
+            i, f, g, o = (self.cell[0](step) + self.cell[1](h)).chunk(4, -1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        return h
+
+
+def steps(how: str, kind: str = "GRU") -> Made:
+    torch.manual_seed(0)
+    return Steps(how, kind), X343
+
+
+class OneHot(nn.Module):
+    """A perceptron of indices, as rows of ones and zeros."""
+
+    def __init__(self, *, is_by_rows: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.is_by_rows = nn.Linear(7, 4), nn.Linear(4, 2), is_by_rows
+
+    def forward(self, X: Tensor) -> Tensor:
+        hot = torch.eye(7)[X] if self.is_by_rows else nn.functional.one_hot(X, 7).float()
+        return self.b(torch.tanh(self.a(hot)))
+
+
+def one_hot(*, is_by_rows: bool) -> Made:
+    torch.manual_seed(0)
+    return OneHot(is_by_rows=is_by_rows), INDEX[:, 0]
+
+
+def slice_by_value(model: Written, h: Tensor) -> Tensor:
+    return torch.stack([row[: int(6 - 0 * row[0])] for row in h])
 
 
 def by_item(model: Written, h: Tensor) -> Tensor:
@@ -293,6 +356,26 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         for mode in POOLED
     ),
     ("func_jacrev", lambda: packed(is_packed=True), lambda: packed(is_packed=False)),
+    *(
+        (method, lambda how=how, kind=kind: steps(how, kind), lambda kind=kind: steps("cell", kind))
+        for method in ("vmap_vjp", "vmap_jacrev", "vmap_jacfwd", "expanded_parameters")
+        for how, kind in (("layer", "GRU"), ("packed", "GRU"), ("layer", "RNN"))
+    ),
+    ("vmap_vjp", lambda: steps("packed", "LSTM"), lambda: steps("cell", "LSTM")),
+    *(("expanded_parameters", lambda how=how: steps(how, "LSTM"), lambda: steps("gates")) for how in ("layer", "cell")),
+    *(
+        (method, lambda: one_hot(is_by_rows=False), lambda: one_hot(is_by_rows=True))
+        for method in ("vmap_vjp", "vmap_jacfwd")
+    ),
+    *(
+        (method, lambda: written(slice_by_value), lambda: written(lambda model, h: h * (torch.arange(6) < 6)))
+        for method in ("vmap_vjp", "expanded_parameters")
+    ),
+    (
+        "expanded_parameters",
+        lambda: written(lambda model, h: h if h.abs().sum() > 1 else 2 * h),
+        lambda: written(by_where),
+    ),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
 
@@ -322,10 +405,14 @@ def fast_path() -> Iterator[None]:
     torch.backends.mha.set_fastpath_enabled(True)
 
 
+def problem_of(made: Made) -> Problem:
+    model, X = made
+    return Problem(model, X, model(X).detach()[0].numel())
+
+
 def crash(method: str, made: Made) -> str:
     """How the method crashes on the model, in one line; empty where it does not."""
-    model, X = made
-    problem = Problem(model, X, model(X).detach()[0].numel())
+    problem = problem_of(made)
     try:
         with calm_torch():
             found = find_method(method).compute(copy_of(problem))
@@ -339,7 +426,7 @@ def crash(method: str, made: Made) -> str:
 def test_a_remedy_works(method: str, broken: Callable[[], Made], mended: Callable[[], Made]) -> None:
     """The crash has one, and with it the method runs."""
     message = crash(method, broken())
-    assert remedy_of(find_method(method), message, broken()[0]), message
+    assert remedy_of(find_method(method), message, problem_of(broken())), message
     assert crash(method, mended()) == ""
 
 
@@ -348,6 +435,21 @@ def test_what_the_remedy_of_a_bag_says_is_the_same(mode: str) -> None:
     """The same outputs, for each of its modes."""
     (model, X), (other, _) = bag(mode, is_bag=True), bag(mode, is_bag=False)
     torch.testing.assert_close(model(X), other(X))
+
+
+@pytest.mark.parametrize(
+    ("made", "word"),
+    [
+        (lambda: one_hot(is_by_rows=False), "one_hot"),
+        (lambda: steps("packed"), "GRUCell"),
+        (lambda: written(by_item), "where"),
+    ],
+)
+def test_what_looks_at_a_value_is_told_apart(made: Callable[[], Made], word: str) -> None:
+    """Nobody who calls one_hot or packs sequences has written .item()."""
+    told = [remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made()), problem_of(made()))]
+    assert word in told[0]
+    assert (".item()" in told[0]) == (word == "where")
 
 
 class Slope(nn.Module):
@@ -366,13 +468,13 @@ def test_who_wrote_no_function_is_not_told_to_change_it(method: str) -> None:
     """It is the method's own torch.autograd.Function that does not run inside of the model's torch.func."""
     message = crash(method, (Slope(), X4))
     assert "setup_context" in message
-    assert remedy_of(find_method(method), message, Slope()) == ""
+    assert remedy_of(find_method(method), message, problem_of((Slope(), X4))) == ""
 
 
 @pytest.mark.parametrize(("method", "broken", "issue"), KNOWN)
 def test_a_known_issue_is_named(method: str, broken: Callable[[], Made], issue: str) -> None:
     """By the id that `jaccheck known` takes."""
-    assert f"`jaccheck known {issue}`" in remedy_of(find_method(method), crash(method, broken()), broken()[0])
+    assert f"`jaccheck known {issue}`" in remedy_of(find_method(method), crash(method, broken()), problem_of(broken()))
     assert issue in {each.id for each in LAYER_ISSUES}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jaccheck_support.graph_models import GRAPH_MODELS, graph_model
 
-from jaccheck.case import GELU, Hardtanh, ReLU, Sigmoid, SiLU, Tanh
+from jaccheck.case import GELU, Hardtanh, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from jaccheck.judging import Part, graphs_of
 from jaccheck.methods import Problem
 from jaccheck.oracle import Graph, Node, arithmetic, backward_of_graph, forward_of_graph
@@ -35,6 +35,8 @@ def activated(layer: Any, z: Exact) -> Exact:
     match layer:
         case ReLU():
             return each(lambda x: max(x, mpmath.mpf(0)))(z)
+        case LeakyReLU(negative_slope=slope):
+            return np.where(z > 0, z, z * mpmath.mpf(slope))
         case Tanh():
             return each(mpmath.tanh)(z)
         case Sigmoid():

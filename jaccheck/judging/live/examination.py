@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
+from jaccheck.errors import InvalidModel
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.live.contradiction import Heard, listen
 from jaccheck.judging.live.dependence import check_dependence
 from jaccheck.judging.live.gradient_dependence import check_gradients
 from jaccheck.judging.live.settling import settled
-from jaccheck.methods import Problem
+from jaccheck.methods import Problem, Steadiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +29,35 @@ def examine(problem: Problem) -> Examination:
     """The problem of the model as it is after a forward pass, and whether a difference quotient contradicts autograd.
 
     Runs copies, some tens of forward passes, most of them of at most 64 samples. Raises InvalidModel for a model that
-    keeps changing, or whose samples depend on each other.
+    keeps changing, or whose samples depend on each other, and says so of one that gives another output each time.
     """
     before = observe_globals(problem.device)
     try:
         with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             problem, notes = settled(problem)
-            notes += _dependence(problem)
+            steadiness = Steadiness(problem)
             try:
-                heard = listen(problem)
-            except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-                reason = f"{type(error).__name__}: {error}".split("\n")[0]
-                heard = Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
-            if not heard.contradiction:
-                check_gradients(problem)
+                notes += _dependence(problem)
+                heard = _quotients(problem)
+                if not heard.contradiction:
+                    check_gradients(problem)
+            except InvalidModel:
+                steadiness.check()
+                raise
+            if heard.contradiction:
+                steadiness.check()
     finally:
         restore_globals(before, observe_globals(problem.device))
     return Examination(problem, (*notes, *heard.notes), heard.contradiction)
+
+
+def _quotients(problem: Problem) -> Heard:
+    try:
+        return listen(problem)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0]
+        return Heard(notes=(f"no difference quotient was compared with autograd: {reason}",))
 
 
 def _dependence(problem: Problem) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ def instance_norm(
 
 def prelu(input: Tensor, weight: Tensor) -> Use:
     """δ ∘ min(x, 0), for one weight or one for each channel."""
-    aligned = _by_channel(input) if weight.numel() > 1 else [1] * input.dim()
+    aligned = _by_channel(input) if weight.numel() != 1 else [1] * input.dim()
     return Use(
         None, [input], (weight, lambda δ, J, layout: add_up(δ * input.clamp(max=0).to(δ.dtype), aligned, J, layout))
     )
