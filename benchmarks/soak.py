@@ -1,10 +1,11 @@
 """Runs that are disturbed in every way at once: `python benchmarks/soak.py --seconds 600` compares them with others.
 
 Each run is `jaccheck verify` with a store, of a right method, two mutants and some methods that misbehave. Its command
-is killed with SIGKILL at random moments, its worker processes too, and the disk is full now and then (no file may
-become longer than a store is); it goes on with --resume until it has come to its end. Every count and every finding
-must be those of the same run undisturbed, which is made first, and says how long a run takes: for twice as long it is
-disturbed, then it may come to its end. No run is begun that would not end within the seconds that are given.
+is killed with SIGKILL at random moments, its worker processes too, and its disk is full now and then, in the middle of
+a run or when it starts, and has room again later; it goes on with --resume until it has come to its end. Every count
+and every finding must be those of the same run undisturbed, which is made first, and says how long a run takes: for
+twice as long it is disturbed, then it may come to its end. No run is begun that would not end within the seconds that
+are given. Where no disk can be mounted, no file may become longer than a store is, in some of the starts.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import click
 import psutil
+from disks import Disk, small_disk
 from jaccheck_support import misbehaving
 from jaccheck_support.mutated_copies import with_first
 from kills import counted
@@ -45,7 +47,7 @@ CASES = 7
 """All of them; fewer than the workers that a method may end before it is given up, which each start counts anew."""
 
 FULL_BYTES = 20_000
-"""The longest file on a full disk: stores and reports are longer."""
+"""The longest file on a full disk, or the room that is left on one at most: stores and reports are longer."""
 
 DISTURBED = 2.0
 """For how many times the length of an undisturbed run one is disturbed."""
@@ -62,10 +64,19 @@ class Disturbance:
     length_s: float
     until: float
     done: Counter[str]
+    disk: Disk | None
 
     def pause_s(self) -> float:
         """Until the next worker is killed: longer than a method has on a case, which is CRASHED at the third time."""
         return self.chance.uniform(0.05, 0.2) * self.length_s
+
+    def change_disk(self) -> None:
+        """It is full from now on, or has room again."""
+        if self.disk and self.disk.is_full:
+            self.disk.free()
+        elif self.disk:
+            self.disk.fill(self.chance.choice((0, 4096, FULL_BYTES)))
+            self.done["full disks"] += 1
 
 
 def command(folder: Path, seed: int, *, again: bool) -> list[str]:
@@ -80,8 +91,8 @@ def command(folder: Path, seed: int, *, again: bool) -> list[str]:
     return [sys.executable, "-m", "jaccheck", "verify", "--quiet", "--report", str(folder / "report.json"), *begun]
 
 
-def started(folder: Path, seed: int, *, again: bool, is_full: bool) -> subprocess.Popen[bytes]:
-    """A process that does this, in the folder; on a full disk where so."""
+def started(folder: Path, seed: int, *, again: bool, is_limited: bool) -> subprocess.Popen[bytes]:
+    """A process that does this, in the folder, temporary files included; with a limit to the length of files if so."""
 
     def fill() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -90,21 +101,24 @@ def started(folder: Path, seed: int, *, again: bool, is_full: bool) -> subproces
     return subprocess.Popen(
         command(folder, seed, again=again),
         cwd=folder,
-        env=with_first(Path(misbehaving.__file__).parents[1]),
+        env={**with_first(Path(misbehaving.__file__).parents[1]), "TMPDIR": str(folder)},
         stdout=subprocess.DEVNULL,
-        stderr=(folder / "said").open("ab"),
-        preexec_fn=fill if is_full else None,
+        stderr=_said(folder).open("ab"),
+        preexec_fn=fill if is_limited else None,
     )
 
 
 def disturb(process: subprocess.Popen[bytes], by: Disturbance) -> bool:
     """Whether it was killed before it came to its end; workers are killed on the way."""
     kill_at = min(time.monotonic() + by.chance.uniform(0.0, by.length_s), by.until)
-    worker_at = time.monotonic() + by.pause_s()
+    worker_at, disk_at = (time.monotonic() + by.pause_s() for _ in range(2))
     while time.monotonic() < kill_at:
         if process.poll() is not None:
             return False
         time.sleep(0.1)
+        if time.monotonic() > disk_at:
+            by.change_disk()
+            disk_at = time.monotonic() + by.pause_s()
         if time.monotonic() < worker_at:
             continue
         with suppress(psutil.Error):
@@ -124,16 +138,18 @@ def run_to_its_end(folder: Path, seed: int, by: Disturbance | None) -> float:
     began, again = time.monotonic(), False
     while True:
         disturbed = by if by and time.monotonic() < by.until else None
-        is_full = disturbed is not None and disturbed.chance.random() < 0.2
-        process = started(folder, seed, again=again, is_full=is_full)
+        is_limited = disturbed is not None and disturbed.disk is None and disturbed.chance.random() < 0.2
+        process = started(folder, seed, again=again, is_limited=is_limited)
         is_killed = disturbed is not None and disturb(process, disturbed)
+        if by and by.disk and not (is_killed and time.monotonic() < by.until):
+            by.disk.free()  # what has come to an end by itself has said what it has to say of a full disk
         try:
             code = process.wait(LONGEST_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise click.ClickException(f"no end after {LONGEST_SECONDS:.0f} s: {last_words(folder)}") from None
         if disturbed:
-            disturbed.done["full disks"] += is_full
+            disturbed.done["limits to files"] += is_limited
         state = state_of(folder)
         again = state is not None
         if state == FINISHED and not (folder / "report.json").exists():  # killed before it was written
@@ -141,7 +157,7 @@ def run_to_its_end(folder: Path, seed: int, by: Disturbance | None) -> float:
             subprocess.run(history, cwd=folder, check=False, stdout=subprocess.DEVNULL)
         if (folder / "report.json").exists() and (state == FINISHED or (not is_killed and code == 1)):
             return time.monotonic() - began
-        if not disturbed or (not is_killed and not is_full and code not in (1, 2)):
+        if not disturbed or (not is_killed and code not in (1, 2)):
             raise click.ClickException(f"exit code {code}, and the run is {state}: {last_words(folder)}")
 
 
@@ -155,9 +171,14 @@ def state_of(folder: Path) -> str | None:
     return None
 
 
+def _said(folder: Path) -> Path:
+    """Beside the folder, which may be full."""
+    return folder.with_suffix(".said")
+
+
 def said(folder: Path) -> bytes:
     """What was said on standard error so far."""
-    return (folder / "said").read_bytes()
+    return _said(folder).read_bytes()
 
 
 def last_words(folder: Path) -> str:
@@ -183,13 +204,14 @@ def main(seconds: float, seed: int) -> None:
             length = run_to_its_end(quiet, seed + number, None)
             before = done.copy()
             until = min(time.monotonic() + DISTURBED * length, began + seconds - length)
-            took = run_to_its_end(loud, seed + number, Disturbance(chance, length, until, done))
-            whole, disturbed = (load(Report, folder / "report.json") for folder in (quiet, loud))
+            with small_disk(loud) as disk:
+                took = run_to_its_end(loud, seed + number, Disturbance(chance, length, until, done, disk))
+                whole, disturbed = (load(Report, folder / "report.json") for folder in (quiet, loud))
             is_equal = counted(whole) == counted(disturbed)
             has_trace = b"Traceback (most recent call last)" in said(loud)
         wrong += not is_equal or has_trace
         longest = max(longest, time.monotonic() - round_began)
-        what = ", ".join(f"{done[each] - before[each]} {each}" for each in ("kills", "workers killed", "full disks"))
+        what = ", ".join(f"{count - before[each]} {each}" for each, count in done.items())
         answer = "equal" if is_equal else f"DIFFERENT: {difference(whole, disturbed)}"
         click.echo(f"run {number}: {length:.0f} s quiet, {took:.0f} s with {what}: {answer}{', TRACEBACK' * has_trace}")
     total = ", ".join(f"{count} {each}" for each, count in done.items())

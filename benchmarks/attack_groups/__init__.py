@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from attack_groups import (
+    answers,
     culprits,
     files,
     gates,
@@ -15,8 +16,10 @@ from attack_groups import (
     options,
     places,
     processes,
+    sources,
     stores,
     streams,
+    surroundings,
     texts,
 )
 from attack_groups.attack import Attack
@@ -35,5 +38,8 @@ GROUPS: dict[str, Callable[[], Iterator[Attack]]] = {
     "culprits": culprits.attacks,
     "gates": gates.attacks,
     "interruptions": interruptions.attacks,
+    "surroundings": surroundings.attacks,
+    "sources": sources.attacks,
+    "answers": answers.attacks,
 }
 """What each is about stands in the first line of its file."""

@@ -43,6 +43,7 @@ FORKS = {"fork", "forkpty", "multiprocessing", "ProcessPoolExecutor"}
 FORKING = {
     *(f"runs/workers/{name}.py" for name in ("fork_server", "process", "template", "worker")),
     "judging/known/runner.py",
+    "judging/laws/torch_switches.py",  # asks how a method has said that processes be started, and starts none
     "core/fork.py",
     "core/supervision.py",  # before anything is loaded
 }

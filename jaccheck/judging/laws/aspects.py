@@ -31,6 +31,7 @@ class Aspects:
     def __init__(self, aspects: Iterable[Aspect], names: dict[str, Any]) -> None:
         self._aspects: dict[str, Aspect] = {}
         self.shown: dict[str, str] = {}
+        self._each: list[Callable[[], object]] = []
         chosen = []
         for aspect in aspects:
             for expression in aspect.read:
@@ -41,12 +42,17 @@ class Aspects:
                 self._aspects[aspect.name] = aspect
                 self.shown[aspect.name] = aspect.shown or expression
                 chosen.append(expression)
+                self._each.append(eval(f"lambda: {expression}", names))
                 break
         self._read: Callable[[], tuple[object, ...]] = eval(f"lambda: ({', '.join(chosen)},)", names)
 
     def observe(self) -> Observed:
         """All of them as they are now."""
-        return dict(zip(self._aspects, self._read(), strict=True))
+        try:
+            found = self._read()
+        except Exception:  # one has been taken away, or cannot be said now
+            found = tuple(_read(each) for each in self._each)
+        return dict(zip(self._aspects, found, strict=True))
 
     def put_back(self, before: Observed, now: Observed) -> None:
         """Sets what is not `now` as it was `before`, as far as that can be done."""
@@ -54,3 +60,11 @@ class Aspects:
             if name in before and aspect.put_back and before[name] != now.get(name):
                 with contextlib.suppress(Exception):  # what is not put back is seen by whoever looks again
                     aspect.put_back(before[name])
+
+
+def _read(one: Callable[[], object]) -> object:
+    """What it gives, or how it fails, which is another value than any."""
+    try:
+        return one()
+    except Exception as error:
+        return f"not to be read: {type(error).__name__}"

@@ -6,6 +6,7 @@ and the reference with them.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import random
 from typing import Any
@@ -28,7 +29,7 @@ def observe_globals(device: str) -> Globals:
         found["random generator"] = torch.get_rng_state().numpy().tobytes()
         if backend := _with_a_generator(device):
             found[_GENERATOR_OF + device] = backend.get_rng_state(device).numpy().tobytes()
-    found["random generator of numpy"] = _numpy_words()
+    found["random generator of numpy"] = _numpy_state()
     found["random generator of Python"] = random.getstate()
     found["global hooks"] = tuple((kind, key) for kind in _HOOKS for key in getattr(nn.modules.module, kind))
     return found
@@ -39,7 +40,8 @@ def restore_globals(before: Globals, now: Globals) -> None:
     TORCH.put_back(before, now)
     for name, was in before.items():
         if was != now.get(name):
-            _restore(name, was)
+            with contextlib.suppress(Exception):  # what is not put back is seen by whoever looks again
+                _restore(name, was)
 
 
 def _restore(name: str, was: object) -> None:
@@ -51,9 +53,8 @@ def _restore(name: str, was: object) -> None:
     match name, was:
         case "random generator", bytes():
             torch.set_rng_state(torch.frombuffer(bytearray(was), dtype=torch.uint8))
-        case "random generator of numpy", bytes():
-            words = np.frombuffer(was, dtype=np.uint32)
-            np.random.set_state(("MT19937", words[:_MT19937_WORDS], int(words[_MT19937_WORDS]), 0, 0.0))
+        case "random generator of numpy", (generator, bytes(words)):
+            _put_numpy(generator, words)
         case "random generator of Python", tuple():
             random.setstate(was)
         case "global hooks", tuple():
@@ -77,9 +78,16 @@ def _with_a_generator(device: str) -> Any:
 _MT19937_WORDS = 624
 
 
-def _numpy_words() -> bytes:
-    """The words of numpy's legacy generator and its position, read where they lie: get_state takes 30 µs."""
+def _put_numpy(generator: Any, state: bytes) -> None:
+    np.random.set_bit_generator(generator)  # type: ignore[attr-defined]
+    if isinstance(generator, np.random.MT19937):
+        words = np.frombuffer(state, dtype=np.uint32)
+        np.random.set_state(("MT19937", words[:_MT19937_WORDS], int(words[_MT19937_WORDS]), 0, 0.0))
+
+
+def _numpy_state() -> tuple[object, bytes]:
+    """numpy's legacy generator, and its words with its position, read where they lie: get_state takes 30 µs."""
     generator = np.random.get_bit_generator()  # type: ignore[attr-defined]
     if not isinstance(generator, np.random.MT19937):
-        return repr(generator.state).encode()
-    return ctypes.string_at(generator.ctypes.state_address, 4 * (_MT19937_WORDS + 1))
+        return generator, repr(generator.state).encode()
+    return generator, ctypes.string_at(generator.ctypes.state_address, 4 * (_MT19937_WORDS + 1))

@@ -1,42 +1,72 @@
-"""Functions and classes of torch that a method may have replaced: what they are, and the way back.
+"""Functions and classes that a method may have replaced, torch's and others': what they are, and the way back.
 
-A class must stay as it is. Of a module only what it had counts: names are added to it whenever something is imported.
+A class must stay as it is, and a module of torch's in what it had: names are added to it whenever something is
+imported. Of modules that hold state of their own, and of other libraries', functions and classes count.
 """
 
 from __future__ import annotations
 
 import builtins
 import contextlib
+import copy
+import json
+import math
+import os
+import random
+import signal
+import threading
+import time
+import warnings
 from collections.abc import Iterable, Iterator
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import torch
+import torch._functorch.apis
+import torch._functorch.eager_transforms
+import torch.autograd.forward_ad
+import torch.autograd.functional
+import torch.autograd.graph
 import torch.func
 from torch import nn
 
 Owner = type | ModuleType
 
+_C_NN: Any = torch._C._nn
+_GRAD: Any = torch.nn.grad  # type: ignore[attr-defined]
+
 MODULES: tuple[ModuleType, ...] = (torch, nn.functional, nn.init, torch.autograd, torch.func, torch.linalg, builtins)
-CLASSES: tuple[type, ...] = (nn.Module, nn.Parameter, torch.Tensor, torch.autograd.Function)
+LIBRARIES: tuple[ModuleType, ...] = (
+    *(nn, _C_NN, torch.special, torch.fft, _GRAD, torch.random, torch.overrides, torch.jit, nn.utils.stateless),
+    *(torch.autograd.graph, torch.autograd.functional, torch.autograd.forward_ad),
+    *(torch._functorch.apis, torch._functorch.eager_transforms),
+    *(copy, json, math, np, os, random, signal, threading, time, warnings),
+)
+"""Those of which only functions and classes count."""
+
+LAYERS = tuple(dict.fromkeys(each for each in vars(nn.modules).values() if isinstance(each, type)))
+CLASSES: tuple[type, ...] = (nn.Module, nn.Parameter, torch.Tensor, torch.autograd.Function, *LAYERS)
 
 _CHANGES = frozenset({"__abstractmethods__", "__annotations__", "_", "Storage"})
 """What changes without anybody's doing, `_` in an interactive session, and what goes with the default dtype."""
 
 
 class Functions:
-    """The functions of torch, and those of the classes of a network's modules, as they are now."""
+    """The functions of torch and others, and those of the classes of layers and of a network's modules, as they are."""
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        classes = {each for module in modules for each in type(module).__mro__} - {object}
-        self._owners: tuple[Owner, ...] = (*MODULES, *dict.fromkeys((*CLASSES, *classes)))
-        self._before = [dict(vars(owner)) for owner in self._owners]
-        self._values = [tuple(each.values()) for each in self._before]
+        classes = {above for each in (*CLASSES, *map(type, modules)) for above in each.__mro__} - {object}
+        self._owners: tuple[Owner, ...] = (*MODULES, *LIBRARIES, *dict.fromkeys((*CLASSES, *classes)))
+        self._now = [vars(owner) for owner in self._owners]  # which show each change
+        self._before = [dict(each) for each in self._now]
+        self._values = [[*each.values()] for each in self._now]
 
     def are_as_before(self) -> bool:
         """Whether nothing was replaced, added or taken away; quick, and no where it cannot be told."""
         try:
-            # Tuples look first whether two values are one object, and ask for equality only where they are not.
-            return self._values == [tuple(vars(owner).values()) for owner in self._owners]
+            # Lists look first whether two values are one object, and ask for equality only where they are not.
+            return self._values == [[*each.values()] for each in self._now]
         except Exception:
             return False
 
@@ -46,8 +76,10 @@ class Functions:
             now = dict(vars(owner))
             names = before.keys() | now.keys() if isinstance(owner, type) else before.keys()
             for name in sorted(names - _CHANGES):
-                if before.get(name, _ABSENT) is not now.get(name, _ABSENT):
-                    yield owner, name
+                was = before.get(name, _ABSENT)
+                if was is now.get(name, _ABSENT) or (owner in LIBRARIES and not callable(was)):
+                    continue
+                yield owner, name
 
     def accept_imported(self) -> None:
         """Takes what is replaced by something of torch's own for what was before: an import of torch's does that."""
@@ -56,7 +88,6 @@ class Functions:
             if (getattr(now, "__module__", None) or "").partition(".")[0] == "torch":
                 place = self._owners.index(owner)
                 self._before[place] = {**self._before[place], name: now}
-                self._values[place] = tuple(vars(owner).values())
 
     def put_back(self) -> None:
         """Sets each of them as it was."""
@@ -67,6 +98,9 @@ class Functions:
                     delattr(owner, name)
                 else:
                     setattr(owner, name, was)
+        if not any(True for _ in self.changes()):
+            # What does not count is taken as it is now, in its order, so that the next look is quick again.
+            self._values = [[*each.values()] for each in self._now]
 
 
 _ABSENT = object()

@@ -20,6 +20,8 @@ import torch
 
 from jaccheck.core import STRAY, children
 from jaccheck.judging.laws.aspects import Aspect, Aspects, Observed
+from jaccheck.judging.laws.library_state import LIBRARIES, NAMES
+from jaccheck.judging.laws.torch_switches import OF_IMPORTS, operators
 
 resource: Any
 try:
@@ -42,9 +44,17 @@ _TIMERS = tuple(
 _TO_NEAREST = 0
 """FE_TONEAREST of every processor that torch runs on."""
 
+_OF_ONE_THREAD = 2
+"""Functions that trace one thread: of steps and of calls."""
+
 COLLECTOR = "garbage collector"
 
-BY_IMPORTS = frozenset({"environment", "warning filters", "open descriptors", "import path"})
+BY_IMPORTS = frozenset(
+    {
+        *("environment", "warning filters", "open descriptors", "import path", "importers"),
+        *(aspect.name for aspect in OF_IMPORTS),
+    }
+)
 """What the first import of a package may change for good; it is no method's doing."""
 
 
@@ -188,11 +198,21 @@ def _put_streams(was: Sequence[Any]) -> None:
 def _put_traces(was: Sequence[Any]) -> None:
     sys.settrace(was[0])
     sys.setprofile(was[1])
+    if len(was) > _OF_ONE_THREAD:
+        threading.settrace(was[2])
+        threading.setprofile(was[3])
+
+
+def collector() -> tuple[Any, ...]:
+    """Whether the garbage collector is on, and its settings."""
+    return gc.isenabled(), gc.get_debug(), tuple(gc.callbacks), *gc.get_threshold()
 
 
 def _put_collector(was: Sequence[Any]) -> None:
     (gc.enable if was[0] else gc.disable)()
-    gc.set_threshold(*was[1:])
+    gc.set_debug(was[1])
+    gc.callbacks[:] = was[2]
+    gc.set_threshold(*was[3:])
 
 
 def _put_hooks(was: Sequence[Any]) -> None:
@@ -208,7 +228,6 @@ PROCESS = Aspects(
             read=("(sum((2.5e-308, -2.3e-308)) > 0.0, sum((1.0, 2.0**-60)), sum((-1.0, -(2.0**-60))))",),
             put_back=_put_arithmetic,
         ),
-        Aspect(name="error state of numpy", read=("numpy.geterr()",), put_back=lambda was: np.seterr(**was)),
         Aspect(name="warning filters", read=("list(warnings.filters)",), put_back=_put_filters),
         Aspect(
             name="working directory",
@@ -255,11 +274,19 @@ PROCESS = Aspects(
             put_back=lambda was: os.sched_setaffinity(0, was),
         ),
         Aspect(name="recursion limit", read=("sys.getrecursionlimit()",), put_back=sys.setrecursionlimit),
-        Aspect(name="trace function", read=("(sys.gettrace(), sys.getprofile())",), put_back=_put_traces),
+        Aspect(
+            name="trace function",
+            read=(
+                "(sys.gettrace(), sys.getprofile(), threading._trace_hook, threading._profile_hook)",
+                "(sys.gettrace(), sys.getprofile())",
+            ),
+            put_back=_put_traces,
+        ),
         Aspect(
             name=COLLECTOR,
-            read=("(gc.isenabled(), *gc.get_threshold())",),
+            read=("collector()",),
             put_back=_put_collector,
+            shown="(gc.isenabled(), gc.get_debug(), *gc.get_threshold(), *gc.callbacks)",
         ),
         Aspect(
             name="standard streams",
@@ -283,13 +310,19 @@ PROCESS = Aspects(
             shown="[os.fstat(each).st_ino for each in range(3)]",
         ),
         Aspect(name="open descriptors", read=("descriptors()",), shown="os.listdir('/proc/self/fd')"),
+        *OF_IMPORTS,
+        *LIBRARIES,  # the time zone after the environment, which says it
     ),
     {
+        **NAMES,
+        "torch": torch,
+        "operators": operators,
         **{module.__name__: module for module in (gc, locale, os, signal, sys, threading, warnings)},
         "resource": resource,
         "numpy": np,
         "TIMERS": _TIMERS,
         "LIMITS": _LIMITS,
+        "collector": collector,
         "handlers": _handlers,
         "mask": getattr(_signal, "pthread_sigmask", None),
         "live_children": _live_children,

@@ -74,7 +74,10 @@ def _shown_functions(failure: Failure) -> dict[str, str]:
 
 
 _SHOWN = TORCH.shown | PROCESS.shown
-_IMPORTED = {"gc", "locale", "numpy", "os", "resource", "signal", "sys", "threading", "warnings"}
+_IMPORTED = {
+    *("ctypes", "decimal", "gc", "locale", "logging", "numpy", "os", "resource", "signal", "sys", "tempfile"),
+    *("threading", "time", "tracemalloc", "warnings"),
+}
 
 PURITY = Law(
     name="purity",

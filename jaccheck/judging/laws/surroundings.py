@@ -13,7 +13,7 @@ from torch import nn
 from jaccheck.judging.laws.aspects import Observed
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.laws.patches import Functions, name_of
-from jaccheck.judging.laws.process_state import COLLECTOR, PROCESS, by_imports
+from jaccheck.judging.laws.process_state import COLLECTOR, PROCESS, by_imports, collector
 
 Groups = dict[str, Observed]
 
@@ -63,7 +63,7 @@ class Surroundings:
 
     def _set_collector(self, is_on: bool) -> None:
         (gc.enable if is_on else gc.disable)()
-        process = {**self._before["process"], COLLECTOR: (is_on, *gc.get_threshold())}
+        process = {**self._before["process"], COLLECTOR: (is_on, *collector()[1:])}
         self._before = {**self._before, "process": process}
 
     def _observed(self) -> Groups:

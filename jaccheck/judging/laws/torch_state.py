@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from jaccheck.judging.laws.aspects import Aspect, Aspects
+from jaccheck.judging.laws.torch_switches import SWITCHES, keys
 
 DEEPEST = 256
 """More than anybody leaves on a stack of torch's."""
@@ -213,6 +214,7 @@ TORCH = Aspects(
             put_back=_put_flags,
             shown=f"[getattr(torch._C, name)() for name in {[read.__name__ for read in _READABLE]}]",
         ),
+        *SWITCHES,  # the precision of float32 after the older switch of it, which sets some of it
     ),
-    {"torch": torch, "flags": _flags, "nesting": _nesting, "stack": _stack},
+    {"torch": torch, "keys": keys, "flags": _flags, "nesting": _nesting, "stack": _stack},
 )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
+import decimal
 import gc
 import locale
+import logging
+import math
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -68,6 +74,22 @@ def _downwards() -> None:
     ctypes.CDLL(None).fesetround(0x400)
 
 
+def _replaced(owner: object, name: str) -> Callable[[], object]:
+    """What puts something else in place of a function or class."""
+    return lambda: setattr(owner, name, lambda *given, **named: None)
+
+
+def _float32(backend: str, precision: str) -> None:
+    """As `torch.backends.fp32_precision = …`: since then torch refuses to say what the older switch is."""
+    torch._C._set_fp32_precision_setter(backend, "all", precision)  # type: ignore[attr-defined]
+
+
+def _zone() -> None:
+    os.environ["TZ"] = "XYZ"
+    time.tzset()
+    del os.environ["TZ"]
+
+
 def _hard() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
@@ -113,6 +135,68 @@ LEFT: dict[str, tuple[str, Callable[[], object]]] = {
     "path": ("import path", lambda: sys.path.insert(0, "/nowhere")),
     "thresholds": ("garbage collector", lambda: gc.set_threshold(1, 2, 3)),
     "collector": ("garbage collector", gc.disable),
+    "callbacks of the collector": ("garbage collector", lambda: gc.callbacks.append(print)),
+    "precision of float32": ("precision of float32", lambda: _float32("generic", "tf32")),
+    "precision of mkldnn": ("precision of float32", lambda: _float32("mkldnn", "bf16")),
+    "printing of tensors": ("printing of tensors", lambda: torch.set_printoptions(precision=1)),
+    "printing of arrays": ("printing of arrays", lambda: np.set_printoptions(precision=1)),
+    "numpy's callback": ("error state of numpy", lambda: np.seterrcall(print)),
+    "conversion of modules": (
+        "conversion of modules",
+        lambda: torch.__future__.set_overwrite_module_params_on_conversion(True),
+    ),
+    "fast path": ("fast path of attention", lambda: torch.backends.mha.set_fastpath_enabled(False)),
+    "forward gradients": ("switches of autograd", lambda: torch._C._set_fwd_grad_enabled(False)),
+    "views": ("switches of autograd", lambda: torch._C._set_view_replay_enabled(True)),
+    "fallback of vmap": ("switches of functorch", lambda: torch._C._functorch._set_vmap_fallback_enabled(False)),
+    "gradients in place": (
+        "switches of functorch",
+        lambda: torch._C._functorch.set_inplace_requires_grad_allowed(True),
+    ),
+    "keys of the dispatcher": (
+        "keys of the dispatcher",
+        lambda: torch._C._dispatch_tls_set_dispatch_key_excluded(torch._C.DispatchKey.AutogradCPU, True),
+    ),
+    "distributions": (
+        "validation of distributions",
+        lambda: torch.distributions.Distribution.set_default_validate_args(False),
+    ),
+    "cache of parametrizations": (
+        "cache of parametrizations",
+        lambda: setattr(torch.nn.utils.parametrize, "_cache_enabled", 1),
+    ),
+    "sharing of memory": (
+        "sharing of memory",
+        lambda: torch.multiprocessing.set_sharing_strategy("file_system"),  # type: ignore[no-untyped-call]
+    ),
+    "start of processes": (
+        "start of processes",
+        lambda: torch.multiprocessing.set_start_method("spawn", force=True),
+    ),
+    "decimal": ("context of decimal", lambda: setattr(decimal.getcontext(), "prec", 3)),
+    "importers": ("importers", lambda: sys.meta_path.append(sys.meta_path[-1])),
+    "logging": ("logging", lambda: logging.getLogger().setLevel(logging.DEBUG)),
+    "logging off": ("logging", lambda: logging.disable(logging.CRITICAL)),
+    "interpreter": ("settings of the interpreter", lambda: sys.setswitchinterval(1.0)),
+    "digits": ("settings of the interpreter", lambda: sys.set_int_max_str_digits(1000)),
+    "tracing of memory": ("settings of the interpreter", tracemalloc.start),
+    "trace of threads": ("trace function", lambda: threading.settrace(lambda *given: None)),
+    "temporary folder": ("folder of temporary files", lambda: setattr(tempfile, "tempdir", "/nowhere")),
+    "time zone": ("time zone", _zone),
+    "traps": ("floating-point traps", lambda: ctypes.CDLL("libm.so.6").feenableexcept(4)),
+    "standard files that do not wait": ("waiting for standard files", lambda: os.set_blocking(2, False)),
+    "another layer": ("torch.nn.Linear", _replaced(nn, "Linear")),
+    "forward of a layer that is not here": ("torch.nn.modules.conv.Conv2d.forward", _replaced(nn.Conv2d, "forward")),
+    "engine": (
+        "torch.autograd.graph._engine_run_backward",
+        _replaced(torch.autograd.graph, "_engine_run_backward"),
+    ),
+    "vmap itself": ("torch._functorch.apis.vmap", lambda: setattr(sys.modules["torch._functorch.apis"], "vmap", 1)),
+    "special": ("torch.special.erf", _replaced(torch.special, "erf")),
+    "mathematics": ("math.prod", _replaced(math, "prod")),
+    "copies": ("copy.deepcopy", _replaced(copy, "deepcopy")),
+    "sums of numpy": ("numpy.sum", _replaced(np, "sum")),
+    "sleep": ("time.sleep", _replaced(time, "sleep")),
 }
 """By what is left behind: the aspect that must be named, and what leaves it."""
 
@@ -153,6 +237,47 @@ def test_what_is_left_behind_is_named_and_put_back(name: str) -> None:
     assert around.left == ()
     again = judge(CASE, RIGHT, reference=reference, around=around)
     assert (again.outcome, again.failures) == (Outcome.AGREES, ())
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "excepthook"])
+def test_what_is_taken_away_is_named_and_put_back(name: str) -> None:
+    """Reading it raises then, which is no error of jaccheck's; the rest is looked at all the same."""
+    was = getattr(sys, name)
+    try:
+        verdict = judge(CASE, leaving(lambda: hasattr(sys, name) and delattr(sys, name)))  # type: ignore[arg-type]
+        assert verdict.outcome is Outcome.SIDE_EFFECT
+        assert verdict.failures[0].detail.aspects in (("standard streams",), ("exception hooks",))  # type: ignore[union-attr]
+        assert getattr(sys, name) is was
+    finally:
+        setattr(sys, name, was)
+
+
+def test_another_generator_of_numpy_is_named_and_put_back() -> None:
+    """One of another kind, whose state the one before could not take."""
+    was = np.random.get_bit_generator()  # type: ignore[attr-defined]
+    try:
+        verdict = judge(
+            CASE,
+            leaving(lambda: np.random.set_bit_generator(np.random.PCG64())),  # type: ignore[arg-type, attr-defined]
+        )
+        assert "random generator of numpy" in verdict.message
+        assert np.random.get_bit_generator() is was  # type: ignore[attr-defined]
+    finally:
+        np.random.set_bit_generator(was)  # type: ignore[attr-defined]
+
+
+def test_an_operator_of_ones_own_is_named() -> None:
+    """It takes the place of torch's for everybody, and cannot be told to go by who has not made it."""
+    around = Surroundings(nn.Linear(1, 1), "cpu")
+    library = torch.library.Library("aten", "IMPL")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch says that it is overridden
+            library.impl("erfinv", lambda x: x, "CPU")
+        before, after = around.look()
+        assert before["process"]["operators of torch"] != after["process"]["operators of torch"]
+        assert around.left == ("operators of torch",)
+    finally:
+        library._destroy()
 
 
 def test_what_cannot_be_put_back_is_said() -> None:
