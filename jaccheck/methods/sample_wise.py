@@ -17,7 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
-from jaccheck.methods.module_state import changed, state_of
+from jaccheck.methods.module_state import changed, state_of, walk
 from jaccheck.methods.problem import Problem
 from jaccheck.methods.steadiness import Steadiness, another, is_settled_by_eval
 
@@ -98,10 +98,13 @@ def _check_input(problem: Problem) -> None:
 def _check_backward(problem: Problem) -> None:
     model = deep_copy(problem.model)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    try:
-        torch.autograd.grad(run(model, problem.X).sum(), parameters, allow_unused=True)
-    except Exception as error:
-        raise InvalidModel(f"torch.autograd.grad does not differentiate the model: {_reason(error)}") from error
+    for which in ("the model", "a second pass of the model"):
+        kept = [problem.told(name) for name, value in walk(model) if isinstance(value, Tensor) and not value.is_leaf]
+        why = f"; {named(kept)} is kept from an earlier pass, and is not computed again" if kept else ""
+        try:
+            torch.autograd.grad(run(model, problem.X).sum(), parameters, allow_unused=True)
+        except Exception as error:
+            raise InvalidModel(f"torch.autograd.grad does not differentiate {which}: {_reason(error)}{why}") from error
 
 
 def _check_passes(problem: Problem) -> None:
@@ -137,9 +140,19 @@ def _check_alone(problem: Problem, steadiness: Steadiness) -> None:
         apart = largest(alone - f[n : n + 1])
         if differ(alone, f[n : n + 1], limit) and apart > _MANY * _moved(model, X[n : n + 1], alone):
             raise InvalidModel(
-                f"the output for sample {n} is another one when it is run alone: outputs depend on other samples, so "
-                "per-sample methods compute something else"
+                f"the output for sample {n} is another one when it is run alone: outputs depend on "
+                f"{_what_matters(model, X, n, f, limit)}, so per-sample methods compute something else"
             )
+
+
+def _what_matters(model: nn.Module, X: Tensor, n: int, f: Tensor, limit: float) -> str:
+    """What the output for sample `n` depends on, seen in a batch of nothing but that sample."""
+    same = run(model, X[n : n + 1].expand(X.shape).clone()).detach()
+    if same.shape != f.shape or differ(same[n], f[n], limit):
+        return "other samples"
+    if any(differ(row, f[n], limit) for row in same):
+        return "the place of a sample in the batch"
+    return "how many samples are in the batch"
 
 
 def _moved(model: nn.Module, X: Tensor, f: Tensor) -> float:
