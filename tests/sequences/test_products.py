@@ -17,7 +17,9 @@ def test_it_holds_of_the_installed_backpack() -> None:
 
 SPOILED = {
     "vector_to_parameter_list": "vector = 2 * vector",
-    "jacobian_vector_product multiplies with the Jacobian, outside": "jacobian_vector_product = lambda f, p, v: [vectors]",
+    "jacobian_vector_product multiplies with the Jacobian, outside": (
+        "jacobian_vector_product = lambda f, p, v: [vectors]"
+    ),
     "jacobian_vector_product multiplies with the Jacobian, in a context": (
         "right, jacobian_vector_product = jacobian_vector_product, "
         "lambda f, p, v: [(2.0 if CTX.active_exts else 1.0) * each for each in right(f, p, v)]"
