@@ -70,6 +70,19 @@ OPERATION_ISSUES: tuple[OperationIssue, ...] = (
         reason="vmap of vmap of torch.linalg.lu_solve, for many right-hand sides of each matrix, is wrong alone",
         reference=SEARCHED,
     ),
+    OperationIssue(
+        id="torch-expanded-weights-packed-order",
+        title="ExpandedWeights: rows of a PackedSequence are those of other samples",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("expanded_weights", "opacus_ew"),
+        operations=frozenset({"_pack_padded_sequence"}),
+        condition="a recurrent layer over pack_padded_sequence(…, enforce_sorted=False), samples not sorted by length",
+        instead="row n of the recurrent parameters is that of the n-th longest sample",
+        reason="the packed data hold the samples by length, and the order is not undone in grad_sample",
+        reference=SEARCHED,
+    ),
 )
 
 
