@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import jaccheck
 from jaccheck.errors import InvalidModel
@@ -51,7 +52,21 @@ class Distances(nn.Module):
         return torch.cdist(X, self.points)
 
 
+class Packed(nn.Module):
+    """Reads each sample's series as long as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(1, 3, batch_first=True)
+
+    def forward(self, X: Tensor) -> Tensor:
+        lengths = 1 + (X[:, 1] > 0).long()
+        packed = pack_padded_sequence(X.unsqueeze(2), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=2)[0].sum(1)
+
+
 MODELS = {
+    "torch-expanded-weights-packed-order": (Packed, "expanded_weights", "autograd_loop"),
     "torch-vmap-lu-solve": (Solved, "vmap_jacfwd", "vmap_vjp"),
     "torch-vmap-cdist": (Distances, "vmap_vjp", "autograd_loop"),
 }

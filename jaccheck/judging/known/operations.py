@@ -86,6 +86,19 @@ OPERATION_ISSUES: tuple[OperationIssue, ...] = (
         reason="a coefficient of the polynomial of degree 8 is wrong; batches take that of degree 18",
         reference="https://github.com/pytorch/pytorch/issues/196592",
     ),
+    OperationIssue(
+        id="torch-expanded-weights-packed-order",
+        title="ExpandedWeights: rows of a PackedSequence are those of other samples",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("expanded_weights", "opacus_ew"),
+        operations=frozenset({"_pack_padded_sequence"}),
+        condition="a recurrent layer over pack_padded_sequence(…, enforce_sorted=False), samples not sorted by length",
+        instead="row n of the recurrent parameters is that of the n-th longest sample",
+        reason="the packed data hold the samples by length, and the order is not undone in grad_sample",
+        reference=SEARCHED,
+    ),
 )
 
 
