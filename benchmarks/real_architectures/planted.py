@@ -38,7 +38,7 @@ def planted(model: nn.Module, X: Any, other: Any, truth: Blocks) -> tuple[tuple[
     one whose derivative is nothing but the rest of a cancellation, as by a bias of keys, has none that matters.
     """
     names = [name for name, p in model.named_parameters() if p.requires_grad]
-    dtype = next(iter(model.parameters())).dtype
+    dtype = next(p.dtype for p in model.parameters() if p.requires_grad)
     blocks = jacobian_blocks(model, other, dtype)
     largest = max(float(b.double().norm()) for b in truth)
     changes = [

@@ -80,7 +80,8 @@ def run(request: Request) -> int:
     with Progress(console, quiet=request.quiet, seconds=settings.seconds) as progress:
 
         def show(note: sequences.SequenceNote) -> None:
-            progress.show(note.examples, None, "sequences", plural(note.compared, "comparison"))
+            done = note.examples if note.of is None else min(note.examples, note.of)
+            progress.show(done, note.of, "sequences", plural(note.compared, "comparison"))
 
         progress.tell("loading torch and BackPACK")
         if request.scheduler:

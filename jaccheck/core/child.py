@@ -49,6 +49,13 @@ LONGEST_WAIT = 3600.0
 LOOK_SECONDS = 0.5
 """How often memory and output are looked at, where they are limited."""
 
+SPINS = "5000"
+"""How often a thread of GNU OpenMP looks for work, or for the others to be done, before it sleeps: 10 µs or so.
+
+Its own 300,000 take a core that others want: on a busy machine `check` takes twice as long or more, and its times are
+those of waiting.
+"""
+
 
 class How(StrEnum):
     """How a child process ended; a closed list."""
@@ -122,6 +129,8 @@ class Child:
         ends = str(asked), str(answer), str(os.getpid())
         variables = dict(os.environ if environment is None else environment)
         path = variables.pop("PYTHONPATH", "")
+        if "OMP_WAIT_POLICY" not in variables:
+            variables.setdefault("GOMP_SPINCOUNT", SPINS)
         command = [python, "-P", "-W", "ignore", BOOT, path, module, *ends, *arguments]
         printed = 2 if errors is None else errors.fileno()
         try:

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -81,11 +82,28 @@ class Moves:
 
 
 class Moved(TorchDispatchMode):
-    """While it is on, the results of operations that round are moved."""
+    """While it is on, the results of operations that round are moved.
+
+    torch.distributions does not look then whether what it is given is in its support, as a simplex: it no more sums to
+    one than numbers of fewer digits do.
+    """
 
     def __init__(self, moves: Moves) -> None:
         super().__init__()
         self.moves = moves
+        self._validates: list[bool] = []
+
+    def __enter__(self) -> Self:
+        """On, until it is left as often as it was entered."""
+        self._validates.append(Distribution._validate_args)
+        Distribution.set_default_validate_args(False)
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        """Off again, and validation as it was."""
+        super().__exit__(kind, error, trace)
+        Distribution.set_default_validate_args(self._validates.pop())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The result of the operation, moved where it rounds."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import fx, nn
 
+from jaccheck.methods.copies import deep_copy
+
 
 def containers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules that hold others and are no `Sequential`, with their paths."""
@@ -15,10 +17,11 @@ def chain_of(model: nn.Module) -> list[tuple[str, nn.Module]] | None:
     """The layers of a model in the order of their calls; None where its forward is not just that, each called once.
 
     What it does before the first layer with parameters that are trained is its own, since no derivative goes there: it
-    may flatten its input, say. The forward is traced with placeholders, and nothing is computed.
+    may flatten its input, say. The forward of a copy is traced with placeholders, since it may keep what it is given,
+    and nothing is computed.
     """
     try:
-        graph = fx.Tracer().trace(model)
+        graph = fx.Tracer().trace(deep_copy(model))
     except Exception:  # whatever the forward of somebody else raises when it gets a placeholder
         return None
     first, *calls, last = graph.nodes

@@ -84,7 +84,7 @@ def _nothing(returned: Any, faults: dict[str, str]) -> str:
 def _axis(f: Any, alone: Any, count: int) -> int | str:
     """The axis of samples, or what is wrong with this output."""
     if not isinstance(f, Tensor):
-        return "is None" if f is None else f"is a {type(f).__name__}, no tensor"
+        return "is None" if f is None else f"is of type {type(f).__name__}, no tensor"
     if fault := _fault(f):
         return fault
     if not isinstance(alone, Tensor):

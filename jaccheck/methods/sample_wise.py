@@ -18,7 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from jaccheck.core import text_of
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
-from jaccheck.methods.module_state import changed, state_of
+from jaccheck.methods.module_state import changed, state_of, walk
 from jaccheck.methods.problem import Problem
 from jaccheck.methods.steadiness import Steadiness, another, is_settled_by_eval
 
@@ -45,7 +45,9 @@ def check_modules(model: nn.Module) -> None:
         if random and module.training:
             raise InvalidModel(f"{name} is in training mode and random; call model.eval() first")
         if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
-            raise InvalidModel(f"{name} mixes the samples of a batch; call model.eval() and keep running statistics")
+            helps = ["call model.eval()"] * module.training
+            helps += ["make it with track_running_stats=True"] * (module.running_mean is None)
+            raise InvalidModel(f"{name} mixes the samples of a batch; {' and '.join(helps)}")
 
 
 def check_samples(problem: Problem) -> None:
@@ -75,8 +77,14 @@ def check_samples(problem: Problem) -> None:
 
 def _check_input(problem: Problem) -> None:
     """The model must leave X as it is: whoever calls it twice gives it another X the second time."""
-    X = problem.X.detach().clone()
-    deep_copy(problem.model)(X)
+    X, copied = problem.X.detach().clone(), deep_copy(problem.model)
+    copied(X)
+    before = dict(problem.model.named_parameters())
+    if made := [problem.told(name) for name, _ in copied.named_parameters() if name not in before]:
+        raise InvalidModel(
+            f"the forward pass makes parameters ({named(made)}) that the model does not have "
+            "before: run it once on a batch, and give it then"
+        )
     if not torch.equal(X, problem.X.detach()):
         raise InvalidModel(
             "the forward pass writes into X, so that a second call gets another one: let it begin with x = x.clone(), "
@@ -91,10 +99,13 @@ def _check_input(problem: Problem) -> None:
 def _check_backward(problem: Problem) -> None:
     model = deep_copy(problem.model)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    try:
-        torch.autograd.grad(run(model, problem.X).sum(), parameters, allow_unused=True)
-    except Exception as error:
-        raise InvalidModel(f"torch.autograd.grad does not differentiate the model: {_reason(error)}") from error
+    for which in ("the model", "a second pass of the model"):
+        kept = [problem.told(name) for name, value in walk(model) if isinstance(value, Tensor) and not value.is_leaf]
+        why = f"; {named(kept)} is kept from an earlier pass, and is not computed again" if kept else ""
+        try:
+            torch.autograd.grad(run(model, problem.X).sum(), parameters, allow_unused=True)
+        except Exception as error:
+            raise InvalidModel(f"torch.autograd.grad does not differentiate {which}: {_reason(error)}{why}") from error
 
 
 def _check_passes(problem: Problem) -> None:
@@ -130,9 +141,19 @@ def _check_alone(problem: Problem, steadiness: Steadiness) -> None:
         apart = largest(alone - f[n : n + 1])
         if differ(alone, f[n : n + 1], limit) and apart > _MANY * _moved(model, X[n : n + 1], alone):
             raise InvalidModel(
-                f"the output for sample {n} is another one when it is run alone: outputs depend on other samples, so "
-                "per-sample methods compute something else"
+                f"the output for sample {n} is another one when it is run alone: outputs depend on "
+                f"{_what_matters(model, X, n, f, limit)}, so per-sample methods compute something else"
             )
+
+
+def _what_matters(model: nn.Module, X: Tensor, n: int, f: Tensor, limit: float) -> str:
+    """What the output for sample `n` depends on, seen in a batch of nothing but that sample."""
+    same = run(model, X[n : n + 1].expand(X.shape).clone()).detach()
+    if same.shape != f.shape or differ(same[n], f[n], limit):
+        return "other samples"
+    if any(differ(row, f[n], limit) for row in same):
+        return "the place of a sample in the batch"
+    return "how many samples are in the batch"
 
 
 def _moved(model: nn.Module, X: Tensor, f: Tensor) -> float:

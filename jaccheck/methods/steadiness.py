@@ -42,7 +42,9 @@ class Steadiness:
         self.model, self.X, self.is_double = careful_copy(problem)
         self._first = self._output()
         self._in_evaluation = deep_copy(self.model).eval() if _is_training(problem.model) else None
-        self._first_in_evaluation = None if self._in_evaluation is None else _evaluated(self._in_evaluation, self.X)
+        self._first_in_evaluation = (
+            None if self._in_evaluation is None else _evaluated(deep_copy(self._in_evaluation), self.X)
+        )
 
     def check(self, passes: int = MOST_PASSES) -> None:
         """Nothing, or InvalidModel where one of so many more passes gives another output."""
@@ -58,11 +60,14 @@ class Steadiness:
     def _output(self) -> Tensor:
         return run(deep_copy(self.model), self.X).detach()
 
+    def _output_in_evaluation(self) -> Tensor | None:
+        return None if self._in_evaluation is None else _evaluated(deep_copy(self._in_evaluation), self.X)
+
     def _is_settled(self, passes: int) -> bool:
         """Whether as many passes in evaluation mode give what the first one gave."""
-        if self._in_evaluation is None or self._first_in_evaluation is None:
+        if self._first_in_evaluation is None:
             return False
-        outputs = (_evaluated(self._in_evaluation, self.X) for _ in range(passes))
+        outputs = (self._output_in_evaluation() for _ in range(passes))
         return not any(found is None or _is_another(found, self._first_in_evaluation) for found in outputs)
 
 
@@ -79,9 +84,9 @@ def another(*, is_settled_by_eval: bool, is_random: bool = False, names: str = "
 
 
 def is_settled_by_eval(problem: Problem) -> bool:
-    """Whether a copy of the model gives the same again in evaluation mode, in two passes."""
+    """Whether one copy of the model gives the same again in evaluation mode, in two passes."""
     model = deep_copy(problem.model).eval()
-    first, second = _evaluated(model, problem.X), _evaluated(model, problem.X)
+    first, second = (_evaluated(model, problem.X) for _ in range(2))
     return first is not None and second is not None and not _is_another(second, first)
 
 
@@ -90,9 +95,9 @@ def _is_training(model: nn.Module) -> bool:
 
 
 def _evaluated(model: nn.Module, X: Tensor) -> Tensor | None:
-    """What a copy of the model gives; nothing where it does not run."""
+    """What the model gives; nothing where it does not run."""
     try:
-        return run(deep_copy(model), X).detach()
+        return run(model, X).detach()
     except Exception:
         return None
 

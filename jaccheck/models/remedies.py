@@ -7,11 +7,14 @@ reason, and the same model with the remedy.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
-from jaccheck.methods import Method, Problem
+from jaccheck.methods import Method, Problem, copy_of
 from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
 
 
@@ -29,6 +32,8 @@ class Remedy:
     families: tuple[str, ...] = ()
     module: str = ""
     operation: str = ""
+    is_used_twice: bool = False
+    """Whether it means that of a model that calls a module with parameters twice."""
 
 
 OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
@@ -68,6 +73,16 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="forward AD with mkldnn_rnn_layer|doesn't match the broadcast shape",
         advice=BY_CELLS,
         issue="torch-vmap-recurrent",
+        module="RNNBase",
+    ),
+    Remedy(
+        pattern="doesn't match the broadcast shape",
+        advice="give the cell a first state, made by X.new_zeros(len(X), hidden_size)",
+        module="RNNCellBase",
+    ),
+    Remedy(
+        pattern="doesn't match the broadcast shape",
+        advice="do not write into buffers, nor into other tensors that all samples share: h = h + 1 instead of h += 1",
     ),
     Remedy(
         pattern=r"Batching rule not implemented for aten::(gru|rnn_tanh|rnn_relu)\.",
@@ -84,7 +99,12 @@ REMEDIES: tuple[Remedy, ...] = (
         module="PReLU",
     ),
     Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
-    Remedy(pattern="has no attribute '(output|input0)'", issue="module-used-twice", families=("backpack",)),
+    Remedy(
+        pattern="has no attribute '(output|input0)'",
+        issue="module-used-twice",
+        families=("backpack",),
+        is_used_twice=True,
+    ),
     Remedy(
         pattern=OF_A_VALUE + ".*one_hot",
         advice="write torch.eye(n, dtype=…)[x] instead of one_hot(x, n), which looks at the largest index",
@@ -138,6 +158,11 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",
         advice="make the nn.Embedding with sparse=False",
+        module="Embedding",
+    ),
+    Remedy(
+        pattern="SparseCPU|SparseCUDA|SparseCsr|between dense and sparse Tensors",
+        advice="make dense matrices in forward, as by torch.zeros(n, m).index_put((i, j), values)",
     ),
     Remedy(
         pattern="that would mutate a captured Tensor",
@@ -150,7 +175,7 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="forward AD with _embedding_bag",
         advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode, "
-        "without weights and padding_idx",
+        "without weights and padding_idx; with weights (nn.Embedding(…)(X) * weights[..., None]).sum(1) is",
     ),
 )
 
@@ -164,7 +189,7 @@ def with_remedy(method: Method, answer: MethodAnswer, problem: Problem) -> Metho
 
 def remedy_of(method: Method, message: str, problem: Problem) -> str:
     """What makes the method run, or names the issue that it is; empty where the exception is not in the table."""
-    modules = {type(module).__name__ for module in problem.model.modules()}
+    modules = {kind.__name__ for module in problem.model.modules() for kind in type(module).__mro__}
     for remedy in REMEDIES:
         is_meant = not remedy.families or method.family in remedy.families
         is_meant &= not remedy.module or remedy.module in modules
@@ -172,10 +197,22 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
             continue
         if remedy.operation and remedy.operation not in operations_of(problem):
             continue
+        if remedy.is_used_twice and not _uses_twice(problem):
+            continue
         issue = remedy.issue if _is_here(remedy.issue, method) else ""
         known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
         return "; ".join(text for text in (remedy.advice, known) if text)
     return ""
+
+
+def _uses_twice(problem: Problem) -> bool:
+    """Whether a forward pass calls a module with parameters of its own twice."""
+    copied, calls = copy_of(problem), Counter[nn.Module]()
+    for module in copied.model.modules():
+        if any(True for _ in module.parameters(recurse=False)):
+            module.register_forward_pre_hook(lambda called, _: calls.update([called]))
+    copied.model(copied.X)
+    return any(count > 1 for count in calls.values())
 
 
 def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[MethodAnswer]:

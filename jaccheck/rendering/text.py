@@ -55,6 +55,9 @@ COLUMNS = (
 )
 """What the columns of `coverage_table` count."""
 
+MOSTLY_LOADING = 10.0
+"""Times the time inside methods and references that a run may take for the ratio to be told."""
+
 SPARE = ("nonzero", "refused", "known", "undecided")
 """Of these columns, those that go first where there is no room."""
 
@@ -166,8 +169,8 @@ def verify_summary(report: Report) -> str:
         f"{answer}: {plural(t.cases, 'case')}, {plural(methods, 'method')}, {plural(families, 'family', 'families')}, "
         f"{plural(t.comparisons, 'comparison')} "
         f"({t.modes.get('exact', 0):,} exact, {t.modes.get('bound', 0):,} by bound{_by_estimate(t.modes)}), "
-        f"{plural(t.entries, 'entry', 'entries')}, "
-        f"{_share(t.undecided, t.entries)} undecided; "
+        f"{plural(t.entries, 'entry', 'entries')}"
+        f"{f', {_share(t.undecided, t.entries)} undecided' if t.entries else ''}; "
         f"{duration_text(s.total)}{times}; "
         f"seed {report.settings.seed}"
     )
@@ -205,10 +208,13 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _beside(total: float, inside: float) -> str:
-    """How long a run took beside what it is for; with several workers that is more than the run took."""
+    """How long a run took beside what it is for; with several workers that is more than the run took.
+
+    Of a run that did little else than load torch, the ratio says nothing.
+    """
     if total < inside:
         return f" for {duration_text(inside)} inside methods and references, all workers together"
-    return f", {total / inside:.2f} × the time inside methods and references" if inside else ""
+    return f", {total / inside:.2f} × the time inside methods and references" if total < MOSTLY_LOADING * inside else ""
 
 
 def _by_estimate(modes: Mapping[str, int]) -> str:

@@ -110,6 +110,40 @@ NUMBERS = (
     ),
 )
 
+PRODUCTS = (
+    Alone(
+        "product-of-a-list",
+        (
+            "from backpack.hessianfree.rop import jacobian_vector_product",
+            "layer = nn.Linear(1, 1)",
+            "f = layer(torch.ones(1, 1))",
+            "found = jacobian_vector_product([f, 2 * f], [layer.weight], [torch.ones(1, 1)])",
+        ),
+        "torch.equal(found[1], 2 * found[0])",
+        raises="TypeError",
+    ),
+    Alone(
+        "hessian-of-what-is-linear",
+        (
+            "from backpack.hessianfree.hvp import hessian_vector_product",
+            "layer = nn.Linear(1, 1)",
+            "found = hessian_vector_product(layer(torch.ones(1, 1)).sum(), [layer.weight], [torch.ones(1, 1)])",
+        ),
+        "not found[0].any()",
+        raises="RuntimeError",
+    ),
+    Alone(
+        "inverse-of-a-singular-factor",
+        (
+            "from backpack.utils.kroneckers import inv_kfacs",
+            "torch.manual_seed(0)",
+            "factors = [torch.outer(v, v) for v in torch.randn(20, 5)]",
+            "lowest = min(torch.linalg.eigvalsh(inverse.double()).min() for inverse in inv_kfacs(factors))",
+        ),
+        "lowest > -1e6",
+    ),
+)
+
 MODULES = (
     Alone(
         "conv-transpose-output-size",
@@ -181,4 +215,4 @@ MODULES = (
     ),
 )
 
-ALONE: tuple[Alone, ...] = (*NUMBERS, *MODULES)
+ALONE: tuple[Alone, ...] = (*NUMBERS, *PRODUCTS, *MODULES)

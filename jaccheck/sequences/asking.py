@@ -45,6 +45,11 @@ class SequenceNote:
     """What was done when a sequence began, and at first what it is done with."""
 
     examples: Count = 0
+    of: Count | None = None
+    """How many there will be if nothing is found, the directed ones among them; None where time ends the run.
+
+    Hypothesis begins some more, which come to nothing.
+    """
     steps: Count = 0
     compared: Count = 0
     undecided: Count = 0

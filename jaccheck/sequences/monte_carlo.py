@@ -114,14 +114,15 @@ def check_monte_carlo(extensions: tuple[str, ...], *, use: tuple[str, ...] = USE
         sequence.session.run(*use)
         for words, about, lines in LAWS:
             if set(about) <= available:
-                _check(sequence, words, lines)
+                check_law(sequence, words, lines)
         if "BatchDiagGGNMC" in available:
             _check_mean(sequence)
         if "KFAC" in available:
             _check_mean_of_factors(sequence)
 
 
-def _check(sequence: Sequence, words: str, lines: str) -> None:
+def check_law(sequence: Sequence, words: str, lines: str) -> None:
+    """Raises Broken where lines that use what the session has fail."""
     try:
         sequence.session.run(lines)
     except Refused as refused:

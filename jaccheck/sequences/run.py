@@ -25,6 +25,7 @@ from jaccheck.sequences.growth import check_growth
 from jaccheck.sequences.machine import SequenceMachine
 from jaccheck.sequences.monte_carlo import check_monte_carlo
 from jaccheck.sequences.others import exact_methods
+from jaccheck.sequences.products import check_products
 from jaccheck.sequences.sequence import Tally
 from jaccheck.sequences.session import available_extensions
 
@@ -94,6 +95,7 @@ def _findings(machine: type[SequenceMachine], part: SequencePart) -> Iterator[tu
                 yield run_directed(machine, each)
         case Stage.DRAWS:
             yield _broken_by(partial(check_monte_carlo, available_extensions()))
+            yield _broken_by(check_products)
         case Stage.ROUNDS:
             for number, examples in islice(rounds(asked, time.perf_counter()), part.start, part.stop):
                 yield run_round(machine, asked.seed * 2**20 + number, examples, asked.steps)

@@ -18,6 +18,7 @@ import pytest
 from jaccheck_support.testing import heeding_ctrl_c
 
 from jaccheck.core import Child, ChildEnded, End, How, plain_data
+from jaccheck.core.child import SPINS
 
 SECONDS = 60.0
 """For what takes a moment on a machine that has nothing else to do."""
@@ -117,6 +118,20 @@ def test_arguments_are_handed_on(start: Callable[..., Child]) -> None:
     """As they are; the child knows nothing of the parent's standard input."""
     lines = 'parent.say(Said(text=" ".join([*parent.arguments, sys.stdin.read()])))'
     assert start(lines, "a", "--b").receive(Said).text == "a --b "
+
+
+@pytest.mark.parametrize(
+    ("policy", "spins"), [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "none")]
+)
+def test_its_threads_leave_the_cores_to_others(
+    start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch, policy: dict[str, str], spins: str
+) -> None:
+    """They sleep soon where there is nothing to do, unless the user has said how they wait."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in policy.items():
+        monkeypatch.setenv(name, value)
+    assert start('parent.say(Said(text=os.environ.get("GOMP_SPINCOUNT", "none")))').receive(Said).text == spins
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,28 @@ def test_a_model_with_float32_inside_is_compared_in_float64_too() -> None:
         assert compare({name: jacobian * 1.0001 for name, jacobian in result.items()}, expectation)
         decided = abs(expectation.expected) > 0
         assert np.median(expectation.bound[decided] / abs(expectation.expected[decided])) > 2.0**-24
+
+
+class Likelihood(torch.nn.Module):
+    """Log-probabilities of a Beta distribution, which torch takes for a Dirichlet's: 0.3 and 0.7 must sum to one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = torch.nn.Linear(3, 2)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        a, b = (1 + torch.nn.functional.softplus(self.a(X))).unbind(1)
+        f: torch.Tensor = torch.distributions.Beta(a, b).log_prob(torch.tensor(0.3, dtype=X.dtype))
+        return f[:, None]
+
+
+def test_a_distribution_does_not_reject_numbers_that_are_moved() -> None:
+    """So a limit is known in float32, and validation is as before afterwards."""
+    torch.manual_seed(0)
+    problem = problem_of(Likelihood(), torch.randn(4, 3))
+    reference = estimate_of(problem, Part(range(4), range(1)))
+    limit = reference.expectation(registered()["vmap_vjp"]).bound
+    assert np.isfinite(limit).all()
+    assert torch.distributions.Distribution._validate_args
+    with pytest.raises(ValueError, match="support"):
+        torch.distributions.Normal(0.0, 1.0).log_prob(torch.tensor(float("nan")))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import jaccheck
+from jaccheck.errors import InvalidModel
 from jaccheck.judging import OPERATION_ISSUES, operations_of
 from jaccheck.methods import find_method, problem_of
 from jaccheck.reports import Outcome, statements
@@ -24,6 +26,21 @@ class Solved(nn.Module):
         return torch.linalg.solve(A, X)
 
 
+class Rotated(nn.Module):
+    """A rotation by a small angle for each sample, whose matrix is an exponential."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.angle = nn.Linear(2, 1)
+        nn.init.constant_(self.angle.weight, 0.01)
+        nn.init.constant_(self.angle.bias, 0.03)
+
+    def forward(self, X: Tensor) -> Tensor:
+        angle = self.angle(X)[:, 0]
+        zero = torch.zeros_like(angle)
+        return torch.linalg.matrix_exp(torch.stack([zero, -angle, angle, zero], 1).view(-1, 2, 2)).flatten(1)
+
+
 class Distances(nn.Module):
     """Distances to points."""
 
@@ -35,7 +52,21 @@ class Distances(nn.Module):
         return torch.cdist(X, self.points)
 
 
+class Packed(nn.Module):
+    """Reads each sample's series as long as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(1, 3, batch_first=True)
+
+    def forward(self, X: Tensor) -> Tensor:
+        lengths = 1 + (X[:, 1] > 0).long()
+        packed = pack_padded_sequence(X.unsqueeze(2), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=2)[0].sum(1)
+
+
 MODELS = {
+    "torch-expanded-weights-packed-order": (Packed, "expanded_weights", "autograd_loop"),
     "torch-vmap-lu-solve": (Solved, "vmap_jacfwd", "vmap_vjp"),
     "torch-vmap-cdist": (Distances, "vmap_vjp", "autograd_loop"),
 }
@@ -43,7 +74,7 @@ MODELS = {
 
 def test_there_is_a_model_for_each_issue() -> None:
     """So that none is told of that nobody has seen."""
-    assert set(MODELS) == {issue.id for issue in OPERATION_ISSUES}
+    assert set(MODELS) == {issue.id for issue in OPERATION_ISSUES if not issue.is_of_samples}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -60,6 +91,23 @@ def test_a_wrong_method_is_told_as_its_known_issue(name: str) -> None:
     assert [answer.outcome for answer in report.answers] == [Outcome.DISAGREES, Outcome.CONSISTENT]
     (told,) = (each for each in statements(report) if each.tone == "bad")
     assert f"the model calls an operation that has the known issue {name}, see `jaccheck known {name}`" in told.more
+
+
+def test_a_kernel_that_is_another_for_one_sample_is_told_as_its_known_issue() -> None:
+    """The batch is right to sixteen digits, a sample alone to eleven: nothing in the model makes samples depend."""
+    torch.manual_seed(0)
+    model, X = Rotated(), torch.randn(4, 2)
+    double = Rotated().double()
+    angle = double.angle(X.double())[:, 0]
+    right = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).detach()
+    assert float((double(X.double()).detach() - right).abs().max()) < 1e-15
+    alone = torch.cat([double(x[None].double()) for x in X]).detach()
+    if float((alone - right).abs().max()) < 1e-15:
+        pytest.skip("the installed torch computes it right")
+    issue = "torch-matrix-exp-of-one"
+    with pytest.raises(InvalidModel, match=f"calls an operation that has the known issue {issue}, see") as told:
+        jaccheck.check(model, X)
+    assert "step size" not in str(told.value)
 
 
 def test_another_fault_on_such_a_model_is_no_known_issue() -> None:

@@ -244,6 +244,40 @@ class Bag(nn.Module):
         return self.layer(X) if self.is_bag else POOLED[self.mode](self.layer(X))
 
 
+class Weighted(nn.Module):
+    """A sum with weights, of a bag or by hand."""
+
+    def __init__(self, *, is_bag: bool) -> None:
+        super().__init__()
+        self.layer = nn.EmbeddingBag(7, 4, mode="sum") if is_bag else nn.Embedding(7, 4)
+        self.is_bag = is_bag
+
+    def forward(self, X: Tensor) -> Tensor:
+        weights = X.to(self.layer.weight.dtype) / 7
+        if self.is_bag:
+            return self.layer(X, per_sample_weights=weights)
+        return (self.layer(X) * weights[..., None]).sum(1)
+
+
+def weighted(*, is_bag: bool) -> Made:
+    torch.manual_seed(0)
+    return sequential(Weighted(is_bag=is_bag), nn.Linear(4, 2), X=INDEX)
+
+
+def multiplied(*, is_sparse: bool) -> Made:
+    """By a matrix of which few entries are parameters and the others are zero."""
+
+    def middle(model: Written, h: Tensor) -> Tensor:
+        i, j = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 5, 4]])
+        values = model.b.weight[0]
+        if is_sparse:
+            A = torch.sparse_coo_tensor(torch.stack([i, j]), values, (6, 6), check_invariants=False)
+            return torch.sparse.mm(A, h.T).T
+        return (torch.zeros(6, 6).index_put((i, j), values) @ h.T).T
+
+    return written(middle)
+
+
 def bag(mode: str, *, is_bag: bool) -> Made:
     torch.manual_seed(0)
     layer = nn.EmbeddingBag(7, 4, mode=mode) if is_bag else nn.Embedding(7, 4)
@@ -274,6 +308,18 @@ def counted(model: Written, h: Tensor) -> Tensor:
     if model.training:
         model.count += 1
     return h.tanh()
+
+
+def into_shared(model: Written, h: Tensor) -> Tensor:
+    model.seen.add_(h.detach().mean(0))
+    return h.tanh()
+
+
+def without_state(*, is_given: bool) -> Made:
+    def middle(model: Written, h: Tensor) -> Tensor:
+        return model.cell(h, h.new_zeros(len(h), 5) if is_given else None)
+
+    return written(middle, 5, cell=nn.GRUCell(6, 5))
 
 
 def into_zeros(model: Written, h: Tensor) -> Tensor:
@@ -363,6 +409,14 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
     ),
     ("vmap_vjp", lambda: steps("packed", "LSTM"), lambda: steps("cell", "LSTM")),
     *(("expanded_parameters", lambda how=how: steps(how, "LSTM"), lambda: steps("gates")) for how in ("layer", "cell")),
+    ("vmap_jacfwd", lambda: weighted(is_bag=True), lambda: weighted(is_bag=False)),
+    ("vmap_vjp", lambda: multiplied(is_sparse=True), lambda: multiplied(is_sparse=False)),
+    ("vmap_vjp", lambda: without_state(is_given=False), lambda: without_state(is_given=True)),
+    (
+        "expanded_parameters",
+        lambda: written(into_shared, seen=torch.zeros(6)),
+        lambda: written(lambda model, h: h.tanh(), seen=torch.zeros(6)),
+    ),
     *(
         (method, lambda: one_hot(is_by_rows=False), lambda: one_hot(is_by_rows=True))
         for method in ("vmap_vjp", "vmap_jacfwd")
@@ -435,6 +489,15 @@ def test_what_the_remedy_of_a_bag_says_is_the_same(mode: str) -> None:
     """The same outputs, for each of its modes."""
     (model, X), (other, _) = bag(mode, is_bag=True), bag(mode, is_bag=False)
     torch.testing.assert_close(model(X), other(X))
+    (model, X), (other, _) = weighted(is_bag=True), weighted(is_bag=False)
+    torch.testing.assert_close(model(X), other(X))
+
+
+def test_who_has_no_embedding_is_not_told_to_make_it_dense() -> None:
+    """A sparse matrix on the way is another reason."""
+    made = multiplied(is_sparse=True)
+    told = remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made), problem_of(made))
+    assert told.startswith("make dense matrices in forward")
 
 
 @pytest.mark.parametrize(
@@ -450,6 +513,34 @@ def test_what_looks_at_a_value_is_told_apart(made: Callable[[], Made], word: str
     told = [remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made()), problem_of(made()))]
     assert word in told[0]
     assert (".item()" in told[0]) == (word == "where")
+
+
+class Slopes(nn.Module):
+    """The derivative of a network by its input, as torch.autograd computes it: each layer is called once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = X.detach().requires_grad_()
+        return torch.autograd.grad(self.net(X).sum(), X, create_graph=True)[0]
+
+
+def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
+    """BackPACK's hooks run in the backward pass that such a forward makes, and forget the outputs."""
+    torch.manual_seed(0)
+    message = crash("batch_grad_loop", (Slopes(), X4))
+    assert "has no attribute 'output'" in message
+    assert remedy_of(find_method("batch_grad_loop"), message, problem_of((Slopes(), X4))) == ""
+
+
+def test_what_is_no_recurrent_layer_is_not_called_one() -> None:
+    """The same words come of a buffer that is written into."""
+    made = written(into_shared, seen=torch.zeros(6))
+    told = remedy_of(find_method("expanded_parameters"), crash("expanded_parameters", made), problem_of(made))
+    assert told.startswith("do not write into buffers")
+    assert "known" not in told
 
 
 class Slope(nn.Module):
@@ -494,7 +585,9 @@ def test_a_remedy_is_in_the_answer_of_a_check() -> None:
         raise KeyError("no such layer")
 
     report = jaccheck.check(
-        *written(by_item), methods=["vmap_vjp", "autograd_loop", replace(right, name="own", compute=other)], seconds=1.0
+        *written(by_item),
+        methods=["vmap_vjp", "autograd_loop", replace(right, name="own", compute=other)],
+        seconds=20.0,
     )
     outcomes = [answer.outcome for answer in report.answers]
     assert outcomes == [Outcome.CRASHED, Outcome.CONSISTENT, Outcome.CRASHED]

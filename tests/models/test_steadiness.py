@@ -72,3 +72,26 @@ def test_evaluation_mode_is_advised_where_it_ends_that(what: str) -> None:
         jaccheck.check(model, torch.randn(5, 3), seconds=20)
     report = jaccheck.check(model.eval(), torch.randn(5, 3), methods=("autograd_loop",), seconds=20)
     assert report.recommended == "autograd_loop"
+
+
+class Remembering(nn.Linear):
+    """Moves by a mean of what it has seen, in evaluation mode too or in training mode only."""
+
+    def __init__(self, *, always: bool) -> None:
+        super().__init__(3, 2)
+        self.register_buffer("seen", torch.zeros(3))
+        self.always = always
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.always or self.training:
+            self.seen = 0.9 * self.seen + 0.1 * X.detach().mean(0)
+        return super().forward(X - self.seen)
+
+
+@pytest.mark.parametrize(
+    ("always", "helps"), [(True, ", in evaluation mode too"), (False, r"; model\.eval\(\) ends that")]
+)
+def test_a_state_of_its_own_is_named(always: bool, helps: str) -> None:
+    """And evaluation mode is advised where one model gives the same twice in it, not where two copies do."""
+    with pytest.raises(InvalidModel, match=f"run again: each forward pass changes seen{helps}$"):
+        jaccheck.check(Remembering(always=always), torch.randn(5, 3), seconds=20)

@@ -25,6 +25,7 @@ def test_installed_backpack_breaks_nothing_that_is_not_known(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["examples"] >= 30
+    assert f" of {report['directed'] + 30:,} sequences" in done.stderr  # progress knows how many come
     assert report["passes"] > 60
     assert report["compared"] > 2000
     assert report["undecided"] < report["compared"] / 20

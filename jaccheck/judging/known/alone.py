@@ -54,6 +54,35 @@ OF_NUMBERS = (
     ),
 )
 
+OF_PRODUCTS = (
+    _issue(
+        id="product-of-a-list",
+        title="jacobian_vector_product of a list of outputs: an exception about zeros_like",
+        severity=Severity.EXCEPTION,
+        methods=("jacobian_vector_product", "R_op"),
+        condition="a list of tensors as `f`, which the docstring allows; a tuple works",
+        instead="TypeError: zeros_like(): argument 'input' must be Tensor, not list",
+        reason="R_op asks whether `ys` is a tuple, and takes all else for a tensor",
+    ),
+    _issue(
+        id="hessian-of-what-is-linear",
+        title="hessian_vector_product and ggn_vector_product of what is linear: an exception, where the product is 0",
+        severity=Severity.EXCEPTION,
+        methods=("hessian_vector_product", "ggn_vector_product"),
+        condition="a loss that is linear in the parameters, or in the outputs, as L1Loss is nearly everywhere",
+        instead="RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn",
+        reason="the first derivative is a constant, which R_op differentiates all the same",
+    ),
+    _issue(
+        id="inverse-of-a-singular-factor",
+        title="inv_kfacs of a factor without full rank: eigenvalues of -1e8",
+        methods=("inv_kfacs", "apply_inv_kfac_mat_prod"),
+        condition="a factor of fewer samples than it has rows, and no shift",
+        instead="an inverse that is not positive: a step along it climbs",
+        reason="an eigenvalue of 0 that rounding has made -1e-9 is inverted and cut at -1e8, where 0 becomes +1e8",
+    ),
+)
+
 OF_MODULES = (
     _issue(
         id="conv-transpose-output-size",
@@ -108,4 +137,4 @@ OF_MODULES = (
     ),
 )
 
-ALONE_ISSUES: tuple[KnownIssue, ...] = (*OF_NUMBERS, *OF_MODULES)
+ALONE_ISSUES: tuple[KnownIssue, ...] = (*OF_NUMBERS, *OF_PRODUCTS, *OF_MODULES)

@@ -21,6 +21,8 @@ class OperationIssue(KnownIssue):
     """An issue that `methods` show where a forward pass calls one of `operations`, by torch's name without "aten::"."""
 
     operations: frozenset[str]
+    is_of_samples: bool = False
+    """Whether a sample alone gets other numbers than in a batch, whatever the method."""
 
 
 def operations_of(problem: Problem) -> frozenset[str]:
@@ -70,7 +72,42 @@ OPERATION_ISSUES: tuple[OperationIssue, ...] = (
         reason="vmap of vmap of torch.linalg.lu_solve, for many right-hand sides of each matrix, is wrong alone",
         reference=SEARCHED,
     ),
+    OperationIssue(
+        id="torch-matrix-exp-of-one",
+        title="linalg.matrix_exp of a single small matrix has few digits: five in float32, eleven in float64",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=1.7",
+        methods=("torch itself",),
+        operations=frozenset({"linalg_matrix_exp"}),
+        is_of_samples=True,
+        condition="one matrix, not a batch, of 1-norm 3e-4 to 0.05 in float64 and 0.05 to 0.58 in float32",
+        instead="numbers off by up to 3e-5 in float32 and 1e-10 in float64, and other ones than in a batch of two",
+        reason="a coefficient of the polynomial of degree 8 is wrong; batches take that of degree 18",
+        reference="https://github.com/pytorch/pytorch/issues/196592",
+    ),
+    OperationIssue(
+        id="torch-expanded-weights-packed-order",
+        title="ExpandedWeights: rows of a PackedSequence are those of other samples",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("expanded_weights", "opacus_ew"),
+        operations=frozenset({"_pack_padded_sequence"}),
+        condition="a recurrent layer over pack_padded_sequence(…, enforce_sorted=False), samples not sorted by length",
+        instead="row n of the recurrent parameters is that of the n-th longest sample",
+        reason="the packed data hold the samples by length, and the order is not undone in grad_sample",
+        reference=SEARCHED,
+    ),
 )
+
+
+def issue_of_samples(called: frozenset[str]) -> OperationIssue | None:
+    """The issue of the installed version by which these operations give a sample alone other numbers."""
+    return next(
+        (each for each in OPERATION_ISSUES if each.is_of_samples and each.operations & called and each.is_in_installed),
+        None,
+    )
 
 
 def issue_of(method: str, called: frozenset[str]) -> OperationIssue | None:

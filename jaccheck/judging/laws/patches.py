@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -57,18 +57,26 @@ class Functions:
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         classes = {above for each in (*CLASSES, *map(type, modules)) for above in each.__mro__} - {object}
-        self._owners: tuple[Owner, ...] = (*MODULES, *LIBRARIES, *dict.fromkeys((*CLASSES, *classes)))
+        self._owners: tuple[Owner, ...] = (*MODULES, *dict.fromkeys((*CLASSES, *classes)), *LIBRARIES)
         self._now = [vars(owner) for owner in self._owners]  # which show each change
         self._before = [dict(each) for each in self._now]
-        self._values = [[*each.values()] for each in self._now]
+        self._values = self._listed(self._now)
 
-    def are_as_before(self) -> bool:
-        """Whether nothing was replaced, added or taken away; quick, and no where it cannot be told."""
+    def are_as_before(self, *, of_libraries: bool) -> bool:
+        """Whether nothing was replaced, added or taken away; quick, and no where it cannot be told.
+
+        Those `of_libraries` are as many as all others, and no method of jaccheck's own replaces one.
+        """
+        end = None if of_libraries else -len(LIBRARIES)
         try:
             # Lists look first whether two values are one object, and ask for equality only where they are not.
-            return self._values == [[*each.values()] for each in self._now]
+            return self._values[:end] == self._listed(self._now[:end])
         except Exception:
             return False
+
+    @staticmethod
+    def _listed(owned: Iterable[Mapping[str, object]]) -> list[list[object]]:
+        return [[*each.values()] for each in owned]
 
     def changes(self) -> Iterator[tuple[Owner, str]]:
         """Each attribute that is not as it was."""
@@ -100,7 +108,7 @@ class Functions:
                     setattr(owner, name, was)
         if not any(True for _ in self.changes()):
             # What does not count is taken as it is now, in its order, so that the next look is quick again.
-            self._values = [[*each.values()] for each in self._now]
+            self._values = self._listed(self._now)
 
 
 _ABSENT = object()

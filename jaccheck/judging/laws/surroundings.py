@@ -44,10 +44,13 @@ class Surroundings:
         """What was observed before the call that comes next."""
         return self._before
 
-    def look(self) -> tuple[Groups, Groups]:
-        """What was before a call and what is after it, equal where nothing has changed; everything is put back."""
+    def look(self, *, of_libraries: bool = True) -> tuple[Groups, Groups]:
+        """What was before a call and what is after it, equal where nothing has changed; everything is put back.
+
+        Functions `of_libraries` need no look after a method of jaccheck's own.
+        """
         now = self._observed()
-        if now == self._before and self._functions.are_as_before():
+        if now == self._before and self._functions.are_as_before(of_libraries=of_libraries):
             return self._before, now
         return self._put_back(now)
 

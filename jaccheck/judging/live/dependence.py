@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from jaccheck.errors import InvalidModel
+from jaccheck.judging.known.operations import issue_of_samples, operations_of
 from jaccheck.judging.live.subject import runs_in
 from jaccheck.judging.stochastic_arithmetic import Moved, Moves, generator_for, moved_numbers
 from jaccheck.methods import Problem, deep_copy, run
 from jaccheck.oracle import Array
+from jaccheck.reports import MAY_BE
 
 TRIED = 8
 """Samples that are run alone, spread evenly over the batch."""
@@ -24,6 +26,9 @@ ROUNDINGS, DRAWS = 16.0, 3
 
 MORE = 24
 """Draws of the sample that stands out, at a second look. Right models are below a fifth of the limit then."""
+
+OF_KERNELS = 2.0**-24
+"""Of the largest output: a known issue of a kernel is no reason for more."""
 
 LEAKS = 2.0**-30
 """Of the largest derivative by an input, which no kernel leaves where it should be zero."""
@@ -43,14 +48,20 @@ def check_dependence(problem: Problem) -> None:
         if not _is_within(alone, batch[n], limit):
             limit = np.maximum(limit, _spread(sample, alone[None], ROUNDINGS, MORE)[0])
             if not _is_within(alone, batch[n], limit):
-                raise InvalidModel(_difference(n, alone, batch[n], limit))
+                raise InvalidModel(_difference(sample, n, alone, batch[n], limit))
     _check_derivatives(base)
 
 
-def _difference(n: int, alone: Array, together: Array, limit: Array) -> str:
+def _difference(sample: Problem, n: int, alone: Array, together: Array, limit: Array) -> str:
     with np.errstate(all="ignore"):
         times = np.nan_to_num(np.abs(alone - together) / limit, nan=np.inf)
     c = int(np.argmax(times))
+    issue = issue_of_samples(operations_of(sample))
+    if issue and np.abs(alone - together).max() <= OF_KERNELS * np.abs(alone).max():
+        return (
+            f"output {c} of sample {n} is {alone[c]:.12g} when it is run alone and {together[c]:.12g} in the batch, "
+            f"{times[c]:.1e} × what rounding explains: {MAY_BE} {issue.id}, see `jaccheck known {issue.id}`"
+        )
     return (
         f"output {c} of sample {n} is {alone[c]:.12g} when it is run alone and {together[c]:.12g} in the batch, "
         f"{times[c]:.1e} × what rounding explains: samples depend on each other, as by statistics or a step size that "
