@@ -20,6 +20,9 @@ COLUMNS = "140"
 SECONDS = 600.0
 """For one command."""
 
+NOT_FOUND = 127
+"""What a shell says of a command that is not there."""
+
 FILE = re.compile(r"`(?P<name>\w+\.py)` is\n\n```python\n(?P<source>.*?)```\n", re.DOTALL)
 SESSION = re.compile(r"```(?:\w*)\n(?P<text>\$ .*?)```\n", re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<line>(?:.*\\\n)*.*)\n", re.MULTILINE)
@@ -54,6 +57,8 @@ def _run(line: str, folder: str) -> str:
     done = subprocess.run(
         line, shell=True, cwd=folder, env=variables, capture_output=True, text=True, timeout=SECONDS, check=False
     )
+    if done.returncode == NOT_FOUND:
+        raise click.ClickException(f"{line!r} was not found: run this in the environment of jaccheck")
     return "".join(f"{each.rstrip()}\n" for each in (done.stdout + _without_progress(done.stderr)).splitlines())
 
 
