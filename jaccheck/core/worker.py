@@ -27,8 +27,8 @@ A = TypeVar("A")
 LOADING_SECONDS = 120.0
 """For torch and the user's own modules, which may be compiled when they are imported for the first time."""
 
-LAST_SECONDS = 15.0
-"""For an answer about what was done, after Ctrl-C; who does not want to wait presses it again."""
+LAST_SECONDS = 5.0
+"""For an answer about what was done, after Ctrl-C."""
 
 OUTPUT_BYTES = 2**26
 """The most that may be printed between two notes."""
