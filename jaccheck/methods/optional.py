@@ -22,7 +22,7 @@ def import_failure(module: str, package: str) -> str | None:
     except Exception as error:  # a package that is there but broken cannot run, whatever it raises
         if isinstance(error, ModuleNotFoundError) and error.name == module.split(".")[0]:
             return f"{package} is not installed ({extra('others')})"
-        hint = _hint(f"{error}")
+        hint = _hint(text_of(error))
         return f"{module} does not import: {type(error).__name__}: {text_of(error)}".split("\n")[0] + hint
     return None
 

@@ -54,4 +54,4 @@ def test_each_is_seen_to_fail(what: str) -> None:
 
 def test_each_law_is_spoiled_once() -> None:
     """No function is without a test of its own."""
-    assert all(any(what.split()[0] in words for what in SPOILED) for words, _ in LAWS)
+    assert all(any(words.startswith(what.split()[0]) for what in SPOILED) for words, _ in LAWS)
