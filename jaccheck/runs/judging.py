@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from jaccheck.case import Case, Profile
+from jaccheck.case import DTYPES, Case, DType, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import (
@@ -29,8 +29,8 @@ from jaccheck.runs.tally import Tally
 CLAIM_EVERY = 16
 """One in this many refusals of random cases is tried."""
 
-BOUNDARY_CLAIM_EVERY = 3
-"""The same of boundary cases; four dtypes, whose positions differ by four, meet each remainder by three."""
+BOUNDARY_CLAIM_EVERY = 2
+"""The same of boundary cases, by case, dtype and method: of the dtypes that a run meets a case in, one at least."""
 
 Announce = Callable[[Case, int, str], None]
 """Receives the case, its index in the shard and the method that runs next; "" for the reference."""
@@ -152,7 +152,7 @@ class _Work:
                 continue
             self.announce(case, index, method.name)
             verdict = judge(case, method, device=self.shard.device, reference=reference, laws=laws, around=around)
-            if verdict.outcome is Outcome.UNSUPPORTED and _is_claim_due(self.shard, case, verdict, place, self.profile):
+            if verdict.outcome is Outcome.UNSUPPORTED and self._is_claim_due(case, index, verdict):
                 verdict = try_claim(case, method, verdict, reference, around=around)
             inside += verdict.seconds
             found.done.append(method.name)
@@ -167,12 +167,23 @@ class _Work:
         found.is_spoilt = bool(around.left) and self.is_replaced
         return found
 
+    def _is_claim_due(self, case: Case, index: int, refusal: Verdict) -> bool:
+        """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one
+        dtype out of two, since refusals seldom depend on it; where every call is repeated, on each of these.
+        """
+        if self.shard.round == 0:
+            if self.shard.given or self.profile.repeat_every == 1:
+                return True
+            return boundary_turn(self.shard.chosen[index], self.shard.dtype, refusal.method) == 0
+        digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()
+        return digest[0] % CLAIM_EVERY == 0
 
-def _is_claim_due(shard: Shard, case: Case, refusal: Verdict, place: int, profile: Profile) -> bool:
-    """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one
-    dtype out of three, since refusals seldom depend on it; where every call is repeated, on each of these.
+
+def boundary_turn(index: int, dtype: DType, method: str) -> int:
+    """The claim of a method is tried on the boundary case of this index where it is zero.
+
+    Any two dtypes that a run meets a case in have different turns: the first and second, the first and third, the
+    second and fourth.
     """
-    if shard.round == 0:
-        return place % BOUNDARY_CLAIM_EVERY == 0 or profile.repeat_every == 1 or bool(shard.given)
-    digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()
-    return digest[0] % CLAIM_EVERY == 0
+    place = DTYPES.index(dtype)
+    return (place + place // 2 + index + place_of(method)) % BOUNDARY_CLAIM_EVERY
