@@ -33,6 +33,7 @@ from jaccheck.selftest import catalogue
 
 BACKPACK = "backpack"
 IN_COPY = "--in-copy"
+COPIES = tuple(each for each in MUTANTS if each.difficulty != "control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def hunts(kinds: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Hunt]:
         if mutant.kind in kinds or not kinds:
             for seed in seeds:
                 yield hunted(mutant.kind, mutant.name, seed, [mutant.method()])
-    for copy in MUTANTS if BACKPACK in kinds or not kinds else ():
+    for copy in COPIES if BACKPACK in kinds or not kinds else ():
         for seed in seeds:
             if (hunt := of_copy(copy.name, seed)) is not None:
                 yield hunt
