@@ -6,6 +6,7 @@ reason, and the same model with the remedy.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,6 +121,10 @@ REMEDIES: tuple[Remedy, ...] = (
         ".item() by arithmetic with tensors",
     ),
     Remedy(
+        pattern=r"attempting to call Tensor\.requires_grad_\(\)",
+        advice="compute the gradient in forward by torch.func.vmap(torch.func.grad(f))(X), where f takes one sample",
+    ),
+    Remedy(
         pattern="random operation while in randomness error mode",
         advice="draw the random numbers outside forward, and hold them in a buffer",
     ),
@@ -206,12 +211,13 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
 
 
 def _uses_twice(problem: Problem) -> bool:
-    """Whether a forward pass calls a module with parameters of its own twice."""
+    """Whether a forward pass, as far as it comes, calls a module with parameters of its own twice."""
     copied, calls = copy_of(problem), Counter[nn.Module]()
     for module in copied.model.modules():
         if any(True for _ in module.parameters(recurse=False)):
             module.register_forward_pre_hook(lambda called, _: calls.update([called]))
-    copied.model(copied.X)
+    with contextlib.suppress(Exception):  # whatever a model raises that looks for hooks, or counts its passes
+        copied.model(copied.X)
     return any(count > 1 for count in calls.values())
 
 

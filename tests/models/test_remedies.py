@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils._python_dispatch import _len_torch_dispatch_stack
 from torch.utils.checkpoint import checkpoint
 
 import jaccheck
-from jaccheck.judging import LAYER_ISSUES
+from jaccheck.judging import LAYER_ISSUES, operations_of
 from jaccheck.methods import Problem, calm_torch, copy_of, find_method
 from jaccheck.models.remedies import REMEDIES, remedy_of
 from jaccheck.reports import Outcome, raised
@@ -430,6 +431,7 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         lambda: written(lambda model, h: h if h.abs().sum() > 1 else 2 * h),
         lambda: written(by_where),
     ),
+    ("vmap_vjp", lambda: (Slopes(), X4), lambda: (Slope(), X4)),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
 
@@ -533,6 +535,26 @@ def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
     message = crash("batch_grad_loop", (Slopes(), X4))
     assert "has no attribute 'output'" in message
     assert remedy_of(find_method("batch_grad_loop"), message, problem_of((Slopes(), X4))) == ""
+
+
+class Unwatched(nn.Module):
+    """Does not run where a layer of it has a hook, nor below a mode that sees its operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.layer._forward_pre_hooks or _len_torch_dispatch_stack():
+            raise RecursionError("watched")
+        return self.layer(X)
+
+
+def test_a_model_that_does_not_run_while_it_is_watched_is_none_of_a_remedy() -> None:
+    """What is looked for is not found then, and the answer of the method stands as it is."""
+    problem = problem_of((Unwatched(), X4))
+    assert remedy_of(find_method("batch_grad_loop"), "'Linear' object has no attribute 'output'", problem) == ""
+    assert not operations_of(problem) & {"addmm", "t"}
 
 
 def test_what_is_no_recurrent_layer_is_not_called_one() -> None:
