@@ -58,7 +58,7 @@ class _Gradients(TorchFunctionMode):
     """Writes down that `torch.autograd.grad` is called, by whatever of torch's functions."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.names: set[str] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
