@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
+from jaccheck.judging import INNER_GRADIENT, LAYER_ISSUES, issue_of, operations_of
 from jaccheck.methods import Method, Problem, copy_of
 from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
 
@@ -123,6 +123,7 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern=r"attempting to call Tensor\.requires_grad_\(\)",
         advice="compute the gradient in forward by torch.func.vmap(torch.func.grad(f))(X), where f takes one sample",
+        operation=INNER_GRADIENT,
     ),
     Remedy(
         pattern="random operation while in randomness error mode",
