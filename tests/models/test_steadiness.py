@@ -149,6 +149,29 @@ def test_what_is_kept_from_an_earlier_pass_is_the_reason(model: nn.Module, is_wa
         jaccheck.check(model, X)
 
 
+class Attending(nn.Module):
+    """Adds its keys and values to those of the last pass: twice the same are the same, but for rounding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(3, 4) for _ in range(3))
+        self.keys: Tensor | None = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        k, v = self.k(X), self.v(X)
+        if self.keys is not None and len(self.keys) == len(X):
+            k, v = torch.cat([self.keys, k], 1), torch.cat([self.values, v], 1)
+        self.keys, self.values = k.detach(), v.detach()
+        return nn.functional.scaled_dot_product_attention(self.q(X), k, v).flatten(1)
+
+
+def test_evaluation_mode_is_no_remedy_where_it_changes_nothing() -> None:
+    """What differs in the last digits only differs in evaluation mode, too."""
+    torch.manual_seed(0)
+    with pytest.raises(InvalidModel, match="each forward pass changes keys, values, in evaluation mode too"):
+        jaccheck.check(Attending(), torch.randn(3, 4, 3))
+
+
 def test_what_is_kept_and_not_used_is_no_reason() -> None:
     """A model may remember its output for whoever wants to see it; what is wrong with it is told as ever."""
 
