@@ -24,10 +24,11 @@ from jaccheck.methods import MOST_PASSES, Method, Steadiness, describe_environme
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.allowance import OF_DRAWS, OF_TIMING, Allowance
 from jaccheck.models.doubt import doubted
+from jaccheck.models.known_issues import with_issues
 from jaccheck.models.messages import TIMING, EndedMethod
 from jaccheck.models.method_check import MethodCheck
 from jaccheck.models.patience import TooSlow
-from jaccheck.models.remedies import with_issues, with_remedy
+from jaccheck.models.remedies import with_remedy
 from jaccheck.models.supervised import Listener
 from jaccheck.models.timed import measure
 from jaccheck.models.unanimity import takes_back
