@@ -69,7 +69,7 @@ REMEDIES: tuple[Remedy, ...] = (
         is_of_other_rows=True,
     ),
     Remedy(
-        pattern="Expected ExpandedWeights to have batch size matching input|Expanded Weights needs an input with a batch",
+        pattern="Expected ExpandedWeights to have batch size|Expanded Weights needs an input with a batch",
         advice=OTHER_ROWS,
         is_of_other_rows=True,
     ),
