@@ -65,7 +65,20 @@ class Packed(nn.Module):
         return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=2)[0].sum(1)
 
 
+class Slope(nn.Module):
+    """The derivative of a potential by the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.potential = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = X.detach().requires_grad_()
+        return torch.autograd.grad(self.potential(X).sum(), X, create_graph=True)[0]
+
+
 MODELS = {
+    "torch-expanded-weights-inner-gradient": (Slope, "expanded_weights", "autograd_loop"),
     "torch-expanded-weights-packed-order": (Packed, "expanded_weights", "autograd_loop"),
     "torch-vmap-lu-solve": (Solved, "vmap_jacfwd", "vmap_vjp"),
     "torch-vmap-cdist": (Distances, "vmap_vjp", "autograd_loop"),
