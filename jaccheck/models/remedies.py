@@ -177,7 +177,7 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="draw the random numbers outside forward, and hold them in a buffer",
     ),
     Remedy(
-        pattern="can output dynamic shape|return a differently shaped Tensor",
+        pattern="can (output|support) dynamic shape|return a differently shaped Tensor",
         advice="keep every entry and use torch.where, or multiply by a mask, instead of choosing some by value",
     ),
     Remedy(
@@ -222,7 +222,7 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="do not change buffers in forward in evaluation mode",
     ),
     Remedy(
-        pattern=r"inplace arithmetic\(self",
+        pattern=r"vmap: .*\(self, \*extra_args\) is not possible",
         advice="write into torch.zeros_like(h) of a tensor h that follows from X, or join the pieces by torch.cat",
     ),
     Remedy(

@@ -170,6 +170,24 @@ def one_hot(*, is_by_rows: bool) -> Made:
     return OneHot(is_by_rows=is_by_rows), INDEX[:, 0]
 
 
+def by_boolean(model: Written, h: Tensor) -> Tensor:
+    h = h.clone()
+    h[h < 0] = 0
+    return h
+
+
+def into_columns(model: Written, h: Tensor) -> Tensor:
+    made = torch.zeros(len(h), 6)
+    made[:, torch.arange(6)] = h
+    return torch.tanh(made)
+
+
+def into_own_columns(model: Written, h: Tensor) -> Tensor:
+    made = torch.zeros_like(h)
+    made[:, torch.arange(6)] = h
+    return torch.tanh(made)
+
+
 def slice_by_value(model: Written, h: Tensor) -> Tensor:
     return torch.stack([row[: int(6 - 0 * row[0])] for row in h])
 
@@ -431,6 +449,8 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         lambda: written(lambda model, h: h if h.abs().sum() > 1 else 2 * h),
         lambda: written(by_where),
     ),
+    ("vmap_vjp", lambda: written(by_boolean), lambda: written(by_where)),
+    ("vmap_vjp", lambda: written(into_columns), lambda: written(into_own_columns)),
     ("vmap_vjp", lambda: (Slopes(), X4), lambda: (Slope(), X4)),
     ("func_jacfwd", lambda: (Stepped(is_by_func=False), X4), lambda: (Stepped(is_by_func=True), X4)),
     ("vmap_vjp", lambda: (torch.jit.script(activated(inplace=False)[0]), X4), lambda: activated(inplace=False)),
