@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from attack_groups.attack import SMALL, Attack, refused
 from attack_groups.files import CASES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from attack_groups.attack import Attack, refused
 from attack_groups.texts import SHOWN, changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from attack_groups.attack import SMALL, Attack
 from jaccheck.reports import as_json

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from attack_groups.attack import Attack, refused
 from jaccheck.core import to_json

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import bench_report
+from jaccheck_support.example_reports.models import bench_report
 from jaccheck_support.testing import Run, heeding_ctrl_c
 
 from jaccheck.reports import BenchReport, Outcome, load, save

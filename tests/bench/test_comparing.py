@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import bench_report
+from jaccheck_support.example_reports.models import bench_report
 from rich.console import Console
 
 from jaccheck.bench.comparing import compare_reports, differences

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import hostile, verify_report
+from jaccheck_support.example_reports.judged import verify_report
+from jaccheck_support.pages import hostile
 from jaccheck_support.testing import Run
 
 from jaccheck.cli.github import MOST_BYTES, Annotation, errors_of, tell_github

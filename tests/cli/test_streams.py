@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from jaccheck.reports import save
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import verify_report
+from jaccheck_support.example_reports.judged import verify_report
 
 from jaccheck.cli import cli, writing
 from jaccheck.reports import save

@@ -45,7 +45,7 @@ from jaccheck.reports import (
 )
 from jaccheck.runs import Recording, ShardResult, Store
 from jaccheck.runs.results import Candidates
-from jaccheck_support.pages import EXCERPT
+from jaccheck_support.example_reports.excerpt import EXCERPT
 from jaccheck_support.stores import rows_of, store_of
 
 LONGEST_LINE = 2000

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jaccheck_support.pages import REPORTS, verify_report
+from jaccheck_support.example_reports.judged import verify_report
+from jaccheck_support.pages import REPORTS
 from torch import nn
 
 import jaccheck

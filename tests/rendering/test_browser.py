@@ -15,7 +15,9 @@ import pytest
 pytest.importorskip("axe_playwright_python", reason="a browser is driven by the packages of the extra `browser`")
 
 from axe_playwright_python.sync_playwright import Axe
-from jaccheck_support.pages import REPORTS, gate_report, hostile, page, verify_report
+from jaccheck_support.example_reports.judged import verify_report
+from jaccheck_support.example_reports.upgrades import gate_report
+from jaccheck_support.pages import REPORTS, hostile, page
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from jaccheck.rendering import gate_page, verify_page

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from jaccheck_support.pages import CASE, EXCERPT
+from jaccheck_support.example_reports.excerpt import CASE, EXCERPT
 
 from jaccheck.case import FAMILIES, Case, Linear, ReLU, Sequential, boundary_cases
 from jaccheck.rendering.html.diagram import MOST_LAYERS, diagram

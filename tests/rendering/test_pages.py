@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from jaccheck_support.pages import HOSTILE, REPORTS, Parsed, hostile, page, verify_report
+from jaccheck_support.example_reports.judged import verify_report
+from jaccheck_support.pages import HOSTILE, REPORTS, Parsed, hostile, page
 
 from jaccheck.rendering import verify_page
 from jaccheck.rendering.html.page import visible

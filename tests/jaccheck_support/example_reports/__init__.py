@@ -1,0 +1,1 @@
+"""A report of each kind in which something is wrong, as plain data."""
