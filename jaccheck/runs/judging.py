@@ -11,6 +11,7 @@ from jaccheck.case import DTYPES, Case, DType, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import (
+    PURITY,
     CaseReference,
     Surroundings,
     explained,
@@ -114,6 +115,8 @@ class _Judged:
     tally: Tally = field(default_factory=Tally)
     done: list[str] = field(default_factory=list)
     is_spoilt: bool = False
+    is_impure: bool = False
+    """Whether a call was seen to leave something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ class _Work:
     def judged(self, case: Case, index: int, methods: Sequence[Method], *, closely: bool) -> _Judged:
         """What every method gives on one case, or every one up to that which left something that cannot be put back.
 
-        If it is not done `closely` and shows in the end that a call has left something, all is done once more.
+        If it is not done `closely` and shows in the end that a call has left something, all is done once more: in
+        another process, where that is to be had, if it cannot be put back or does not show a second time in this one.
         """
         found = _Judged()
         self.announce(case, index, "")
@@ -156,13 +160,15 @@ class _Work:
                 verdict = try_claim(case, method, verdict, reference, around=around)
             inside += verdict.seconds
             found.done.append(method.name)
+            found.is_impure |= any(failure.law == PURITY.name for failure in verdict.failures)
             found.tally.add(case, explained(case, verdict), shard=self.shard, index=index)
             if around.left and self.is_replaced:
                 break
         if not closely and around.has_changed():
             if around.left and self.is_replaced:
                 return _Judged(is_spoilt=True)
-            return self.judged(case, index, methods, closely=True)
+            again = self.judged(case, index, methods, closely=True)
+            return again if again.is_impure or not self.is_replaced else _Judged(is_spoilt=True)
         found.tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
         found.is_spoilt = bool(around.left) and self.is_replaced
         return found

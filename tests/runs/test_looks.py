@@ -19,11 +19,17 @@ PRODUCT = "        return einsum(equation, mat, d_weight)\n"
     [
         ("torch.set_flush_denormal(True)", "floating-point environment", "0"),
         ("torch.set_flush_denormal(True)", "floating-point environment", "1"),
+        (
+            "if not hasattr(torch, 'once'): torch.set_flush_denormal(True)\n        torch.once = True",
+            *("floating-point environment", "1"),
+        ),
         ("threading.Thread(target=threading.Event().wait, daemon=True).start()", "threads", "1"),
     ],
 )
 def test_what_backpack_leaves_is_its_own_doing(left: str, aspect: str, workers: str, tmp_path: Path) -> None:
-    """A copy of BackPACK that leaves something, whether it can be put back or not: nobody else has a finding."""
+    """A copy of BackPACK that leaves something, whether it can be put back or not, or only at its first call in a
+    process: nobody else has a finding.
+    """
     edit = Edit(LINEAR, PRODUCT, f"        import threading\n        import torch\n        {left}\n{PRODUCT}")
     copy = mutated_copy(BackpackMutant("leaves", "easy", (edit,)), tmp_path / "copy")
     asked = ("outer_products", "batch_grad_loop", "func_jacrev", "autograd_loop")
