@@ -45,7 +45,6 @@ from .laws.laws import TESTED as TESTED
 from .laws.laws import laws_due as laws_due
 from .laws.laws import laws_of_variant as laws_of_variant
 from .laws.laws import place_of as place_of
-from .laws.purity import PURITY as PURITY
 from .laws.state import all_changes as all_changes
 from .laws.state import observe as observe
 from .laws.structure import STRUCTURE as STRUCTURE

@@ -11,7 +11,6 @@ from jaccheck.case import DTYPES, Case, DType, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import (
-    PURITY,
     CaseReference,
     Surroundings,
     explained,
@@ -115,8 +114,8 @@ class _Judged:
     tally: Tally = field(default_factory=Tally)
     done: list[str] = field(default_factory=list)
     is_spoilt: bool = False
-    is_impure: bool = False
-    """Whether a call was seen to leave something."""
+    has_changed: bool = False
+    """Whether a call was seen to leave something, whatever it does besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +159,17 @@ class _Work:
                 verdict = try_claim(case, method, verdict, reference, around=around)
             inside += verdict.seconds
             found.done.append(method.name)
-            found.is_impure |= any(failure.law == PURITY.name for failure in verdict.failures)
             found.tally.add(case, explained(case, verdict), shard=self.shard, index=index)
             if around.left and self.is_replaced:
                 break
-        if not closely and around.has_changed():
+        if not closely:
+            around.look_at_last()
+        found.has_changed = around.has_changed
+        if not closely and around.has_changed:
             if around.left and self.is_replaced:
                 return _Judged(is_spoilt=True)
             again = self.judged(case, index, methods, closely=True)
-            return again if again.is_impure or not self.is_replaced else _Judged(is_spoilt=True)
+            return again if again.has_changed or not self.is_replaced else _Judged(is_spoilt=True)
         found.tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
         found.is_spoilt = bool(around.left) and self.is_replaced
         return found

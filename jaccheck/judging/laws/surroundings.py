@@ -28,7 +28,7 @@ class Surroundings:
     """What is global in torch and in the process, and torch's functions, as they were before the calls.
 
     Many calls share one, since each is looked at, and put right, before the next one. One that `is_patient` looks
-    once, when it is asked whether anything `has_changed`: a look takes as long as a call on a small network.
+    once, when all calls are done: a look takes as long as a call on a small network.
     """
 
     def __init__(self, model: nn.Module, device: str, *, is_patient: bool = False) -> None:
@@ -39,6 +39,8 @@ class Surroundings:
         self._patience = SETTLING_SECONDS
         self.left: tuple[str, ...] = ()
         """What could not be put back; whatever runs next here would run with it."""
+        self.has_changed = False
+        """Whether a look has seen a change."""
 
     @property
     def before(self) -> Groups:
@@ -49,16 +51,17 @@ class Surroundings:
         """What was before a call and what is after it, equal where nothing has changed; everything is put back."""
         return (self._before, self._before) if self._is_patient else self._looked()
 
-    def has_changed(self) -> bool:
-        """Whether anything is no longer as it was when the last look was taken; it is put back."""
-        before, now = self._looked()
-        return before != now
+    def look_at_last(self) -> None:
+        """The one look of one that is patient."""
+        self._looked()
 
     def _looked(self) -> tuple[Groups, Groups]:
         now = self._observed()
         if now == self._before and self._functions.are_as_before():
             return self._before, now
-        return self._put_back(now)
+        was, now = self._put_back(now)
+        self.has_changed |= was != now
+        return was, now
 
     @contextlib.contextmanager
     def without_collector(self) -> Iterator[None]:
