@@ -1,4 +1,4 @@
-"""Reports, saved runs and findings of before, beside which something is put: none is believed, and none ends a command."""
+"""Reports, saved runs and findings of before, beside which something is put: none is believed."""
 
 from __future__ import annotations
 

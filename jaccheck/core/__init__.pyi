@@ -47,6 +47,10 @@ from .plain import check_amount as check_amount
 from .plain import from_json as from_json
 from .plain import plain_data as plain_data
 from .plain import to_json as to_json
+from .scripts import SCRIPT_SECONDS as SCRIPT_SECONDS
+from .scripts import AllRan as AllRan
+from .scripts import Ran as Ran
+from .scripts import Scripts as Scripts
 from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
 from .text import duration_text as duration_text

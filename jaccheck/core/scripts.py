@@ -20,7 +20,7 @@ from jaccheck.core.plain import plain_data
 from jaccheck.core.text import text_of
 from jaccheck.errors import BrokenEnvironment
 
-SECONDS = 60
+SCRIPT_SECONDS = 60
 """Most time that one script gets."""
 
 
@@ -81,7 +81,7 @@ def _run(script: str) -> None:
     try:
         end_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.alarm(SECONDS)
+        signal.alarm(SCRIPT_SECONDS)
         linecache.cache["script.py"] = (len(script), None, script.splitlines(keepends=True), "script.py")
         exec(compile(script, "script.py", "exec"), {"__name__": "__main__"})
     except SystemExit:

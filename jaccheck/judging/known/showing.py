@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 
-from jaccheck.core import Allowed, ChildEnded, Worker, printable
-from jaccheck.core.scripts import SECONDS, AllRan, Ran, Scripts
+from jaccheck.core import SCRIPT_SECONDS, Allowed, AllRan, ChildEnded, Ran, Scripts, Worker, printable
 from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging.known.issue import PACKAGES, KnownIssue
 
-ALLOWED = Allowed(seconds=2.0 * SECONDS)
+ALLOWED = Allowed(seconds=2.0 * SCRIPT_SECONDS)
 """For one script: its process has an alarm of its own before that."""
 
 _PRINTED = re.compile(r"^(expected|actual): +(.*)$", re.MULTILINE)
