@@ -137,7 +137,7 @@ def _planted() -> Iterator[Attack]:
         f"show x.json --method {'captum_hooks'}": 2,
     }.items():
         yield Attack(
-            name=f"{command.split(' --')[0]}, files that are called as absent modules",
+            name=f"{command[:20]}, files that are called as absent modules",
             shell=f"jaccheck {command}",
             files=files,
             codes=(code,),
@@ -178,11 +178,12 @@ def _names() -> Iterator[Attack]:
     """Two methods of one name: results are told by names alone, so one would answer for the other."""
     right, wrong = METHOD.format(act="pass"), METHOD.format(act="return {k: v * 2 for k, v in right(problem).items()}")
     of_built_in = wrong.replace("def mine", "def outer_products")
+    stored = finding().replace("mine:mine", "outer_products")
     files = {
         "a.py": wrong,
         "b.py": right,
         "c.py": of_built_in,
-        "f.json": finding().replace("mine:mine", "outer_products"),
+        "f.json": stored,
     }
     for name, shell in {
         "verify, a wrong one first": f"jaccheck verify {SMALL} --method a:mine --method b:mine",
