@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf
+from math import inf, nan
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from jaccheck.judging.autograd import flat_autograd
@@ -94,7 +95,7 @@ class EstimatedReference(Reference):
             self.jacobian = autograd
         else:
             with default_dtype(torch.float64):
-                self.jacobian = flat_autograd(double)
+                self.jacobian = _without(flat_autograd(double), nan_outputs(double), layout, nan)
         sizes = dict(strength.sizes)
         kind = getattr(torch, self.dtype)
         sizes[kind] = max(sizes[kind], (strength.half * coarsest))
@@ -125,6 +126,8 @@ class EstimatedReference(Reference):
         with np.errstate(invalid="ignore"):
             off = np.abs(autograd - self.jacobian) <= limit
             limit[~(off | (autograd == self.jacobian) | (np.isnan(autograd) & np.isnan(self.jacobian)))] = inf
+        with default_dtype(getattr(torch, problem.dtype) if problem is self._double else None):
+            limit = _without(limit, nan_outputs(problem), self.layout, inf)
         undecided = count_undecided(self.layout, self.jacobian, limit)
         expectation = self._expectation("estimate", limit, undecided if self._strength.decides else self.layout.entries)
         # What is outside of FAR is far outside.
@@ -178,6 +181,24 @@ class EstimatedReference(Reference):
         if self._in_float64 and double is not None and not method.step and not method.refuses(double):
             yield self._divided(self._in_float64, method)
         yield self.expectation(method)
+
+
+def _without(flat: Array, rows: npt.NDArray[np.bool_], layout: Layout, value: float) -> Array:
+    """A flat vector with this value in the rows of outputs that are NaN: whatever reverse mode makes of them, often
+    zero, and forward mode, NaN, there is no derivative.
+    """
+    for part in layout.offsets().values() if rows.any() else ():
+        flat[part].reshape(*rows.shape, -1)[rows] = value
+    return flat
+
+
+def nan_outputs(problem: Problem) -> npt.NDArray[np.bool_]:
+    """Which outputs are NaN, `(N, C)`, of a copy of the model."""
+    copied = copy_of(problem)
+    with torch.enable_grad():  # a forward pass may compute gradients itself
+        f = copied.model(copied.X).detach()
+    found: npt.NDArray[np.bool_] = f.isnan().reshape(problem.N, problem.C).cpu().numpy()
+    return found
 
 
 def first_limit(exact: Array, typical: Array, dtype: str) -> Array:

@@ -151,5 +151,7 @@ def count_undecided(layout: Layout, jacobian: Array, bound: Array) -> int:
     count = 0
     for part in layout.offsets().values():
         size = np.abs(jacobian[part])
-        count += int(np.count_nonzero(bound[part] > np.maximum(size, np.max(size, initial=0.0) / 256)))
+        largest = np.max(np.nan_to_num(size, nan=0.0, posinf=np.inf), initial=0.0)
+        is_wide = bound[part] > np.maximum(np.nan_to_num(size, nan=0.0, posinf=np.inf), largest / 256)
+        count += int(np.count_nonzero(is_wide))
     return count

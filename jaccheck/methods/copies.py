@@ -51,8 +51,8 @@ def check_copy(problem: Problem) -> None:
     leaves = list(leaves_of(f))
     if foreign := list(map(problem.told, _reached(own, leaves))):
         raise InvalidModel(
-            f"a copy of the model computes with {named(foreign)} of the model itself: a hook, a replaced forward or an "
-            "attribute holds the model or a part of it; let it use the module that it is given, or register it as a "
+            f"a copy of the model computes with {named(foreign)} of the model itself: a hook, a replaced forward, an "
+            "attribute or a loss holds the model or a part of it; let it use what it is given, or register that as a "
             "submodule"
         )
     if not torch.equal(generator, torch.get_rng_state()) or changed(before, state_of(copied)):

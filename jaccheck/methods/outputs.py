@@ -96,7 +96,8 @@ def _axis(f: Any, alone: Any, count: int) -> int | str:
         return f"cannot be taken: one sample alone gives shape {own}, expected {expected}: {hint}"
     changed = [axis for axis in range(len(shape)) if shape[axis] != own[axis]]
     if not changed:
-        return f"has shape {shape} whatever the number of samples, expected a row for each"
+        hint = "" if shape else '; a loss is to be that of each sample, as with reduction="none"'
+        return f"has shape {shape} whatever the number of samples, expected a row for each{hint}"
     if len(changed) > 1 or (shape[changed[0]], own[changed[0]]) != (count, 1):
         return f"has shape {shape} for {plural(count, 'sample')} and {own} for one, expected a row for each sample"
     if not f.requires_grad:

@@ -13,6 +13,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from jaccheck.case import DTYPES
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import deep_copy
+from jaccheck.methods.unregistered import HELPS, held_in_vain
 
 SHOWN = 6
 """Names of parameters that a message lists."""
@@ -64,7 +65,9 @@ def check_parameters(model: nn.Module) -> None:
     if not trainable:
         count = len(list(model.parameters()))
         why = f": all {count} are frozen (requires_grad=False)" if count else ""
-        raise InvalidModel(f"the model has no trainable parameter{why}, so nothing to differentiate by")
+        held = held_in_vain(model)
+        helps = f"; {held} {'is' if ' ' not in held else 'are'} trainable, but no parameter: {HELPS}" if held else ""
+        raise InvalidModel(f"the model has no trainable parameter{why}, so nothing to differentiate by{helps}")
     for name, p in trainable.items():
         kind = str(p.dtype).removeprefix("torch.")
         if p.is_complex():

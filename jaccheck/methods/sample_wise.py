@@ -18,6 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from jaccheck.core import text_of
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import DIFFERENT_ROUNDINGS, check_copy, deep_copy, differ, largest, named, run
+from jaccheck.methods.earlier_passes import depends_on_before
 from jaccheck.methods.module_state import changed, state_of, walk
 from jaccheck.methods.problem import Problem
 from jaccheck.methods.steadiness import Steadiness, another, is_settled_by_eval
@@ -67,7 +68,7 @@ def check_samples(problem: Problem) -> None:
                 check_copy(problem)
                 _check_backward(problem)
                 _check_passes(problem)
-                _check_alone(problem, steadiness)
+                _check_alone_or_memory(problem, steadiness)
             except InvalidModel:
                 steadiness.check()  # what differs from itself differs from everything, and that is the reason then
                 raise
@@ -122,8 +123,19 @@ def _check_passes(problem: Problem) -> None:
     if outputs[-1].shape == outputs[-2].shape and not differ(outputs[-1], outputs[-2], limit):
         return
     is_random = not torch.equal(generators[-2], generators[-1])
-    words = another(names=named(names), is_random=is_random, is_settled_by_eval=is_settled_by_eval(problem))
+    is_settled = is_settled_by_eval(problem, exactly=limit == 0.0)
+    words = another(names=named(names), is_random=is_random, is_settled_by_eval=is_settled)
     raise InvalidModel(words)
+
+
+def _check_alone_or_memory(problem: Problem, steadiness: Steadiness) -> None:
+    try:
+        _check_alone(problem, steadiness)
+    except InvalidModel:
+        X = problem.X
+        if reason := depends_on_before(problem.model, lambda model, samples: run(model, X[samples]), problem.N):
+            raise InvalidModel(reason) from None
+        raise
 
 
 def _check_alone(problem: Problem, steadiness: Steadiness) -> None:

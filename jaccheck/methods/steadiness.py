@@ -89,11 +89,15 @@ def another(*, is_settled_by_eval: bool, is_random: bool = False, names: str = "
     return f"the model gives another output when it is run again: {why}{helps}"
 
 
-def is_settled_by_eval(problem: Problem) -> bool:
-    """Whether one copy of the model gives the same again in evaluation mode, in two passes."""
+def is_settled_by_eval(problem: Problem, *, exactly: bool) -> bool:
+    """Whether one copy of the model gives the same again in evaluation mode, in two passes: to the bit, or nearly."""
+    if not _is_training(problem.model):
+        return False
     model = deep_copy(problem.model).eval()
     first, second = (_evaluated(model, problem.X) for _ in range(2))
-    return first is not None and second is not None and not _is_another(second, first)
+    if first is None or second is None or _is_another(second, first):
+        return False
+    return not exactly or not differ(second, first, 0.0)
 
 
 def _is_training(model: nn.Module) -> bool:

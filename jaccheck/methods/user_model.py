@@ -13,6 +13,7 @@ from torch import nn
 
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.copies import deep_copy
+from jaccheck.methods.earlier_passes import depends_on_before
 from jaccheck.methods.failures import failure
 from jaccheck.methods.inputs import BatchAxis, Inputs, batch_axis_of, read_inputs, split_batch
 from jaccheck.methods.outputs import Chosen, Returned, choose_outputs
@@ -20,6 +21,7 @@ from jaccheck.methods.own_parameters import check_initialised, check_parameters,
 from jaccheck.methods.problem import Problem
 from jaccheck.methods.row_model import Output, RowModel
 from jaccheck.methods.sample_wise import check_modules, check_samples
+from jaccheck.methods.unregistered import unregistered
 
 NOT_USED = "they are not used, since outputs are differentiated, and no loss is given"
 
@@ -84,13 +86,18 @@ def _problem_of(model: nn.Module, X: Any, choice: Choice) -> Problem:
     check_parameters(own)
     _check_devices(own, inputs)
     check_modules(model)
-    chosen = _chosen(own, inputs, choice)
+    try:
+        chosen = _chosen(own, inputs, choice)
+    except InvalidModel:
+        if reason := depends_on_before(own, inputs.run, inputs.N):
+            raise InvalidModel(reason) from None
+        raise
     # The model itself, since a copy can be one that computes with what it was copied from.
     check_samples(_arranged(model, inputs, chosen))
     problem = _arranged(own, inputs, chosen)
     said = f"{said}; {NOT_USED}" if targets is not None else said
     kinds = (f"{kind} is taken for a plain tensor of the same numbers" for kind in inputs.subclasses)
-    problem.notes = (*filter(None, [said]), *kinds, *chosen.notes)
+    problem.notes = (*filter(None, [said]), *kinds, *chosen.notes, *unregistered(problem))
     return problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import monotonic, perf_counter
@@ -22,6 +23,9 @@ OF_DRAWS = 4
 
 OF_TIMING = 4
 """At most this part of the time that is left goes into timing methods."""
+
+TRIES, OF_TRIES = 4, 50
+"""One row is tried so often to know how long it takes, but no longer than this part of the time."""
 
 PASSES = 25
 """An estimate takes about so many times as long as autograd for the same rows."""
@@ -67,16 +71,19 @@ class Allowance:
         return limited(seconds) if self.can_stop else contextlib.nullcontext()
 
     def rows_of_a_part(self, one_row: Callable[[], object]) -> int:
-        """How many rows of the Jacobian a part may have, by the time that `one_row` takes, at the second try."""
-        began = perf_counter()
+        """How many rows of the Jacobian a part may have, by the shortest time that `one_row` takes in a few tries.
+
+        A first call loads kernels, and any call may wait for a core: either is no time that the next rows take.
+        """
+        shortest, began = math.inf, perf_counter()
         try:
             with self.limited(self.left_s()):
-                one_row()
-                first = perf_counter() - began
-                if first * PASSES * OF_ONE_PART < self.seconds:
-                    began = perf_counter()
+                for _ in range(TRIES):
+                    before = perf_counter()
                     one_row()
+                    shortest = min(shortest, perf_counter() - before)
+                    if perf_counter() - began > self.seconds / OF_TRIES:
+                        break
         except TooSlow:
             return 1
-        took = perf_counter() - began
-        return max(1, int(self.seconds / OF_ONE_PART / PASSES / took))
+        return max(1, int(self.seconds / OF_ONE_PART / PASSES / shortest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -23,10 +24,11 @@ from jaccheck.methods import MOST_PASSES, Method, Steadiness, describe_environme
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.allowance import OF_DRAWS, OF_TIMING, Allowance
 from jaccheck.models.doubt import doubted
+from jaccheck.models.known_issues import with_issues
 from jaccheck.models.messages import TIMING, EndedMethod
 from jaccheck.models.method_check import MethodCheck
 from jaccheck.models.patience import TooSlow
-from jaccheck.models.remedies import with_issues, with_remedy
+from jaccheck.models.remedies import with_remedy
 from jaccheck.models.supervised import Listener
 from jaccheck.models.timed import measure
 from jaccheck.models.unanimity import takes_back
@@ -35,9 +37,13 @@ from jaccheck.reports import ModelReport, Outcome, Source, size_of_part
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """What models print is dropped, since they are run some thousand times."""
+    """What models print and warn of is dropped, since they are run some thousand times.
+
+    What is warned of while a method is called is kept all the same, see `MethodCheck`.
+    """
     nowhere = open(os.devnull, "w")  # noqa: SIM115  (a method that closes file 1 again may have closed this one)
-    with contextlib.redirect_stdout(nowhere):
+    with contextlib.redirect_stdout(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             yield
         finally:
@@ -74,11 +80,12 @@ class ModelCheck:
         self.proven: tuple[str, ...] = ()
         self.unproven = ""
         over = {each.method: each for each in ended}
-        for run in self.runs:
-            if each := over.get(run.method.name):
-                run.ends(each.outcome, each.message)
-            elif refusal := run.method.refuses(problem):
-                run.ends(Outcome.UNSUPPORTED, refusal)
+        with silence():
+            for run in self.runs:
+                if each := over.get(run.method.name):
+                    run.ends(each.outcome, each.message)
+                elif refusal := run.method.refuses(problem):
+                    run.ends(Outcome.UNSUPPORTED, refusal)
 
     def _most_rows(self) -> int | None:
         """How many rows a part may have where there is no closed form, whose time hardly depends on their number."""
@@ -169,8 +176,9 @@ class ModelCheck:
         numbers = sum(p.numel() for p in self.problem.parameters.values())
         row_bytes = sum(p.nbytes for p in self.problem.parameters.values())
         failed = takes_back(self.runs)
-        answers = tuple(with_remedy(run.method, run.answer(len(self.parts)), self.problem) for run in self.runs)
-        answers = tuple(with_issues(answers, self.problem))
+        with silence():
+            answers = tuple(with_remedy(run.method, run.answer(len(self.parts)), self.problem) for run in self.runs)
+            answers = tuple(with_issues(answers, self.problem))
         if self.found.contradiction:
             answers = tuple(doubted(answer) for answer in answers)
         first = self.parts[0]

@@ -6,16 +6,17 @@ reason, and the same model with the remedy.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
+from jaccheck.judging import INNER_GRADIENT, LAYER_ISSUES, operations_of
 from jaccheck.methods import Method, Problem, copy_of
-from jaccheck.reports import MAY_BE, THIS_IS, MethodAnswer, Outcome
+from jaccheck.reports import THIS_IS, MethodAnswer, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,22 @@ class Remedy:
     operation: str = ""
     is_used_twice: bool = False
     """Whether it means that of a model that calls a module with parameters twice."""
+    is_of_other_rows: bool = False
+    """Whether it means that of a model that calls one with another number of rows than there are samples."""
 
 
 OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
 """How torch.vmap says that something looks at the value of a tensor: the user's own line, or a function of torch's."""
+
+OTHER_ROWS = (
+    "a layer gets another number of rows than there are samples: give it one for each, by .expand(len(X), …) of what "
+    "all samples share, and by a mask in the place of choosing some"
+)
+
+BY_FUNC = (
+    "compute the gradient in forward by torch.func.grad; that by X is torch.func.vmap(torch.func.grad(f))(X), where f "
+    "takes one sample"
+)
 
 BY_CELLS = (
     "call the layer's cell, as nn.GRUCell, once for each step of the padded sequences, beginning with "
@@ -48,6 +61,17 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="is a view and is being modified inplace",
         advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
+    ),
+    Remedy(
+        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0",
+        advice=OTHER_ROWS,
+        families=("backpack",),
+        is_of_other_rows=True,
+    ),
+    Remedy(
+        pattern="Expected ExpandedWeights to have batch size|Expanded Weights needs an input with a batch",
+        advice=OTHER_ROWS,
+        is_of_other_rows=True,
     ),
     Remedy(
         pattern="Compared shapes|Difference in dimension must be 1|mat1 and mat2 shapes cannot be multiplied",
@@ -120,11 +144,40 @@ REMEDIES: tuple[Remedy, ...] = (
         ".item() by arithmetic with tensors",
     ),
     Remedy(
+        pattern=r"attempting to call Tensor\.requires_grad_\(\)",
+        advice=BY_FUNC,
+        operation=INNER_GRADIENT,
+    ),
+    Remedy(
+        pattern="element 0 of tensors does not require grad and does not have a grad_fn",
+        advice=BY_FUNC,
+        operation=INNER_GRADIENT,
+    ),
+    Remedy(
+        pattern="The stateless API can't be used with Jitted modules",
+        advice="give the nn.Module itself, as it was before torch.jit.script or torch.jit.trace",
+    ),
+    Remedy(
+        pattern="Expanded Weights needs an input with a batch size, got a 1D tensor",
+        advice="give a layer of one index for each sample these as i[:, None], and take [:, 0] of what it returns",
+    ),
+    Remedy(
+        pattern="is invalid for input of size|must match the size of tensor",
+        advice="give torch.linalg.solve a matrix for each sample: A.expand(len(X), *A.shape)",
+        operation="_linalg_solve_ex",
+        families=("torch.func", "autograd"),
+    ),
+    Remedy(
+        pattern="view size is not compatible with input tensor's size and stride",
+        issue="torch-expanded-weights-conv-view",
+        families=("expanded weights",),
+    ),
+    Remedy(
         pattern="random operation while in randomness error mode",
         advice="draw the random numbers outside forward, and hold them in a buffer",
     ),
     Remedy(
-        pattern="can output dynamic shape|return a differently shaped Tensor",
+        pattern="can (output|support) dynamic shape|return a differently shaped Tensor",
         advice="keep every entry and use torch.where, or multiply by a mask, instead of choosing some by value",
     ),
     Remedy(
@@ -147,7 +200,7 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="set generate_vmap_rule = True in the torch.autograd.Function",
     ),
     Remedy(
-        pattern="support saved tensor hooks",
+        pattern=r"support saved tensor hooks|torch\.utils\.checkpoint: Recomputed values",
         advice="call the layers directly, without torch.utils.checkpoint, while Jacobians are computed",
     ),
     Remedy(
@@ -169,7 +222,7 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="do not change buffers in forward in evaluation mode",
     ),
     Remedy(
-        pattern=r"inplace arithmetic\(self",
+        pattern=r"vmap: .*\(self, \*extra_args\) is not possible",
         advice="write into torch.zeros_like(h) of a tensor h that follows from X, or join the pieces by torch.cat",
     ),
     Remedy(
@@ -197,7 +250,9 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
             continue
         if remedy.operation and remedy.operation not in operations_of(problem):
             continue
-        if remedy.is_used_twice and not _uses_twice(problem):
+        if remedy.is_used_twice and not any(len(rows) > 1 for rows in _calls(problem).values()):
+            continue
+        if remedy.is_of_other_rows and all({*rows} <= {problem.N, None} for rows in _calls(problem).values()):
             continue
         issue = remedy.issue if _is_here(remedy.issue, method) else ""
         known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
@@ -205,22 +260,23 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
     return ""
 
 
-def _uses_twice(problem: Problem) -> bool:
-    """Whether a forward pass calls a module with parameters of its own twice."""
-    copied, calls = copy_of(problem), Counter[nn.Module]()
+def _calls(problem: Problem) -> dict[nn.Module, list[int | None]]:
+    """By module with parameters of its own: how many rows each call of it in a forward pass gets, as far as that comes.
+
+    None is what it gets where that is no tensor.
+    """
+    copied, calls = copy_of(problem), defaultdict[nn.Module, list[int | None]](list)
+
+    def heard(module: nn.Module, given: tuple[Any, ...]) -> None:
+        first = given[0] if given else None
+        calls[module].append(len(first) if isinstance(first, Tensor) and first.dim() else None)
+
     for module in copied.model.modules():
         if any(True for _ in module.parameters(recurse=False)):
-            module.register_forward_pre_hook(lambda called, _: calls.update([called]))
-    copied.model(copied.X)
-    return any(count > 1 for count in calls.values())
-
-
-def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[MethodAnswer]:
-    """The answers, a wrong one with the known issue that its method has for an operation that the model calls."""
-    called = operations_of(problem) if any(answer.is_wrong for answer in answers) else frozenset()
-    for answer in answers:
-        issue = issue_of(answer.method, called) if answer.is_wrong else None
-        yield replace(answer, remedy=f"{MAY_BE} {issue.id}, see `jaccheck known {issue.id}`") if issue else answer
+            module.register_forward_pre_hook(heard)
+    with contextlib.suppress(Exception):  # whatever a model raises that looks for hooks, or counts its passes
+        copied.model(copied.X)
+    return calls
 
 
 def _is_here(issue: str, method: Method) -> bool:

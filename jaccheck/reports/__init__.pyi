@@ -82,6 +82,7 @@ from .sequences import KnownCount as KnownCount
 from .sequences import SequenceFinding as SequenceFinding
 from .sequences import SequenceReport as SequenceReport
 from .sequences import SequenceSettings as SequenceSettings
+from .statements import LAYER_MAY_BE as LAYER_MAY_BE
 from .statements import MAY_BE as MAY_BE
 from .statements import THIS_IS as THIS_IS
 from .statements import Tone as Tone

@@ -24,6 +24,9 @@ THIS_IS = "this is the known issue"
 MAY_BE = "the model calls an operation that has the known issue"
 """The same where only the operation is known: a wrong number may have another cause."""
 
+LAYER_MAY_BE = "the model has a layer that has the known issue"
+"""The same of a layer."""
+
 SLIGHT = 2.0**-6
 """Relative difference up to which a value that is wrong in one dtype only is one that lost digits."""
 
@@ -144,7 +147,7 @@ def _crashed_in_float64(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
 def _helps(remedy: str) -> tuple[str, ...]:
     if not remedy:
         return ()
-    return (remedy if remedy.startswith((THIS_IS, MAY_BE)) else f"what helps: {remedy}",)
+    return (remedy if remedy.startswith((THIS_IS, MAY_BE, LAYER_MAY_BE)) else f"what helps: {remedy}",)
 
 
 def _others(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:

@@ -149,12 +149,23 @@ def hooked_tensor(seed: int = 0) -> Made:
     return Lambda(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2)), batch(5, 3)
 
 
+def scaled(seed: int = 0) -> Made:
+    """By a number of Python's, which follows from a parameter all the same."""
+    torch.manual_seed(seed)
+    scale = nn.Parameter(torch.tensor(2.0))
+    return Lambda(lambda m, x: m.a(x) * m.scale.item(), a=nn.Linear(3, 2), scale=scale), batch(5, 3)
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(hooked, "a backward hook on 1"), (hooked_tensor, "hooks on tensors that its forward pass computes")],
+    [
+        (hooked, "a backward hook on 1"),
+        (hooked_tensor, "hooks on tensors that its forward pass computes"),
+        (scaled, "numbers that are taken out of tensors (item)"),
+    ],
 )
-def test_hooks_that_change_gradients_are_named(make: Callable[[], Made], reason: str) -> None:
-    """Autograd's result is what they make of it, and no derivative."""
+def test_what_changes_gradients_is_named(make: Callable[[], Made], reason: str) -> None:
+    """Autograd's result is what it makes of it, and no derivative."""
     assert examined(make()).contradiction.endswith(f"; the model has {reason}")
 
 

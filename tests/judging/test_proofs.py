@@ -131,6 +131,14 @@ def hooked(h: torch.Tensor) -> torch.Tensor:
     return h
 
 
+def clamped(h: torch.Tensor) -> torch.Tensor:
+    """As torch's gaussian_nll_loss does it: what is written in place, gradients pass as if it were not there."""
+    h = h.clone()
+    with torch.no_grad():
+        h.clamp_(min=-10)
+    return h
+
+
 REFUSED = {
     "a function with a backward of its own": Own.apply,
     "a number taken out": lambda h: h * float(h.abs().max()),
@@ -149,6 +157,13 @@ def test_what_cannot_be_followed_is_refused(name: str) -> None:
     torch.manual_seed(0)
     with pytest.raises(NoRule):
         proof(Problem(Plain(REFUSED[name]).double(), torch.randn(2, 3).double() / 9, 4))
+
+
+def test_a_write_that_gradients_pass_is_not_called_a_wrong_derivative() -> None:
+    """Autograd is right here, as far as the write changes nothing."""
+    given = Problem(Plain(clamped).double(), torch.randn(2, 3).double(), 4)
+    with pytest.raises(NoRule, match=r"a write in place under torch\.no_grad"):
+        proof(given)
 
 
 def test_a_comparison_that_rounding_cannot_turn_is_followed() -> None:

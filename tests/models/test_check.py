@@ -7,6 +7,7 @@ import ctypes
 import gc
 import platform
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -366,3 +367,29 @@ def test_a_hook_takes_part() -> None:
     plain[1]._forward_hooks.clear()
     with pytest.raises(AssertionError):
         jaccheck.assert_jacobians_right(jaccheck.jacobians(plain, X), model, X)
+
+
+class Warns(nn.Module):
+    """Warns in every pass, in words of its own each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2))
+        self.layers[1].register_full_backward_hook(lambda *_: self._warn("backward"))
+
+    def _warn(self, where: str) -> None:
+        warnings.warn(f"{where} at {time.perf_counter_ns()}", stacklevel=1)
+
+    def forward(self, X: Tensor) -> Tensor:
+        self._warn("forward")
+        return self.layers(X).exp()
+
+
+def test_what_a_model_warns_of_is_kept_from_the_user() -> None:
+    """It is run some thousand times; what is warned of while a method is called stands in the report."""
+    torch.manual_seed(0)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        report = jaccheck.check(Warns(), torch.randn(4, 3), methods=["autograd_loop", "hooks", "batch_grad_loop"])
+    assert [str(each.message) for each in heard] == []
+    assert any(text.startswith("forward at ") for text in report.answers[0].warnings)

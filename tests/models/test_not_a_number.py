@@ -96,3 +96,33 @@ def test_numbers_that_the_own_dtype_loses_are_told() -> None:
     assert "1 of 4 entries is NaN or infinite in float32, where float64 has numbers" in report.advice
     text = "vmap_vjp: 1 of 4 entries is NaN or infinite in float32 (a.weight), as autograd's own are; float64"
     assert text in str(report)
+
+
+class Pooled(nn.Module):
+    """The mean of the steps that a mask leaves, by attention; a sample of which it leaves none is 0/0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score = nn.Linear(2, 1, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        scores = self.score(x).squeeze(-1).masked_fill(~mask, float("-inf"))
+        return (scores.softmax(-1)[..., None] * x).sum(1)
+
+
+def test_where_the_output_is_nan_nothing_is_wrong() -> None:
+    """Reverse mode says zero there and forward mode NaN: there is no derivative, and that is told."""
+    torch.manual_seed(0)
+    mask = torch.tensor([[True, True, True], [True, False, True], [False, False, False]])
+    model, X = Pooled(), batch(3, 3, 2)
+    f = model(X, mask)
+    assert f.isnan().nonzero().tolist() == [[2, 0], [2, 1]]
+    assert float(torch.autograd.grad(f[2, 0], model.score.weight)[0].abs().max()) == 0.0
+
+    report = jaccheck.check(model, {"x": X, "mask": mask}, methods=["autograd_loop", "vmap_vjp", "func_jacfwd"])
+    assert [answer.outcome for answer in report.answers] == [Outcome.CONSISTENT] * 3
+    assert [answer.undecided for answer in report.answers] == [4] * 3  # two outputs by two numbers
+    assert [answer.nan_entries for answer in report.answers] == [0, 0, 4]
+    assert [answer.lost_entries for answer in report.answers] == [0, 0, 0]
+    told = "2 of 6 outputs are NaN, as output 0 of sample 2: there is no derivative that could be compared"
+    assert told in report.notes

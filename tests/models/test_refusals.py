@@ -18,6 +18,11 @@ class Mixing(nn.Linear):
         return z - z.mean(0)
 
 
+class Summed(nn.Linear):
+    def forward(self, X: Tensor) -> Tensor:
+        return super().forward(X).square().mean()
+
+
 class Random(nn.Linear):
     def forward(self, X: Tensor) -> Tensor:
         return nn.functional.dropout(super().forward(X))
@@ -48,6 +53,11 @@ X3 = torch.ones(4, 3)
         (with_nan(), X3, "weight holds NaN"),
         (nn.Linear(3, 2), X3 * torch.inf, "X holds NaN or infinite numbers"),
         (nn.Linear(3, 2), torch.ones(0, 3), "X holds no sample"),
+        (
+            Summed(3, 2),
+            X3,
+            r'shape \(\) whatever .*; a loss is to be that of each sample, as with reduction="none"',
+        ),
         (nn.Linear(3, 2, dtype=torch.complex64), X3, "weight is complex64"),
         (nn.Linear(3, 2, device="meta"), X3, "are on cpu and meta"),
         (extended(), X3, "has been extended by BackPACK"),

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils._python_dispatch import _len_torch_dispatch_stack
 from torch.utils.checkpoint import checkpoint
 
 import jaccheck
-from jaccheck.judging import LAYER_ISSUES
+from jaccheck.judging import LAYER_ISSUES, operations_of
 from jaccheck.methods import Problem, calm_torch, copy_of, find_method
 from jaccheck.models.remedies import REMEDIES, remedy_of
 from jaccheck.reports import Outcome, raised
@@ -167,6 +168,24 @@ class OneHot(nn.Module):
 def one_hot(*, is_by_rows: bool) -> Made:
     torch.manual_seed(0)
     return OneHot(is_by_rows=is_by_rows), INDEX[:, 0]
+
+
+def by_boolean(model: Written, h: Tensor) -> Tensor:
+    h = h.clone()
+    h[h < 0] = 0
+    return h
+
+
+def into_columns(model: Written, h: Tensor) -> Tensor:
+    made = torch.zeros(len(h), 6)
+    made[:, torch.arange(6)] = h
+    return torch.tanh(made)
+
+
+def into_own_columns(model: Written, h: Tensor) -> Tensor:
+    made = torch.zeros_like(h)
+    made[:, torch.arange(6)] = h
+    return torch.tanh(made)
 
 
 def slice_by_value(model: Written, h: Tensor) -> Tensor:
@@ -430,6 +449,23 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         lambda: written(lambda model, h: h if h.abs().sum() > 1 else 2 * h),
         lambda: written(by_where),
     ),
+    ("vmap_vjp", lambda: written(by_boolean), lambda: written(by_where)),
+    ("vmap_vjp", lambda: written(into_columns), lambda: written(into_own_columns)),
+    ("vmap_vjp", lambda: (Slopes(), X4), lambda: (Slope(), X4)),
+    ("func_jacfwd", lambda: (Stepped(is_by_func=False), X4), lambda: (Stepped(is_by_func=True), X4)),
+    ("vmap_vjp", lambda: (torch.jit.script(activated(inplace=False)[0]), X4), lambda: activated(inplace=False)),
+    ("expanded_weights", lambda: looked_up(lambda m, i: m(i)), lambda: looked_up(lambda m, i: m(i[:, None])[:, 0])),
+    ("vmap_vjp", lambda: (Solving(is_expanded=False), X343[..., 0]), lambda: (Solving(is_expanded=True), X343[..., 0])),
+    ("func_jacrev", lambda: (Solving(is_expanded=False), X343[..., 0]), lambda: (Solving(is_expanded=True), X4)),
+    *(
+        (method, lambda: (Placed(is_for_each=False), X343), lambda: (Placed(is_for_each=True), X343))
+        for method in ("batch_grad_loop", "batch_grad_repeated", "expanded_weights")
+    ),
+    (
+        "expanded_weights",
+        lambda: (InTwo(lambda layers, X: checkpoint(layers, X, use_reentrant=False)), X4),
+        lambda: (InTwo(lambda layers, X: layers(X)), X4),
+    ),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
 
@@ -448,6 +484,7 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
         lambda: (nn.Sequential(nn.Linear(4, 5), nn.PReLU(), nn.LayerNorm(5), nn.Linear(5, 7)), torch.randn(3, 4)),
         "torch-vmap-prelu",
     ),
+    ("expanded_weights", lambda: (Turned(), X343), "torch-expanded-weights-conv-view"),
 ]
 """A method, a model on which it crashes, and the known issue that this is."""
 
@@ -533,6 +570,96 @@ def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
     message = crash("batch_grad_loop", (Slopes(), X4))
     assert "has no attribute 'output'" in message
     assert remedy_of(find_method("batch_grad_loop"), message, problem_of((Slopes(), X4))) == ""
+
+
+class Placed(nn.Module):
+    """Adds embeddings of four places, which are the same for all samples."""
+
+    def __init__(self, *, is_for_each: bool) -> None:
+        super().__init__()
+        self.places, self.out, self.is_for_each = nn.Embedding(4, 3), nn.Linear(3, 2), is_for_each
+
+    def forward(self, X: Tensor) -> Tensor:
+        i = torch.arange(4)
+        return self.out(torch.tanh(X + self.places(i.expand(len(X), 4) if self.is_for_each else i))).sum(1)
+
+
+class InTwo(nn.Module):
+    """Two layers by a call, and another one."""
+
+    def __init__(self, call: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layers, self.out, self.call = nn.Sequential(nn.Linear(4, 6), nn.Tanh()), nn.Linear(6, 2), call
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(self.call(self.layers, X))
+
+
+class Turned(nn.Module):
+    """A convolution whose output has its axes in another order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = nn.Conv1d(4, 2, 1), nn.Linear(2, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(self.conv(X).transpose(1, 2))
+
+
+class Stepped(nn.Module):
+    """One step of descent on a loss of each sample's own first numbers, and a prediction by what comes of it."""
+
+    def __init__(self, *, is_by_func: bool) -> None:
+        super().__init__()
+        self.weight, self.is_by_func = nn.Parameter(torch.ones(2)), is_by_func
+
+    def forward(self, X: Tensor) -> Tensor:
+        return torch.stack([(x[2:] * self._step(x[:2])).sum(0, keepdim=True) for x in X.unbind()])
+
+    def _step(self, x: Tensor) -> Tensor:
+        def loss(weight: Tensor) -> Tensor:
+            return ((x * weight).sum() - 1) ** 2
+
+        if self.is_by_func:
+            return self.weight - 0.1 * torch.func.grad(loss)(self.weight)
+        return self.weight - 0.1 * torch.autograd.grad(loss(self.weight), self.weight, create_graph=True)[0]
+
+
+class Solving(nn.Module):
+    """Solves a system with one matrix for each sample's right-hand side."""
+
+    def __init__(self, *, is_expanded: bool) -> None:
+        super().__init__()
+        self.A, self.is_expanded = nn.Parameter(2 * torch.eye(4) + 0.1), is_expanded
+
+    def forward(self, X: Tensor) -> Tensor:
+        A = self.A.expand(len(X), 4, 4) if self.is_expanded else self.A
+        return torch.linalg.solve(A, X[..., None])[..., 0]
+
+
+def looked_up(look: Callable[[nn.Embedding, Tensor], Tensor]) -> Made:
+    torch.manual_seed(0)
+    return Written(lambda model, h: h + look(model.table, INDEX[: len(h), 0]), table=nn.Embedding(7, 6)), X4
+
+
+class Unwatched(nn.Module):
+    """Does not run where a layer of it has a hook, nor below a mode that sees its operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.layer._forward_pre_hooks or _len_torch_dispatch_stack():
+            raise RecursionError("watched")
+        return self.layer(X)
+
+
+def test_a_model_that_does_not_run_while_it_is_watched_is_none_of_a_remedy() -> None:
+    """What is looked for is not found then, and the answer of the method stands as it is."""
+    problem = problem_of((Unwatched(), X4))
+    assert remedy_of(find_method("batch_grad_loop"), "'Linear' object has no attribute 'output'", problem) == ""
+    assert not operations_of(problem) & {"addmm", "t"}
 
 
 def test_what_is_no_recurrent_layer_is_not_called_one() -> None:

@@ -95,3 +95,94 @@ def test_a_state_of_its_own_is_named(always: bool, helps: str) -> None:
     """And evaluation mode is advised where one model gives the same twice in it, not where two copies do."""
     with pytest.raises(InvalidModel, match=f"run again: each forward pass changes seen{helps}$"):
         jaccheck.check(Remembering(always=always), torch.randn(5, 3), seconds=20)
+
+
+class Smoothed(nn.Linear):
+    """Its output is drawn to that of the last pass, which leaves the output of the same samples as it is."""
+
+    last: Tensor | None = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        f = super().forward(X)
+        f = f if self.last is None else 0.9 * f + 0.1 * self.last
+        self.last = f.detach()
+        return f
+
+
+class Recurrent(nn.GRU):
+    """Begins with the state in which the last pass ended."""
+
+    h: Tensor | None = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        f, h = super().forward(X[:, None], self.h)
+        self.h = h.detach()
+        return f[:, 0]
+
+
+class Cached(nn.Linear):
+    """Returns what it computed last where the input is the same."""
+
+    last: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.last is None or not torch.equal(self.last[0], X):
+            self.last = X, super().forward(X)
+        return self.last[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "is_warm", "kept"),
+    [
+        (Smoothed(3, 2), False, "last"),
+        (Smoothed(3, 2), True, "last"),
+        (Recurrent(3, 2, batch_first=True), True, "h"),
+        (Cached(3, 2), True, r"last\[0\]"),
+    ],
+)
+def test_what_is_kept_from_an_earlier_pass_is_the_reason(model: nn.Module, is_warm: bool, kept: str) -> None:
+    """Not an axis that the model is said to lose, nor a sample on which it is said to fail."""
+    X = torch.randn(4, 3)
+    if is_warm:
+        model(X)
+    with pytest.raises(InvalidModel, match=f"after it was run on other samples: it keeps {kept}.* from one pass to"):
+        jaccheck.check(model, X)
+
+
+class Attending(nn.Module):
+    """Adds its keys and values to those of the last pass: twice the same are the same, but for rounding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(3, 4) for _ in range(3))
+        self.keys: Tensor | None = None
+
+    def forward(self, X: Tensor) -> Tensor:
+        k, v = self.k(X), self.v(X)
+        if self.keys is not None and len(self.keys) == len(X):
+            k, v = torch.cat([self.keys, k], 1), torch.cat([self.values, v], 1)
+        self.keys, self.values = k.detach(), v.detach()
+        return nn.functional.scaled_dot_product_attention(self.q(X), k, v).flatten(1)
+
+
+def test_evaluation_mode_is_no_remedy_where_it_changes_nothing() -> None:
+    """What differs in the last digits only differs in evaluation mode, too."""
+    torch.manual_seed(0)
+    with pytest.raises(InvalidModel, match="each forward pass changes keys, values, in evaluation mode too"):
+        jaccheck.check(Attending(), torch.randn(3, 4, 3))
+
+
+def test_what_is_kept_and_not_used_is_no_reason() -> None:
+    """A model may remember its output for whoever wants to see it; what is wrong with it is told as ever."""
+
+    class Remembers(nn.Linear):
+        last: Tensor | None = None
+
+        def forward(self, X: Tensor) -> Tensor:
+            self.last = super().forward(X)
+            return self.last.sum(0)
+
+    model, X = Remembers(3, 2), torch.randn(4, 3)
+    model(X)
+    with pytest.raises(InvalidModel, match=r"shape \(2,\) whatever the number of samples"):
+        jaccheck.check(model, X)

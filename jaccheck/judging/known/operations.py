@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
@@ -16,9 +19,17 @@ REVERSE_BY_VMAP = (
 )
 
 
+INNER_GRADIENT = "autograd.grad"
+RUNNING_STATISTICS = "instance_norm by running statistics"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationIssue(KnownIssue):
-    """An issue that `methods` show where a forward pass calls one of `operations`, by torch's name without "aten::"."""
+    """An issue that `methods` show where a forward pass calls one of `operations`.
+
+    They have torch's name without "aten::"; `INNER_GRADIENT` is a gradient that the forward pass computes itself, and
+    `RUNNING_STATISTICS` an instance norm by these.
+    """
 
     operations: frozenset[str]
     is_of_samples: bool = False
@@ -26,11 +37,11 @@ class OperationIssue(KnownIssue):
 
 
 def operations_of(problem: Problem) -> frozenset[str]:
-    """The names of all operations of torch that a forward pass of one sample calls."""
-    copied, called = copy_of(problem), _Called()
-    with called:
+    """The names of all operations of torch that a forward pass of one sample calls, as far as it comes."""
+    copied, called, functions = copy_of(problem), _Called(), _Functions()
+    with contextlib.suppress(Exception), functions, called:  # whatever a model raises that does not run below a mode
         copied.model(copied.X[:1])
-    return frozenset(called.names)
+    return frozenset(called.names | functions.names)
 
 
 class _Called(TorchDispatchMode):
@@ -42,6 +53,21 @@ class _Called(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(func._schema.name.partition("::")[2])
+        return func(*args, **(kwargs or {}))
+
+
+class _Functions(TorchFunctionMode):
+    """Writes down what is called by torch's functions, and cannot be told by the operations that they call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.autograd.grad:
+            self.names.add(INNER_GRADIENT)
+        if func is torch.nn.functional.instance_norm and not (kwargs or {}).get("use_input_stats", True):
+            self.names.add(RUNNING_STATISTICS)
         return func(*args, **(kwargs or {}))
 
 
@@ -98,6 +124,32 @@ OPERATION_ISSUES: tuple[OperationIssue, ...] = (
         instead="row n of the recurrent parameters is that of the n-th longest sample",
         reason="the packed data hold the samples by length, and the order is not undone in grad_sample",
         reference=SEARCHED,
+    ),
+    OperationIssue(
+        id="torch-expanded-weights-instance-norm",
+        title="ExpandedWeights: an InstanceNorm in evaluation mode counts as normalised by each instance",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("expanded_weights",),
+        operations=frozenset({RUNNING_STATISTICS}),
+        condition="an InstanceNorm with track_running_stats in evaluation mode, which normalises by running statistics",
+        instead="the gradients by its weight, and by what lies below it, of an InstanceNorm in training mode",
+        reason="the backward pass computes mean and variance of each instance, whatever use_input_stats says",
+        reference="searched, none found (2026-12-01)",
+    ),
+    OperationIssue(
+        id="torch-expanded-weights-inner-gradient",
+        title="ExpandedWeights: wrong gradients where the forward pass computes a gradient itself",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.13",
+        methods=("expanded_weights",),
+        operations=frozenset({INNER_GRADIENT}),
+        condition="a forward pass that calls torch.autograd.grad on what layers give, as for forces and PINNs",
+        instead="the gradients of those layers' outputs, alone or added to what is right",
+        reason="the backward pass within the forward pass stores grad_sample too, and is not differentiated",
+        reference="searched, none found (2026-12-01)",
     ),
 )
 

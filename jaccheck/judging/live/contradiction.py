@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from jaccheck.judging.live.cuts import Uncut, own_backwards, rounding_in
+from jaccheck.judging.live.cuts import Uncut, own_backwards, rounding_in, taken_out
 from jaccheck.judging.live.ladder import FIRST, Quotient, directional
 from jaccheck.judging.live.subject import Direction, Subject
 from jaccheck.methods import Problem, prefix, run
@@ -180,7 +180,7 @@ class _Compared:
         place = int(np.flatnonzero(row.weights)[0])
         n, c = subject.samples[place // subject.C], place % subject.C
         model, X = subject.traced()
-        causes = own_backwards(model, X)
+        causes = own_backwards(model, X) + taken_out(*subject.traced())
         names = self._parameters(row, direction)
         by = f"; so it is in {' and '.join(names)} alone" if names else ""
         why = f"; the model has {' and '.join(causes)}" if causes else ""

@@ -61,6 +61,23 @@ class Uncut(TorchFunctionMode):
         return func(**given)
 
 
+class Taken(TorchFunctionMode):
+    """Sees which functions take numbers out of tensors that autograd follows; Python's numbers it does not follow."""
+
+    names = ("item", "tolist", "__float__", "__int__")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: dict[str, None] = {}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The result as it is."""
+        name = getattr(func, "__name__", "")
+        if name in self.names and args[0].requires_grad:
+            self.met[f"numbers that are taken out of tensors ({name.strip('_')})"] = None
+        return func(*args, **(kwargs or {}))
+
+
 class HooksOnTensors(TorchFunctionMode):
     """Sees whether a forward pass hangs hooks on tensors that it computes."""
 
@@ -82,6 +99,14 @@ def rounding_in(f: Tensor) -> list[str]:
         if kind in ROUNDING or FAKE in kind:
             found[ROUNDING.get(kind, "fake quantisation")] = None
     return list(found)
+
+
+def taken_out(model: nn.Module, X: Tensor) -> list[str]:
+    """What takes numbers out of tensors that follow from parameters, by name."""
+    taken = Taken()
+    with taken:
+        model(X)
+    return list(taken.met)
 
 
 def own_backwards(model: nn.Module, X: Tensor) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from jaccheck.core import text_of
+from jaccheck.core import some_are, text_of
 from jaccheck.errors import InvalidModel
+from jaccheck.judging.estimate import nan_outputs
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
 from jaccheck.judging.live.contradiction import Heard, listen
 from jaccheck.judging.live.dependence import check_dependence
@@ -50,7 +51,17 @@ def examine(problem: Problem) -> Examination:
                 steadiness.check()
     finally:
         restore_globals(before, observe_globals(problem.device))
-    return Examination(problem, (*notes, *heard.notes), heard.contradiction)
+    return Examination(problem, (*notes, *_without_value(problem), *heard.notes), heard.contradiction)
+
+
+def _without_value(problem: Problem) -> tuple[str, ...]:
+    """A note where outputs are NaN in the model's own dtype."""
+    nowhere = nan_outputs(problem)
+    if not nowhere.any():
+        return ()
+    n, c = (int(each[0]) for each in nowhere.nonzero())
+    what = f"{some_are(int(nowhere.sum()), nowhere.size, 'output', 'outputs')} NaN, as output {c} of sample {n}"
+    return (f"{what}: there is no derivative that could be compared",)
 
 
 def _quotients(problem: Problem) -> Heard:

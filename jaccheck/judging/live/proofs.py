@@ -113,7 +113,9 @@ class Proof:
         }
 
     def _check_output(self, sample: Sample) -> None:
-        """What torch itself computed must lie within the bounds of the forward pass."""
+        """What torch itself computed must be numbers within the bounds of the forward pass."""
+        if bool(sample.output.isnan().any()):
+            raise NoRule("an output that is NaN")
         ahead = forward_of_graph(sample.graph, self._arithmetics, self.dtype)
         values, errors = (each[sample.graph.outputs] for each in (ahead.values, ahead.errors))
         off = np.abs(sample.output.detach().to(torch.float64).numpy().ravel() - values)

@@ -284,9 +284,11 @@ def _without_row(recorder: Recorder, weight: Tensor, row: int) -> Tensor:
 
 
 def _stopped(recorder: Recorder, indices: Indices, like: Tensor) -> Indices:
-    """What is made where gradients are switched off has no derivative."""
+    """What is made where gradients are switched off has no derivative, unless it is written into what has one."""
     if torch.is_grad_enabled():
         return indices
+    if like.requires_grad:
+        raise NoRule("a write in place under torch.no_grad(), which gradients pass all the same")
     return recorder.node("stop", [indices], indices.shape, like, "no_grad")
 
 

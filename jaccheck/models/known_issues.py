@@ -1,0 +1,74 @@
+"""Which known issue of a release a wrong answer may be, by what the model calls and by the layers that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
+from jaccheck.methods import Problem
+from jaccheck.reports import LAYER_MAY_BE, MAY_BE, MethodAnswer, Outcome
+
+Condition = Callable[[nn.Module], bool]
+"""Whether a module of the model is as an issue says."""
+
+_Conv = nn.modules.conv._ConvNd
+_Transposed = nn.modules.conv._ConvTransposeNd
+
+
+def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[MethodAnswer]:
+    """The answers, a wrong one with the known issue that its method has for what the model calls, or for its layers."""
+    called = operations_of(problem) if any(answer.is_wrong for answer in answers) else frozenset()
+    for answer in answers:
+        if not answer.is_wrong:
+            yield answer
+        elif issue := issue_of(answer.method, called):
+            yield replace(answer, remedy=f"{MAY_BE} {issue.id}, see `jaccheck known {issue.id}`")
+        elif name := _of_layers(answer.method, problem):
+            yield replace(answer, remedy=f"{LAYER_MAY_BE} {name}, see `jaccheck known {name}`")
+        else:
+            yield answer
+
+
+def _of_layers(method: str, problem: Problem) -> str:
+    """The issue of the installed versions that the method shows with wrong numbers on a layer that the model has."""
+    for issue in LAYER_ISSUES:
+        if not (issue.is_here and issue.is_shown_by(method) and Outcome.DISAGREES in issue.outcomes):
+            continue
+        condition = LAYERS.get(issue.id)
+        if condition and any(condition(module) for module in problem.own.modules()):
+            return issue.id
+    return ""
+
+
+def _pads(module: nn.Module, *modes: str) -> bool:
+    return isinstance(module, _Conv) and module.padding_mode in modes
+
+
+def _has_padding_row(module: nn.Module) -> bool:
+    return isinstance(module, nn.Embedding) and module.padding_idx is not None
+
+
+LAYERS: Mapping[str, Condition] = {
+    "conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
+    "conv-string-padding": lambda m: isinstance(m, _Conv) and isinstance(m.padding, str),
+    "conv-transpose-output-padding": lambda m: isinstance(m, _Transposed) and any(m.output_padding),
+    "embedding-dtype": lambda m: isinstance(m, nn.Embedding) and m.weight.dtype is not torch.float32,
+    "torch-embedding-padding-forward-mode": _has_padding_row,
+    "torch-vmap-embedding-padding": _has_padding_row,
+    "torch-expanded-weights-embedding-padding": _has_padding_row,
+    "torch-linearize-circular-padding": lambda m: _pads(m, "circular"),
+    "torch-vmap-group-norm-float16": lambda m: isinstance(m, nn.GroupNorm) and m.weight.dtype is torch.float16,
+    "torch-vmap-prelu": lambda m: isinstance(m, nn.PReLU),
+    "torch-forward-mode-prelu-at-zero": lambda m: isinstance(m, nn.PReLU),
+    "opacus-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
+    "opacus-embedding-padding": _has_padding_row,
+    "nngeometry-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
+    "laplace-asdl-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
+    "laplace-asdl-conv-groups": lambda m: isinstance(m, nn.Conv2d) and m.groups > 1,
+    "captum-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
+}
+"""By issue: the layers on which it shows, where a look at one layer is enough to know."""

@@ -1,0 +1,84 @@
+"""A wrong method on a user's model is told as the known issue that it has for a layer of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import jaccheck
+from jaccheck.judging import LAYER_ISSUES
+from jaccheck.methods import find_method
+from jaccheck.models.known_issues import LAYERS
+from jaccheck.reports import Outcome, statements
+
+Made = tuple[nn.Module, Tensor]
+
+
+class Joined(nn.Module):
+    """A forward of its own around a layer."""
+
+    def __init__(self, layer: nn.Module, width: int) -> None:
+        super().__init__()
+        self.layer, self.out = layer, nn.Linear(width, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(torch.tanh(self.layer(X)).flatten(1))
+
+
+def padded() -> Made:
+    return Joined(nn.Embedding(5, 3, padding_idx=0), 6), torch.tensor([[0, 1], [2, 0], [3, 4]])
+
+
+def circular() -> Made:
+    return Joined(nn.Conv1d(1, 2, 3, padding=1, padding_mode="circular"), 8), torch.randn(3, 1, 4)
+
+
+def shuffled() -> Made:
+    layers = nn.Conv2d(1, 4, 3, padding=1), nn.PReLU(4), nn.Conv2d(4, 4, 3, padding=1), nn.PixelShuffle(2)
+    return nn.Sequential(*layers), torch.randn(2, 1, 3, 3)
+
+
+MODELS: list[tuple[str, str, Callable[[], Made]]] = [
+    ("torch-vmap-embedding-padding", "expanded_parameters", padded),
+    ("torch-expanded-weights-embedding-padding", "expanded_weights", padded),
+    ("torch-embedding-padding-forward-mode", "func_jacfwd", padded),
+    ("conv-padding-mode", "batch_grad_loop", circular),
+    ("torch-vmap-prelu", "vmap_jacrev_chunked", shuffled),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "make"), MODELS)
+def test_a_wrong_method_is_told_as_the_issue_of_a_layer(name: str, wrong: str, make: Callable[[], Made]) -> None:
+    """By the id that `jaccheck known` takes, beside the wrong number."""
+    torch.manual_seed(0)
+    model, X = make()
+    (issue,) = (each for each in LAYER_ISSUES if each.id == name)
+    if not issue.is_here:
+        pytest.skip(f"the installed version is not among {issue.versions}")
+    report = jaccheck.check(model, X, methods=[wrong, "autograd_loop"])
+    first, right = report.answers
+    assert Outcome.DISAGREES in (first.outcome, first.in_float64)
+    assert right.is_usable
+    assert right.remedy == ""
+    (told,) = (each for each in statements(report) if each.tone == "bad")
+    assert f"the model has a layer that has the known issue {name}, see `jaccheck known {name}`" in told.more
+
+
+def test_another_fault_on_such_a_layer_is_no_known_issue() -> None:
+    """A method that is not among those of the issue is wrong on its own account."""
+
+    def twice(problem: jaccheck.Problem) -> dict[str, Tensor]:
+        return {name: 2 * j for name, j in find_method("autograd_loop").compute(problem).items()}
+
+    method = jaccheck.Method(name="twice", family="test", compute=twice, summary="wrong")
+    (told,) = (each for each in statements(jaccheck.check(*padded(), methods=[method])) if each.tone == "bad")
+    assert not told.more
+
+
+def test_each_condition_is_that_of_an_issue_with_wrong_numbers() -> None:
+    """So that a name that is changed is changed here, too."""
+    wrong = {issue.id for issue in LAYER_ISSUES if Outcome.DISAGREES in issue.outcomes}
+    assert set(LAYERS) <= wrong
