@@ -134,9 +134,11 @@ def _check_target(request: Request) -> None:
             ending = request.output.suffix
             raise UnknownName(f"--output {str(request.output)!r}: the ending {ending!r} is not known; use {_listed()}")
         rendering.require_matplotlib()
+        rendering.use_own_style()
         core.check_writable(request.output)
     if request.window:
         rendering.require_matplotlib()
+        rendering.use_own_style()
         _check_window()
 
 
