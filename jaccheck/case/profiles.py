@@ -11,6 +11,8 @@ class Profile:
 
     name: str
     summary: str
+    boundary_dtypes: int
+    """In how many dtypes, at least, each boundary case is met; the seed chooses which."""
     cases_per_round: int
     rounds: int
     repeat_every: int
@@ -24,7 +26,8 @@ class Profile:
 PROFILES = {
     "quick": Profile(
         name="quick",
-        summary="every boundary case, 4 random cases for each family and dtype; a minute or three",
+        summary="every boundary case in two dtypes, 4 random cases for each family and dtype; a minute or two",
+        boundary_dtypes=2,
         cases_per_round=4,
         rounds=1,
         repeat_every=8,
@@ -35,6 +38,7 @@ PROFILES = {
     "ci": Profile(
         name="ci",
         summary="every boundary case, 32 random cases for each family and dtype; ten minutes or so",
+        boundary_dtypes=4,
         cases_per_round=8,
         rounds=4,
         repeat_every=8,
@@ -45,6 +49,7 @@ PROFILES = {
     "nightly": Profile(
         name="nightly",
         summary="every boundary case, 800 random cases for each family and dtype; hours",
+        boundary_dtypes=4,
         cases_per_round=8,
         rounds=100,
         repeat_every=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -204,7 +205,7 @@ def _stored(what: str, findings: Path) -> Path:
     """The file of that name, or of the finding with that id."""
     if what.endswith(".json") or Path(what).exists():
         return Path(what)
-    found = sorted(findings.glob(f"*-{what}.json"))
+    found = sorted(findings.glob(f"*-{escape(what)}.json"))
     if len(found) != 1:
         raise UnreadableFile(
             f"{what!r} is no file, and {len(found) or 'no'} findings in {findings} have that id; expected "

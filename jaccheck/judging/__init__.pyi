@@ -27,6 +27,7 @@ from .known.operations import issue_of as issue_of
 from .known.operations import operations_of as operations_of
 from .known.process import PROCESS_ISSUES as PROCESS_ISSUES
 from .known.sequences import SEQUENCE_ISSUES as SEQUENCE_ISSUES
+from .known.showing import Showing as Showing
 from .known.showing import Shown as Shown
 from .known.showing import show_issues as show_issues
 from .laws.agreement import AGREEMENT as AGREEMENT

@@ -54,13 +54,13 @@ def judge(
             arrived(jacobians, device)
     except (Exception, SystemExit) as error:  # sys.exit() too: what a method does must not end the run
         seconds = perf_counter() - started
-        around.look(of_libraries=not method.is_built_in)
+        around.look()
         if operation := lacks(device, error):
             message = f"the device {device} has no {operation}"
             return Verdict(method=method.name, device=device, outcome=Outcome.UNSUPPORTED, message=message)
         return _verdict(method, device, [NO_EXCEPTION.failure(Outcome.CRASHED, raised(error))], None, seconds)
     seconds = perf_counter() - started
-    was, now = around.look(of_libraries=not method.is_built_in)
+    was, now = around.look()
     try:
         after = observe_problem(problem)
     except Exception as error:

@@ -254,6 +254,7 @@ def sqrt_ggn_sum(problem: Problem) -> Jacobians:
     leaves=(*LEFT, "sqrt_ggn_exact"),
     roundings=lambda N, C: SCALING_ROUNDINGS,
     unsupported=beyond_second_order,
+    variant_of="sqrt_ggn_sum",
 )
 def sqrt_ggn_layers(problem: Problem) -> Jacobians:
     """The same where each layer is extended, and not the model: for models of a class of one's own."""

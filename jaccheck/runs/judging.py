@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from jaccheck.case import Case, Profile
+from jaccheck.case import DTYPES, Case, DType, Profile
 from jaccheck.core import to_json
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import (
@@ -29,8 +29,8 @@ from jaccheck.runs.tally import Tally
 CLAIM_EVERY = 16
 """One in this many refusals of random cases is tried."""
 
-BOUNDARY_CLAIM_EVERY = 3
-"""The same of boundary cases; four dtypes, whose positions differ by four, meet each remainder by three."""
+BOUNDARY_CLAIM_EVERY = 2
+"""The same of boundary cases, by case, dtype and method: of the dtypes that a run meets a case in, one at least."""
 
 Announce = Callable[[Case, int, str], None]
 """Receives the case, its index in the shard and the method that runs next; "" for the reference."""
@@ -38,10 +38,14 @@ Announce = Callable[[Case, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What one case gave; or what the methods `done` gave, of which the last has left this process unfit."""
+    """What one case gave; or, where this process `is_spoilt`, what the methods `done` gave, the last of which did it.
+
+    Where nobody is `done`, whose doing it is shows when the case is judged again with a look after each call.
+    """
 
     sums: Sums
     done: tuple[str, ...] = ()
+    is_spoilt: bool = False
 
 
 def silently(case: Case, index: int, method: str) -> None:
@@ -75,81 +79,111 @@ def judge_cases(
     left_out: Collection[str] = (),
     announce: Announce = silently,
     is_replaced: bool = False,
+    closely: bool = False,
 ) -> Iterator[CaseResult]:
     """The result of each case of the shard from index `start`; the first of them without the methods `left_out`.
 
-    Where this process `is_replaced` if a method leaves it unfit for the next one, the results end there.
+    Where this process `is_replaced` if a method leaves it unfit for the next one, the results end there. What is global
+    is looked at after each case, and after each call where that shows something, or it is to be done `closely`: so it
+    is wherever a method is not jaccheck's own.
     """
     began = time.perf_counter()
     cases = shard.cases()
     drawing = time.perf_counter() - began
     variants = asked_less_often(methods, profile) if not shard.given else frozenset()
+    work = _Work(shard, variants, profile, announce, is_replaced)
+    closely = closely or not all(method.is_built_in for method in methods)
     for index, case in enumerate(cases[start:], start=start):
-        tally = Tally()
-        done: tuple[str, ...] = ()
+        judged = _Judged()
         asked = [m for m in methods if m.name not in left_out] if index == start else methods
         with calm_torch():
             if has_dtype(shard.device, case.dtype):
-                done = _judge_case(case, index, shard, asked, variants, profile, tally, announce, is_replaced)
-        if done:
-            yield CaseResult(tally.sums(), done)
+                judged = work.judged(case, index, asked, closely=closely)
+        if not judged.is_spoilt:
+            judged.tally.count(cases=int(shard.is_counted))
+            judged.tally.spend(drawing=drawing if index == start else 0.0)
+        yield CaseResult(judged.tally.sums(), tuple(judged.done) if judged.is_spoilt else (), judged.is_spoilt)
+        if judged.is_spoilt:
             return
-        tally.count(cases=int(shard.is_counted))
-        tally.spend(drawing=drawing if index == start else 0.0)
-        yield CaseResult(tally.sums())
 
 
-def _judge_case(
-    case: Case,
-    index: int,
-    shard: Shard,
-    methods: Sequence[Method],
-    variants: Collection[str],
-    profile: Profile,
-    tally: Tally,
-    announce: Announce,
-    is_replaced: bool,
-) -> tuple[str, ...]:
-    """Adds the verdict of every method on one case to the tally.
+@dataclass(slots=True)
+class _Judged:
+    """The verdicts on one case, the methods that have one, and whether this process is fit for no other call."""
 
-    Where one has left something that cannot be put back, it ends with that one, and returns who was judged.
+    tally: Tally = field(default_factory=Tally)
+    done: list[str] = field(default_factory=list)
+    is_spoilt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is the same for all cases of a shard."""
+
+    shard: Shard
+    variants: Collection[str]
+    profile: Profile
+    announce: Announce
+    is_replaced: bool
+
+    def judged(self, case: Case, index: int, methods: Sequence[Method], *, closely: bool) -> _Judged:
+        """What every method gives on one case, or every one up to that which left something that cannot be put back.
+
+        If it is not done `closely` and shows in the end that a call has left something, all is done once more.
+        """
+        found = _Judged()
+        self.announce(case, index, "")
+        try:
+            reference = CaseReference(case, self.shard.device)
+        except NotComputed:
+            found.tally.count(not_computed=1)
+            return found
+        except InvalidCase:
+            # Its numbers overflow its dtype: there is nothing to compare.
+            found.tally.count(overflowing=1)
+            return found
+        around = Surroundings(reference.template.model, self.shard.device, is_patient=not closely)
+        inside, position = 0.0, self.shard.position + index
+        for method in methods:
+            place = position + place_of(method.name)
+            is_variant = method.name in self.variants
+            laws = laws_of_variant(place) if is_variant else laws_due(place, self.profile.repeat_every)
+            if laws is None:
+                continue
+            self.announce(case, index, method.name)
+            verdict = judge(case, method, device=self.shard.device, reference=reference, laws=laws, around=around)
+            if verdict.outcome is Outcome.UNSUPPORTED and self._is_claim_due(case, index, verdict):
+                verdict = try_claim(case, method, verdict, reference, around=around)
+            inside += verdict.seconds
+            found.done.append(method.name)
+            found.tally.add(case, explained(case, verdict), shard=self.shard, index=index)
+            if around.left and self.is_replaced:
+                break
+        if not closely and around.has_changed():
+            if around.left and self.is_replaced:
+                return _Judged(is_spoilt=True)
+            return self.judged(case, index, methods, closely=True)
+        found.tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
+        found.is_spoilt = bool(around.left) and self.is_replaced
+        return found
+
+    def _is_claim_due(self, case: Case, index: int, refusal: Verdict) -> bool:
+        """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one
+        dtype out of two, since refusals seldom depend on it; where every call is repeated, on each of these.
+        """
+        if self.shard.round == 0:
+            if self.shard.given or self.profile.repeat_every == 1:
+                return True
+            return boundary_turn(self.shard.chosen[index], self.shard.dtype, refusal.method) == 0
+        digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()
+        return digest[0] % CLAIM_EVERY == 0
+
+
+def boundary_turn(index: int, dtype: DType, method: str) -> int:
+    """The claim of a method is tried on the boundary case of this index where it is zero.
+
+    Any two dtypes that a run meets a case in have different turns: the first and second, the first and third, the
+    second and fourth.
     """
-    position = shard.position + index
-    announce(case, index, "")
-    try:
-        reference = CaseReference(case, shard.device)
-    except NotComputed:
-        tally.count(not_computed=1)
-        return ()
-    except InvalidCase:
-        # Its numbers overflow its dtype: there is nothing to compare.
-        tally.count(overflowing=1)
-        return ()
-    around = Surroundings(reference.template.model, shard.device)
-    inside, done = 0.0, []
-    for method in methods:
-        place = position + place_of(method.name)
-        laws = laws_of_variant(place) if method.name in variants else laws_due(place, profile.repeat_every)
-        if laws is None:
-            continue
-        announce(case, index, method.name)
-        verdict = judge(case, method, device=shard.device, reference=reference, laws=laws, around=around)
-        if verdict.outcome is Outcome.UNSUPPORTED and _is_claim_due(shard, case, verdict, place, profile):
-            verdict = try_claim(case, method, verdict, reference, around=around)
-        inside += verdict.seconds
-        done.append(method.name)
-        tally.add(case, explained(case, verdict), shard=shard, index=index)
-        if around.left and is_replaced:
-            break
-    tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
-    return tuple(done) if around.left and is_replaced else ()
-
-
-def _is_claim_due(shard: Shard, case: Case, refusal: Verdict, place: int, profile: Profile) -> bool:
-    """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one
-    dtype out of three, since refusals seldom depend on it; where every call is repeated, on each of these.
-    """
-    if shard.round == 0:
-        return place % BOUNDARY_CLAIM_EVERY == 0 or profile.repeat_every == 1 or bool(shard.given)
-    digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()
-    return digest[0] % CLAIM_EVERY == 0
+    place = DTYPES.index(dtype)
+    return (place + place // 2 + index + place_of(method)) % BOUNDARY_CLAIM_EVERY

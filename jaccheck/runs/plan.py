@@ -39,6 +39,8 @@ class Shard:
     """The cases, if they are given and not drawn."""
     is_counted: bool = True
     """False if a shard with the same cases on another device counts them: a run counts each case once."""
+    chosen: tuple[Count, ...] = ()
+    """The indices of the boundary cases."""
 
     @property
     def position(self) -> int:
@@ -56,7 +58,8 @@ class Shard:
         if self.given:
             return list(self.given)
         if self.round == 0:
-            return list(boundary_cases(self.family, self.dtype))[: self.count]
+            every = boundary_cases(self.family, self.dtype)
+            return [every[index] for index in self.chosen]
         from jaccheck.case import draw_cases
 
         # The first case that Hypothesis draws is always the simplest; to run it in each shard would waste time.
@@ -69,7 +72,8 @@ def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
     left = settings.max_examples
     number = count()
     for family, dtype, round in _rounds(profile, settings):
-        cases = len(boundary_cases(family, dtype)) if round == 0 else profile.cases_per_round
+        chosen = _chosen(profile, settings, family, dtype)[:left] if round == 0 else ()
+        cases = len(chosen) if round == 0 else profile.cases_per_round
         if left is not None:
             cases = min(cases, left)
             left -= cases
@@ -83,6 +87,7 @@ def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
                 count=cases,
                 seed=_seed(f"{settings.seed}/{family}/{dtype}/{round}"),
                 is_counted=device == settings.devices[0],
+                chosen=chosen,
             )
         if left == 0:
             return
@@ -126,8 +131,24 @@ def expected_cases(profile: Profile, settings: Settings) -> int | None:
     if settings.time is not None:
         return None
     cells = [(f, d) for f in FAMILIES if f in settings.families for d in DTYPES if d in settings.dtypes]
-    boundary = sum(len(boundary_cases(family, dtype)) for family, dtype in cells)
+    boundary = sum(len(_chosen(profile, settings, family, dtype)) for family, dtype in cells)
     return boundary + len(cells) * profile.rounds * profile.cases_per_round
+
+
+def _chosen(profile: Profile, settings: Settings, family: str, dtype: DType) -> tuple[int, ...]:
+    """The indices of the boundary cases of a family that a run has in a dtype.
+
+    Neighbouring cases, and neighbouring seeds, take turns, so that each is met in as many dtypes as the profile says,
+    or in all that it exists in.
+    """
+    counts = [len(boundary_cases(family, each)) for each in DTYPES if each in settings.dtypes]
+    turn = list(FAMILIES).index(family) + DTYPES.index(dtype) + settings.seed
+    chosen = []
+    for index in range(len(boundary_cases(family, dtype))):
+        step = max(1, sum(index < count for count in counts) // profile.boundary_dtypes)
+        if (index + turn) % step == 0:
+            chosen.append(index)
+    return tuple(chosen)
 
 
 def _rounds(profile: Profile, settings: Settings) -> Iterator[tuple[str, DType, int]]:

@@ -35,14 +35,14 @@ PLACES = {
     "backpack": r"methods/backpack(_\w+)?\.py",
     # Strategies; the versions of a run; pytest's suite, run by Hypothesis; sequences, one of its state machines.
     "hypothesis": r"case/(drawing|strategies)\.py|methods/environment\.py|runs/pytest/(items|settings|database)\.py"
-    r"|sequences/(machine|run|uses/rules|uses/rich)\.py",
+    r"|sequences/(machine|run|chains/(rules|passes|changes)|uses/rules|uses/rich)\.py",
 }
 """Where a library is imported: torch in no room of plain data, the others in the files that need them."""
 
 FORKS = {"fork", "forkpty", "multiprocessing", "ProcessPoolExecutor"}
 FORKING = {
     *(f"runs/workers/{name}.py" for name in ("fork_server", "process", "template", "worker")),
-    "judging/known/runner.py",
+    "core/scripts.py",
     "judging/laws/torch_switches.py",  # asks how a method has said that processes be started, and starts none
     "core/fork.py",
     "core/supervision.py",  # before anything is loaded

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
 import torch
 from jaccheck_support.sums import summed
 
-from jaccheck.case import DTYPES, PROFILES, Case
+from jaccheck.case import DTYPES, FAMILIES, PROFILES, Case, DType, boundary_cases
 from jaccheck.core import from_json, to_json
-from jaccheck.judging.laws.laws import SELDOM
+from jaccheck.judging.laws.laws import SELDOM, place_of
 from jaccheck.methods import Jacobians, Method, Problem, find_method, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
 from jaccheck.reports import Raised, Settings
 from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
-from jaccheck.runs.judging import BOUNDARY_CLAIM_EVERY, judge_shard
+from jaccheck.runs.judging import boundary_turn, judge_shard
 from jaccheck.runs.results import Sums
 from jaccheck.runs.tally import MOST_CANDIDATES
 
@@ -96,17 +98,37 @@ def test_boundary_claims_are_tried(wrong_in_part: Method) -> None:
 
 
 def test_each_boundary_claim_is_tried_in_one_dtype_at_least() -> None:
-    """In a quick run, whatever the method's place; a random one as often in any dtype."""
-    boundary = [shard for shard in shards(QUICK, settings(families=("generic",))) if shard.round == 0]
-    assert len(boundary) == len(DTYPES)
-    for place in range(SELDOM):
-        for index in range(boundary[0].count):
-            assert any((shard.position + index + place) % BOUNDARY_CLAIM_EVERY == 0 for shard in boundary)
+    """In a quick run, whatever the method's place."""
+    names = {place_of(name): name for name in map(str, range(10 * SELDOM))}
+    assert len(names) == SELDOM
+    for seed, name in itertools.product(range(2), names.values()):
+        run = shards(QUICK, settings(seed=seed, families=FAMILIES))
+        tried: dict[tuple[str, int], list[bool]] = defaultdict(list)
+        for shard in (each for each in run if each.round == 0):
+            for index in shard.chosen:
+                tried[shard.family, index].append(boundary_turn(index, shard.dtype, name) == 0)
+        assert all(any(of_case) for of_case in tried.values() if len(of_case) > 1)
+
+
+@pytest.mark.parametrize("dtypes", [DTYPES, DTYPES[:1], DTYPES[1:3], DTYPES[:3]])
+def test_each_boundary_case_is_met_in_two_dtypes(dtypes: tuple[DType, ...]) -> None:
+    """Or in all that it exists in, where they are fewer; in four under ci. Two seeds in a row meet it in all."""
+    for family in FAMILIES:
+        exists = Counter(index for dtype in dtypes for index, _ in enumerate(boundary_cases(family, dtype)))
+        met, in_ci = (Counter[int](), Counter[int]()), Counter[int]()
+        for seed in range(2):
+            for shard in shards(QUICK, settings(seed=seed, dtypes=dtypes, families=(family,))):
+                met[seed].update(shard.chosen)
+        for shard in shards(PROFILES["ci"], settings(dtypes=dtypes, families=(family,))):
+            in_ci.update(shard.chosen)
+        assert all(met[seed][index] >= min(2, count) for seed in range(2) for index, count in exists.items())
+        assert all(met[0][index] + met[1][index] >= count for index, count in exists.items())
+        assert in_ci == exists
 
 
 def test_failing_cases_kept_are_bounded() -> None:
     """However many kinds of failing cases there are, few are kept, the simplest; all are counted."""
-    tally, cases = Tally(), [case for shard in shards(QUICK, settings(families=("smooth",))) for case in shard.cases()]
+    tally, cases = Tally(), [case for shard in shards(QUICK, settings(families=("sizes",))) for case in shard.cases()]
     failing = judged_as_failing(cases, 30)
     for sums in failing:
         tally.merge(sums)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from jaccheck.case.case import DTYPES, Case, DType
 from jaccheck.case.families import perceptrons
@@ -26,6 +27,7 @@ def has_rules(family: str) -> bool:
     return BY_NAME[family].has_rules
 
 
+@cache
 def boundary_cases(family: str, dtype: DType) -> tuple[Case, ...]:
     """The deterministic cases of a family in one dtype."""
     return tuple(BY_NAME[family].boundary(dtype))

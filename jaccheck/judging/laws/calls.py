@@ -19,17 +19,17 @@ def called(trial: Trial, law: Law, problem: Problem, call: str, *, out: Jacobian
 
     `call` says which call it is.
     """
-    started, is_foreign = perf_counter(), not trial.method.is_built_in
+    started = perf_counter()
     try:
         with only_here():
             found = trial.method.compute(problem) if out is None else trial.method.compute(problem, out=out)
             arrived(found, trial.reference.device)
     except Exception as error:
-        trial.around.look(of_libraries=is_foreign)
+        trial.around.look()
         raise law.broken(Outcome.CRASHED, raised(error), call=call) from None
     finally:
         trial.again_seconds += perf_counter() - started
-    was, now = trial.around.look(of_libraries=is_foreign)
+    was, now = trial.around.look()
     told = {aspect for aspect, _ in undeclared_changes(trial.before, trial.after, trial.method.leaves)}
     if changes := [each for each in undeclared_changes(was, now, trial.method.leaves) if each[0] not in told]:
         raise PURITY.broken(Outcome.SIDE_EFFECT, changed(changes), call=call)

@@ -62,15 +62,11 @@ class Functions:
         self._before = [dict(each) for each in self._now]
         self._values = self._listed(self._now)
 
-    def are_as_before(self, *, of_libraries: bool) -> bool:
-        """Whether nothing was replaced, added or taken away; quick, and no where it cannot be told.
-
-        Those `of_libraries` are as many as all others, and no method of jaccheck's own replaces one.
-        """
-        end = None if of_libraries else -len(LIBRARIES)
+    def are_as_before(self) -> bool:
+        """Whether nothing was replaced, added or taken away; quick, and no where it cannot be told."""
         try:
             # Lists look first whether two values are one object, and ask for equality only where they are not.
-            return self._values[:end] == self._listed(self._now[:end])
+            return self._values == self._listed(self._now)
         except Exception:
             return False
 

@@ -27,11 +27,12 @@ SETTLING_SECONDS = 0.5
 class Surroundings:
     """What is global in torch and in the process, and torch's functions, as they were before the calls.
 
-    Many calls share one, since each is looked at, and put right, before the next one.
+    Many calls share one, since each is looked at, and put right, before the next one. One that `is_patient` looks
+    once, when it is asked whether anything `has_changed`: a look takes as long as a call on a small network.
     """
 
-    def __init__(self, model: nn.Module, device: str) -> None:
-        self._device = device
+    def __init__(self, model: nn.Module, device: str, *, is_patient: bool = False) -> None:
+        self._device, self._is_patient = device, is_patient
         self._functions = Functions(model.modules())
         self._before: Groups = self._observed()
         self._modules = len(sys.modules)
@@ -44,13 +45,18 @@ class Surroundings:
         """What was observed before the call that comes next."""
         return self._before
 
-    def look(self, *, of_libraries: bool = True) -> tuple[Groups, Groups]:
-        """What was before a call and what is after it, equal where nothing has changed; everything is put back.
+    def look(self) -> tuple[Groups, Groups]:
+        """What was before a call and what is after it, equal where nothing has changed; everything is put back."""
+        return (self._before, self._before) if self._is_patient else self._looked()
 
-        Functions `of_libraries` need no look after a method of jaccheck's own.
-        """
+    def has_changed(self) -> bool:
+        """Whether anything is no longer as it was when the last look was taken; it is put back."""
+        before, now = self._looked()
+        return before != now
+
+    def _looked(self) -> tuple[Groups, Groups]:
         now = self._observed()
-        if now == self._before and self._functions.are_as_before(of_libraries=of_libraries):
+        if now == self._before and self._functions.are_as_before():
             return self._before, now
         return self._put_back(now)
 

@@ -161,16 +161,17 @@ class Pool:
         tally, at, lost = Tally(), 0, 0
         left_out: tuple[str, ...] = ()
         doubts: Counter[tuple[int, str]] = Counter()
-        given_up = self._given_up(shard.device)
+        given_up, closely = self._given_up(shard.device), False
         while at < shard.count:
+            ask = Judge(shard=shard, start=at, left_out=left_out, given_up=given_up, closely=closely)
             try:
-                for answer in worker.judge(Judge(shard=shard, start=at, left_out=left_out, given_up=given_up)):
+                for answer in worker.judge(ask):
                     lost = 0
                     if answer.sums:
                         tally.merge(answer.sums)
-                    if answer.spoilt_by:
-                        left_out = (*left_out, *answer.done)
-                        self._deaths[answer.spoilt_by, shard.device] += 1
+                    if answer.is_spoilt:
+                        left_out, closely = (*left_out, *answer.done), True
+                        self._deaths.update((name, shard.device) for name in answer.done[-1:])
                         given_up = self._given_up(shard.device)
                         break
                     at, left_out = at + 1, ()

@@ -68,7 +68,7 @@ class WorkerProcess:
         self._send(ask, self._limits.seconds)
         while not (answer := self._answer()).is_last:
             yield answer
-        if answer.spoilt_by:
+        if answer.is_spoilt:
             self.close()
             yield answer
 

@@ -41,6 +41,8 @@ class Judge:
     """Methods that do not run on the first of these cases: they ended a process on it, or were judged in another."""
     given_up: tuple[str, ...] = ()
     """Methods that do not run at all."""
+    closely: bool = False
+    """Whether what is global is looked at after each call."""
 
 
 @plain_data
@@ -59,10 +61,11 @@ class Answer:
     sums: Sums | None = None
     failure: Failure | None = None
     is_last: bool = False
-    spoilt_by: str = ""
-    """The method that has left something behind which cannot be put right, so that this process ends."""
+    is_spoilt: bool = False
+    """Whether something was left behind which cannot be put right, so that this process ends."""
     done: tuple[str, ...] = ()
-    """The methods that were judged on the case before that, this one included; `sums` are theirs alone."""
+    """The methods that were judged on the case before that, the one that left it last; `sums` are theirs alone. None
+    where nobody knows whose doing it is, until the case is judged again with a closer look."""
 
 
 @plain_data

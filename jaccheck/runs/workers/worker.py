@@ -43,7 +43,7 @@ def serve(connection: Connection) -> None:
                 end_stray(worker.pid)
                 keep_measured()
                 connection.send_bytes(to_json(answer).encode())
-                if answer.spoilt_by:
+                if answer.is_spoilt:
                     return
 
 
@@ -85,10 +85,11 @@ class _Worker:
             left_out=ask.left_out,
             announce=self._announce,
             is_replaced=True,
+            closely=ask.closely,
         )
         for result in cases:
-            if result.done:
-                yield Answer(pid=self.pid, sums=result.sums, spoilt_by=result.done[-1], done=result.done, is_last=True)
+            if result.is_spoilt:
+                yield Answer(pid=self.pid, sums=result.sums, is_spoilt=True, done=result.done, is_last=True)
                 return
             yield Answer(pid=self.pid, sums=result.sums)
         yield Answer(pid=self.pid, is_last=True)
@@ -100,7 +101,9 @@ class _Worker:
             (all_of_them, 0, earlier.until),
             ([each for each in all_of_them if each.name != method], earlier.until, earlier.until + 1),
         ):
-            cases = judge_cases(earlier.shard, methods, self._profile, start=first, announce=self._announce)
+            cases = judge_cases(
+                earlier.shard, methods, self._profile, start=first, announce=self._announce, closely=True
+            )
             for _ in zip(range(first, last), cases, strict=False):
                 pass
 
