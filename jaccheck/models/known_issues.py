@@ -1,4 +1,4 @@
-"""Which known issue of a release a wrong answer may be: by what the model calls, by its layers, by how they are called."""
+"""Which known issue of a release a wrong answer may be: by what the model calls, and by its layers and their calls."""
 
 from __future__ import annotations
 
