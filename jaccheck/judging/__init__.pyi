@@ -60,6 +60,7 @@ from .live.network import read as read
 from .live.parts import Part as Part
 from .live.parts import in_float64 as in_float64
 from .live.parts import jacobians_of_part as jacobians_of_part
+from .live.parts import made_float64 as made_float64
 from .live.parts import parts_of as parts_of
 from .live.proofs import Proof as Proof
 from .live.references import float64_of as float64_of
