@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from attack_groups import (
     answers,
     culprits,
+    earlier,
     files,
     gates,
     imports,
@@ -16,6 +17,7 @@ from attack_groups import (
     options,
     places,
     processes,
+    requests,
     sources,
     stores,
     streams,
@@ -41,5 +43,7 @@ GROUPS: dict[str, Callable[[], Iterator[Attack]]] = {
     "surroundings": surroundings.attacks,
     "sources": sources.attacks,
     "answers": answers.attacks,
+    "requests": requests.attacks,
+    "earlier": earlier.attacks,
 }
 """What each is about stands in the first line of its file."""

@@ -72,6 +72,11 @@ def refused(name: str, shell: str, *says: str, files: Mapping[str, str | bytes] 
     return Attack(name=name, shell=shell, files=files or {}, codes=(2,), says=says, is_one_line=True)
 
 
+def bash_text(text: str) -> str:
+    """A text as bash reads it between $' and '."""
+    return "".join(f"\\x{byte:02x}" for byte in text.encode())
+
+
 def outcome(attack: Attack) -> str:
     """What did not happen as it must, in one line; empty where the attack was survived."""
     with tempfile.TemporaryDirectory(prefix="attack-", ignore_cleanup_errors=True) as name:

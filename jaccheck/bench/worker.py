@@ -5,8 +5,6 @@ PYTEST_DONT_REWRITE. One such process has glibc's memory as it comes, another on
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -26,7 +24,6 @@ from jaccheck.selftest import find_with_mutants
 
 def main() -> None:
     """Answers tasks until there are no more."""
-    sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
     parent = Parent()
     for task in parent.asks(Task):
         for message in answer(task):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float32", "float64")
 
-SECONDS = options.Amount(min=1, max=options.MOST)
+SECONDS = options.Amount(min=1, max=core.MOST)
 
 SHORT_S, LONG_S = 90.0, 900.0
 """For everything together, by default and with `--thorough`."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from itertools import count
 from pathlib import Path
 
 from jaccheck import core, reports
+from jaccheck.core import whole_number
 from jaccheck.errors import InvalidRequest, UnreadableFile
 
 FOLDER = Path(".jaccheck/bench")
@@ -36,14 +37,40 @@ def check_folder(name: str) -> None:
 
 
 def next_path(name: str) -> Path:
-    """Where the next run of this name is saved: the number after that of the newest."""
-    number = max((int(path.name[:4]) for path in saved_runs()), default=0) + 1
-    return FOLDER / f"{number:04}_{name}.json"
+    """Where the next run of this name is saved: the number after that of the newest, taken by an empty file.
+
+    So two runs that end at the same time do not write the same file.
+    """
+    for number in count(max(map(_number, FOLDER.glob("*.json")), default=0) + 1):
+        path = FOLDER / f"{number:04}_{name}.json"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        except OSError:  # whoever writes it says why
+            pass
+        return path
+    raise AssertionError("numbers have no end")
 
 
 def saved_runs() -> list[Path]:
     """The saved runs, oldest first."""
-    return sorted(path for path in FOLDER.glob("*.json") if re.match(r"\d{4}_", path.name))
+    found = [path for path in FOLDER.glob("*.json") if _number(path) and not _is_empty(path)]
+    return sorted(found, key=lambda path: (_number(path), path.name))
+
+
+def _number(path: Path) -> int:
+    """That of a saved run; 0 where its name has none."""
+    digits, has_name, _ = path.name.partition("_")
+    return (whole_number(digits) or 0) if has_name and len(digits) >= 4 else 0
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is being written, or never was."""
+    try:
+        return path.is_file() and not path.stat().st_size
+    except OSError:
+        return True
 
 
 def find_run(asked: str) -> tuple[Path, reports.BenchReport]:
@@ -55,8 +82,8 @@ def find_run(asked: str) -> tuple[Path, reports.BenchReport]:
     path = Path(asked)
     if asked == LATEST and runs:
         path = runs[-1]
-    elif not path.is_file() and re.fullmatch(r"\d{1,4}", asked):
-        path = next((run for run in runs if run.name.startswith(f"{int(asked):04}_")), path)
+    elif not path.is_file() and (number := whole_number(asked)):
+        path = next((run for run in runs if _number(run) == number), path)
     if not path.is_file():
         known = f"saved are {', '.join(run.name for run in runs[-5:])}" if runs else f"nothing is saved in {FOLDER}"
         raise InvalidRequest(f"--compare {asked!r}: no such report; expected a file or the number of a run; {known}")

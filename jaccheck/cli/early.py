@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaccheck import case
-from jaccheck.cli.options import whole_number
-from jaccheck.core import chosen
+from jaccheck.core import chosen, whole_number
 from jaccheck.errors import InvalidModel, InvalidRequest
 
 EXPECTED = "expected FILE.py:FUNCTION or package.module:function, as in model.py:make"

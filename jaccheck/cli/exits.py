@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -25,10 +23,6 @@ LONGEST = 2000
 def main() -> NoReturn:
     """Runs the command; every kind of failure ends in its exit code and one line on standard error."""
     make_patient()
-    if not sys.flags.safe_path:
-        # For `--method my_module:my_method`, as `python -m jaccheck` has it; last, so that nothing is shadowed.
-        with suppress(FileNotFoundError):  # a folder that is gone has no modules
-            sys.path.append(os.getcwd())
     code = exit_code()
     ignore_ctrl_c()
     if lost := what_was_lost():

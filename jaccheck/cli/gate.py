@@ -45,7 +45,7 @@ class Request:
     candidate: Annotated[str, Argument()]
     profile: options.Profile = "quick"
     seed: options.CaseSeed = 0
-    methods: options.Methods = ()
+    methods: options.MethodNames = ()
     devices: Annotated[
         tuple[str, ...],
         Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
@@ -10,8 +11,8 @@ import click
 from jaccheck import judging, methods, rendering
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.progress import Progress
-from jaccheck.core import chosen
-from jaccheck.errors import BrokenEnvironment
+from jaccheck.core import chosen, plural, printable
+from jaccheck.errors import BrokenEnvironment, InvalidRequest
 
 SEVERITIES = ("silently wrong", "exception", "side effect")
 
@@ -44,6 +45,8 @@ class Request:
 @command("known", "Show the known issues of released versions.")
 def run(request: Request) -> int:
     """Writes them up, runs them or shows them; 1 where one of those that are run no longer shows."""
+    if request.bug_report and request.run:
+        raise InvalidRequest("--run and --bug-report: choose one of them")
     issues = _chosen(request)
     if request.bug_report:
         return _write_up(issues)
@@ -61,7 +64,10 @@ def _chosen(request: Request) -> Issues:
     issues: dict[str, judging.KnownIssue] = {issue.id: issue for issue in every}
     names = chosen("known issue", request.ids, tuple(issues)) if request.ids else tuple(issues)
     severities = request.severity or SEVERITIES
-    return tuple(issues[name] for name in names if issues[name].severity.value in severities)
+    found = tuple(issues[name] for name in dict.fromkeys(names) if issues[name].severity.value in severities)
+    if not found:
+        raise InvalidRequest(f"none of these known issues is {' or '.join(repr(each) for each in severities)}")
+    return found
 
 
 def _list(issues: Issues) -> int:
@@ -100,31 +106,45 @@ def _tell(issues: Issues) -> int:
 
 
 def _run(issues: Issues) -> int:
-    """Runs the scripts; 1 where one no longer shows its issue, which should then leave the list."""
-    out_of_date = 0
+    """Runs the scripts; 1 where one no longer shows its issue, which should then leave the list.
+
+    Raises BrokenEnvironment where one could not be run whose package is here, or none could.
+    """
+    found: Counter[judging.Shown] = Counter()
     with Progress(rendering.make_console()) as progress:
+
+        def hear(each: judging.Showing) -> None:
+            found[each.shown] += 1
+            progress.show(found.total(), len(issues), "known issues", now=each.issue.id)
+            print(printable(f"{each.shown.value}: {each.issue.id}{f': {each.why}' if each.why else ''}"), flush=True)
+
         progress.show(0, len(issues), "known issues", now="importing torch")
-        for done, each in enumerate(judging.show_issues(issues), start=1):
-            progress.show(done, len(issues), "known issues", now=each.issue.id)
-            print(f"{each.shown.value}: {each.issue.id}{f': {each.why}' if each.why else ''}", flush=True)
-            out_of_date += each.shown in (judging.Shown.MENDED, judging.Shown.CHANGED)
-    return int(out_of_date > 0)
+        judging.show_issues(issues, hear)
+    if found[judging.Shown.MENDED] or found[judging.Shown.CHANGED]:
+        return 1
+    if not_run := found[judging.Shown.NOT_RUN]:
+        raise BrokenEnvironment(f"{plural(not_run, 'script')} could not be run, so nobody knows")
+    if not found[judging.Shown.STILL_THERE]:
+        raise BrokenEnvironment("no script was run, so nobody knows")
+    return 0
 
 
 def _write_up(issues: Issues) -> int:
     """Prints a report of each, in Markdown, as it can be filed upstream; 0. Raises BrokenEnvironment."""
     _must_show_here(issues)
     showings = {each.issue.id: each for each in judging.show_issues(issues)}
+    if silent := [each for each in showings.values() if each.shown is not judging.Shown.STILL_THERE]:
+        shown = "; ".join(
+            f"{each.issue.id} does not show here, so there is nothing to report: {each.why}" for each in silent
+        )
+        raise BrokenEnvironment(shown)
     environment = methods.describe_environment({"cpu": ""})
     for issue in issues:
-        showing = showings[issue.id]
-        if showing.shown is not judging.Shown.STILL_THERE:
-            raise BrokenEnvironment(f"{issue.id} does not show here, so there is nothing to report: {showing.why}")
         print(f"# {issue.headline}\n")
         print(
             f"Severity: {issue.severity.value}. {issue.condition[:1].upper()}{issue.condition[1:]}: {issue.instead}.\n"
         )
-        print(f"```python\n{issue.script.strip()}\n```\n\nIt prints\n\n```\n{showing.said.strip()}\n```\n")
+        print(f"```python\n{issue.script.strip()}\n```\n\nIt prints\n\n```\n{showings[issue.id].said.strip()}\n```\n")
         print(f"Where it comes from: {issue.reason}.\n")
         if inherited := _inherited(issue):
             print(f"Packages that call this have it too: {inherited}.\n")

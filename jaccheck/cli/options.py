@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import click
 
 from jaccheck.cli.command import Argument, Option
+from jaccheck.core import MOST
 
 FAMILY_NAMES = (
     "generic, smooth, square, single_sample, batched_scalar, narrow, empty_batch, large, sizes, deep, repeated_shapes, "
@@ -24,9 +25,6 @@ Of methods and devices a shell offers none: to find them torch must be imported,
 
 DTYPE_NAMES = "float64, float32, bfloat16, float16"
 PROFILE_NAMES = "quick, ci, nightly"
-
-MOST = 10**9
-"""Of whatever is counted or measured in seconds: thirty years, or more than any machine does. Larger is a mistake."""
 
 
 class Amount(click.FloatRange):
@@ -43,12 +41,6 @@ class Amount(click.FloatRange):
 SEED = click.IntRange(0, 2**32 - 1)
 AT_LEAST_ONE = click.IntRange(1, MOST)
 ABOVE_ZERO = Amount(min=0, min_open=True, max=MOST)
-
-
-def whole_number(text: str) -> int | None:
-    """The number that the text is, from 0 to `MOST`; None where it is none."""
-    # Of more digits than this, Python refuses to make a number.
-    return int(text) if text.isdecimal() and len(text) <= len(str(MOST)) and int(text) <= MOST else None
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import click
 
 from jaccheck import core, runs
-from jaccheck.cli.options import whole_number
 from jaccheck.cli.start import Start
+from jaccheck.core import whole_number
 from jaccheck.errors import BrokenEnvironment, ClusterLost, InvalidRequest
 
 MOST_WORKERS = 256

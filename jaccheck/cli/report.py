@@ -11,6 +11,7 @@ from jaccheck.cli import options
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.history import existing
 from jaccheck.cli.writing import VERIFY, report_option, stored, writer
+from jaccheck.core import whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def run(request: Request) -> int:
 
 def _report(path: Path, store: Path | None) -> reports.Report:
     """The report in a file; where there is none of that name and it is a number, on that run in the store."""
-    number = options.whole_number(str(path))
+    number = whole_number(str(path))
     if number is None or path.exists():
         return reports.load(reports.Report, path)
     with existing(store) as opened:

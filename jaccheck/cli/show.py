@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,9 +134,11 @@ def _check_target(request: Request) -> None:
             ending = request.output.suffix
             raise UnknownName(f"--output {str(request.output)!r}: the ending {ending!r} is not known; use {_listed()}")
         rendering.require_matplotlib()
+        rendering.use_own_style()
         core.check_writable(request.output)
     if request.window:
         rendering.require_matplotlib()
+        rendering.use_own_style()
         _check_window()
 
 
@@ -204,7 +207,7 @@ def _stored(what: str, findings: Path) -> Path:
     """The file of that name, or of the finding with that id."""
     if what.endswith(".json") or Path(what).exists():
         return Path(what)
-    found = sorted(findings.glob(f"*-{what}.json"))
+    found = sorted(findings.glob(f"*-{escape(what)}.json"))
     if len(found) != 1:
         raise UnreadableFile(
             f"{what!r} is no file, and {len(found) or 'no'} findings in {findings} have that id; expected "

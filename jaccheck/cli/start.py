@@ -13,8 +13,7 @@ from click.core import ParameterSource
 
 from jaccheck import case, core, reports, runs, selftest
 from jaccheck import methods as registry
-from jaccheck.cli.options import whole_number
-from jaccheck.core import chosen
+from jaccheck.core import chosen, whole_number
 from jaccheck.errors import InvalidRequest, UnreadableFile
 
 if TYPE_CHECKING:

@@ -29,13 +29,16 @@ from .markup import html_table as html_table
 from .markup import text_table as text_table
 from .measured import keep_measured as keep_measured
 from .memory import free_memory as free_memory
+from .names import MOST as MOST
 from .names import MUTANT as MUTANT
 from .names import chosen as chosen
 from .names import unknown as unknown
+from .names import whole_number as whole_number
 from .native_caches import bound_native_caches as bound_native_caches
 from .origins import Origin as Origin
 from .origins import commit_of as commit_of
 from .origins import origin_of as origin_of
+from .own_code import look_in_working_directory as look_in_working_directory
 from .own_code import own_line as own_line
 from .parent import Parent as Parent
 from .plain import Count as Count
@@ -44,6 +47,10 @@ from .plain import check_amount as check_amount
 from .plain import from_json as from_json
 from .plain import plain_data as plain_data
 from .plain import to_json as to_json
+from .scripts import SCRIPT_SECONDS as SCRIPT_SECONDS
+from .scripts import AllRan as AllRan
+from .scripts import Ran as Ran
+from .scripts import Scripts as Scripts
 from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
 from .text import duration_text as duration_text

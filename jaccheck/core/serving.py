@@ -27,8 +27,6 @@ def main() -> None:
     """Answers requests until there are no more."""
     ctrl_c = _CtrlC()
     signal.signal(signal.SIGINT, ctrl_c)  # also where the shell has it ignored
-    with contextlib.suppress(OSError):  # the folder may be gone
-        sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
     parent = Parent()
     bound_native_caches()
     module, _, name = parent.arguments[0].partition(":")

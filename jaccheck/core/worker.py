@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import IO, Any, TypeVar
 
@@ -69,8 +69,8 @@ class Worker:
     `passes_on`, all of it goes to standard error with each answer.
     """
 
-    def __init__(self, place: str, *, passes_on: bool = False) -> None:
-        self._place, self._passes_on = place, passes_on
+    def __init__(self, place: str, *, passes_on: bool = False, environment: Mapping[str, str] | None = None) -> None:
+        self._place, self._passes_on, self._environment = place, passes_on, environment
         self._child: Child | None = None
         self._printed: IO[bytes] | None = None
         self._passed = 0
@@ -142,7 +142,8 @@ class Worker:
 
     def _start(self) -> Child:
         self._printed, self._passed = scratch_file(), 0
-        return Child("jaccheck.core.serving", self._place, errors=os.fdopen(os.dup(self._printed.fileno()), "wb"))
+        errors = os.fdopen(os.dup(self._printed.fileno()), "wb")
+        return Child("jaccheck.core.serving", self._place, environment=self._environment, errors=errors)
 
     def _allow(self, allowed: Allowed) -> None:
         if self._child is not None:

@@ -27,6 +27,7 @@ from .known.operations import issue_of as issue_of
 from .known.operations import operations_of as operations_of
 from .known.process import PROCESS_ISSUES as PROCESS_ISSUES
 from .known.sequences import SEQUENCE_ISSUES as SEQUENCE_ISSUES
+from .known.showing import Showing as Showing
 from .known.showing import Shown as Shown
 from .known.showing import show_issues as show_issues
 from .laws.agreement import AGREEMENT as AGREEMENT
@@ -59,6 +60,7 @@ from .live.network import read as read
 from .live.parts import Part as Part
 from .live.parts import in_float64 as in_float64
 from .live.parts import jacobians_of_part as jacobians_of_part
+from .live.parts import made_float64 as made_float64
 from .live.parts import parts_of as parts_of
 from .live.proofs import Proof as Proof
 from .live.references import float64_of as float64_of

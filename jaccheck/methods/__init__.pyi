@@ -23,6 +23,7 @@ from .inputs import split_batch as split_batch
 from .loading import load_problem as load_problem
 from .losses import LossCall as LossCall
 from .losses import Returns as Returns
+from .losses import check_returns as check_returns
 from .losses import divisor as divisor
 from .losses import divisor_of as divisor_of
 from .losses import loss_call_of as loss_call_of

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader
 
-from jaccheck.core import plural
+from jaccheck.core import plural, whole_number
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.plain_tensors import as_plain
 from jaccheck.methods.row_model import Call, Rows, filled
@@ -130,11 +130,12 @@ def batch_axis_of(words: Sequence[str]) -> BatchAxis:
     """The same as typed: `1` for all inputs, `h=1` or `0=1` for one. Raises InvalidModel for anything else."""
     found: dict[str | int | None, int] = {}
     for word in words:
-        match = re.fullmatch(r"(?:(\w+)=)?(-?\d+)", word)
+        match = re.fullmatch(r"(?:(\w{1,200})=)?(-?\d{1,9})", word)
         if not match:
-            raise InvalidModel(f"--batch-axis {word!r}: expected the number of an axis, or INPUT=AXIS as in h=1")
+            raise InvalidModel(f"--batch-axis {word!r:.200}: expected the number of an axis, or INPUT=AXIS as in h=1")
         name = match[1]
-        found[int(name) if name and name.isdigit() else name] = int(match[2])
+        number = whole_number(name) if name else None
+        found[name if number is None else number] = int(match[2])
     return found or 0
 
 

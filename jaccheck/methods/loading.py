@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from jaccheck.core import look_in_working_directory
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.failures import failure
 from jaccheck.methods.problem import Problem
@@ -63,6 +64,7 @@ def load_model(place: str, arguments: Sequence[str] = ()) -> Given:
     is_module = all(part.isidentifier() for part in source.split("."))
     if not colon or not all(part.isidentifier() for part in name.split(".")) or not (is_module or _is_file(source)):
         raise InvalidModel(f"{place!r} does not name a function; {EXPECTED}")
+    look_in_working_directory()
     with _as_a_script(source, arguments):
         module = _file(source, place) if _is_file(source) else _module(source, place)
         found = _made(_attribute(module, name, source), place, arguments)
@@ -120,8 +122,6 @@ def _file(source: str, place: str) -> ModuleType:
 
 def _module(source: str, place: str) -> ModuleType:
     """The module of that name, from the working directory or from what is installed."""
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
     try:
         return importlib.import_module(source)
     except ModuleNotFoundError as error:

@@ -14,16 +14,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
+from jaccheck.errors import InvalidRequest
 from jaccheck.methods.adapters import Adapter
 from jaccheck.methods.own_losses import ELEMENTWISE, OF_CLASSES, OwnLosses, with_reduction
 from jaccheck.methods.problem import Jacobians, Problem
 
 Returns = Literal["own", "share"]
 """Each sample's own gradient, or its share in the gradient of the reduced loss."""
+
+
+def check_returns(returns: object) -> None:
+    """Raises InvalidRequest for what is neither: it would be taken for "own", and every number be off by a factor."""
+    if returns not in get_args(Returns):
+        raise InvalidRequest(f"returns={returns!r:.200}: expected 'own' or 'share'")
+
 
 CONVERSION_ROUNDINGS = 4
 """Of 1/divisor, of the sum that the divisor is, of the product with it and of the one that takes it out again."""

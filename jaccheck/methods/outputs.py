@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jaccheck.core import plural
+from jaccheck.core import plural, whole_number
 from jaccheck.errors import InvalidModel
 from jaccheck.methods.row_model import Output, leaves, parts_of_container
 
@@ -126,8 +126,11 @@ def _paths(returned: Any, wanted: str | int) -> list[str]:
         shape = tuple(returned.shape)
         raise InvalidModel(f"output {wanted!r}: the model returns one tensor, of shape {shape}, and nothing to choose")
     names, name = [each for each, _ in parts or ()], str(wanted)
-    if name not in names and name.lstrip("-").isdigit() and -len(names) <= int(name) < len(names):
-        name = names[int(name)]
+    number = whole_number(name.removeprefix("-"))
+    if name not in names and number is not None:
+        from_end = name.startswith("-")
+        if number <= len(names) if from_end else number < len(names):
+            name = names[-number if from_end else number]
     paths = [path for path, _ in leaves(returned) if path == name or path.startswith(f"{name}.")]
     if paths:
         return paths

@@ -12,12 +12,12 @@ from types import ModuleType
 from typing import TypeVar, cast
 
 from jaccheck.case import DTYPES
-from jaccheck.core import origin_of, unknown
-from jaccheck.errors import BrokenEnvironment, UnknownName
+from jaccheck.core import look_in_working_directory, origin_of, unknown
+from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName
 from jaccheck.methods.adapters import Adapter
 from jaccheck.methods.failures import failure
 from jaccheck.methods.given import check_given
-from jaccheck.methods.losses import Returns, own_from_share
+from jaccheck.methods.losses import Returns, check_returns, own_from_share
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.oracle import Loss, Order
@@ -186,9 +186,12 @@ def method(
     `known` names the known issues (`jaccheck known`) that the function has from what it calls.
     """
 
+    check_returns(returns)
+
     def register(function: F) -> F:
         compute: Compute = function
         name = function.__name__
+        _check_is_free(name, function)
         takes_out = "out" in inspect.signature(compute).parameters
         if takes_out:
             compute = _checking_out(compute)
@@ -222,6 +225,23 @@ def method(
         return cast(F, compute)
 
     return register
+
+
+def _check_is_free(name: str, function: Compute) -> None:
+    """Raises InvalidRequest where another file has a method of that name: results are told by names alone.
+
+    The same file may make it anew: in a notebook, or where a script is imported as well.
+    """
+    known = _REGISTRY.get(name)
+    if known is not None and _file_of(known.compute) != _file_of(function):
+        places = " and ".join(str(each.__module__) for each in (known.compute, function))
+        raise InvalidRequest(f"method {name!r:.200} is in {places}: give one of them another name")
+
+
+def _file_of(compute: Compute) -> str:
+    """The file that a function was written in."""
+    code = getattr(inspect.unwrap(compute), "__code__", None)
+    return str(code.co_filename if code is not None else compute.__module__)
 
 
 def _is_ours(compute: Compute) -> bool:
@@ -277,6 +297,8 @@ def import_place(place: str) -> tuple[ModuleType, str]:
     module, _, function = place.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
         raise UnknownName(f"method {place!r:.200}: expected a name, or package.module:function")
+    load_built_in()  # whose names are taken then
+    look_in_working_directory()
     try:
         return importlib.import_module(module), function
     except KeyboardInterrupt:

@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from jaccheck.errors import InvalidModel
 from jaccheck.judging import Expectation, examine
-from jaccheck.methods import BatchAxis, Choice, Returns, divisor_of, gradients_on, loss_problem, problem_of
+from jaccheck.methods import (
+    BatchAxis,
+    Choice,
+    Returns,
+    check_returns,
+    divisor_of,
+    gradients_on,
+    loss_problem,
+    problem_of,
+)
 from jaccheck.models.asserting import assert_right
 from jaccheck.models.computing import computed
 from jaccheck.models.convention import mistaken
@@ -48,6 +57,7 @@ def gradients(
     `batch_axis` choose among what there is, as in `jacobians`. Works on a copy. Raises InvalidModel where there are
     none, UnknownName for a method that does not exist, and what the named method raises.
     """
+    check_returns(returns)
     choice = Choice(output=output, parameters=parameters, batch_axis=batch_axis)
     problem = loss_problem(problem_of(model, X, choice), y, loss)
     by = divisor_of(problem) if returns == "share" else 1.0
@@ -76,6 +86,7 @@ def assert_gradients_right(
     `assert_jacobians_right`. `output`, `parameters` and `batch_axis` are those of `gradients`. Raises InvalidModel like
     `check`.
     """
+    check_returns(returns)
     choice = Choice(output=output, parameters=parameters, batch_axis=batch_axis)
     problem = loss_problem(problem_of(model, X, choice), y, loss)
     by = divisor_of(problem)

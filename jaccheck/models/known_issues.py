@@ -1,4 +1,4 @@
-"""Which known issue of a release a wrong answer may be, by what the model calls and by the layers that it has."""
+"""Which known issue of a release a wrong answer may be: by what the model calls, and by its layers and their calls."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
 from jaccheck.methods import Problem
+from jaccheck.models.remedies import rows_by_module
 from jaccheck.reports import LAYER_MAY_BE, MAY_BE, MethodAnswer, Outcome
 
 Condition = Callable[[nn.Module], bool]
@@ -38,8 +39,10 @@ def _of_layers(method: str, problem: Problem) -> str:
     for issue in LAYER_ISSUES:
         if not (issue.is_here and issue.is_shown_by(method) and Outcome.DISAGREES in issue.outcomes):
             continue
-        condition = LAYERS.get(issue.id)
+        condition, called = LAYERS.get(issue.id), CALLS.get(issue.id)
         if condition and any(condition(module) for module in problem.own.modules()):
+            return issue.id
+        if called and any(called(module, rows, problem.N) for module, rows in rows_by_module(problem).items()):
             return issue.id
     return ""
 
@@ -72,3 +75,14 @@ LAYERS: Mapping[str, Condition] = {
     "captum-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
 }
 """By issue: the layers on which it shows, where a look at one layer is enough to know."""
+
+
+def _is_of_others(module: nn.Module, rows: Sequence[int | None], N: int) -> bool:
+    return isinstance(module, nn.Embedding) and not {*rows} <= {N, None}
+
+
+CALLS: Mapping[str, Callable[[nn.Module, Sequence[int | None], int], bool]] = {
+    "embedding-of-constants": _is_of_others,
+    "module-used-twice": lambda module, rows, N: len(rows) > 1,
+}
+"""By issue: how a layer is called where it shows, by the rows of each call and the number of samples."""

@@ -23,10 +23,10 @@ from jaccheck.judging import (
     Reference,
     default_dtype,
     flattened_away,
-    in_float64,
     jacobians_of_part,
     largest_test_ratio,
     looked_at,
+    made_float64,
     structural_difference,
 )
 from jaccheck.methods import Jacobians, Method, Problem, arrived, divisor_of, lacks
@@ -215,7 +215,7 @@ class MethodCheck:
             if not standing.is_open:
                 continue
             with default_dtype(None if is_own else torch.float64):
-                self._compare(problem if is_own else in_float64(problem), part, expectation, standing, memory)
+                self._compare(problem if is_own else made_float64(problem), part, expectation, standing, memory)
         self.parts += self.own.is_open
 
     def _compare(self, problem: Problem, part: Part, expectation: Expectation, standing: Standing, memory: int) -> None:

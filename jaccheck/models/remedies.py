@@ -250,9 +250,9 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
             continue
         if remedy.operation and remedy.operation not in operations_of(problem):
             continue
-        if remedy.is_used_twice and not any(len(rows) > 1 for rows in _calls(problem).values()):
+        if remedy.is_used_twice and not any(len(rows) > 1 for rows in rows_by_module(problem).values()):
             continue
-        if remedy.is_of_other_rows and all({*rows} <= {problem.N, None} for rows in _calls(problem).values()):
+        if remedy.is_of_other_rows and all({*rows} <= {problem.N, None} for rows in rows_by_module(problem).values()):
             continue
         issue = remedy.issue if _is_here(remedy.issue, method) else ""
         known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
@@ -260,7 +260,7 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
     return ""
 
 
-def _calls(problem: Problem) -> dict[nn.Module, list[int | None]]:
+def rows_by_module(problem: Problem) -> dict[nn.Module, list[int | None]]:
     """By module with parameters of its own: how many rows each call of it in a forward pass gets, as far as that comes.
 
     None is what it gets where that is no tensor.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from jaccheck.case import DTYPES, FAMILIES, PROFILES
-from jaccheck.core import bound_native_caches, chosen, plural
+from jaccheck.core import MOST, bound_native_caches, chosen, plural
 from jaccheck.errors import InvalidRequest
 from jaccheck.methods import Jacobians, Method, Problem, choose_devices, registered, unsaid
 from jaccheck.rendering import finding_text
@@ -17,6 +17,9 @@ from jaccheck.runs import ShardResult, Tally, in_this_process, run_shards, shard
 from jaccheck.selftest import choose_with_mutants
 
 OnFail = Literal["raise", "report"]
+
+SEEDS = 2**32
+"""Seeds are below that, as those of the command."""
 
 Subject = str | Method | Callable[[Problem], Jacobians]
 """A method by its name or `package.module:function`, as it is registered, or a function that is not."""
@@ -42,11 +45,8 @@ def verify(
     """
     bound_native_caches()
     found = _methods(methods)
-    if profile not in PROFILES:
-        chosen("profile", (profile,), tuple(PROFILES))
-    for name, value in (("max_examples", max_examples), ("seconds", seconds)):
-        if value is not None and not value > 0:
-            raise InvalidRequest(f"{name}={value!r}: expected a number above 0")
+    chosen("profile", (profile,), tuple(PROFILES))
+    _check_amounts(seed, max_examples, seconds)
     places = choose_devices(tuple(devices))
     settings = Settings(
         profile=profile,
@@ -78,8 +78,8 @@ def check_method(
     """The report on one method: every law on random cases, as scikit-learn's check_estimator asks an estimator.
 
     `method` is a function `Problem -> Jacobians`, decorated or not, or the name of one. With `on_fail="raise"` a
-    finding, or a run that compared nothing, raises AssertionError with the smallest case and a script; with "report"
-    it only stands in the report, which then has `found_something`.
+    finding, or a run that compared nothing, raises AssertionError with the smallest case and a script, and Ctrl-C
+    KeyboardInterrupt; with "report" it only stands in the report, which then has `found_something`.
     """
     if on_fail not in ("raise", "report"):
         raise InvalidRequest(f"on_fail={on_fail!r}: expected 'raise' or 'report'")
@@ -92,12 +92,24 @@ def check_method(
         dtypes=dtypes,
         families=families,
     )
-    if on_fail == "raise" and report.found_something and not report.interrupted:
+    if on_fail == "raise" and report.interrupted and not report.findings:
+        raise KeyboardInterrupt  # nobody knows whether it is right
+    if on_fail == "raise" and report.found_something:
         texts = [finding_text(finding) for finding in report.findings]
         hidden = [f"{cell.method}: nothing was compared in {cell.dtype}, {cell.family}" for cell in report.vacuous]
         count = plural(len(report.findings), "finding") if texts else "nothing wrong, but not all was compared"
         raise AssertionError("\n\n".join((f"{report.settings.methods[0]}: {count}", *texts, *hidden)))
     return report
+
+
+def _check_amounts(seed: object, max_examples: object, seconds: object) -> None:
+    """Nothing where each is None or in its range. Raises InvalidRequest."""
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed < SEEDS):
+        raise InvalidRequest(f"seed={seed!r:.200}: expected a whole number from 0 to {SEEDS - 1:,}")
+    if max_examples is not None and not (isinstance(max_examples, int) and 0 < max_examples <= MOST):
+        raise InvalidRequest(f"max_examples={max_examples!r:.200}: expected a whole number above 0, at most {MOST:,}")
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds <= MOST):
+        raise InvalidRequest(f"seconds={seconds!r:.200}: expected a number above 0, at most {MOST:,}")
 
 
 def _methods(subjects: object) -> tuple[Method, ...]:
@@ -107,7 +119,11 @@ def _methods(subjects: object) -> tuple[Method, ...]:
         raise InvalidRequest(f"methods={subjects!r:.200}: expected names of methods, Methods or functions")
     if not each:
         return choose_with_mutants(())
-    return tuple(one for subject in each for one in _method(subject))
+    found: dict[str, Method] = {}
+    for one in (one for subject in each for one in _method(subject)):
+        if found.setdefault(one.name, one).compute is not one.compute:
+            raise InvalidRequest(f"two methods are called {one.name!r:.200}: give one of them another name")
+    return tuple(found.values())
 
 
 def _method(subject: object) -> tuple[Method, ...]:

@@ -36,6 +36,7 @@ from .picture import Size as Size
 from .picture import colour_limit as colour_limit
 from .picture import grid_of as grid_of
 from .plots import plot_bench as plot_bench
+from .plots import use_own_style as use_own_style
 from .selftest_text import print_selftest as print_selftest
 from .sequences_text import print_sequences as print_sequences
 from .text import LOG_WIDTH as LOG_WIDTH

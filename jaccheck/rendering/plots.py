@@ -47,11 +47,23 @@ def plot_bench(report: BenchReport, directory: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
+def use_own_style() -> None:
+    """Has the figures of a command drawn as matplotlib does by itself.
+
+    It reads a `matplotlibrc` of the working directory, which may have come with somebody else's files, and which may
+    ask for programs (`text.usetex`).
+    """
+    import matplotlib
+
+    matplotlib.rcdefaults()
+
+
 def figures(report: BenchReport) -> Iterator[tuple[str, str, Figure]]:
     """A figure for each dtype and device of the report."""
     import matplotlib
 
     matplotlib.use("Agg")
+    use_own_style()
     for dtype, device in dict.fromkeys((cell.dtype, cell.device) for cell in report.cells):
         cells = [c for c in report.cells if (c.dtype, c.device) == (dtype, device)]
         cells = [c for c in cells if not c.axis and c.shape != CONVOLUTIONAL]

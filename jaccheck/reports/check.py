@@ -137,12 +137,12 @@ class ModelReport:
 
     @property
     def found_something(self) -> bool:
-        """Whether numbers are wrong, a method's or autograd's own, or no number could be judged although it should be.
+        """Whether numbers are wrong, a method's or autograd's own, or no number was judged.
 
         A method that crashes is told of, and is none of these.
         """
         judged = any(answer.is_wrong or _is_decided(answer) for answer in self.answers)
-        return bool(self.contradiction) or any(a.is_wrong for a in self.answers) or not (judged or self.interrupted)
+        return bool(self.contradiction) or any(a.is_wrong for a in self.answers) or not judged
 
     def answer(self, method: str) -> MethodAnswer:
         """The answer on the method of that name. Raises KeyError."""

@@ -91,6 +91,8 @@ def test_runs_are_saved_by_number_and_name(tmp_path: Path, monkeypatch: pytest.M
     assert find_run("latest")[1].threads == 5
     assert find_run("1")[0] == find_run("0001")[0] == FOLDER / "0001_main.json"
     assert find_run(str(FOLDER / "0002_other.json"))[1].threads == 5
+    assert next_path("main").name != next_path("main").name  # of two that end at the same time
+    assert len(saved_runs()) == 2  # nothing is in these yet
     for asked in ("3", "absent.json", str(tmp_path)):
         with pytest.raises(InvalidRequest, match=r"no such report.*saved are 0001_main.json, 0002_other.json"):
             find_run(asked)
@@ -105,3 +107,15 @@ def test_names_that_no_file_has_are_refused(name: str, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidRequest, match="is no name of a run"):
         check_name(name)
+
+
+def test_numbers_of_saved_runs_have_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After number 9999 comes 10000, which is the latest then."""
+    monkeypatch.chdir(tmp_path)
+    check_folder("main")
+    for name in ("9999_main.json", "0002_other.json"):
+        save(bench_report(), FOLDER / name)
+    after = next_path("main")
+    assert after.name == "10000_main.json"
+    save(bench_report(), after)
+    assert find_run("latest")[0] == find_run("10000")[0] == after

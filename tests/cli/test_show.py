@@ -69,6 +69,8 @@ def test_a_finding_by_its_id(jaccheck: Run, folder: Path) -> None:
         (("cases.json", "--parameters", "head.*"), "go with a model, not with 'cases.json'"),
         (("cases.json", "--case", "2"), "holds 2 cases"),
         (("abc",), "is no file, and no findings"),
+        (("*",), "is no file, and no findings"),
+        (("**",), "is no file, and no findings"),
         (("--family", "sqare"), "did you mean square"),
         (("model.py:make", "--method", "hoks"), "did you mean hooks"),
         (("model.py:make", "-o", "picture.gif"), "use .png, .svg or .pdf"),

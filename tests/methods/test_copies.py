@@ -178,3 +178,18 @@ def test_odd_attributes_are_walked_around() -> None:
     model = perceptron()
     model.irreps = Odd((1, torch.ones(2)))  # type: ignore[assignment]
     assert problem_of(model, batch(5, 3)).C == 2
+
+
+def test_empty_containers_of_a_copy_are_its_own() -> None:
+    """A hook on the copy is none on the model, and what two modules share before they share after."""
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+    shared: dict[str, int] = {}
+    model[0].seen, model[1].seen = shared, shared
+    copied = deep_copy(model)
+    copied[0].register_forward_hook(lambda *_: None)
+    copied[0].seen["a"] = 1
+    assert not model[0]._forward_hooks
+    assert shared == {}
+    assert copied[1].seen is copied[0].seen
+    own = {id(value) for module in model.modules() for value in vars(module).values() if isinstance(value, dict | set)}
+    assert not any(id(value) in own for module in copied.modules() for value in vars(module).values())

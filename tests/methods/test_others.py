@@ -29,7 +29,7 @@ from jaccheck.case import (
 )
 from jaccheck.cli import methods as command
 from jaccheck.core import extra
-from jaccheck.errors import BrokenEnvironment
+from jaccheck.errors import BrokenEnvironment, InvalidRequest
 from jaccheck.judging import CaseReference, explained, judge
 from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.aliasing import NO_ALIASING
@@ -246,3 +246,15 @@ def test_the_page_holds_every_cell() -> None:
     """The Markdown of the checked-in cells stands in docs/other-packages.md."""
     tables = matrix_markdown(load(MatrixReport, PAGE.with_suffix(".json"))).split("## float32", 1)[1]
     assert tables.strip() in PAGE.read_text()
+
+
+def test_a_name_belongs_to_one_file() -> None:
+    """Whoever takes the name of a built-in method, or of another file's, is told; the built-in one stays."""
+
+    def hooks(problem: Problem) -> Jacobians:
+        return {}
+
+    before = find_method("hooks")
+    with pytest.raises(InvalidRequest, match=r"method 'hooks' is in jaccheck\.methods\.hooks and .*another name"):
+        method(family="own")(hooks)
+    assert find_method("hooks") is before

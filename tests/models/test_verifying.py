@@ -63,6 +63,12 @@ def test_a_right_function_gives_its_report() -> None:
         ({"method": "hooks", "profile": "quik"}, UnknownName, "quick"),
         ({"method": "hooks", "dtypes": ("int8",)}, UnknownName, "dtype"),
         ({"method": "hooks", "max_examples": 0}, InvalidRequest, "above 0"),
+        ({"method": "hooks", "max_examples": float("inf")}, InvalidRequest, "whole number above 0"),
+        ({"method": "hooks", "max_examples": "3"}, InvalidRequest, "whole number above 0"),
+        ({"method": "hooks", "seed": -1}, InvalidRequest, "from 0 to 4,294,967,295"),
+        ({"method": "hooks", "seed": float("nan")}, InvalidRequest, "seed=nan"),
+        ({"method": "hooks", "profile": None}, UnknownName, "profile None"),
+        ({"method": "hooks", "families": (7,)}, UnknownName, "family 7"),
     ],
 )
 def test_misuse_is_one_line(arguments: dict[str, object], error: type[Exception], said: str) -> None:
@@ -70,6 +76,41 @@ def test_misuse_is_one_line(arguments: dict[str, object], error: type[Exception]
     with pytest.raises(error, match=said) as raised:
         jaccheck.check_method(**arguments)  # type: ignore[arg-type]
     assert "\n" not in str(raised.value)
+
+
+def test_two_methods_of_one_name_are_refused() -> None:
+    """Findings name a method by its name alone; the same method twice is one."""
+
+    def hooks(problem: jaccheck.Problem) -> jaccheck.Jacobians:
+        return jaccheck.jacobians(problem.model, problem.X)
+
+    with pytest.raises(InvalidRequest, match="two methods are called 'hooks'"):
+        jaccheck.verify(["hooks", hooks], **FEW)  # type: ignore[arg-type]
+    assert jaccheck.verify(["hooks", "hooks"], seed=1, **FEW).settings.methods == ("hooks",)  # type: ignore[arg-type]
+
+
+def test_a_method_that_interrupts_passes_no_test() -> None:
+    """Neither with `check_method`, nor with `check`, whose report is of nothing then."""
+
+    def interrupting(problem: jaccheck.Problem) -> jaccheck.Jacobians:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        jaccheck.check_method(interrupting, **FEW)  # type: ignore[arg-type]
+    method = jaccheck.Method(name="interrupting", family="own", compute=interrupting, summary="")
+    assert jaccheck.check(nn.Linear(3, 2), torch.rand(4, 3), methods=[method]).found_something
+
+
+@pytest.mark.parametrize("returns", ["shares", None, ""])
+def test_gradients_are_own_or_shares(returns: str) -> None:
+    """What is neither was taken for "own", and every number was off by a factor."""
+    model, X, y = nn.Linear(3, 2), torch.rand(4, 3), torch.zeros(4, 2)
+    with pytest.raises(InvalidRequest, match="expected 'own' or 'share'"):
+        jaccheck.gradients(model, X, y, nn.MSELoss(), returns=returns)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="expected 'own' or 'share'"):
+        jaccheck.assert_gradients_right({}, model, X, y, nn.MSELoss(), returns=returns)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="expected 'own' or 'share'"):
+        jaccheck.method(family="own", returns=returns)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", REPORTS)

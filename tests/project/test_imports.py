@@ -42,7 +42,7 @@ PLACES = {
 FORKS = {"fork", "forkpty", "multiprocessing", "ProcessPoolExecutor"}
 FORKING = {
     *(f"runs/workers/{name}.py" for name in ("fork_server", "process", "template", "worker")),
-    "judging/known/runner.py",
+    "core/scripts.py",
     "judging/laws/torch_switches.py",  # asks how a method has said that processes be started, and starts none
     "core/fork.py",
     "core/supervision.py",  # before anything is loaded

@@ -46,7 +46,7 @@ REASONS = {
         "importlib.import_module",
     ): "modules of jaccheck, by names that stand beside the call",
     **{
-        ("judging/known/runner.py", way): "scripts of known issues, and their packages by names in known/issue.py"
+        ("core/scripts.py", way): "scripts of known issues, and their packages by names in known/issue.py"
         for way in ("exec", "compile", "importlib.import_module")
     },
     ("runs/workers/template.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
@@ -71,11 +71,10 @@ STARTS_PROCESSES = {
     "core/child.py": "a module of jaccheck: this interpreter, or that of an environment that the gate has built",
     "core/origins.py": "git, asked for the commit of the folder that a package was imported from",
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
-    "judging/known/showing.py": "this interpreter, with the scripts of known issues, which are files of the package",
 }
 
-POPEN = {"core/child.py", "judging/known/showing.py"}
-"""Those that talk to a process while it runs; that of known issues has to be without jaccheck, unlike a `Child`."""
+POPEN = {"core/child.py"}
+"""Those that talk to a process while it runs."""
 
 
 def dotted(node: ast.expr) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
-from pathlib import Path
 
+from jaccheck.core import SCRIPT_SECONDS, Allowed, AllRan, ChildEnded, Ran, Scripts, Worker, printable
+from jaccheck.errors import BrokenEnvironment
 from jaccheck.judging.known.issue import PACKAGES, KnownIssue
+
+ALLOWED = Allowed(seconds=2.0 * SCRIPT_SECONDS)
+"""For one script: its process has an alarm of its own before that."""
 
 _PRINTED = re.compile(r"^(expected|actual): +(.*)$", re.MULTILINE)
 _STATED = re.compile(r"^.*\S  # (.*)$")
@@ -28,6 +29,8 @@ class Shown(Enum):
     CHANGED = "CHANGED"
     """It prints what is neither expected nor stated."""
     NOT_HERE = "NOT HERE"
+    NOT_RUN = "NOT RUN"
+    """Its package is here, but does not import, or ends or blocks the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +49,53 @@ def stated(issue: KnownIssue) -> str:
     return found[1] if found else ""
 
 
-def show_issues(issues: Iterable[KnownIssue]) -> Iterator[Showing]:
-    """Runs the scripts of all that can show here; a process for each package, and a fork of it for each script."""
+def show_issues(issues: Iterable[KnownIssue], hear: Callable[[Showing], None] = lambda showing: None) -> list[Showing]:
+    """Runs the scripts of all that can show here; a process for each package, and a fork of it for each script.
+
+    Each is heard as soon as it is known. Raises KeyboardInterrupt.
+    """
+    found: list[Showing] = []
+
+    def note(showing: Showing) -> None:
+        found.append(showing)
+        hear(showing)
+
     for imports, group in groupby(sorted(issues, key=_imports), key=_imports):
         here = []
         for issue in group:
             if issue.absence:
-                yield Showing(issue, Shown.NOT_HERE, why=issue.absence)
+                note(Showing(issue, Shown.NOT_HERE, why=issue.absence))
             else:
                 here.append(issue)
         if here:
-            yield from _show(imports, here)
+            _show(imports, here, note)
+    return found
 
 
 def _imports(issue: KnownIssue) -> str:
     return PACKAGES[issue.package].imports
 
 
-def _show(imports: str, issues: list[KnownIssue]) -> Iterator[Showing]:
-    asked = {"imports": ["torch", imports], "scripts": {issue.id: issue.script for issue in issues}}
+def _show(imports: str, issues: list[KnownIssue], note: Callable[[Showing], None]) -> None:
+    """Notes what each script shows. Where its package ends the process, or blocks it, the others are not run."""
+    asked = Scripts(imports=("torch", imports), scripts={issue.id: issue.script for issue in issues})
     left = {issue.id: issue for issue in issues}
-    command = [sys.executable, "-P", str(Path(__file__).with_name("runner.py"))]
+
+    def hear(ran: Ran) -> None:
+        if ran.name in left:
+            note(_judged(left.pop(ran.name), printable(without_paths(ran.said))))
+
     # Fills memory before it is used, so that what reads it uninitialised shows each time.
-    environment = {**os.environ, "MALLOC_PERTURB_": "1"}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(asked))
-        process.stdin.close()
-        failed = f"the process ended with code {process.poll()}"
-        for line in process.stdout:
-            found = json.loads(line)
-            if "failed" in found:
-                failed = f"{imports} does not import: {found['failed']}"
-            else:
-                yield _judged(left.pop(found["name"]), without_paths(found["said"]))
-    yield from (Showing(issue, Shown.NOT_HERE, why=failed) for issue in left.values())
+    with Worker("jaccheck.core.scripts:answer", environment={**os.environ, "MALLOC_PERTURB_": "1"}) as worker:
+        why = "the process said that it was done, and was not"
+        try:
+            worker.ask(asked, AllRan, ALLOWED, note=Ran, hear=hear)
+        except ChildEnded as error:
+            why = f"{error}, where {imports} was imported"
+        except BrokenEnvironment as error:
+            why = str(error)
+    for issue in left.values():
+        note(Showing(issue, Shown.NOT_RUN, why=why))
 
 
 def _judged(issue: KnownIssue, said: str) -> Showing:

@@ -133,8 +133,12 @@ def in_float64(problem: Problem) -> Problem:
 
     It is on the same device where that has the dtype, else on the CPU.
     """
-    copied = copy_of(problem)
-    device = torch.device("cpu") if problem.X.device.type == "mps" else problem.X.device
+    return made_float64(copy_of(problem))
+
+
+def made_float64(copied: Problem) -> Problem:
+    """The same of what is a copy already, and is not used any more."""
+    device = torch.device("cpu") if copied.X.device.type == "mps" else copied.X.device
     # `Module.to(torch.float64)` drops the imaginary parts of complex buffers.
     model = copied.model._apply(lambda tensor: _doubled(tensor.to(device)))
     return Problem(model, _doubled(copied.X.detach().to(device)).requires_grad_(copied.X.requires_grad), copied.C)

@@ -151,6 +151,11 @@ class PartlyProven(Reference):
         self.proven = tuple(dtype for dtype, proof in proofs.items() if proof.is_narrow(proof.form(Order.REVERSE)))
 
     @cached_property
+    def _double(self) -> Problem:
+        """The problem in float64, to be looked at only."""
+        return in_float64(self._problem)
+
+    @cached_property
     def estimate(self) -> Reference:
         """The estimate, made when it is first needed."""
         return self._make()
@@ -187,10 +192,10 @@ class PartlyProven(Reference):
         in_own = own.expectation(method, rows) if own else None
         if in_double is None or in_own is None:
             *first, last = self.estimate.expectations(method)
-            yield from [in_double] if in_double and not method.refuses(in_float64(self._problem)) else first
+            yield from [in_double] if in_double and not method.refuses(self._double) else first
             yield in_own or last
             return
-        if not method.refuses(in_float64(self._problem)):
+        if not method.refuses(self._double):
             yield in_double
         yield in_own
 

@@ -6,8 +6,6 @@ process of its own, as with `--workers`, so a crash is a verdict.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,5 +55,4 @@ def _shards(parent: Parent, pool: Pool, methods: dict[str, Method]) -> Iterator[
 
 if __name__ == "__main__":
     bound_native_caches()
-    sys.path.append(os.getcwd())  # for methods of the user's own; last, so that nothing is shadowed
     serve(Parent())

@@ -11,7 +11,7 @@ import pytest
 from jaccheck_support.skipping import skip_where_absent
 
 from jaccheck.cli import cli
-from jaccheck.errors import BrokenEnvironment
+from jaccheck.errors import BrokenEnvironment, InvalidRequest
 from jaccheck.judging import (
     LAYER_ISSUES,
     OPERATION_ISSUES,
@@ -157,6 +157,37 @@ def test_what_cannot_show_here_is_said(option: list[str], monkeypatch: pytest.Mo
         cli(["known", elsewhere.id, *option], standalone_mode=False)
     (found,) = show_issues([elsewhere])
     assert found.shown is Shown.NOT_HERE
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--run", "--bug-report"],
+        *(["--severity", "exception", "conv-string-padding", *way] for way in ([], ["--run"], ["--bug-report"])),
+    ],
+)
+def test_a_request_that_does_nothing_is_refused(arguments: list[str]) -> None:
+    """No issue of that severity among those named, or two requests of which one would be left undone."""
+    with pytest.raises(InvalidRequest):
+        cli(["known", *arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("import os; os._exit(0)", "exit code 0"), ("raise OSError('[/x]')", "backpack does not import: OSError: [/x]")],
+)
+def test_scripts_that_were_not_run_are_no_good_news(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a package that ends its process, or does not import: it is told, and never exit code 0."""
+    (tmp_path / "backpack").mkdir()
+    (tmp_path / "backpack/__init__.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BrokenEnvironment, match="1 script could not be run"):
+        cli(["known", SEQUENCE_ISSUES[0].id, "--run"], standalone_mode=False)
+    out = capsys.readouterr().out
+    assert "NOT RUN: " in out
+    assert said in out
 
 
 def test_issues_of_one_severity(capsys: pytest.CaptureFixture[str]) -> None:

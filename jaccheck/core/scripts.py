@@ -1,0 +1,96 @@
+"""Scripts run in a `Worker`, each in a fork of a process that has imported what they need, and little of jaccheck.
+
+Most of the time of a script is the import of torch, which is done once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import linecache
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Callable
+
+from jaccheck.core.fork_guard import end_with_parent
+from jaccheck.core.plain import plain_data
+from jaccheck.core.text import text_of
+from jaccheck.errors import BrokenEnvironment
+
+SCRIPT_SECONDS = 60
+"""Most time that one script gets."""
+
+
+@plain_data
+class Scripts:
+    """Modules to import, and scripts by name."""
+
+    imports: tuple[str, ...]
+    scripts: dict[str, str]
+
+
+@plain_data
+class Ran:
+    """What a script printed, with the traceback of an exception; without a name, that the modules are imported."""
+
+    name: str = ""
+    said: str = ""
+
+
+@plain_data
+class AllRan:
+    """So many scripts were run."""
+
+    count: int
+
+
+def answer(request: Scripts, tell: Callable[[Ran], None]) -> AllRan:
+    """Tells when it has imported what is asked for, then what each script printed. Raises BrokenEnvironment."""
+    warnings.simplefilter("ignore")
+    for module in request.imports:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # whatever a broken package raises
+            said = " ".join(text_of(error).split())
+            raise BrokenEnvironment(f"{module} does not import: {type(error).__name__}: {said}") from None
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    tell(Ran())
+    for name, script in request.scripts.items():
+        tell(Ran(name=name, said=_said(script)))
+    return AllRan(count=len(request.scripts))
+
+
+def _said(script: str) -> str:
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        child = os.fork()
+        if not child:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            _run(script)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        said.seek(0)
+        return said.read() + (f"ended by signal {-code}\n" if code < 0 else "")
+
+
+def _run(script: str) -> None:
+    """Runs one and ends the process; a traceback shows the script's lines, and nothing of this file."""
+    try:
+        end_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.alarm(SCRIPT_SECONDS)
+        linecache.cache["script.py"] = (len(script), None, script.splitlines(keepends=True), "script.py")
+        exec(compile(script, "script.py", "exec"), {"__name__": "__main__"})
+    except SystemExit:
+        pass
+    except BaseException as error:
+        sys.stdout.flush()
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
