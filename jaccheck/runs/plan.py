@@ -41,17 +41,19 @@ class Shard:
     """False if a shard with the same cases on another device counts them: a run counts each case once."""
     chosen: tuple[Count, ...] = ()
     """The indices of the boundary cases."""
+    before: Count = 0
+    """How many boundary cases the run has before these."""
 
     @property
     def position(self) -> int:
-        """That of its first case, by which the laws share out the cases of a family.
+        """That of its first case, by which the laws share out the cases.
 
-        The random cases of a round stand in a row, whatever their dtype: with four of each dtype, each method meets
-        every law in every family.
+        Boundary cases and given ones stand in one row, so that no law is late. The random cases of a family and round
+        stand in a row of their own, whatever their dtype: with four of each dtype, each method meets every law there.
         """
         if self.given:
             return self.number * GIVEN_AT_ONCE
-        return (DTYPES.index(self.dtype) + self.round) * RANDOM_AT_LEAST
+        return self.before if self.round == 0 else (DTYPES.index(self.dtype) + self.round) * RANDOM_AT_LEAST
 
     def cases(self) -> list[Case]:
         """The cases of this shard, the same for the same shard."""
@@ -69,7 +71,7 @@ class Shard:
 
 def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
     """The shards of a run, in order; endless if the settings limit the time."""
-    left = settings.max_examples
+    left, before = settings.max_examples, 0
     number = count()
     for family, dtype, round in _rounds(profile, settings):
         chosen = _chosen(profile, settings, family, dtype)[:left] if round == 0 else ()
@@ -88,7 +90,9 @@ def shards(profile: Profile, settings: Settings) -> Iterator[Shard]:
                 seed=_seed(f"{settings.seed}/{family}/{dtype}/{round}"),
                 is_counted=device == settings.devices[0],
                 chosen=chosen,
+                before=before,
             )
+        before += len(chosen)
         if left == 0:
             return
 
