@@ -32,10 +32,20 @@ def read_text(path: Path, *, most_bytes: int = MAX_FILE_BYTES) -> str:
         if len(content) > most_bytes:
             raise UnreadableFile(f"{path}: more than {most_bytes} bytes, which are the most that are read")
         return content.decode()
-    except OSError as error:
-        raise UnreadableFile(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{path}: is no UTF-8 text: {error.reason} at byte {error.start}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UnreadableFile(f"{path}: cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: OSError | RuntimeError | ValueError) -> str:
+    """Why there is no such file, as Python tells it in three ways."""
+    match error:
+        case OSError():
+            return error.strerror or str(error)
+        case ValueError():
+            return "no path holds the character NUL"
+    return "links in a circle"
 
 
 def _check_is_empty(path: Path) -> None:
@@ -80,9 +90,8 @@ def write_text(text: str, path: Path, *, follows_links: bool = True) -> None:
             target.write_bytes(content)
         else:
             _replace(target, content)
-    except (OSError, RuntimeError) as error:  # links in a circle
-        reason = error.strerror if isinstance(error, OSError) else "links in a circle"
-        raise UnreadableFile(f"{path}: cannot be written: {reason}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UnreadableFile(f"{path}: cannot be written: {_reason(error)}") from None
 
 
 def _stays(target: Path) -> bool:
@@ -125,9 +134,8 @@ def check_writable(path: Path) -> None:
                 return
         with tempfile.NamedTemporaryFile(prefix=".", suffix=".writing", dir=target.parent):
             pass
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "links in a circle"
-        raise UnreadableFile(f"{path}: cannot be written: {reason}; choose another path") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UnreadableFile(f"{path}: cannot be written: {_reason(error)}; choose another path") from None
 
 
 def check_folder(folder: Path) -> None:
@@ -140,9 +148,9 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(prefix=".", suffix=".writing", dir=folder) as file:
             file.write(b"0" * 4096)
-    except OSError as error:
-        raise UnreadableFile(f"{folder}: cannot be written to: {error.strerror}; choose another folder") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{folder}: cannot be written to: {_reason(error)}; choose another folder") from None
     finally:
         for each in missing:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 each.rmdir()

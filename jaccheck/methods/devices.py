@@ -102,6 +102,9 @@ def arrived(found: object, device: str) -> None:
 def choose_devices(names: Iterable[str]) -> dict[str, str]:
     """The devices of these names, or all where none is given. Raises UnknownName for one that is not there."""
     names = tuple(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise UnknownName(f"device {name!r}: expected a name, as in 'cpu' or 'cuda:0'")
     found = available_devices({name.split(":")[0] for name in names})
     for name in names:
         if name not in found and name.removesuffix(":0") not in found:

@@ -6,6 +6,8 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from jaccheck.errors import UnreadableFile
 
 WITH_LITTLE_SPACE = """
 import resource, signal, sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from jaccheck.core import write_text
 from jaccheck.errors import UnreadableFile
@@ -83,6 +87,13 @@ def test_a_folder_that_takes_nothing_is_told(tmp_path: Path, place: str) -> None
     for check in (check_folder, check_writable):
         with pytest.raises(UnreadableFile, match="cannot be written"):
             check(tmp_path / place)
+
+
+@pytest.mark.parametrize("use", [read_text, partial(write_text, ""), check_writable, check_folder])
+def test_a_path_that_can_be_nobodys_is_told(use: Callable[[Path], object]) -> None:
+    """In one line, as a file that is not there."""
+    with pytest.raises(UnreadableFile, match=r"no path holds the character NUL"):
+        use(Path("a\0b"))
 
 
 @pytest.mark.skipif(not Path("/proc/kmsg").exists(), reason="Linux only")

@@ -63,6 +63,7 @@ def test_a_right_function_gives_its_report() -> None:
         ({"method": "hooks", "profile": "quik"}, UnknownName, "quick"),
         ({"method": "hooks", "dtypes": ("int8",)}, UnknownName, "dtype"),
         ({"method": "hooks", "max_examples": 0}, InvalidRequest, "above 0"),
+        ({"method": "hooks", "devices": (None,)}, UnknownName, "expected a name"),
         ({"method": "hooks", "max_examples": float("inf")}, InvalidRequest, "whole number above 0"),
         ({"method": "hooks", "max_examples": "3"}, InvalidRequest, "whole number above 0"),
         ({"method": "hooks", "seed": -1}, InvalidRequest, "from 0 to 4,294,967,295"),
