@@ -176,12 +176,14 @@ class _Work:
 
     def _is_claim_due(self, case: Case, index: int, refusal: Verdict) -> bool:
         """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one
-        dtype out of two, since refusals seldom depend on it; where every call is repeated, on each of these.
+        dtype out of two, and on one of each family and dtype, since refusals seldom depend on the numbers; where every
+        call is repeated, on each of these.
         """
         if self.shard.round == 0:
             if self.shard.given or self.profile.repeat_every == 1:
                 return True
-            return boundary_turn(self.shard.chosen[index], self.shard.dtype, refusal.method) == 0
+            is_first = index == place_of(refusal.method) % self.shard.count
+            return is_first or boundary_turn(self.shard.chosen[index], self.shard.dtype, refusal.method) == 0
         digest = hashlib.sha256(f"{refusal.method}{to_json(case)}".encode()).digest()
         return digest[0] % CLAIM_EVERY == 0
 

@@ -48,6 +48,7 @@ class Note:
 def test_an_interruption_by_nobody_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str) -> None:
     """A run that ends early since a hook raised KeyboardInterrupt would be told as one that the user has stopped."""
     (tmp_path / "answers.py").write_text(ANSWERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
     def ask() -> Answer:
@@ -66,6 +67,7 @@ def test_ctrl_c_while_it_loads_says_nothing(
 ) -> None:
     """It has nothing to finish yet, so it is ended and not interrupted: that would be a traceback out of an import."""
     (tmp_path / "answers.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(30)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jaccheck_support import pages
+from jaccheck_support.example_reports.upgrades import gate_report
 from jaccheck_support.mutated_copies import ELU, BackpackMutant, Edit, mutated_copy
 from jaccheck_support.testing import Run
 
@@ -47,7 +47,7 @@ def told_once(report: GateReport) -> None:
 
 def test_one_cause_is_told_once() -> None:
     """The same kind of change, on the same kind of case, in the same dtype, with the same outcome."""
-    report = pages.gate_report()
+    report = gate_report()
     broken = report.changes[0]
     found = tuple(replace(broken, id=name, method=name) for name in METHODS)
     told_once(replace(report, changes=found))
@@ -55,7 +55,7 @@ def test_one_cause_is_told_once() -> None:
 
 def test_two_causes_are_two() -> None:
     """Of another kind, on another kind of case, in another dtype, with another outcome, accepted, or elsewhere."""
-    report = pages.gate_report()
+    report = gate_report()
     broken = report.changes[0]
     assert broken.case is not None
     relu = replace(broken.case, layers=(broken.case.layers[0], ReLU()))

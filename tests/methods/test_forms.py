@@ -140,7 +140,8 @@ def test_what_is_joined_and_what_is_left_out_is_said() -> None:
         "output i is left out: it is int64, which has no derivative",
         "output none is left out: it is None",
         "output along is left out: it has its samples along axis 1; choose it by its name to have it",
-        "output sum is left out: it has shape () whatever the number of samples, expected a row for each",
+        "output sum is left out: it has shape () whatever the number of samples, expected a row for each; a loss is to "
+        'be that of each sample, as with reduction="none"',
     )
 
 

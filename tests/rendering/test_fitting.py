@@ -9,7 +9,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
-from jaccheck_support import pages
+from jaccheck_support.example_reports.judged import verify_report
+from jaccheck_support.pages import REPORTS
 from jaccheck_support.printed import PRINTED
 
 from jaccheck.cli import cli
@@ -45,8 +46,7 @@ def verbatim(lines: list[str]) -> Iterator[str]:
 def test_a_report_fits(monkeypatch: pytest.MonkeyPatch, kind: str, width: int) -> None:
     """No line of prose or of a table is wider than the terminal, no name of a method is cut, no number is."""
     monkeypatch.setenv("COLUMNS", str(width))
-    name = {"model": "model_report", "sequences": "sequence_report"}.get(kind, f"{kind}_report")
-    report = renamed(getattr(pages, name)())
+    report = renamed(REPORTS["check" if kind == "model" else kind][0]())
     wide, narrow = io.StringIO(), io.StringIO()
     for out, columns in ((wide, 400), (narrow, width)):
         PRINTED[kind](report, SafeConsole(file=out, width=columns, force_terminal=True, color_system=None))
@@ -99,7 +99,7 @@ def test_no_name_of_a_built_in_method_is_folded(monkeypatch: pytest.MonkeyPatch)
     """In the table of verify at 80 columns, where columns go first; with two devices theirs stays."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("LINES", raising=False)
-    report = pages.verify_report()
+    report = verify_report()
     longest = max(registered(), key=len)
     cells = tuple(replace(cell, method=longest, entries=10**9) for cell in report.coverage)
     for devices in (("cpu",), ("cpu", "cuda:0")):

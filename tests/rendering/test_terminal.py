@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from jaccheck_support import pages
+from jaccheck_support.example_reports.excerpt import EXCERPT
 from jaccheck_support.printed import PRINTED
 
 from jaccheck.rendering import SafeConsole, gate_junit, junit_xml
@@ -60,4 +61,4 @@ def test_a_junit_document_can_be_read(monkeypatch: pytest.MonkeyPatch, kind: str
 def test_an_excerpt_fits_together(changes: dict[str, Any]) -> None:
     """What is drawn from it relies on that."""
     with pytest.raises(ValueError, match="does not fit together"):
-        dataclasses.replace(pages.EXCERPT, **changes)
+        dataclasses.replace(EXCERPT, **changes)
