@@ -32,6 +32,8 @@ def read_text(path: Path, *, most_bytes: int = MAX_FILE_BYTES) -> str:
         if len(content) > most_bytes:
             raise UnreadableFile(f"{path}: more than {most_bytes} bytes, which are the most that are read")
         return content.decode()
+    except UnreadableFile:  # which is a ValueError, too
+        raise
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"{path}: is no UTF-8 text: {error.reason} at byte {error.start}") from None
     except (OSError, RuntimeError, ValueError) as error:
