@@ -20,6 +20,7 @@ from .environment import describe_machine as describe_machine
 from .given import check_given as check_given
 from .inputs import BatchAxis as BatchAxis
 from .inputs import split_batch as split_batch
+from .late import load_late as load_late
 from .loading import load_problem as load_problem
 from .losses import LossCall as LossCall
 from .losses import Returns as Returns

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from jaccheck.bench import default_memory
+from jaccheck.core import kept_out
 from jaccheck.errors import InvalidModel, InvalidRequest
 from jaccheck.judging import examine, observe_globals, restore_globals
 from jaccheck.methods import (
@@ -100,7 +101,7 @@ def check_problem(
     chosen = _chosen(methods) or _all_for(problem)
     before = observe_globals(problem.device)
     try:
-        with gradients_on():
+        with kept_out(), gradients_on():
             listener.on_stage("looking at the model")
             with silence(), allowance.limited(allowance.left_s()):
                 found = examine(problem)

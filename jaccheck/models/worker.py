@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jaccheck.bench import default_memory, keep_freed_memory
-from jaccheck.methods import choice_of, choose_methods, load_problem, named_loss
+from jaccheck.core import loading
+from jaccheck.methods import choice_of, choose_methods, load_late, load_problem, named_loss
 from jaccheck.models.allowance import Allowance
 from jaccheck.models.checking import check_problem
 from jaccheck.models.messages import CheckMessage, CheckRequest
@@ -15,6 +16,8 @@ from jaccheck.reports import ModelReport
 def answer(request: CheckRequest, tell: Callable[[CheckMessage], None]) -> ModelReport:
     """The report on the model of a place."""
     keep_freed_memory()
+    with loading():
+        load_late()  # which looking at a model needs
     if request.methods:
         tell(CheckMessage(stage=f"importing {', '.join(request.methods)}", is_loading=True))
     choose_methods(request.methods)
