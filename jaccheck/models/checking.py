@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from jaccheck.bench import default_memory
+from jaccheck.core import checked
 from jaccheck.errors import InvalidModel, InvalidRequest
 from jaccheck.judging import examine, observe_globals, restore_globals
 from jaccheck.methods import (
@@ -41,6 +42,7 @@ class _Silent:
     def on_part(self, done: int, parts: int, entries: int) -> None: ...
 
 
+@checked("listener")
 def check(
     model: nn.Module,
     X: Any,
@@ -69,8 +71,8 @@ def check(
     in the reduced loss the factor is taken out, so it must be the right one.
     Raises InvalidModel for a model that has no Jacobians to compare.
     """
-    for name, given in (("memory", memory), ("seconds", seconds)):
-        if given is not None and not (isinstance(given, int | float) and given > 0):
+    for name, given in (("memory", default_memory() if memory is None else memory), ("seconds", seconds)):
+        if not (isinstance(given, int | float) and given > 0):
             raise InvalidRequest(f"{name}={given!r}: expected a number above 0")
     allowance = Allowance(memory or default_memory(), seconds)
     with silence():
