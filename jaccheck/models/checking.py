@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from jaccheck.methods import (
     split_batch,
 )
 from jaccheck.models.allowance import Allowance
-from jaccheck.models.messages import EndedMethod
+from jaccheck.models.messages import LOOKING, EndedMethod
 from jaccheck.models.model_check import ModelCheck, silence
 from jaccheck.models.patience import TooSlow
 from jaccheck.models.supervised import Listener
@@ -102,18 +103,25 @@ def check_problem(
     chosen = _chosen(methods) or _all_for(problem)
     before = observe_globals(problem.device)
     try:
-        with gradients_on():
-            listener.on_stage("looking at the model")
+        with gradients_on(), told_if_slow(allowance.seconds):
+            listener.on_stage(LOOKING)
             with silence(), allowance.limited(allowance.left_s()):
                 found = examine(problem)
             return ModelCheck(found, chosen, allowance, listener, ended, is_timed=is_timed).run()
-    except TooSlow:
-        raise InvalidModel(
-            f"looking at the model alone takes more than {allowance.seconds:g} s: nothing was compared; give "
-            "more time, or fewer samples"
-        ) from None
     finally:
         restore_globals(before, observe_globals(problem.device))
+
+
+@contextmanager
+def told_if_slow(seconds: float) -> Iterator[None]:
+    """Raises InvalidModel where what it takes to look at a model is stopped after so many seconds."""
+    try:
+        yield
+    except TooSlow:
+        raise InvalidModel(
+            f"looking at the model alone takes more than {seconds:g} s: nothing was compared; give more time, "
+            "or fewer samples"
+        ) from None
 
 
 def _chosen(methods: object) -> tuple[Method, ...]:
