@@ -89,3 +89,22 @@ def test_a_package_that_ends_the_process(jaccheck: Run, tmp_path: Path) -> None:
     done = jaccheck(*arguments, env={**os.environ, "PYTHONPATH": "broken"})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("jaccheck: ended with exit code 0 before the answer was complete")
+
+
+@pytest.mark.parametrize("module", ["jaccheck.core", "jaccheck.core.supervision", "signal", "jaccheck.cli"])
+def test_ctrl_c_while_its_first_modules_are_imported_is_one_line(module: str) -> None:
+    """Before there is anything that could hear it: no traceback out of the middle of an import."""
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, *more):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        f"sys.modules.pop({module!r}, None)\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "sys.argv = ['jaccheck', '--help']\n"
+        "from jaccheck.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "jaccheck: interrupted\n")
