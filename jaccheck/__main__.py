@@ -1,14 +1,22 @@
-"""`python -m jaccheck`, and the command `jaccheck`."""
+"""`python -m jaccheck`, and the command `jaccheck`. All is imported inside of `main`: Ctrl-C may come meanwhile."""
 
-import sys
-from typing import NoReturn
+from __future__ import annotations
 
-from jaccheck.core import leave_at_ctrl_c, supervised, text_of
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+INTERRUPTED = 130
 
 
 def main() -> NoReturn:
     """Runs the command, in a process that may end while it loads what it needs."""
-    leave_at_ctrl_c()
+    try:
+        from jaccheck.core import leave_at_ctrl_c, supervised
+
+        leave_at_ctrl_c()
+    except KeyboardInterrupt:
+        _say("interrupted", INTERRUPTED)
     supervised(_command)
 
 
@@ -17,13 +25,20 @@ def _command() -> NoReturn:
     try:
         from jaccheck.cli import main
     except KeyboardInterrupt:
-        print("jaccheck: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _say("interrupted", INTERRUPTED)
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {text_of(error)}".split())
-        print(f"jaccheck: what it needs does not import: {why}", file=sys.stderr)
-        sys.exit(2)
+        from jaccheck.core import text_of
+
+        _say(f"what it needs does not import: {' '.join(f'{type(error).__name__}: {text_of(error)}'.split())}", 2)
     main()
+
+
+def _say(what: str, code: int) -> NoReturn:
+    """Says it in one line, and ends."""
+    import sys
+
+    print(f"jaccheck: {what}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

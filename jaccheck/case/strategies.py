@@ -14,12 +14,14 @@ from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, Hypoth
 
 from jaccheck.case.case import DTYPES, Case, DType
 from jaccheck.case.families.registry import BY_NAME, FAMILIES
+from jaccheck.core import checked, chosen
 
 
+@checked()
 def cases(family: str | None = None, dtypes: Sequence[DType] = DTYPES) -> st.SearchStrategy[Case]:
-    """Random cases of one family, or of any, in one of `dtypes`."""
-    families = st.sampled_from(FAMILIES) if family is None else st.just(family)
-    return families.flatmap(lambda chosen: _of(chosen, tuple(dtypes)))
+    """Random cases of one family, or of any, in one of `dtypes`. Raises UnknownName."""
+    families, kinds = chosen("family", (family,) if family else (), FAMILIES), chosen("dtype", tuple(dtypes), DTYPES)
+    return st.sampled_from(families).flatmap(lambda drawn: _of(drawn, kinds))
 
 
 @cache

@@ -1,3 +1,4 @@
+from .arguments import checked as checked
 from .boot import standard_library_first as standard_library_first
 from .child import Child as Child
 from .child import ChildEnded as ChildEnded

@@ -34,7 +34,7 @@ class Scripts:
 
 @plain_data
 class Ran:
-    """What a script printed, with the traceback of an exception; without a name, that the modules are imported."""
+    """What a script printed, with the traceback of an exception; without a name, that one more module is imported."""
 
     name: str = ""
     said: str = ""
@@ -48,7 +48,7 @@ class AllRan:
 
 
 def answer(request: Scripts, tell: Callable[[Ran], None]) -> AllRan:
-    """Tells when it has imported what is asked for, then what each script printed. Raises BrokenEnvironment."""
+    """Tells of each module that it is imported, then what each script printed. Raises BrokenEnvironment."""
     warnings.simplefilter("ignore")
     for module in request.imports:
         try:
@@ -56,9 +56,9 @@ def answer(request: Scripts, tell: Callable[[Ran], None]) -> AllRan:
         except Exception as error:  # whatever a broken package raises
             said = " ".join(text_of(error).split())
             raise BrokenEnvironment(f"{module} does not import: {type(error).__name__}: {said}") from None
+        tell(Ran())
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
-    tell(Ran())
     for name, script in request.scripts.items():
         tell(Ran(name=name, said=_said(script)))
     return AllRan(count=len(request.scripts))

@@ -22,7 +22,10 @@ ENDED_INSIDE = 2
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _PASSED_ON = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 _FROM_THE_KERNEL = 0x80
-"""SI_KERNEL: a terminal sends its signals to the whole group of processes, the fork included."""
+"""SI_KERNEL: a terminal sends its signals to the whole group of processes, the fork included; but for SIGHUP.
+
+When it is closed, only the leader of its session is told.
+"""
 
 
 def supervised(command: Callable[[], NoReturn]) -> NoReturn:
@@ -68,7 +71,7 @@ def _end_of(pid: int) -> int:
     while True:
         info = signal.sigwaitinfo({*_PASSED_ON, signal.SIGCHLD})
         if info.si_signo != signal.SIGCHLD:
-            if info.si_code != _FROM_THE_KERNEL:
+            if info.si_code != _FROM_THE_KERNEL or info.si_signo == signal.SIGHUP:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, info.si_signo)
             continue

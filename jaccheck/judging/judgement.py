@@ -6,7 +6,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from jaccheck.case import DTYPES, Case
-from jaccheck.core import only_here
+from jaccheck.core import checked, only_here
 from jaccheck.judging.case_reference import CaseReference
 from jaccheck.judging.laws.agreement import AGREEMENT
 from jaccheck.judging.laws.law import Law, LawBroken, NotAsked
@@ -25,6 +25,7 @@ NOT_PROVEN = "no bound is proven; consistent by estimate"
 NO_LIMIT = "no bound is proven, and by estimate rounding can make any number of any entry"
 
 
+@checked()
 def judge(
     case: Case,
     method: Method,

@@ -20,7 +20,9 @@ from .environment import describe_machine as describe_machine
 from .given import check_given as check_given
 from .inputs import BatchAxis as BatchAxis
 from .inputs import split_batch as split_batch
+from .loading import load_model as load_model
 from .loading import load_problem as load_problem
+from .loading import problem_of_given as problem_of_given
 from .losses import LossCall as LossCall
 from .losses import Returns as Returns
 from .losses import check_returns as check_returns

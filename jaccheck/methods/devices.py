@@ -113,6 +113,13 @@ def choose_devices(names: Iterable[str]) -> dict[str, str]:
 
 
 @cache
+def check_device(device: str) -> None:
+    """Raises UnknownName for a device that is not here."""
+    if device != "cpu":
+        choose_devices([device])
+
+
+@cache
 def load_device(device: str) -> None:
     """Imports the package without which torch does not know the device."""
     if package := _PACKAGES.get(device.split(":")[0]):

@@ -40,7 +40,11 @@ class Given:
 
 def load_problem(place: str, arguments: Sequence[str] = (), choice: Choice | None = None, loss: Any = None) -> Problem:
     """The problem of what a place holds; of its loss, or of this one, the per-sample gradients. Raises InvalidModel."""
-    given = load_model(place, arguments)
+    return problem_of_given(place, load_model(place, arguments), choice, loss)
+
+
+def problem_of_given(place: str, given: Given, choice: Choice | None = None, loss: Any = None) -> Problem:
+    """The same of what was loaded."""
     problem = problem_of(given.model, given.X, choice)
     if loss is not None and given.loss is not None:
         raise InvalidModel(f"{place} returns a loss, {type(given.loss).__name__}, and another one is asked for")

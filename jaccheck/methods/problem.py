@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from jaccheck.case import Case, Sample, sample
+from jaccheck.core import checked
 from jaccheck.methods.adapters import own_model, prefix
-from jaccheck.methods.devices import load_device
+from jaccheck.methods.devices import check_device, load_device
 from jaccheck.methods.modules import model_of
 from jaccheck.oracle import Layout
 
@@ -122,11 +123,13 @@ def round_sample(case: Case, drawn: Sample | None = None) -> Tensors:
     return Tensors(torch.arange(len(X)), parameters, buffers)
 
 
+@checked()
 def build(case: Case, *, device: str = "cpu", tensors: Tensors | None = None) -> Problem:
     """A fresh network in evaluation mode and a fresh input on `device`; equal numbers for equal cases, always.
 
-    No random number generator is touched.
+    No random number generator is touched. Raises UnknownName for a device that is not here.
     """
+    check_device(device)
     load_device(device)
     tensors = tensors or round_sample(case)
     trainable = case.trainable()

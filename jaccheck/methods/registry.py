@@ -5,19 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
 from typing import TypeVar, cast
 
 from jaccheck.case import DTYPES
-from jaccheck.core import look_in_working_directory, origin_of, unknown
+from jaccheck.core import checked, chosen, look_in_working_directory, origin_of, unknown
 from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName
 from jaccheck.methods.adapters import Adapter
 from jaccheck.methods.failures import failure
 from jaccheck.methods.given import check_given
-from jaccheck.methods.losses import Returns, check_returns, own_from_share
+from jaccheck.methods.losses import Returns, own_from_share
 from jaccheck.methods.optional import import_failure
 from jaccheck.methods.problem import Jacobians, Problem
 from jaccheck.oracle import Loss, Order
@@ -157,11 +157,12 @@ _BUILT_IN = (
 ENTRY_POINTS = "jaccheck.methods"
 
 
+@checked()
 def method(
     *,
     family: str,
-    dtypes: tuple[str, ...] = DTYPES,
-    devices: tuple[str, ...] = ("*",),
+    dtypes: Sequence[str] = DTYPES,
+    devices: Sequence[str] = ("*",),
     leaves: Iterable[str] = (),
     unsupported: Refusal = never,
     order: Order = Order.REVERSE,
@@ -186,8 +187,9 @@ def method(
     `known` names the known issues (`jaccheck known`) that the function has from what it calls.
     """
 
-    check_returns(returns)
+    of_dtypes = chosen("dtype", tuple(dtypes), DTYPES)
 
+    @checked()
     def register(function: F) -> F:
         compute: Compute = function
         name = function.__name__
@@ -202,8 +204,8 @@ def method(
             family=family,
             compute=compute,
             summary=(inspect.getdoc(compute) or "").split("\n")[0],
-            dtypes=dtypes,
-            devices=devices,
+            dtypes=of_dtypes,
+            devices=tuple(devices),
             leaves=frozenset(leaves),
             unsupported=unsupported,
             takes_out=takes_out,

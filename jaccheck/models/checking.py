@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from jaccheck.bench import default_memory
+from jaccheck.core import checked
 from jaccheck.errors import InvalidModel, InvalidRequest
 from jaccheck.judging import examine, observe_globals, restore_globals
 from jaccheck.methods import (
@@ -24,7 +26,7 @@ from jaccheck.methods import (
     split_batch,
 )
 from jaccheck.models.allowance import Allowance
-from jaccheck.models.messages import EndedMethod
+from jaccheck.models.messages import LOOKING, EndedMethod
 from jaccheck.models.model_check import ModelCheck, silence
 from jaccheck.models.patience import TooSlow
 from jaccheck.models.supervised import Listener
@@ -41,6 +43,7 @@ class _Silent:
     def on_part(self, done: int, parts: int, entries: int) -> None: ...
 
 
+@checked("listener")
 def check(
     model: nn.Module,
     X: Any,
@@ -69,8 +72,8 @@ def check(
     in the reduced loss the factor is taken out, so it must be the right one.
     Raises InvalidModel for a model that has no Jacobians to compare.
     """
-    for name, given in (("memory", memory), ("seconds", seconds)):
-        if given is not None and not (isinstance(given, int | float) and given > 0):
+    for name, given in (("memory", default_memory() if memory is None else memory), ("seconds", seconds)):
+        if not (isinstance(given, int | float) and given > 0):
             raise InvalidRequest(f"{name}={given!r}: expected a number above 0")
     allowance = Allowance(memory or default_memory(), seconds)
     with silence():
@@ -100,18 +103,25 @@ def check_problem(
     chosen = _chosen(methods) or _all_for(problem)
     before = observe_globals(problem.device)
     try:
-        with gradients_on():
-            listener.on_stage("looking at the model")
+        with gradients_on(), told_if_slow(allowance.seconds):
+            listener.on_stage(LOOKING)
             with silence(), allowance.limited(allowance.left_s()):
                 found = examine(problem)
             return ModelCheck(found, chosen, allowance, listener, ended, is_timed=is_timed).run()
-    except TooSlow:
-        raise InvalidModel(
-            f"looking at the model alone takes more than {allowance.seconds:g} s: nothing was compared; give "
-            "more time, or fewer samples"
-        ) from None
     finally:
         restore_globals(before, observe_globals(problem.device))
+
+
+@contextmanager
+def told_if_slow(seconds: float) -> Iterator[None]:
+    """Raises InvalidModel where what it takes to look at a model is stopped after so many seconds."""
+    try:
+        yield
+    except TooSlow:
+        raise InvalidModel(
+            f"looking at the model alone takes more than {seconds:g} s: nothing was compared; give more time, "
+            "or fewer samples"
+        ) from None
 
 
 def _chosen(methods: object) -> tuple[Method, ...]:

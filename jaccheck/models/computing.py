@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from jaccheck.core import checked
 from jaccheck.errors import InvalidModel, InvalidOut
 from jaccheck.judging import examine, jacobians_of_part, observe_globals, restore_globals
 from jaccheck.methods import (
@@ -32,6 +33,7 @@ PREFERENCE = ("outer_products", "hooks", "vmap_vjp", "vmap_jacrev", "func_jacrev
 """In which order methods are tried where none is named: the fast ones, then those that ask less of a model."""
 
 
+@checked("method")
 def jacobians(
     model: nn.Module,
     X: Any,

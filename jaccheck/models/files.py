@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from jaccheck import reports
+from jaccheck.core import checked
 from jaccheck.errors import InvalidRequest
 
 Stored = (
@@ -21,6 +22,7 @@ Stored = (
 """What is kept in files: the report of each command, and cases, alone or with the finding that they show."""
 
 
+@checked()
 def load(path: str | PathLike[str]) -> Stored:
     """The report, or the cases, that a JSON file holds: what `--report FILE.json`, `save` or a run have written.
 
@@ -30,6 +32,7 @@ def load(path: str | PathLike[str]) -> Stored:
     return found
 
 
+@checked("path")
 def save(report: Stored, path: str | PathLike[str]) -> None:
     """Writes a report, or cases, as JSON, and makes the folders above it. Raises UnreadableFile where it cannot."""
     if not isinstance(report, Stored):

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from jaccheck.core import checked
 from jaccheck.errors import InvalidModel
 from jaccheck.judging import Expectation, examine
 from jaccheck.methods import (
@@ -38,6 +39,7 @@ PREFERENCE = (
 Loss = nn.Module | Callable[..., Tensor]
 
 
+@checked("method")
 def gradients(
     model: nn.Module,
     X: Any,

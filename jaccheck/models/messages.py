@@ -5,6 +5,8 @@ from __future__ import annotations
 from jaccheck.core import Count, plain_data
 from jaccheck.reports import Outcome
 
+LOOKING = "looking at the model"
+
 TIMING = "timing the methods that are right"
 """The stage in which methods take turns, so that nobody knows which of them ends the process."""
 
@@ -31,6 +33,11 @@ class CheckRequest:
     """Methods that ended a worker process before; they are not run again."""
     is_timed: bool = True
     """Whether methods are timed; not where one has ended a worker process while they were."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no worker process has looked at the model before."""
+        return self.is_timed and not self.ended
 
 
 @plain_data

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from jaccheck.case import Case
+from jaccheck.core import checked
 from jaccheck.errors import InvalidRequest
 from jaccheck.methods import BatchAxis, Choice, Method, problem_of
 from jaccheck.models.sources import methods_of, picture_of_case, picture_of_finding, picture_of_model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked("methods")
 def plot(
     what: nn.Module | Case | Finding,
     X: Any = None,
@@ -37,6 +39,10 @@ def plot(
     matplotlib.
     """
     require_matplotlib()
+    from matplotlib.figure import FigureBase
+
+    if not isinstance(figure, FigureBase | None):
+        raise InvalidRequest(f"plot(figure={type(figure).__name__}): expected a matplotlib figure")
     choice = Choice(output=output, parameters=parameters, batch_axis=batch_axis)
     return draw_picture(_picture(what, X, methods, choice), figure)
 

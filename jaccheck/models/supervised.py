@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaccheck.core import LOADING_SECONDS, Allowed, ChildEnded, How, Worker, free_memory
 from jaccheck.errors import InvalidModel
@@ -21,6 +21,7 @@ GRACE_SECONDS = 5.0
 """For what a method imports, and for what is not stopped in the middle."""
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Who is told how a check goes."""
 

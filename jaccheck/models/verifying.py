@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from jaccheck.case import DTYPES, FAMILIES, PROFILES
-from jaccheck.core import MOST, bound_native_caches, chosen, plural
+from jaccheck.core import MOST, bound_native_caches, checked, chosen, plural
 from jaccheck.errors import InvalidRequest
 from jaccheck.methods import Jacobians, Method, Problem, choose_devices, registered, unsaid
 from jaccheck.rendering import finding_text
@@ -25,6 +25,7 @@ Subject = str | Method | Callable[[Problem], Jacobians]
 """A method by its name or `package.module:function`, as it is registered, or a function that is not."""
 
 
+@checked("profile", "devices", "dtypes", "families")
 def verify(
     methods: Sequence[Subject] = (),
     *,
@@ -64,6 +65,7 @@ def verify(
     return run_shards(settings, kind, found, places, shards=each, judges=judges, listener=_Silent())
 
 
+@checked("profile", "devices", "dtypes", "families")
 def check_method(
     method: Subject,
     *,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from jaccheck.bench import default_memory, keep_freed_memory
-from jaccheck.methods import choice_of, choose_methods, load_problem, named_loss
+from jaccheck.methods import choice_of, choose_methods, load_model, named_loss, problem_of_given
 from jaccheck.models.allowance import Allowance
-from jaccheck.models.checking import check_problem
-from jaccheck.models.messages import CheckMessage, CheckRequest
+from jaccheck.models.checking import check_problem, told_if_slow
+from jaccheck.models.messages import LOOKING, CheckMessage, CheckRequest
+from jaccheck.models.patience import limited
 from jaccheck.reports import ModelReport
 
 
@@ -21,7 +23,10 @@ def answer(request: CheckRequest, tell: Callable[[CheckMessage], None]) -> Model
     tell(CheckMessage(stage=f"loading {request.place}", is_loading=True))
     choice = choice_of(request.output, request.parameters, request.batch_axis)
     loss = named_loss(request.loss, request.reduction) if request.loss else None
-    problem = load_problem(request.place, request.arguments, choice, loss)
+    given = load_model(request.place, request.arguments)
+    tell(CheckMessage(stage=LOOKING, is_loading=True))
+    with told_if_slow(request.seconds), limited(request.seconds) if request.is_first else nullcontext():
+        problem = problem_of_given(request.place, given, choice, loss)
     allowance = Allowance(request.memory or default_memory(), request.seconds, can_stop=True)
     teller = _Teller(tell)
     return check_problem(problem, request.methods, allowance, teller, request.ended, is_timed=request.is_timed)

@@ -25,16 +25,18 @@ NOT_SAID = {
 }
 
 
+SCRIPT = (
+    "import atexit, ctypes, os, signal, sys, time\n"
+    "from jaccheck.core import supervised\n"
+    "def command():\n    print('begun', flush=True)\n    {act}\n"
+    "supervised(command)\n"
+)
+
+
 def supervised(act: str) -> subprocess.Popen[str]:
     """A process whose command does this; what it says comes through a pipe."""
-    script = (
-        "import atexit, ctypes, os, signal, sys, time\n"
-        "from jaccheck.core import supervised\n"
-        f"def command():\n    print('begun', flush=True)\n    {act}\n"
-        "supervised(command)\n"
-    )
     return subprocess.Popen(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", SCRIPT.format(act=act)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -89,3 +91,54 @@ def test_a_package_that_ends_the_process(jaccheck: Run, tmp_path: Path) -> None:
     done = jaccheck(*arguments, env={**os.environ, "PYTHONPATH": "broken"})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("jaccheck: ended with exit code 0 before the answer was complete")
+
+
+def test_a_terminal_that_is_closed_ends_it() -> None:
+    """The system tells the leader of a session alone, as of `ssh -t HOST jaccheck verify`; both must end."""
+    import fcntl
+    import termios
+
+    terminal, other = os.openpty()
+
+    def lead() -> None:
+        heeding_ctrl_c()
+        fcntl.ioctl(other, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(act="os.write(1, b'%d' % os.getpid()); time.sleep(600)")],
+        stdin=other,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lead,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        inner = psutil.Process(int(os.read(process.stdout.fileno(), 16)))
+        os.close(other)
+        os.close(terminal)
+        try:
+            assert process.wait(30) == -signal.SIGHUP
+            psutil.wait_procs([inner], timeout=30)
+            assert not inner.is_running()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("module", ["jaccheck.core", "jaccheck.core.supervision", "signal", "jaccheck.cli"])
+def test_ctrl_c_while_its_first_modules_are_imported_is_one_line(module: str) -> None:
+    """Before there is anything that could hear it: no traceback out of the middle of an import."""
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, *more):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        f"sys.modules.pop({module!r}, None)\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "sys.argv = ['jaccheck', '--help']\n"
+        "from jaccheck.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "jaccheck: interrupted\n")

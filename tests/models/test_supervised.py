@@ -96,6 +96,14 @@ class Slow(nn.Linear):
 def slow():
     return Slow(3, 2), torch.randn(4, 3)
 
+class Endless(nn.Linear):
+    def named_parameters(self, *given, **options):
+        while True:
+            yield "weight", self.weight
+
+def endless():
+    return Endless(3, 2), torch.randn(4, 3)
+
 def leaves():
     sys.exit(0)
 
@@ -156,9 +164,10 @@ def test_a_method_that_ends_the_process_while_it_is_timed_costs_the_times_only(j
     assert [(answer.outcome, answer.peak) for answer in report.answers] == [(Outcome.AGREES, None)] * 2
 
 
-def test_a_model_for_which_there_is_no_time_is_told(jaccheck: Run, own: Path) -> None:
-    """One line, exit code 2, soon after the time."""
-    done = jaccheck("check", "own.py:slow", "--method", "vmap_vjp", "--time", "3")
+@pytest.mark.parametrize("name", ["slow", "endless"])
+def test_a_model_for_which_there_is_no_time_is_told(jaccheck: Run, own: Path, name: str) -> None:
+    """One line, exit code 2, soon after the time; also where a list of its parameters has no end."""
+    done = jaccheck("check", f"own.py:{name}", "--method", "vmap_vjp", "--time", "3")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "looking at the model alone takes more than 3 s" in done.stderr.splitlines()[-1]
 

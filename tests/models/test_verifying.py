@@ -63,13 +63,13 @@ def test_a_right_function_gives_its_report() -> None:
         ({"method": "hooks", "profile": "quik"}, UnknownName, "quick"),
         ({"method": "hooks", "dtypes": ("int8",)}, UnknownName, "dtype"),
         ({"method": "hooks", "max_examples": 0}, InvalidRequest, "above 0"),
-        ({"method": "hooks", "devices": (None,)}, UnknownName, "expected a name"),
+        ({"method": "hooks", "devices": (None,)}, InvalidRequest, r"devices=\(None,\)\): expected Sequence\[str\]"),
         ({"method": "hooks", "max_examples": float("inf")}, InvalidRequest, "whole number above 0"),
         ({"method": "hooks", "max_examples": "3"}, InvalidRequest, "whole number above 0"),
         ({"method": "hooks", "seed": -1}, InvalidRequest, "from 0 to 4,294,967,295"),
         ({"method": "hooks", "seed": float("nan")}, InvalidRequest, "seed=nan"),
-        ({"method": "hooks", "profile": None}, UnknownName, "profile None"),
-        ({"method": "hooks", "families": (7,)}, UnknownName, "family 7"),
+        ({"method": "hooks", "profile": None}, InvalidRequest, r"profile=None\): expected str"),
+        ({"method": "hooks", "families": (7,)}, InvalidRequest, r"families=\(7,\)\): expected Sequence\[str\]"),
     ],
 )
 def test_misuse_is_one_line(arguments: dict[str, object], error: type[Exception], said: str) -> None:

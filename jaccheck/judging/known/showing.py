@@ -16,6 +16,9 @@ from jaccheck.judging.known.issue import PACKAGES, KnownIssue
 ALLOWED = Allowed(seconds=2.0 * SCRIPT_SECONDS)
 """For one script: its process has an alarm of its own before that."""
 
+IMPORTING = Allowed(seconds=60.0)
+"""For a package to be imported; torch, before it, has the time in which a process may load."""
+
 _PRINTED = re.compile(r"^(expected|actual): +(.*)$", re.MULTILINE)
 _STATED = re.compile(r"^.*\S  # (.*)$")
 _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
@@ -80,16 +83,20 @@ def _show(imports: str, issues: list[KnownIssue], note: Callable[[Showing], None
     """Notes what each script shows. Where its package ends the process, or blocks it, the others are not run."""
     asked = Scripts(imports=("torch", imports), scripts={issue.id: issue.script for issue in issues})
     left = {issue.id: issue for issue in issues}
+    loading = list(asked.imports)
 
-    def hear(ran: Ran) -> None:
+    def hear(ran: Ran) -> Allowed:
         if ran.name in left:
             note(_judged(left.pop(ran.name), printable(without_paths(ran.said))))
+        elif loading:
+            loading.pop()
+        return IMPORTING if loading else ALLOWED
 
     # Fills memory before it is used, so that what reads it uninitialised shows each time.
     with Worker("jaccheck.core.scripts:answer", environment={**os.environ, "MALLOC_PERTURB_": "1"}) as worker:
         why = "the process said that it was done, and was not"
         try:
-            worker.ask(asked, AllRan, ALLOWED, note=Ran, hear=hear)
+            worker.ask(asked, AllRan, IMPORTING, note=Ran, hear=hear)
         except ChildEnded as error:
             why = f"{error}, where {imports} was imported"
         except BrokenEnvironment as error:

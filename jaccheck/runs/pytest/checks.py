@@ -70,8 +70,6 @@ def _resolve(subject: str | Callable[..., Any] | Method, module: str) -> tuple[M
     if isinstance(subject, str):
         function = _imported(subject)
         return _of_function(function, subject) if function else (choose_methods([subject])[0], True)
-    if not callable(subject):
-        raise UnknownName(f"conforms({subject!r}): expected a name, 'package.module:function' or a function")
     # Nobody but pytest can import a test file.
     return _of_function(subject, None if subject.__module__ == module else f"{subject.__module__}:{subject.__name__}")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from jaccheck.core import checked
 from jaccheck.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Conformance:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.subject is not None:
+            _check_subject(self.subject)
         if not self.expected_failures:
             return
         from jaccheck.judging import TESTED  # torch, too, which such a test needs in any case
@@ -41,6 +44,17 @@ class Conformance:
         return self.expected_failures.get(f"{law}-{dtype}", self.expected_failures.get(law))
 
 
+def _check_subject(subject: object) -> None:
+    """Raises UnknownName for what is no method, nor the name of one."""
+    if isinstance(subject, str) or callable(subject):
+        return
+    from jaccheck.methods import Method  # torch, too
+
+    if not isinstance(subject, Method):
+        raise UnknownName(f"conforms({subject!r:.200}): expected a name, 'package.module:function' or a function")
+
+
+@checked("expected_failures")
 def conforms(
     method: str | Callable[..., Any] | Method, *, expected_failures: Mapping[str, str] | None = None
 ) -> Conformance:
@@ -48,6 +62,7 @@ def conforms(
 
     `method` is the name of a registered one, "package.module:function", or the function itself. `expected_failures`
     gives the reason for each check that is known to fail; one that passes all the same fails the test. Raises
-    UnknownName for a check that does not exist.
+    UnknownName for a check that does not exist, and for what is no method.
     """
+    _check_subject(method)
     return Conformance(method, dict(expected_failures or {}))

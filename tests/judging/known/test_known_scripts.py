@@ -11,6 +11,7 @@ import pytest
 from jaccheck_support.skipping import skip_where_absent
 
 from jaccheck.cli import cli
+from jaccheck.core import Allowed
 from jaccheck.errors import BrokenEnvironment, InvalidRequest
 from jaccheck.judging import (
     LAYER_ISSUES,
@@ -22,6 +23,7 @@ from jaccheck.judging import (
     Shown,
     show_issues,
 )
+from jaccheck.judging.known import showing
 from jaccheck.judging.known.issue import SCRIPTS, Severity
 from jaccheck.judging.known.showing import Showing, stated
 from jaccheck.reports import Outcome
@@ -196,3 +198,16 @@ def test_issues_of_one_severity(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "never-freed" in out
     assert "silently wrong" not in out
+
+
+def test_a_package_that_hangs_while_it_is_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time of an import, not that of the scripts, which have not begun."""
+    hanging = tmp_path / "backpack" / "__init__.py"
+    hanging.parent.mkdir()
+    hanging.write_text("import time; time.sleep(10**6)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(showing, "IMPORTING", Allowed(seconds=2.0))
+    monkeypatch.setattr(showing, "ALLOWED", Allowed(seconds=10**6))
+    (told,) = show_issues([ISSUES["conv-string-padding"]])
+    assert told.shown is Shown.NOT_RUN
+    assert told.why == "not done after 2 s, where backpack was imported"
