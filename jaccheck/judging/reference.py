@@ -53,8 +53,6 @@ class Reference(ABC):
     device: str
     jacobian: Array
     """What they are, in float64, flat."""
-    autograd_bound: Array
-    """How far autograd itself may be from that in the dtype."""
     exact: bool
     """Whether a certificate says that no evaluation rounds anything."""
     proven: tuple[str, ...] = ()

@@ -237,3 +237,23 @@ def test_digits_that_are_lost_on_the_way_contradict_nothing(what: str, seed: int
     torch.manual_seed(seed)
     model = Lambda(lambda m, x: CANCELLING[what](m.a(x)), a=nn.Linear(3, 2))
     assert examined((model, torch.randn(6, 3))).contradiction == ""
+
+
+class Sealed(nn.Linear):
+    """Computes with the weights that it was made with, and with no others."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 2)
+        self.register_buffer("seal", self.weight.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.equal(self.weight.detach(), self.seal):
+            raise RuntimeError("the seal is broken")
+        return super().forward(x)
+
+
+def test_a_model_that_computes_with_no_other_weights_is_examined() -> None:
+    """Without a quotient, which is said, and why."""
+    torch.manual_seed(0)
+    said = "no difference quotient was compared with autograd: RuntimeError: the seal is broken"
+    assert said in examined((Sealed(), batch(4, 3))).notes

@@ -9,6 +9,7 @@ from jaccheck_support.architectures import ARCHITECTURES, made
 
 from jaccheck.judging import Expectation, Part, Reference, compare, compare_values, in_float64
 from jaccheck.judging.live.references import estimate_of
+from jaccheck.judging.stochastic_arithmetic import Moved, Moves, generator_for
 from jaccheck.methods import Jacobians, Problem, copy_of, problem_of, registered
 
 FLOAT64, FLOAT32, FLOAT16 = torch.float64, torch.float32, torch.float16
@@ -102,3 +103,18 @@ def test_a_distribution_does_not_reject_numbers_that_are_moved() -> None:
     assert torch.distributions.Distribution._validate_args
     with pytest.raises(ValueError, match="support"):
         torch.distributions.Normal(0.0, 1.0).log_prob(torch.tensor(float("nan")))
+
+
+def test_what_is_written_in_place_is_moved_where_it_rounds() -> None:
+    """A product and a cast to fewer digits are; numbers that are only copied, or get more digits, are not."""
+    torch.manual_seed(0)
+    x, size = torch.rand(64), 2.0**-10
+    coarse, fine = x.bfloat16(), torch.rand(64, dtype=torch.float64)
+    with Moved(Moves({torch.float32: size}, generator_for(x.device, 0))):
+        rounded = {"product": x.clone().mul_(0.3), "cast": torch.empty(64).copy_(fine)}
+        handed_on = {"copied": torch.empty(64).copy_(x), "cast": torch.empty(64).copy_(coarse)}
+    for name, exact in (("product", x * 0.3), ("cast", fine.float())):
+        off = (rounded[name] / exact - 1).abs()
+        assert 0.5 * size < off.max() < 1.01 * size
+    assert torch.equal(handed_on["copied"], x)
+    assert torch.equal(handed_on["cast"], coarse.float())

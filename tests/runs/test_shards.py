@@ -17,7 +17,7 @@ from jaccheck.judging.laws.laws import SELDOM, place_of
 from jaccheck.methods import Jacobians, Method, Problem, find_method, method
 from jaccheck.methods.autograd import autograd_batched
 from jaccheck.methods.registry import forget
-from jaccheck.reports import Raised, Settings
+from jaccheck.reports import Comparison, Outcome, Raised, Settings, Verdict
 from jaccheck.runs import Shard, ShardResult, Tally, expected_cases, given_shards, shards
 from jaccheck.runs.judging import boundary_turn, judge_shard
 from jaccheck.runs.results import Sums
@@ -86,6 +86,20 @@ def test_a_result_survives_json(results: list[ShardResult]) -> None:
     failing = next(result for result in results if result.sums.candidates)
     for result in (results[0], failing):
         assert from_json(ShardResult, to_json(result), where="test") == result
+
+
+def test_a_cell_counts_the_first_comparison(results: list[ShardResult]) -> None:
+    """What the closed form leaves undecided, where autograd's wider bound leaves more."""
+    narrow, wide = (
+        Comparison(reference=source, mode="bound", entries=4, nonzero=3, undecided=undecided)
+        for source, undecided in (("closed form", 1), ("autograd", 2))
+    )
+    agrees = Verdict(method="one", device="cpu", outcome=Outcome.CONSISTENT, comparisons=(narrow, wide))
+    tally = Tally()
+    (case, *_) = results[0].shard.cases()
+    tally.add(case, agrees, shard=results[0].shard, index=0)
+    (cell,) = tally.coverage()
+    assert (cell.entries, cell.nonzero, cell.undecided) == (4, 3, 1)
 
 
 def test_boundary_claims_are_tried(wrong_in_part: Method) -> None:

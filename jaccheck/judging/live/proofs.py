@@ -171,13 +171,6 @@ class PartlyProven(Reference):
         proof = self._proofs.get(self.dtype) or self._proofs.get("float64")
         return proof.form(Order.REVERSE).jacobian if proof else self.estimate.jacobian
 
-    @property
-    def autograd_bound(self) -> Array:  # type: ignore[override]
-        """That of the estimate, unless the own dtype is proven."""
-        if self.dtype in self.proven:
-            return self._proofs[self.dtype].form(Order.REVERSE).bound
-        return self.estimate.autograd_bound
-
     def expectation(self, method: Method, *, rows: tuple[int, int] | None = None) -> Expectation:
         """In the own dtype: a proven bound where there is one, else the estimate."""
         proof = self._proofs.get(self.dtype)

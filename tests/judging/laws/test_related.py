@@ -121,6 +121,20 @@ def test_a_frozen_head_that_is_refused_is_not_asked_for() -> None:
             assert {failure.law for failure in found.failures} == laws
 
 
+def test_the_head_is_in_the_mode_of_the_network() -> None:
+    """A method that asks for evaluation mode is asked about a network that is all in it."""
+    modes: set[bool] = set()
+
+    def compute(problem: Problem) -> Jacobians:
+        modes.update(module.training for module in problem.model.modules())
+        return right.compute(problem)
+
+    right = choose_methods(["autograd_loop"])[0]
+    with calm_torch():
+        assert not judge(CASE, replace(right, compute=compute), laws=(OUTPUTS,)).failures
+    assert modes == {False}
+
+
 def test_a_crash_on_a_related_problem_is_told() -> None:
     """With the problem on which it came."""
 
