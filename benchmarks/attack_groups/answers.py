@@ -96,6 +96,8 @@ def late(J):
 MODELS = {
     "without parameters": "return torch.nn.ReLU(), torch.rand(4, 3)",
     "of frozen parameters": "return torch.nn.Linear(3, 2).requires_grad_(False), torch.rand(4, 3)",
+    "whose parameters have no end": "return Unending(3, 2), torch.rand(4, 3)",
+    "whose forward pass has no end": "return Busy(3, 2), torch.rand(4, 3)",
     "that hides its parameters": "return Hiding(3, 2), torch.rand(4, 3)",
     "without samples": "return torch.nn.Linear(3, 2), torch.rand(0, 3)",
     "that returns whole numbers": "return Whole(3, 2), torch.rand(4, 3)",
@@ -147,6 +149,14 @@ class Looking(torch.nn.Linear):
         import traceback
         mine = any("jaccheck/oracle" in f.filename or "recording" in f.filename for f in traceback.extract_stack())
         return super().forward(x) * (2 if mine else 1)
+
+class Unending(torch.nn.Linear):
+    def named_parameters(self, *a, **k):
+        while True: yield "weight", self.weight
+
+class Busy(torch.nn.Linear):
+    def forward(self, x):
+        while True: pass
 
 class Failing(torch.autograd.Function):
     @staticmethod

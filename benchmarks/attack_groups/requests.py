@@ -104,6 +104,13 @@ def _known() -> Iterator[Attack]:
                 codes=(1,) if way == "--run" else (2,),
                 never=("STILL THERE", "MENDED"),
             )
+        yield Attack(
+            name=f"known {way}, a package that waits for ever while it is imported",
+            shell=f"PYTHONPATH=p jaccheck known {ISSUE} {way}",
+            files={"p/backpack/__init__.py": "import time; time.sleep(10**6)"},
+            codes=(2,),
+            says=("not done after 60 s",),
+        )
         yield refused(f"known {way}, of no such severity", f"jaccheck known {ISSUE} --severity exception {way}")
         yield Attack(
             name=f"known {way}, of a package that is not here", shell=f"jaccheck known {ABSENT} {way}", codes=(2,)

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import torch
 
+from jaccheck.core import kept_out
 from jaccheck.methods import load_device
 from jaccheck.reports import Spread
 
@@ -172,16 +173,14 @@ def still_process(threads: int = 1) -> Iterator[None]:
     """
     was_enabled, had_threads = gc.isenabled(), torch.get_num_threads()
     gc.collect()
-    gc.freeze()
     gc.disable()
     torch.set_num_threads(threads)
     try:
-        with warnings.catch_warnings():
+        with kept_out(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         torch.set_num_threads(had_threads)
-        gc.unfreeze()
         if was_enabled:
             gc.enable()
 

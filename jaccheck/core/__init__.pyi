@@ -23,6 +23,8 @@ from .fork_guard import STRAY as STRAY
 from .fork_guard import end_stray as end_stray
 from .fork_guard import end_with_parent as end_with_parent
 from .fork_guard import only_here as only_here
+from .heap import kept_out as kept_out
+from .heap import loading as loading
 from .interrupts import ignore_ctrl_c as ignore_ctrl_c
 from .interrupts import leave_at_ctrl_c as leave_at_ctrl_c
 from .interrupts import raise_at_ctrl_c as raise_at_ctrl_c

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import traceback
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 
@@ -17,6 +17,7 @@ def own_line(error: BaseException) -> str:
     return f"{Path(own[-1].filename).name}, line {own[-1].lineno}: {own[-1].line}" if own else ""
 
 
+@lru_cache(maxsize=1024)
 def _is_own(filename: str) -> bool:
     return not filename.startswith("<") and not str(Path(filename).resolve()).startswith(_libraries())
 

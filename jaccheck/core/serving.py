@@ -15,6 +15,7 @@ import traceback
 from types import FrameType
 from typing import get_type_hints
 
+from jaccheck.core.heap import loading
 from jaccheck.core.native_caches import bound_native_caches
 from jaccheck.core.parent import Parent
 from jaccheck.core.plain import to_json
@@ -31,7 +32,8 @@ def main() -> None:
     bound_native_caches()
     module, _, name = parent.arguments[0].partition(":")
     try:
-        answer = getattr(importlib.import_module(module), name)
+        with loading():
+            answer = getattr(importlib.import_module(module), name)
     except Exception as error:
         broken = f"what it needs does not import: {type(error).__name__}: {' '.join(text_of(error).split())}"
         parent.say(Said(complaint=broken, kind=BrokenEnvironment.__name__))

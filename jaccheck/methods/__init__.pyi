@@ -20,6 +20,7 @@ from .environment import describe_machine as describe_machine
 from .given import check_given as check_given
 from .inputs import BatchAxis as BatchAxis
 from .inputs import split_batch as split_batch
+from .late import load_late as load_late
 from .loading import load_model as load_model
 from .loading import load_problem as load_problem
 from .loading import problem_of_given as problem_of_given

@@ -310,13 +310,16 @@ def import_place(place: str) -> tuple[ModuleType, str]:
 
 
 def find_method(name: str) -> Method:
-    """The method of that name; `package.module:function` is imported first. Raises UnknownName."""
+    """The method of that name; `package.module:function` is imported first. Raises UnknownName.
+
+    Entry points, which take as long to look through as a call takes, are looked at for names that are not known yet.
+    """
     if ":" in name:
         _, name = import_place(name)
-    known = registered()
-    if name not in known:
-        raise unknown("method", name, known)
-    return known[name]
+    load_built_in()
+    if name not in _REGISTRY and name not in registered():
+        raise unknown("method", name, _REGISTRY)
+    return _REGISTRY[name]
 
 
 def has_no_backpack() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from jaccheck.bench import default_memory
-from jaccheck.core import checked
+from jaccheck.core import checked, kept_out
 from jaccheck.errors import InvalidModel, InvalidRequest
 from jaccheck.judging import examine, observe_globals, restore_globals
 from jaccheck.methods import (
@@ -103,7 +103,7 @@ def check_problem(
     chosen = _chosen(methods) or _all_for(problem)
     before = observe_globals(problem.device)
     try:
-        with gradients_on(), told_if_slow(allowance.seconds):
+        with kept_out(), gradients_on(), told_if_slow(allowance.seconds):
             listener.on_stage(LOOKING)
             with silence(), allowance.limited(allowance.left_s()):
                 found = examine(problem)

@@ -24,7 +24,6 @@ from jaccheck.methods import (
     gradients_on,
     loss_of,
     problem_of,
-    registered,
 )
 from jaccheck.models.asserting import assert_right
 from jaccheck.reports import first_line
@@ -72,7 +71,7 @@ def computed(problem: Problem, by: str | Sequence[str], out: Jacobians | None = 
         if isinstance(by, str):
             return _computed(find_method(by), problem, out)
         failures = []
-        for candidate in (registered()[name] for name in by if name in registered()):
+        for candidate in map(find_method, by):
             try:
                 found = _computed(candidate, problem, out)
                 if candidate.family == "torch.func":

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from jaccheck.bench import default_memory, keep_freed_memory
-from jaccheck.methods import choice_of, choose_methods, load_model, named_loss, problem_of_given
+from jaccheck.core import loading
+from jaccheck.methods import choice_of, choose_methods, load_late, load_model, named_loss, problem_of_given
 from jaccheck.models.allowance import Allowance
 from jaccheck.models.checking import check_problem, told_if_slow
 from jaccheck.models.messages import LOOKING, CheckMessage, CheckRequest
@@ -17,6 +18,8 @@ from jaccheck.reports import ModelReport
 def answer(request: CheckRequest, tell: Callable[[CheckMessage], None]) -> ModelReport:
     """The report on the model of a place."""
     keep_freed_memory()
+    with loading():
+        load_late()  # which looking at a model needs
     if request.methods:
         tell(CheckMessage(stage=f"importing {', '.join(request.methods)}", is_loading=True))
     choose_methods(request.methods)

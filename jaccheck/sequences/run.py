@@ -14,6 +14,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from jaccheck.case import BACKEND
+from jaccheck.core import kept_out
 from jaccheck.judging import SEQUENCE_ISSUES
 from jaccheck.methods import calm_torch, describe_environment
 from jaccheck.reports import KnownCount, SequenceFinding, SequenceReport, SequenceSettings
@@ -55,9 +56,8 @@ def _played(asked: SequenceSettings, parts: Iterable[SequencePart], on_sequence:
     findings: tuple[SequenceFinding, ...] = ()
     machine = machine_of(tally, on_sequence)
     gc.collect()
-    gc.freeze()  # what is here already need not be looked through whenever a network is dropped
     try:
-        with calm_torch():
+        with kept_out(), calm_torch():  # whenever a network is dropped, only what is new is looked through
             for part in parts:
                 for findings in _findings(machine, part):
                     directed += part.what is Stage.DIRECTED and not findings
@@ -67,8 +67,6 @@ def _played(asked: SequenceSettings, parts: Iterable[SequencePart], on_sequence:
                     break
     except KeyboardInterrupt:
         interrupted = True
-    finally:
-        gc.unfreeze()
     return SequenceReport(
         settings=asked,
         environment=describe_environment({"cpu": "cpu"}),

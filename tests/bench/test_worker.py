@@ -232,6 +232,7 @@ def test_without_time_only_the_likeliest_race() -> None:
     assert not last.race.is_decided
 
 
+@pytest.mark.full
 def test_a_worker_process_answers_and_survives_what_methods_print() -> None:
     """One process for several tasks; lost when it does not answer in time, and started again."""
     worker = Worker(keeps_memory=True)

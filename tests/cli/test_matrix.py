@@ -41,6 +41,7 @@ def test_the_checked_in_matrix_is_still_true(capsys: pytest.CaptureFixture[str])
     assert f"0 of {len(stored().cells):,} cells differ" in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_a_changed_cell_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line names method, layer, dtype, what it was and what it is; the exit code is 1."""
     report = stored()

@@ -15,6 +15,7 @@ SPIN = "while True: pass"
 SLEEP = "import time; time.sleep(1000)"
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux counts how long a process waits for a core")
 def test_waiting_for_a_core_does_not_count() -> None:
     """Of six processes that share a core each has a sixth of the time; one that sleeps has all of it."""

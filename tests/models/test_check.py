@@ -111,7 +111,7 @@ def test_nothing_is_proven_without_bound_rules() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, mutant in catalogue().items() if mutant.kind == "values"])
-@pytest.mark.parametrize("make", [mlp, small_cnn])
+@pytest.mark.parametrize("make", [mlp, pytest.param(small_cnn, marks=pytest.mark.full)])
 def test_a_wrong_value_is_seen(make: object, name: str) -> None:
     """Every mutant of value, with and without bound rules."""
     report = checked(*make(), mutated(name))  # type: ignore[operator]
@@ -173,7 +173,7 @@ def test_a_large_jacobian_is_compared_part_by_part() -> None:
     assert answer.chunks == spoilt.chunks - 1
 
 
-@pytest.mark.parametrize("layers", [(nn.ReLU(),), (nn.CELU(),)])
+@pytest.mark.parametrize("layers", [(nn.ReLU(),), pytest.param((nn.CELU(),), marks=pytest.mark.full)])
 def test_a_sample_with_too_many_outputs_is_compared_by_outputs(layers: tuple[nn.Module, ...]) -> None:
     """With the closed form and without; SqrtGGN, which has no rule for a part of the outputs, says so."""
     model, X = nn.Sequential(nn.Linear(40, 100), *layers, nn.Linear(100, 60)), torch.randn(2, 40)
@@ -187,6 +187,7 @@ def test_a_sample_with_too_many_outputs_is_compared_by_outputs(layers: tuple[nn.
     assert answer.outcome is Outcome.DISAGREES
 
 
+@pytest.mark.full
 def test_what_needs_too_much_memory_is_stopped() -> None:
     """The machine and the other methods live on."""
 
@@ -207,6 +208,7 @@ def test_forward_mode_is_refused_where_its_tangents_alone_are_too_large() -> Non
     assert "21,110 tangents" in report.answers[0].message
 
 
+@pytest.mark.full
 def test_a_method_that_is_out_of_time_says_how_far_it_came() -> None:
     """What was not compared is not claimed."""
 

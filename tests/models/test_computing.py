@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.errors import InvalidModel, InvalidOut, UnknownName
-from jaccheck.methods import Jacobians, Problem, registered
+from jaccheck.methods import Jacobians, Problem, find_method, registered
 from jaccheck.models import computing
 from jaccheck.models.computing import PREFERENCE
 
@@ -74,15 +74,15 @@ def test_a_wrong_entry_contradicts_a_backward_pass(entry: int, monkeypatch: pyte
         found["points"].view(-1)[entry] += 0.01
         return found
 
-    known = {"vmap_vjp": replace(registered()["vmap_vjp"], compute=wrong)}
-    monkeypatch.setattr(computing, "registered", lambda: known)
+    monkeypatch.setattr(computing, "PREFERENCE", ("vmap_vjp",))
+    monkeypatch.setattr(computing, "find_method", lambda name: replace(find_method(name), compute=wrong))
     with pytest.raises(InvalidModel, match="vmap_vjp: what it gives for points is not what a backward pass gives"):
         jaccheck.jacobians(Distances(), torch.randn(4, 5, 2))
 
 
 def test_the_preferred_methods_exist() -> None:
-    """But for the newest, which another version may lack."""
-    assert set(PREFERENCE) - {"hooks"} <= set(registered())
+    """Where a name is wrong, no model has a default."""
+    assert set(PREFERENCE) <= set(registered())
 
 
 def test_a_method_that_does_not_cover_the_model() -> None:

@@ -54,36 +54,39 @@ def scales_a_weight(problem: Problem) -> None:
         next(iter(problem.parameters.values())).mul_(2)
 
 
-LEAVES: dict[str, tuple[Callable[[Problem], object], str]] = {
-    "gradients": (lambda p: p.model(p.X).sum().backward(), "a.weight.grad is left behind"),
-    "values": (scales_a_weight, "the values of a.weight changed"),
-    "input": (lambda p: p.X.detach().add_(1), "the values of X changed"),
-    "evaluation mode": (lambda p: p.model.eval(), "the model: training was True, is False"),
-    "hook": (lambda p: p.own.register_forward_hook(lambda *_: None), "the model: forward_hook was 0, is 1"),
-    "frozen": (lambda p: p.model.requires_grad_(False), "a.weight: requires_grad was True, is False"),
-    "random numbers": (lambda p: torch.rand(3), "torch: random generator changed"),
-    "grad mode": (lambda p: torch.set_grad_enabled(False), "torch: grad mode was True, is False"),
-    "default dtype": (lambda p: torch.set_default_dtype(torch.float64), "default dtype was torch.float32, is"),
-    "folder": (lambda p: os.chdir("/"), "working directory was"),
-}
+LEAVES: tuple[tuple[Callable[[Problem], object], str], ...] = (
+    (lambda p: p.model(p.X).sum().backward(), "a.weight.grad is left behind"),
+    (scales_a_weight, "the values of a.weight changed"),
+    (lambda p: p.X.detach().add_(1), "the values of X changed"),
+    (lambda p: p.model.eval(), "the model: training was True, is False"),
+    (lambda p: p.own.register_forward_hook(lambda *_: None), "the model: forward_hook was 0, is 1"),
+    (lambda p: p.model.requires_grad_(False), "a.weight: requires_grad was True, is False"),
+    (lambda p: torch.rand(3), "torch: random generator changed"),
+    (lambda p: torch.set_grad_enabled(False), "torch: grad mode was True, is False"),
+    (lambda p: torch.set_default_dtype(torch.float64), "default dtype was torch.float32, is"),
+    (lambda p: os.chdir("/"), "working directory was"),
+)
 
 
-@pytest.mark.parametrize("what", LEAVES)
-def test_a_right_method_that_leaves_something_is_told(what: str) -> None:
-    """It is right, the exit code stays that of right numbers, and what it left is named beside the recommendation."""
-    then, told = LEAVES[what]
-    report = jaccheck.check(*plain(), methods=[method_that(then), method_that(lambda p: None, "pure")])
-    mine, pure = report.answers
-    assert mine.outcome is pure.outcome is Outcome.AGREES
-    assert told in "; ".join(mine.left)
-    assert pure.left == ()
+def test_right_methods_that_leave_something_are_told() -> None:
+    """Each is right, the exit code stays that of right numbers, and what it left is named beside the recommendation."""
+    mine = [method_that(then, f"mine_{number}") for number, (then, _) in enumerate(LEAVES)]
+    pure = [method_that(lambda p: None, f"pure_{number}") for number in range(len(LEAVES))]
+    report = jaccheck.check(*plain(), methods=[each for pair in zip(mine, pure, strict=True) for each in pair])
+    for (_, told), answer, other in zip(LEAVES, report.answers[::2], report.answers[1::2], strict=True):
+        assert answer.outcome is other.outcome is Outcome.AGREES
+        assert told in "; ".join(answer.left)
+        assert other.left == ()
+        assert f"{answer.method}: right, but a call leaves changed: " in str(report)
     assert not report.found_something
-    assert "mine: right, but a call leaves changed: " in str(report)
-
-    alone = jaccheck.check(*plain(), methods=[method_that(then)])
-    assert "a call leaves changed: " in alone.verdict
     assert torch.is_grad_enabled()
     assert torch.get_default_dtype() is torch.float32
+
+
+def test_a_method_alone_that_leaves_something_is_told() -> None:
+    """Beside the verdict, where there is no other to advise."""
+    alone = jaccheck.check(*plain(), methods=[method_that(scales_a_weight)])
+    assert "a call leaves changed: " in alone.verdict
 
 
 def test_what_leaves_nothing_changed_is_advised_before_what_is_faster() -> None:

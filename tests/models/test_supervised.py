@@ -182,6 +182,7 @@ def test_a_model_that_ends_the_process_is_no_success(jaccheck: Run, own: Path, n
     assert "exit" in line.lower()
 
 
+@pytest.mark.full
 def test_ctrl_c_gives_the_answer_for_what_was_done(own: Path) -> None:
     """A method is waited for; the one before it has been compared."""
     command = [sys.executable, "-c", HEEDING, "check", "own.py:mlp", "--method", "vmap_vjp"]

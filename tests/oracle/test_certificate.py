@@ -59,6 +59,7 @@ def rounds(net: Network, dtype: DType) -> bool:
     return not all(np.array_equal(found, expected) for found in evaluations)
 
 
+@pytest.mark.full
 @settings(max_examples=150)
 @given(cases().filter(lambda case: BY_NAME[case.family].has_rules and case.entries() <= 3000))
 def test_a_certified_case_is_exact_in_every_order(case: Case) -> None:

@@ -25,6 +25,7 @@ def test_there_are_enough_and_no_two_are_one() -> None:
     assert len(names) >= 300
 
 
+@pytest.mark.full
 def test_a_selection_has_some_of_each_group() -> None:
     """In equal steps, the same ones whenever it is made; a group of fewer is whole."""
     names = ran("--each", "25", "--list").stdout.splitlines()

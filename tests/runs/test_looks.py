@@ -18,12 +18,17 @@ PRODUCT = "        return einsum(equation, mat, d_weight)\n"
     ("left", "aspect", "workers"),
     [
         ("torch.set_flush_denormal(True)", "floating-point environment", "0"),
-        ("torch.set_flush_denormal(True)", "floating-point environment", "1"),
-        (
+        pytest.param("torch.set_flush_denormal(True)", "floating-point environment", "1", marks=pytest.mark.full),
+        pytest.param(
             "if not hasattr(torch, 'once'): torch.set_flush_denormal(True)\n        torch.once = True",
             *("floating-point environment", "1"),
+            marks=pytest.mark.full,
         ),
-        ("threading.Thread(target=threading.Event().wait, daemon=True).start()", "threads", "1"),
+        pytest.param(
+            "threading.Thread(target=threading.Event().wait, daemon=True).start()",
+            *("threads", "1"),
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_what_backpack_leaves_is_its_own_doing(left: str, aspect: str, workers: str, tmp_path: Path) -> None:

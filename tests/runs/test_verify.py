@@ -129,6 +129,7 @@ def test_every_family_and_dtype_has_its_share() -> None:
     assert report.findings == ()
 
 
+@pytest.mark.full
 def test_two_faults_of_one_method_are_told_apart(two_faults: Method) -> None:
     """Both are found and both are shrunk, each reported once."""
     report, recorder = run(two_faults, max_examples=None, families=("generic", "kinks", "no_bias"))
@@ -180,6 +181,7 @@ def test_with_time_the_cases_go_on() -> None:
     assert len(list(islice(shards(quick, replace(asked, time=3.0)), 10 * number))) == 10 * number
 
 
+@pytest.mark.full
 def test_interrupting_leaves_a_valid_report(tmp_path: Path) -> None:
     """Ctrl-C ends a run with what was done so far, and exit code 0 where nothing was found in it."""
     command = [sys.executable, "-m", "jaccheck", "verify", "--seed", "1", "--time", "120", "--report", "out.json"]

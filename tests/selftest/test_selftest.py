@@ -64,6 +64,7 @@ def test_what_a_listed_release_does_wrong_is_no_false_alarm() -> None:
     assert score([case], (), [method], laws_of=QUICK).alarms == ()
 
 
+@pytest.mark.full
 def test_tolerances_miss_what_they_cannot_see(beside_tolerances: SelftestReport) -> None:
     """Small relative errors and all side effects pass torch's default tolerances; no visible crash does."""
     report = beside_tolerances

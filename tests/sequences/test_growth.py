@@ -28,8 +28,8 @@ def test_a_thousand_passes_leave_nothing() -> None:
     ("line", "says"),
     [
         ("    kept.append(loss.detach().clone())", "bytes"),
-        ("    kept.append([])", "objects"),
-        ("    extend(nn.Identity())", "handles"),
+        pytest.param("    kept.append([])", "objects", marks=pytest.mark.full),
+        pytest.param("    extend(nn.Identity())", "handles", marks=pytest.mark.full),
     ],
 )
 def test_what_each_pass_leaves_is_seen(line: str, says: str) -> None:

@@ -20,13 +20,12 @@ from jaccheck.sequences.truth import BY_EXTENSION, QUANTITIES
 from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
 from jaccheck.sequences.uses.perform import _check_rows, _result, perform_use
 from jaccheck.sequences.uses.rich import Rich
+from jaccheck.sequences.uses.rules import WITH
 from jaccheck.sequences.uses.use import LOSSES, Asked, Use
 from jaccheck.sequences.uses.ways import WAYS, Way
 
 BY_NAME = {way.name: way for way in WAYS}
 VECTOR = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)", "nn.Linear(3, 2)"))
-DROPOUT = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.Dropout(0.5)", "nn.Linear(3, 2)"))
-NORM = Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.BatchNorm1d(3)", "nn.Linear(3, 2)"))
 FIRST_ORDER = tuple(each for each in QUANTITIES if not each.is_second_order)
 SEED = 356
 """No weight of these networks is zero then, so that whatever is wrong reaches a number."""
@@ -69,7 +68,7 @@ def use(sequence: Sequence, net: Net, way: Way, asked: tuple[Asked, ...], loss: 
 
 def fitting(way: Way) -> Rich:
     """A network that the way can be used on."""
-    return {"Dropout": DROPOUT, "BatchNorm": NORM}.get(way.needs, VECTOR)
+    return WITH.get(way.needs, VECTOR)
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -128,6 +128,15 @@ OF_MODULES = (
         reason="__exit__ sets back what was active when the context was entered, whatever has ended since",
     ),
     _issue(
+        id="empty-batch",
+        title="A batch without samples: an exception with a convolution, a Kronecker factor, or a mean in second order",
+        severity=Severity.EXCEPTION,
+        methods=("BatchGrad, SumGradSquared, Variance, KFAC, KFLR, KFRA, SqrtGGNExact, DiagGGNExact, DiagHessian",),
+        condition="N = 0; autograd and BatchL2Grad give empty results, and so do the others for Linears and a sum",
+        instead="RuntimeError: non-positive groups is not supported; reshapes with -1; a division by zero",
+        reason="the number of samples is a number of groups, a known size beside -1, and a divisor",
+    ),
+    _issue(
         id="one-field-twice",
         title="Two extensions of one kind in a context: the last one's results alone, without a word",
         methods=("every extension",),

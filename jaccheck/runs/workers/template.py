@@ -8,7 +8,6 @@ method has left behind, in whatever session, ends with its worker.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import socket
@@ -16,12 +15,17 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from jaccheck.core import Parent, adopt_orphans, bound_native_caches, children, end_descendants, end_with_parent
-from jaccheck.methods import load_built_in
+from jaccheck.core import (
+    Parent,
+    adopt_orphans,
+    bound_native_caches,
+    children,
+    end_descendants,
+    end_with_parent,
+    loading,
+)
+from jaccheck.methods import load_built_in, load_late
 from jaccheck.runs.workers.worker import serve
-
-LOADED_LATE = ("torch._dynamo", "torch.func", "torch.nn.utils._expanded_weights")
-"""Modules that torch loads at the first call of some functions; loaded before the fork they cost two seconds once."""
 
 MOST_FILES = 4096
 """More than a process that has just been forked has open."""
@@ -30,9 +34,7 @@ MOST_FILES = 4096
 def load() -> None:
     """Loads what judging needs. It runs nothing and starts no thread."""
     load_built_in()
-    for name in LOADED_LATE:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    load_late()
 
 
 class _Template:
@@ -120,7 +122,8 @@ def main() -> None:
     bound_native_caches()
     parent = Parent()
     adopt_orphans()
-    load()
+    with loading():
+        load()
     _Template(socket.socket(fileno=int(parent.arguments[0]))).answer()
 
 

@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from jaccheck.sequences.directed.layers import network, used
 from jaccheck.sequences.directed.step import Directed, Step
 from jaccheck.sequences.uses.rich import Kind, Rich, dense
+from jaccheck.sequences.uses.rules import WITH
 from jaccheck.sequences.uses.use import LOSSES
 from jaccheck.sequences.uses.ways import WAYS, Way
 
 CHAIN = network("vector", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)")
-WITH = {
-    "Dropout": network("vector", "nn.Dropout(0.5)"),
-    "BatchNorm": network("vector", "nn.BatchNorm1d(3)"),
-    "LeakyReLU": network("vector", "nn.LeakyReLU(0.5)"),
-}
 DENSE: tuple[tuple[Kind, str], ...] = (("signal", "nn.Conv1d(2, 2, 2)"), ("tokens", "nn.Embedding(4, 2)"))
 """What networks with outputs at each position begin with."""
 

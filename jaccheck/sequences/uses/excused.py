@@ -70,7 +70,7 @@ def issues_of(use: Use, twin: Twin, asked: Asked) -> set[str]:
         found = found if use.rich.has("Parallel(") and not is_second else set()
     if is_second:
         found |= _of_second_order(use, twin)
-    if asked.quantity.extension.endswith("DiagHessian") and any(map(use.rich.has, CURVED)) and _has_view(use):
+    if asked.quantity.extension.endswith("DiagHessian") and any(map(use.rich.has, CURVED)) and _is_strided(use):
         found.add("diag-hessian-strides")
     if asked.quantity.savefield == "batch_l2" and re.search(r"groups=[2-9]", " ".join(use.rich.layers)):
         found.add("batch-l2-groups")
@@ -81,8 +81,8 @@ def issues_of(use: Use, twin: Twin, asked: Asked) -> set[str]:
     return found
 
 
-def _has_view(use: Use) -> bool:
-    return any(map(use.rich.has, ("Permute", "Slicing")))
+def _is_strided(use: Use) -> bool:
+    return use.way.name == "channels last" or any(map(use.rich.has, ("Permute", "Slicing")))
 
 
 def _of_second_order(use: Use, twin: Twin) -> set[str]:

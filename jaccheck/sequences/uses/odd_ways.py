@@ -1,4 +1,4 @@
-"""Ways that a user takes for granted and BackPACK does not: losses scaled, views, weights used outside their layer."""
+"""Ways that a user takes for granted and BackPACK may not: losses scaled, views, weights used outside their layer."""
 
 from __future__ import annotations
 
@@ -125,4 +125,23 @@ OF_WRITES = (
     ),
 )
 
-ODD_WAYS: tuple[Way, ...] = (*OF_LOSSES, *OF_LAYERS, *OF_WRITES)
+OF_MEMORY = (
+    Way(
+        name="input in steps",
+        forward=("value{n} = loss{n}({m}(torch.stack([X{n}, 1 - X{n}], -1)[..., 0]), y{n})",),
+    ),
+    Way(
+        name="input with samples last",
+        forward=("value{n} = loss{n}({m}(torch.stack([*X{n}], -1).movedim(-1, 0)), y{n})",),
+    ),
+    Way(
+        name="channels last",
+        before=("{m}.to(memory_format=torch.channels_last)",),
+        forward=("value{n} = loss{n}({m}(X{n}.to(memory_format=torch.channels_last)), y{n})",),
+        undo=("{m}.to(memory_format=torch.contiguous_format)",),
+        needs="Conv2d",
+    ),
+)
+"""The same numbers in another order in memory."""
+
+ODD_WAYS: tuple[Way, ...] = (*OF_LOSSES, *OF_LAYERS, *OF_WRITES, *OF_MEMORY)

@@ -20,8 +20,16 @@ from jaccheck.sequences.uses.ways import WAYS, Way
 
 MOST_RICH = 2
 
-WITH = {"Dropout": "nn.Dropout(0.5)", "BatchNorm": "nn.BatchNorm1d(3)", "LeakyReLU": "nn.LeakyReLU(0.5)"}
-"""The layer that a way needs, for a network that has none."""
+WITH = {
+    "Dropout": Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.Dropout(0.5)", "nn.Linear(3, 2)")),
+    "BatchNorm": Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.BatchNorm1d(3)", "nn.Linear(3, 2)")),
+    "LeakyReLU": Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.LeakyReLU(0.5)", "nn.Linear(3, 2)")),
+    "Conv2d": Rich(
+        kind="image",
+        layers=("nn.Conv2d(1, 2, 2)", "nn.Conv2d(2, 2, 2)", "nn.LeakyReLU(0.5)", "nn.Flatten()", "nn.Linear(8, 2)"),
+    ),
+}
+"""A network with the layer that a way needs."""
 
 CHANGES = ("freeze", "extend", "set_mode", "zero_gradients", "load_numbers", "clean")
 
@@ -68,8 +76,7 @@ class UseRules(RuleBasedStateMachine):
             return fitting[index % len(fitting)]
         if len(self.rich_nets()) == MOST_RICH:
             self.explained(networks.drop, self.rich_nets()[0])
-        if not rich.has(way.needs):
-            rich = Rich(kind="vector", layers=("nn.Linear(3, 3)", WITH[way.needs], f"nn.Linear(3, {CLASSES})"))
+        rich = rich if rich.has(way.needs) else WITH[way.needs]
         net: Net = self.explained(networks.make, rich, seed, "float32")
         self.explained(networks.extend, net)
         if not training:

@@ -37,6 +37,7 @@ def test_a_method_that_is_not_there_is_named(subject: object, complaint: str) ->
         list(checks_of(conforms(subject), Choice(), module="test_own"))  # type: ignore[arg-type]
 
 
+@pytest.mark.full
 def test_collecting_it_is_one_line(pytester: pytest.Pytester) -> None:
     """An error of collection without a traceback."""
     pytester.makepyfile("from jaccheck.conformance import conforms\ntest_own = conforms('outer_prodcts')")

@@ -42,6 +42,7 @@ def test_a_method_that_ends_the_process_is_red(pytester: pytest.Pytester) -> Non
     assert done.ret == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.full
 def test_nothing_compared_is_no_expected_failure(pytester: pytest.Pytester) -> None:
     """A law of which nobody could be asked is not one that is known to fail."""
     pytester.makepyfile(
