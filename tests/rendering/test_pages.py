@@ -108,6 +108,16 @@ def test_the_page_says_what_the_run_found() -> None:
     assert "Cells that were given cases and compared nothing are marked below" in text
 
 
+def test_devices_stand_side_by_side() -> None:
+    """A row each, with what was compared and found there; none where there is one device."""
+    report = verify_report()
+    assert "Each device" not in Parsed(verify_page(report)).text
+    there = tuple(replace(cell, device="xla", entries=2 * cell.entries) for cell in report.coverage[:2])
+    text = Parsed(verify_page(replace(report, coverage=(*report.coverage, *there)))).text
+    assert "cpux86_64217101800.0 %0.0 %2" in text  # cells without the spaces between them: 2 methods, 17 compared
+    assert "xlaxla19001800.0 %0.0 %0" in text
+
+
 def test_the_page_of_a_large_run_stays_small() -> None:
     """All methods, families and dtypes there are: a few hundred kB."""
     report = verify_report()

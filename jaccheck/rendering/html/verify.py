@@ -31,6 +31,7 @@ def verify_page(report: Report) -> str:
         _head(report),
         report=report,
         findings=drawn,
+        devices=_devices(report),
         methods=_methods(report),
         cells=_cells(report),
         tightness=_tightness(report),
@@ -74,6 +75,31 @@ def _answer(report: Report) -> str:
     if report.vacuous and not report.interrupted:
         return f"Nothing wrong was found in {cases}, but {plural(len(report.vacuous), 'cell')} compared nothing"
     return f"{start}No finding in {cases}"
+
+
+def _devices(report: Report) -> Table:
+    """A row for each device, where there are several: what differs between them shows side by side."""
+    rows: dict[str, list[CoverageCell]] = defaultdict(list)
+    for cell in report.coverage:
+        rows[cell.device].append(cell)
+    found = [finding.device for finding in report.findings]
+    names = report.environment.devices
+    return Table(
+        id="devices",
+        caption="Each device",
+        columns=("device ", "what it is ", "methods", *COUNTS[1:], "nonzero", "undecided", "findings"),
+        rows=tuple(
+            Row(
+                (
+                    *(device, names.get(device, "") or device, count(len({cell.method for cell in cells}))),
+                    *(*_sums(cells)[1:], count(found.count(device))),  # cases are the same ones for each method
+                ),
+                "bad" if device in found else "",
+            )
+            for device, cells in rows.items()
+            if len(rows) > 1
+        ),
+    )
 
 
 def _methods(report: Report) -> Table:
