@@ -165,14 +165,18 @@ class _Work:
         if not closely:
             around.look_at_last()
         found.has_changed = around.has_changed
-        if not closely and around.has_changed:
-            if around.left and self.is_replaced:
-                return _Judged(is_spoilt=True)
-            again = self.judged(case, index, methods, closely=True)
-            return again if again.has_changed or not self.is_replaced else _Judged(is_spoilt=True)
-        found.tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
         found.is_spoilt = bool(around.left) and self.is_replaced
+        if not closely and around.has_changed:
+            found = self._judged_again(case, index, methods, is_spoilt=found.is_spoilt)
+        found.tally.spend(methods=inside, reference=reference.seconds.autograd, oracle=reference.seconds.oracle)
         return found
+
+    def _judged_again(self, case: Case, index: int, methods: Sequence[Method], *, is_spoilt: bool) -> _Judged:
+        """What they give with a look after each call; nothing where another process has to do it."""
+        if is_spoilt:
+            return _Judged(is_spoilt=True)
+        again = self.judged(case, index, methods, closely=True)
+        return again if again.has_changed or not self.is_replaced else _Judged(is_spoilt=True)
 
     def _is_claim_due(self, case: Case, index: int, refusal: Verdict) -> bool:
         """Whether the claim to be unsupported is tried: on a fixed share of random cases, and of boundary cases in one

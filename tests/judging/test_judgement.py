@@ -192,3 +192,15 @@ def test_a_network_that_was_left_as_it_was_serves_the_next_method_too() -> None:
     assert network_after("vmap_vjp", laws=leaving) is not fresh.model
     reference.keep(fresh, observe_problem(fresh))
     assert network_after("batch_grad_loop", laws=pure) is not fresh.model
+
+
+@pytest.mark.parametrize(("family", "is_exact"), [("generic", True), ("smooth", False)])
+def test_how_near_the_bound_a_result_came_is_told_where_there_is_one(family: str, is_exact: bool) -> None:
+    """Where results must be equal there is no ratio."""
+    case = boundary_cases(family, "float32")[0]
+    verdict = judge(case, find_method("autograd_loop"))
+    assert verdict.comparisons
+    for comparison in verdict.comparisons:
+        assert comparison.mode == ("exact" if is_exact else "bound")
+        assert 0 <= comparison.test_ratio <= 1
+        assert (comparison.test_ratio == 0) is is_exact or comparison.reference == "autograd"

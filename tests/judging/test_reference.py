@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from jaccheck.case import FAMILIES, Case, Layer, boundary_cases, draw_cases
 from jaccheck.errors import InvalidCase, NotComputed
 from jaccheck.judging import CaseReference, ClosedFormReference, Part, read, reference_of
-from jaccheck.methods import build, choose_methods
+from jaccheck.methods import build, choose_methods, problem_of
 
 METHODS = tuple({(m.order, m.step, m.loss, m.roundings(5, 7)): m for m in choose_methods([])}.values())
 """One for each way to compute that has a bound of its own."""
@@ -65,3 +66,13 @@ def test_a_case_and_its_live_model_have_the_same_reference(family: str, dtype: s
             one, other = live.expectation(method), of_case.expectation(method)
             assert (one.mode, one.undecided) == (other.mode, other.undecided)
             assert np.array_equal(one.bound, other.bound)
+
+
+def test_what_follows_an_unflatten_gets_all_its_axes() -> None:
+    """A convolution there has channels and places, and a closed form."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.Unflatten(1, (2, 4)), nn.Conv1d(2, 3, 2), nn.Flatten()).eval()
+    problem = problem_of(model, torch.randn(4, 3))
+    network, _ = read(problem, 2**32)
+    assert network is not None
+    assert (network.N, network.C) == (4, 9)

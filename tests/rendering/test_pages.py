@@ -14,7 +14,7 @@ from jaccheck_support.example_reports.judged import verify_report
 from jaccheck_support.pages import HOSTILE, REPORTS, Parsed, hostile, page
 
 from jaccheck.rendering import verify_page
-from jaccheck.rendering.html.page import visible
+from jaccheck.rendering.html.page import together, visible
 
 COMMANDS = tuple(REPORTS)
 
@@ -84,6 +84,19 @@ def test_every_link_leads_somewhere_and_no_id_is_there_twice(command: str) -> No
 def test_what_cannot_be_seen_is_made_visible(text: object, shown: object) -> None:
     """Letters of any language stay as they are."""
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1 min 16 s; 3 samples", "1&nbsp;min 16&nbsp;s; 3 samples"),
+        ("0.5 % of 1.5 GiB, 9 × J", "0.5&nbsp;% of 1.5&nbsp;GiB, 9&nbsp;× J"),
+        ("<b> 4 s", "&lt;b&gt; 4&nbsp;s"),
+    ],
+)
+def test_a_number_stays_with_its_unit(text: str, shown: str) -> None:
+    """On one line, and escaped as all text."""
+    assert together(text) == shown
 
 
 def test_the_page_says_what_the_run_found() -> None:

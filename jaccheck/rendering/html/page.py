@@ -80,6 +80,11 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"([_/])(?=\w)", r"\1<wbr>", str(escape(visible(text)))))
 
 
+def together(text: str) -> Markup:
+    """Text that is not broken between a number and its unit, escaped."""
+    return Markup(re.sub(r"(?<=\d) (?=(s|ms|µs|min|h|[KMGT]?i?B)\b|%|×)", "&nbsp;", str(escape(visible(text)))))
+
+
 @cache
 def _templates() -> Templates:
     templates = Templates(
@@ -90,5 +95,5 @@ def _templates() -> Templates:
         lstrip_blocks=True,
         finalize=visible,
     )
-    templates.filters |= {"breakable": breakable, "python": python}
+    templates.filters |= {"breakable": breakable, "python": python, "together": together}
     return templates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import locale
 import os
 import random
@@ -22,6 +23,7 @@ from torch import nn
 
 from jaccheck.case import Case, Linear
 from jaccheck.judging import CaseReference, Surroundings, judge
+from jaccheck.judging.laws.library_state import LIBRARIES, _traps
 from jaccheck.methods import Jacobians, Problem, find_method
 from jaccheck.reports import Outcome
 
@@ -250,3 +252,16 @@ def test_an_import_adds_to_the_environment_and_takes_nothing_away(monkeypatch: p
     verdict = judge(CASE, replace(RIGHT, name="importing", compute=importing))
     assert os.environ["BEFORE"] == "here"
     assert ("environment" in verdict.message, "ADDED" in os.environ) == (taken, not taken)
+
+
+@pytest.mark.skipif(_traps is None, reason="another C library")
+def test_each_trap_is_taken_back_alone() -> None:
+    """Invalid, zero, overflow, underflow, inexact: of x86; a processor that has none of one sets nothing."""
+    library = ctypes.CDLL("libm.so.6")
+    (aspect,) = (aspect for aspect in LIBRARIES if aspect.read == ("traps()",))
+    before = library.fegetexcept()
+    for trap in (0x01, 0x04, 0x08, 0x10, 0x20):
+        library.feenableexcept(trap)
+        assert aspect.put_back
+        aspect.put_back(before)
+        assert library.fegetexcept() == before

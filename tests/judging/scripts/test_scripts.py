@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from jaccheck.case import Case, CaseLoss, Integers, LeakyReLU, Linear
+from jaccheck.case import Case, CaseLoss, DType, Integers, LeakyReLU, Linear
 from jaccheck.judging import Law, judge, write_script
 from jaccheck.judging.laws.finite import FINITE
 from jaccheck.judging.laws.identities import HOMOGENEITY, SUM_OVER_SAMPLES
@@ -60,6 +60,11 @@ def random_number(problem: Any) -> dict[str, torch.Tensor]:
 
 def attribute(problem: Any) -> dict[str, torch.Tensor]:
     problem.model[0].seen = True
+    return right(problem)
+
+
+def two_attributes(problem: Any) -> dict[str, torch.Tensor]:
+    problem.model[0].mine = problem.model[0].seen = True
     return right(problem)
 
 
@@ -210,6 +215,26 @@ def test_the_script_of_every_failure_shows_it(function: Callable[..., Any], case
     assert WRONG[function] in {failure.law for failure in failures}
     for failure in failures:
         assert shows(write_script(case, method, "cpu", failure)), failure
+
+
+def test_the_script_leaves_out_what_a_method_may_leave() -> None:
+    """An attribute that it says it leaves is no change; the one beside it is."""
+    method = replace(method_of(two_attributes), leaves=frozenset({"mine"}))
+    (failure,) = (each for each in judge(CASE, method).failures if each.law == "purity")
+    script = write_script(CASE, method, "cpu", failure)
+    assert shows(script)
+    with redirect_stdout(StringIO()) as printed:
+        exec(script, {})
+    assert "'seen'" in printed.getvalue()
+    assert "'mine'" not in printed.getvalue()
+
+
+@pytest.mark.parametrize(("dtype", "alone"), [("float64", 0), ("float32", 0), ("bfloat16", 1), ("float16", 1)])
+def test_a_script_of_few_digits_has_one_thread(dtype: DType, alone: int) -> None:
+    """As the run had in which the failure was found: with more, torch takes other kernels."""
+    case, method = replace(CASE, dtype=dtype), method_of(negated)
+    failure = judge(case, method).failures[0]
+    assert write_script(case, method, "cpu", failure).count("torch.set_num_threads(1)") == alone
 
 
 @pytest.mark.parametrize("law", [SUM_OVER_SAMPLES, HOMOGENEITY], ids=lambda law: law.id)
