@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import coverage
 import pytest
 
 ROOMS = ("judging", "oracle", "selftest", "runs", "models")
@@ -41,7 +40,9 @@ class Coverage:
         self.folder = copy.with_name(f"{copy.name}-coverage")
         if not self.folder.is_dir():
             self._measure(copy)
-        self._data = coverage.CoverageData(str(self.folder / "data"))
+        from coverage import CoverageData  # of the extra `lint`
+
+        self._data = CoverageData(str(self.folder / "data"))
         self._data.read()
         self._copy = copy
         self._seconds: dict[str, float] = defaultdict(float)
@@ -117,7 +118,9 @@ def named(phase: str) -> Callable[[pytest.Item], Iterator[None]]:
 
     @pytest.hookimpl(wrapper=True)
     def hook(item: pytest.Item) -> Iterator[None]:
-        if measuring := coverage.Coverage.current():
+        from coverage import Coverage as Measured
+
+        if measuring := Measured.current():
             measuring.switch_context(f"{function(item)}|{phase}")
         return (yield)
 
