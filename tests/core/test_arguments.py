@@ -77,14 +77,14 @@ WRONG = (
 )
 
 
-@pytest.mark.parametrize("given", RIGHT, ids=[str(given).partition(" object at ")[0] for given in RIGHT])
+@pytest.mark.parametrize("given", RIGHT, ids=[str(given).partition(" at 0x")[0] for given in RIGHT])
 def test_what_the_signature_says_is_taken(given: dict[str, Any]) -> None:
     """And what can be gone through but once is left as it is."""
     assert taken(**given) == given.get("one", 1)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), WRONG, ids=[str(given).partition(" object at ")[0][:30] for given, _ in WRONG]
+    ("given", "said"), WRONG, ids=[str(given).partition(" at 0x")[0][:30] for given, _ in WRONG]
 )
 def test_what_it_does_not_say_is_one_line(given: dict[str, Any], said: str) -> None:
     """With the value, of which no control character is printed, and what was expected."""
