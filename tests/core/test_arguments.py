@@ -83,9 +83,7 @@ def test_what_the_signature_says_is_taken(given: dict[str, Any]) -> None:
     assert taken(**given) == given.get("one", 1)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"), WRONG, ids=[str(given).partition(" at 0x")[0][:30] for given, _ in WRONG]
-)
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=[str(given).partition(" at 0x")[0][:30] for given, _ in WRONG])
 def test_what_it_does_not_say_is_one_line(given: dict[str, Any], said: str) -> None:
     """With the value, of which no control character is printed, and what was expected."""
     with pytest.raises(InvalidRequest) as raised:
