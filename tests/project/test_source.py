@@ -49,7 +49,7 @@ REASONS = {
         ("core/scripts.py", way): "scripts of known issues, and their packages by names in known/issue.py"
         for way in ("exec", "compile", "importlib.import_module")
     },
-    ("runs/workers/template.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
+    ("methods/late.py", "importlib.import_module"): "modules of torch, by names that stand in the file",
     (
         "oracle/activations/__init__.py",
         "importlib.import_module",
