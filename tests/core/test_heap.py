@@ -37,7 +37,8 @@ def test_what_is_made_later_is_collected(context) -> None:  # type: ignore[no-un
         assert gc.isenabled() is (context is kept_out)
         assert context is loading or is_collected(circle)
     assert gc.isenabled()
-    assert is_collected(weakref.ref(_Circle()))
+    circle = weakref.ref(_Circle())
+    assert is_collected(circle)
 
 
 def test_only_what_was_loaded_is_kept_out_for_good() -> None:

@@ -105,7 +105,7 @@ def test_a_terminal_that_is_closed_ends_it() -> None:
         fcntl.ioctl(other, termios.TIOCSCTTY, 0)
 
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(act="os.write(1, b'%d' % os.getpid()); time.sleep(600)")],
+        [sys.executable, "-c", SCRIPT.format(act="print(os.getpid(), flush=True); time.sleep(600)")],
         stdin=other,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -114,7 +114,7 @@ def test_a_terminal_that_is_closed_ends_it() -> None:
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
-        inner = psutil.Process(int(os.read(process.stdout.fileno(), 16)))
+        inner = psutil.Process(int(process.stdout.readline()))
         os.close(other)
         os.close(terminal)
         try:
