@@ -169,7 +169,8 @@ def synchronizer(device: str) -> Callable[[], None] | None:
 def still_process(threads: int = 1) -> Iterator[None]:
     """As few things as possible that disturb timings: a fixed number of threads, no garbage collection, no warnings.
 
-    What exists already is kept out of the collections between calls, which are quick then. All is restored.
+    What was there before is kept out of the collections between calls, which are quick then (`kept_out`). All of it is
+    restored.
     """
     was_enabled, had_threads = gc.isenabled(), torch.get_num_threads()
     gc.collect()

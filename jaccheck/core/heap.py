@@ -27,7 +27,11 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def kept_out() -> Iterator[None]:
-    """What exists already is kept out of collections in it; all of it where something was kept out before."""
+    """What exists already is kept out of collections in it.
+
+    Where something is kept out already, as what `loading` has loaded, it stays at that: what one context in another
+    kept out beside it could not be let in again alone.
+    """
     is_outermost = not gc.get_freeze_count()
     if is_outermost:
         gc.freeze()

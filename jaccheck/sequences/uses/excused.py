@@ -82,7 +82,7 @@ def issues_of(use: Use, twin: Twin, asked: Asked) -> set[str]:
 
 
 def _is_strided(use: Use) -> bool:
-    return use.way.name == "channels last" or any(map(use.rich.has, ("Permute", "Slicing")))
+    return use.way.is_strided or any(map(use.rich.has, ("Permute", "Slicing")))
 
 
 def _of_second_order(use: Use, twin: Twin) -> set[str]:

@@ -140,6 +140,7 @@ OF_MEMORY = (
         forward=("value{n} = loss{n}({m}(X{n}.to(memory_format=torch.channels_last)), y{n})",),
         undo=("{m}.to(memory_format=torch.contiguous_format)",),
         needs="Conv2d",
+        is_strided=True,
     ),
 )
 """The same numbers in another order in memory."""

@@ -56,6 +56,8 @@ class Way:
     """The tensors that are differentiated by, by `{name}`, if they are not the network's own parameters."""
     context: Context = "one"
     is_modular: bool = True
+    is_strided: bool = False
+    """Whether what goes from module to module may be out of order in memory."""
 
     @property
     def is_run_inside(self) -> bool:
