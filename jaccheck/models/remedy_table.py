@@ -204,6 +204,10 @@ REMEDIES: tuple[Remedy, ...] = (
         families=("torch.func", "autograd"),  # others have such functions of their own
     ),
     Remedy(
+        pattern="must implement the jvp function for custom autograd.Function",
+        advice="give the torch.autograd.Function a jvp(ctx, *tangents), too",
+    ),
+    Remedy(
         pattern="does not have vmap support",
         advice="set generate_vmap_rule = True in the torch.autograd.Function",
     ),

@@ -19,6 +19,7 @@ from jaccheck_support.remedied.by_hand import (
     Stepped,
     Turned,
     UnmappedCube,
+    Untangent,
     Unwatched,
 )
 from jaccheck_support.remedied.lookups import POOLED, bag, embedded, looked_up, multiplied, one_hot, weighted
@@ -196,6 +197,7 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         )
         for method in ("expanded_parameters", "vmap_vjp", "func_jacfwd")
     ),
+    ("func_jacfwd", lambda: written(lambda m, h: Untangent.apply(h)), lambda: written(lambda m, h: Cube.apply(h))),
     ("func_jacfwd", lambda: written(by_sparse_matrix), lambda: written(by_dense_matrix)),
     (
         "func_jacfwd",
