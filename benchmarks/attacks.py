@@ -6,7 +6,7 @@
     python benchmarks/attacks.py --each 25
 
 What is tried stands in benchmarks/attack_groups/, a file for each group. `--page docs/reliability.md` writes the counts
-of the groups that were run into the table of that page.
+of each group into the table of that page as soon as it is done, beside the commit on which the run began.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import click
@@ -25,6 +28,9 @@ from attack_groups.attack import Attack, outcome
 Named = tuple[str, Attack]
 
 BEGINS, ENDS = "<!-- attacks -->", "<!-- end of attacks -->"
+PROGRESS_SECONDS = 60.0
+"""Between two lines that say how far a run is."""
+
 HEAD = "| group | what is tried | attacks | tried | survived | commit |"
 
 
@@ -44,30 +50,44 @@ def chosen(groups: tuple[str, ...], part: str, only: str, most: int | None = Non
     return [each for each in every[number - 1 :: of] if only in each[1].name]
 
 
-def tell(named: Named) -> tuple[str, str]:
-    """The group, and what went wrong; prints it."""
+def tell(named: Named) -> str:
+    """What went wrong; prints it."""
     group, attack = named
     started = time.monotonic()
     wrong = outcome(attack)
     if wrong:
         click.echo(f"FAILED {group}: {ascii(attack.name)[1:-1]}: {wrong} ({time.monotonic() - started:.0f} s)")
-    return group, wrong
+    return wrong
 
 
-def written(page: Path, tried: Counter[str], failed: Counter[str]) -> None:
-    """Writes the counts into the table of a page, a row for each group; groups that were not run now stay as they are.
+def counted(group: str, of: int, results: Iterable[str]) -> int:
+    """How many of the attacks of a group failed; prints how many are done, a line a minute, and what came of them."""
+    started = told = time.monotonic()
+    failed = 0
+    for done, wrong in enumerate(results, 1):
+        failed += bool(wrong)
+        if (now := time.monotonic()) - told > PROGRESS_SECONDS:
+            told = now
+            click.echo(f"{group}: {done} of {of} done, {failed} failed; {now - started:.0f} s")
+    click.echo(f"{group:14} {of - failed:4} survived, {failed:3} failed; {time.monotonic() - started:.0f} s")
+    return failed
 
-    The table stands between two comments.
-    """
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+
+def head() -> str:
+    """The commit that is checked out, with `-dirty` where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def written(page: Path, name: str, tried: int, failed: int, commit: str) -> None:
+    """Writes the counts of a group into the table of a page, which stands between two comments; other rows stay."""
     text = page.read_text(encoding="utf-8")
     before, begins, rest = text.partition(BEGINS)
     old, ends, after = rest.partition(ENDS)
     rows = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")}
-    for name in tried:
-        what = (sys.modules[GROUPS[name].__module__].__doc__ or "").splitlines()[0]
-        there = sum(1 for _ in GROUPS[name]())
-        rows[name] = f"| `{name}` | {what} | {there} | {tried[name]} | {tried[name] - failed[name]} | {commit} |"
+    what = (sys.modules[GROUPS[name].__module__].__doc__ or "").splitlines()[0]
+    there = sum(1 for _ in GROUPS[name]())
+    rows[name] = f"| `{name}` | {what} | {there} | {tried} | {tried - failed} | {commit} |"
     table = [HEAD, "|---|---|---|---|---|---|", *(rows[name] for name in GROUPS if name in rows)]
     page.write_text("\n".join([f"{before}{begins}", "", *table, "", f"{ends}{after}"]), encoding="utf-8")
 
@@ -89,20 +109,16 @@ def main(
         for group, attack in attacks:
             click.echo(f"{group}: {ascii(attack.name)[1:-1]}")
         return
-    started = time.monotonic()
+    started, commit, failed = time.monotonic(), head(), Counter[str]()
     with ThreadPoolExecutor(processes) as pool:
-        results = list(pool.map(tell, attacks))
-    tried = Counter(group for group, _ in results)
-    failed = Counter(group for group, wrong in results if wrong)
-    for group, count in tried.items():
-        click.echo(f"{group:14} {count - failed[group]:4} survived, {failed[group]:3} failed")
-    seconds = time.monotonic() - started
-    click.echo(
-        f"{len(results)} attacks: {len(results) - failed.total()} survived, {failed.total()} failed; {seconds:.0f} s"
-    )
-    if page:
-        written(page, tried, failed)
-    sys.exit(int(bool(failed)))
+        for group, chosen_ones in groupby(attacks, itemgetter(0)):
+            of_group = list(chosen_ones)
+            failed[group] = counted(group, len(of_group), pool.map(tell, of_group))
+            if page:
+                written(page, group, len(of_group), failed[group], commit)
+    seconds, bad = time.monotonic() - started, failed.total()
+    click.echo(f"{len(attacks)} attacks: {len(attacks) - bad} survived, {bad} failed; {seconds:.0f} s")
+    sys.exit(int(bool(bad)))
 
 
 if __name__ == "__main__":
