@@ -70,7 +70,9 @@ def test_autograd_is_within_the_bounds_in_both_dtypes(name: str) -> None:
         assert exceeds(by_autograd(given), form) == 0
         if dtype == "float64":
             for part in given.layout.offsets().values():
-                assert np.all(form.bound[part] <= 2**-20 * max(np.max(np.abs(form.jacobian[part])), 1e-6)), name
+                assert np.all(
+                    form.bound[part] <= 2**-20 * max(np.max(np.abs(form.jacobian[part]), initial=0.0), 1e-6)
+                ), name
 
 
 @pytest.mark.parametrize("name", ["residual", "ResNet block", "attention by hand", "MLP-Mixer"])

@@ -12,6 +12,7 @@ import torch
 from jaccheck_support.people_models import Lambda, batch
 from rich.console import Console
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import jaccheck
 from jaccheck.errors import InvalidModel
@@ -102,6 +103,23 @@ def test_where_autograd_is_contradicted_that_is_why_nothing_is_advised() -> None
     model = Lambda(lambda m, x: Twice.apply(m.a(x)), a=nn.Linear(3, 4))
     report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop"])
     assert report.verdict.endswith("no method is advised: what they were compared with is in doubt")
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+def test_gradients_that_a_reentrant_checkpoint_loses_are_told() -> None:
+    """Autograd has none, and neither has what its forward pass computes: no method is right, and the cause is named."""
+    model = Lambda(
+        lambda m, x: m.out(checkpoint(m.layers, x, use_reentrant=True)),
+        layers=nn.Sequential(nn.Linear(3, 4), nn.Tanh()),
+        out=nn.Linear(4, 2),
+    )
+    report = jaccheck.check(model, batch(4, 3), methods=["autograd_loop", "hooks"])
+    assert "a reentrant torch.utils.checkpoint" in str(report)
+    assert report.recommended is None
+    with pytest.raises(AssertionError, match="a reentrant"):
+        jaccheck.assert_jacobians_right(
+            jaccheck.jacobians(model, batch(4, 3), method="autograd_loop"), model, batch(4, 3)
+        )
 
 
 def test_a_sparse_tensor_on_the_way_is_judged() -> None:
