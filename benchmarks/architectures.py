@@ -137,9 +137,18 @@ def import_packages() -> None:
     """What children need is loaded once, before the first fork; no kernel of torch runs here."""
     for name in ("timm", "torchvision", "transformers", "monai", "kornia", "backpack", "scipy.stats", "torch._dynamo"):
         importlib.import_module(name)
+    import_own_modules()
+
+
+def import_own_modules() -> None:
+    """Those of jaccheck that can be loaded here: what needs an extra that is not installed, no check needs."""
     for module in pkgutil.walk_packages(jaccheck.__path__, "jaccheck."):
         if not re.search(r"__main__|pytest|jax|laplace|distributed|cluster|conformance", module.name):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if str(error.name).startswith("jaccheck"):
+                    raise
 
 
 @main.command()

@@ -43,7 +43,7 @@ class Request:
             "--compare",
             "PATH",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Print the cells that differ from this JSON; exit code 1 where one does.",
+            help="Print the cells that differ from this JSON, of what is measured; exit code 1 where one does.",
         ),
     ] = None
 
@@ -69,11 +69,17 @@ def run(request: Request) -> int:
         else:
             rendering.print_matrix(found, console)
         return 0
+    since = since.only(
+        methods={cell.method for cell in found.cells if request.methods},
+        dtypes=request.dtypes,
+        devices={cell.device for cell in found.cells if request.devices},
+    )
     changes = list(found.changes(since))
     for change in changes:
         print(printable(str(change)))
     differ = "differs" if len(changes) == 1 else "differ"
-    print(f"{len(changes):,} of {plural(len(found.cells), 'cell')} {differ} from {request.compare}")
+    cells = {cell.place for cell in (*since.cells, *found.cells)}
+    print(f"{len(changes):,} of {plural(len(cells), 'cell')} {differ} from {request.compare}")
     return int(bool(changes))
 
 

@@ -21,8 +21,10 @@ from .known.case_issue import CaseIssue as CaseIssue
 from .known.issue import KnownIssue as KnownIssue
 from .known.issue import tracker_of as tracker_of
 from .known.issue import unreleased as unreleased
+from .known.operations import CHECKPOINT as CHECKPOINT
 from .known.operations import INNER_GRADIENT as INNER_GRADIENT
 from .known.operations import OPERATION_ISSUES as OPERATION_ISSUES
+from .known.operations import REENTRANT_CHECKPOINT as REENTRANT_CHECKPOINT
 from .known.operations import issue_of as issue_of
 from .known.operations import operations_of as operations_of
 from .known.process import PROCESS_ISSUES as PROCESS_ISSUES

@@ -2,6 +2,7 @@ from . import containers as containers
 from .adapters import Adapter as Adapter
 from .adapters import own_names as own_names
 from .adapters import prefix as prefix
+from .checkpoints import checkpoint_around as checkpoint_around
 from .copies import deep_copy as deep_copy
 from .copies import differ as differ
 from .copies import nodes_of as nodes_of

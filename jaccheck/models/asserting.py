@@ -51,7 +51,7 @@ def assert_right(
         raise AssertionError(f"{what}: {wrong}")
     network, reason = read(problem, memory)
     for part in parts_of(problem, memory, network):
-        reference = reference_of(problem, part, network)
+        reference = reference_of(problem, part, network, is_contradicted=bool(examined.contradiction))
         e = reference.expectation(ANY_METHOD)
         if e.mode == "estimate":
             _check_estimate(what, examined.contradiction, e)

@@ -1,7 +1,11 @@
-"""Which known issue of a release a wrong answer may be: by what the model calls, and by its layers and their calls."""
+"""Which known issue of a release a wrong answer may be: by what the model calls, and by its layers and their calls.
+
+A crash that no remedy is known for may be one of a layer, too.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -24,7 +28,10 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
     """The answers, a wrong one with the known issue that its method has for what the model calls, or for its layers."""
     called = operations_of(problem) if any(answer.is_wrong for answer in answers) else frozenset()
     for answer in answers:
-        if not answer.is_wrong:
+        if answer.outcome is Outcome.CRASHED and not answer.remedy:
+            name = _of_layers(answer.method, problem, raised=answer.message)
+            yield replace(answer, remedy=f"{LAYER_MAY_BE} {name}, see `jaccheck known {name}`") if name else answer
+        elif not answer.is_wrong:
             yield answer
         elif issue := issue_of(answer.method, called):
             yield replace(answer, remedy=f"{MAY_BE} {issue.id}, see `jaccheck known {issue.id}`")
@@ -34,10 +41,16 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
             yield answer
 
 
-def _of_layers(method: str, problem: Problem) -> str:
-    """The issue of the installed versions that the method shows with wrong numbers on a layer that the model has."""
+def _of_layers(method: str, problem: Problem, raised: str = "") -> str:
+    """The issue of the installed versions that the method shows with wrong numbers on a layer that the model has.
+
+    Or with an exception that says what was raised.
+    """
+    outcome = Outcome.CRASHED if raised else Outcome.DISAGREES
     for issue in LAYER_ISSUES:
-        if not (issue.is_here and issue.is_shown_by(method) and Outcome.DISAGREES in issue.outcomes):
+        if not (issue.is_here and issue.is_shown_by(method) and outcome in issue.outcomes):
+            continue
+        if raised and not (issue.error_text and re.search(issue.error_text, raised)):
             continue
         condition, called = LAYERS.get(issue.id), CALLS.get(issue.id)
         if condition and any(condition(module) for module in problem.own.modules()):

@@ -129,7 +129,9 @@ class ModelCheck:
         self.listener.on_stage(f"computing the reference{place}")
         with silence(), self.allowance.limited(self.allowance.left_s()):
             seconds = self.allowance.left_s() / OF_DRAWS
-            reference = reference_of(self.problem, part, self.network, seconds=seconds)
+            reference = reference_of(
+                self.problem, part, self.network, seconds=seconds, is_contradicted=bool(self.found.contradiction)
+            )
         self.source, self.proven, self.unproven = reference.source, reference.proven, reference.unproven
         for run in self.runs:
             if not run.is_open or run.parts < done:

@@ -1,236 +1,19 @@
-"""What makes a method run that crashed on a user's model, by the exception's first line: a table, and a look into it.
-
-Each line of the table is seen to work in `tests/models/test_remedies.py`: a model on which a method crashes for that
-reason, and the same model with the remedy.
-"""
+"""What makes a method run that crashed on a user's model: a look into the table, and into the model."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from jaccheck.judging import INNER_GRADIENT, LAYER_ISSUES, operations_of
+from jaccheck.judging import LAYER_ISSUES, operations_of
 from jaccheck.methods import Method, Problem, copy_of
+from jaccheck.models.remedy_table import REMEDIES
 from jaccheck.reports import THIS_IS, MethodAnswer, Outcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
-    """What to do where an exception matches `pattern`, and the known issue that it is, if it is one.
-
-    Where `families` of methods, a `module` or an `operation` are named, the exception means that of these methods
-    alone, on a model with such a module, and on one that calls this operation of torch's.
-    """
-
-    pattern: str
-    advice: str = ""
-    issue: str = ""
-    families: tuple[str, ...] = ()
-    module: str = ""
-    operation: str = ""
-    is_used_twice: bool = False
-    """Whether it means that of a model that calls a module with parameters twice."""
-    is_of_other_rows: bool = False
-    """Whether it means that of a model that calls one with another number of rows than there are samples."""
-
-
-OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
-"""How torch.vmap says that something looks at the value of a tensor: the user's own line, or a function of torch's."""
-
-OTHER_ROWS = (
-    "a layer gets another number of rows than there are samples: give it one for each, by .expand(len(X), …) of what "
-    "all samples share, and by a mask in the place of choosing some"
-)
-
-BY_FUNC = (
-    "compute the gradient in forward by torch.func.grad; that by X is torch.func.vmap(torch.func.grad(f))(X), where f "
-    "takes one sample"
-)
-
-BY_CELLS = (
-    "call the layer's cell, as nn.GRUCell, once for each step of the padded sequences, beginning with "
-    "X.new_zeros(len(X), hidden_size)"
-)
-
-REMEDIES: tuple[Remedy, ...] = (
-    Remedy(
-        pattern="is a view and is being modified inplace",
-        advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
-    ),
-    Remedy(
-        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0",
-        advice=OTHER_ROWS,
-        families=("backpack",),
-        is_of_other_rows=True,
-    ),
-    Remedy(
-        pattern="Expected ExpandedWeights to have batch size|Expanded Weights needs an input with a batch",
-        advice=OTHER_ROWS,
-        is_of_other_rows=True,
-    ),
-    Remedy(
-        pattern="Compared shapes|Difference in dimension must be 1|mat1 and mat2 shapes cannot be multiplied",
-        advice="BackPACK's losses take an output [N, C]: append nn.Flatten() to the model",
-        families=("backpack",),
-    ),
-    Remedy(
-        pattern="_scaled_dot_product_(flash|efficient|cudnn|fused)",
-        advice="run the attention inside `with torch.nn.attention.sdpa_kernel(SDPBackend.MATH):`",
-    ),
-    Remedy(
-        pattern="_transformer_encoder_layer_fwd|_native_multi_head_attention",
-        advice="call torch.backends.mha.set_fastpath_enabled(False), and run the model inside "
-        "`with torch.nn.attention.sdpa_kernel(SDPBackend.MATH):`",
-        issue="torch-forward-mode-attention",
-    ),
-    Remedy(
-        pattern="cannot handle function mkldnn_rnn_layer",
-        advice="run the model inside `with torch.backends.mkldnn.flags(enabled=False):`",
-        issue="torch-expanded-weights-lstm",
-    ),
-    Remedy(
-        pattern="forward AD with mkldnn_rnn_layer|doesn't match the broadcast shape",
-        advice=BY_CELLS,
-        issue="torch-vmap-recurrent",
-        module="RNNBase",
-    ),
-    Remedy(
-        pattern="doesn't match the broadcast shape",
-        advice="give the cell a first state, made by X.new_zeros(len(X), hidden_size)",
-        module="RNNCellBase",
-    ),
-    Remedy(
-        pattern="doesn't match the broadcast shape",
-        advice="do not write into buffers, nor into other tensors that all samples share: h = h + 1 instead of h += 1",
-    ),
-    Remedy(
-        pattern=r"Batching rule not implemented for aten::(gru|rnn_tanh|rnn_relu)\.",
-        advice=f"torch.vmap has no rule for recurrent layers: {BY_CELLS}",
-    ),
-    Remedy(
-        pattern=r"Batching rule not implemented for aten::lstm",
-        advice="torch.vmap has no rule for LSTMs: compute the gates of each step with two nn.Linear, sigmoid and tanh",
-    ),
-    Remedy(
-        pattern="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
-        issue="torch-vmap-prelu",
-        families=("torch.func",),
-        module="PReLU",
-    ),
-    Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
-    Remedy(
-        pattern="has no attribute '(output|input0)'",
-        issue="module-used-twice",
-        families=("backpack",),
-        is_used_twice=True,
-    ),
-    Remedy(
-        pattern=OF_A_VALUE + ".*one_hot",
-        advice="write torch.eye(n, dtype=…)[x] instead of one_hot(x, n), which looks at the largest index",
-    ),
-    Remedy(
-        pattern=f"{OF_A_VALUE}|stack expects each tensor to be equal size",
-        operation="_pack_padded_sequence",
-        advice=f"torch.vmap has no rule for packed sequences: {BY_CELLS}, and take each sample's last step by gather",
-    ),
-    Remedy(
-        pattern=OF_A_VALUE,
-        advice="replace a branch on a tensor's value by torch.where, a slice as long as a value says by a mask, and "
-        ".item() by arithmetic with tensors",
-    ),
-    Remedy(
-        pattern=r"attempting to call Tensor\.requires_grad_\(\)",
-        advice=BY_FUNC,
-        operation=INNER_GRADIENT,
-    ),
-    Remedy(
-        pattern="element 0 of tensors does not require grad and does not have a grad_fn",
-        advice=BY_FUNC,
-        operation=INNER_GRADIENT,
-    ),
-    Remedy(
-        pattern="The stateless API can't be used with Jitted modules",
-        advice="give the nn.Module itself, as it was before torch.jit.script or torch.jit.trace",
-    ),
-    Remedy(
-        pattern="Expanded Weights needs an input with a batch size, got a 1D tensor",
-        advice="give a layer of one index for each sample these as i[:, None], and take [:, 0] of what it returns",
-    ),
-    Remedy(
-        pattern="is invalid for input of size|must match the size of tensor",
-        advice="give torch.linalg.solve a matrix for each sample: A.expand(len(X), *A.shape)",
-        operation="_linalg_solve_ex",
-        families=("torch.func", "autograd"),
-    ),
-    Remedy(
-        pattern="view size is not compatible with input tensor's size and stride",
-        issue="torch-expanded-weights-conv-view",
-        families=("expanded weights",),
-    ),
-    Remedy(
-        pattern="random operation while in randomness error mode",
-        advice="draw the random numbers outside forward, and hold them in a buffer",
-    ),
-    Remedy(
-        pattern="can (output|support) dynamic shape|return a differently shaped Tensor",
-        advice="keep every entry and use torch.where, or multiply by a mask, instead of choosing some by value",
-    ),
-    Remedy(
-        pattern="do not yet support aten::rrelu",
-        advice="torch.vmap has no rule for it: nn.LeakyReLU((lower + upper) / 2) is the same as an nn.RReLU in "
-        "evaluation mode",
-    ),
-    Remedy(
-        pattern="Batching rule not implemented for|we do not yet support aten::",
-        advice="torch.vmap has no rule for that function: compute the same with others",
-    ),
-    Remedy(
-        pattern="must override the setup_context staticmethod",
-        advice="move what forward(ctx, …) of the torch.autograd.Function saves into setup_context(ctx, inputs, "
-        "output), and set generate_vmap_rule = True; forward mode also needs a jvp",
-        families=("torch.func", "autograd"),  # others have such functions of their own
-    ),
-    Remedy(
-        pattern="does not have vmap support",
-        advice="set generate_vmap_rule = True in the torch.autograd.Function",
-    ),
-    Remedy(
-        pattern=r"support saved tensor hooks|torch\.utils\.checkpoint: Recomputed values",
-        advice="call the layers directly, without torch.utils.checkpoint, while Jacobians are computed",
-    ),
-    Remedy(
-        pattern="Cannot access data pointer of Tensor that doesn't have storage",
-        advice="compute with torch instead of numpy in forward; where sequences are packed, run the padded ones, and "
-        "take each sample's last step by gather",
-    ),
-    Remedy(
-        pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",
-        advice="make the nn.Embedding with sparse=False",
-        module="Embedding",
-    ),
-    Remedy(
-        pattern="SparseCPU|SparseCUDA|SparseCsr|between dense and sparse Tensors",
-        advice="make dense matrices in forward, as by torch.zeros(n, m).index_put((i, j), values)",
-    ),
-    Remedy(
-        pattern="that would mutate a captured Tensor",
-        advice="do not change buffers in forward in evaluation mode",
-    ),
-    Remedy(
-        pattern=r"vmap: .*\(self, \*extra_args\) is not possible",
-        advice="write into torch.zeros_like(h) of a tensor h that follows from X, or join the pieces by torch.cat",
-    ),
-    Remedy(
-        pattern="forward AD with _embedding_bag",
-        advice="nn.Embedding(…)(X) with .sum(1), .mean(1) or .max(1)[0] is the same as nn.EmbeddingBag with that mode, "
-        "without weights and padding_idx; with weights (nn.Embedding(…)(X) * weights[..., None]).sum(1) is",
-    ),
-)
 
 
 def with_remedy(method: Method, answer: MethodAnswer, problem: Problem) -> MethodAnswer:
@@ -253,6 +36,8 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
         if remedy.is_used_twice and not any(len(rows) > 1 for rows in rows_by_module(problem).values()):
             continue
         if remedy.is_of_other_rows and all({*rows} <= {problem.N, None} for rows in rows_by_module(problem).values()):
+            continue
+        if remedy.writes_buffers and not _writes_buffers(problem):
             continue
         issue = remedy.issue if _is_here(remedy.issue, method) else ""
         known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
@@ -277,6 +62,16 @@ def rows_by_module(problem: Problem) -> dict[nn.Module, list[int | None]]:
     with contextlib.suppress(Exception):  # whatever a model raises that looks for hooks, or counts its passes
         copied.model(copied.X)
     return calls
+
+
+def _writes_buffers(problem: Problem) -> bool:
+    """Whether a forward pass of one sample writes into buffers, as far as it comes."""
+    copied = copy_of(problem)
+    buffers = list(copied.model.buffers())
+    versions = [each._version for each in buffers]
+    with contextlib.suppress(Exception):
+        copied.model(copied.X[:1])
+    return versions != [each._version for each in buffers]
 
 
 def _is_here(issue: str, method: Method) -> bool:

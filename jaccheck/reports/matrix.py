@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from jaccheck.core import plain_data
@@ -60,6 +61,21 @@ class MatrixReport:
     cells: tuple[MatrixCell, ...]
     cluster: ClusterUse | None = None
     """How it was spread, where it was judged on a cluster."""
+
+    def only(
+        self, *, methods: Collection[str] = (), dtypes: Collection[str] = (), devices: Collection[str] = ()
+    ) -> MatrixReport:
+        """Its cells of these methods, dtypes and devices; of all, where none are named."""
+        return replace(
+            self,
+            cells=tuple(
+                cell
+                for cell in self.cells
+                if (not methods or cell.method in methods)
+                and (not dtypes or cell.dtype in dtypes)
+                and (not devices or cell.device in devices)
+            ),
+        )
 
     def changes(self, since: MatrixReport) -> Iterator[CellChange]:
         """Each cell that has another outcome, or that only one of the two has."""

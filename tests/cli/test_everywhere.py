@@ -23,9 +23,8 @@ def wrong(command: str, folder: Path, kinds: tuple[str, ...]) -> dict[str, str]:
     return {kind: why for kind, why in found.items() if why}
 
 
-@pytest.mark.parametrize(
-    "command", ["check", *(pytest.param(c, marks=pytest.mark.full) for c in ("replay", "sequences"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("command", ["check", "replay", "sequences"])
 def test_a_sample(command: str, tmp_path: Path) -> None:
     """The outcome, the words and the exit code; nothing of the right method beside."""
     assert wrong(command, tmp_path, SAMPLE[command]) == {}

@@ -84,6 +84,7 @@ def test_no_command_is_ended_by_a_module(jaccheck: Run, folder: Path, command: s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_matrix_has_a_cell_for_what_ends_the_process(
     jaccheck: Run, tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -52,6 +52,7 @@ def test_results_alone_are_in_a_pipe(tmp_path: Path) -> None:
     assert "now generic" not in done.stdout
 
 
+@pytest.mark.full
 def test_a_bar_leaves_nothing_behind(tmp_path: Path) -> None:
     """On a terminal it is drawn between results, and taken away when the command is done."""
     mine, terminal = pty.openpty()

@@ -36,6 +36,7 @@ def test_the_exit_code_and_the_report_are_the_same(tmp_path: Path, way: str) -> 
     assert (tmp_path / "again.json").read_text() == (tmp_path / "report.json").read_text()
 
 
+@pytest.mark.full
 def test_a_package_that_does_not_import_is_told_in_one_line(tmp_path: Path) -> None:
     """Whatever it raises, and whichever it is."""
     for place, text in (

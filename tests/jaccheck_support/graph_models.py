@@ -199,6 +199,21 @@ class Statistics(nn.Module):
         return self.b(wide.amax(3).flatten(1)[:, :8] ** 2)
 
 
+class Empty(nn.Module):
+    """Parameters without a number, such as a prompt of no tokens, beside others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.norm = nn.Linear(4, 3), nn.Linear(3, 2), nn.LayerNorm(3)
+        self.prompt, self.scale = nn.Parameter(torch.empty(0, 3)), nn.Parameter(torch.empty(0))
+        self.narrow, self.wide = nn.Parameter(torch.empty(0, 3)), nn.Parameter(torch.empty(3, 0))
+
+    def forward(self, X: Tensor) -> Tensor:
+        h = torch.cat([self.prompt.expand(len(X), 0, 3), torch.tanh(self.a(X))[:, None]], 1)
+        h = self.norm(h).sum(1) + self.scale.sum() + torch.softmax(h[:, :0] * self.prompt, 1).sum(1)
+        return self.b(h + h @ self.narrow.t() @ self.wide.t())
+
+
 Made = Callable[[], tuple[nn.Module, Tensor]]
 
 GRAPH_MODELS: dict[str, Made] = {
@@ -214,6 +229,7 @@ GRAPH_MODELS: dict[str, Made] = {
     "wrapped Sequential": lambda: (Wrapped(), torch.randn(2, 2, 9, 9)),
     "statistics": lambda: (Statistics(), torch.randn(2, 12)),
     "RReLU": lambda: (Leaking(), torch.randn(2, 4)),
+    "empty parameters": lambda: (Empty(), torch.randn(2, 4)),
     "in place": lambda: (InPlace(), torch.randn(2, 4)),
 }
 """By what it is: a model in evaluation mode would be one, and a batch."""

@@ -33,7 +33,7 @@ def test_they_are_right_under_every_law(name: str) -> None:
         assert verdict.outcome is Outcome.AGREES, verdict.message
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_a_shape_beyond_torchs_limit_is_compiled_too() -> None:
     """torch runs what goes beyond its limit uncompiled, or raises."""
     method = find_method(NAMES[0])

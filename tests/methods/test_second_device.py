@@ -79,8 +79,14 @@ def test_a_script_compares_with_the_cpu(answers: dict[str, Any]) -> None:
     assert actual == expected
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("fault", ["wrong_when_wide", "through_bfloat16", "before_it_has_finished"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("wrong_when_wide", marks=pytest.mark.full),
+        pytest.param("through_bfloat16", marks=pytest.mark.full),
+        pytest.param("before_it_has_finished", marks=pytest.mark.slow),
+    ],
+)
 def test_a_device_that_answers_wrongly_is_named(jaccheck: Run, tmp_path: Path, fault: str) -> None:
     """It is found on the device that has the fault, on no other, and the script of the finding shows it there."""
     like = environment(count=2, faults={"1": fault})

@@ -83,6 +83,21 @@ def test_a_wrong_method_is_told_as_the_issue_of_a_layer(name: str, wrong: str, m
     assert f"the model has a layer that has the known issue {name}, see `jaccheck known {name}`" in told.more
 
 
+def test_a_crash_is_told_as_the_issue_of_a_layer() -> None:
+    """Where it raises what the issue says, and not where it raises anything else."""
+    layers = nn.ConvTranspose1d(1, 2, 2, stride=2, output_padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(14, 2)
+    model, X = nn.Sequential(*layers), torch.randn(3, 1, 3)
+
+    def raises(problem: jaccheck.Problem) -> dict[str, Tensor]:
+        raise RuntimeError("another reason")
+
+    method = jaccheck.Method(name="raises", family="backpack", compute=raises, summary="raises")
+    crashed, other = jaccheck.check(model, X, methods=["batch_grad_loop", method]).answers
+    assert crashed.outcome is other.outcome is Outcome.CRASHED
+    assert "`jaccheck known conv-transpose-output-padding`" in crashed.remedy
+    assert other.remedy == ""
+
+
 def test_another_fault_on_such_a_layer_is_no_known_issue() -> None:
     """A method that is not among those of the issue is wrong on its own account."""
 

@@ -19,6 +19,7 @@ from jaccheck_support.remedied.by_hand import (
     Stepped,
     Turned,
     UnmappedCube,
+    Untangent,
     Unwatched,
 )
 from jaccheck_support.remedied.lookups import POOLED, bag, embedded, looked_up, multiplied, one_hot, weighted
@@ -38,9 +39,12 @@ from jaccheck_support.remedied.written import (
     activated,
     added_in_place,
     by_boolean,
+    by_dense_matrix,
     by_item,
+    by_sparse_matrix,
     by_where,
     convolved,
+    copied_into_buffer,
     counted,
     cut_by_numbers,
     cut_by_tensor,
@@ -60,7 +64,8 @@ from torch.utils.checkpoint import checkpoint
 import jaccheck
 from jaccheck.judging import LAYER_ISSUES, operations_of
 from jaccheck.methods import Problem, calm_torch, copy_of, find_method
-from jaccheck.models.remedies import REMEDIES, remedy_of
+from jaccheck.models.remedies import remedy_of
+from jaccheck.models.remedy_table import REMEDIES
 from jaccheck.reports import Outcome, raised
 
 CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
@@ -142,6 +147,11 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
     ("vmap_vjp", lambda: multiplied(is_sparse=True), lambda: multiplied(is_sparse=False)),
     ("vmap_vjp", lambda: without_state(is_given=False), lambda: without_state(is_given=True)),
     (
+        "vmap_vjp",
+        lambda: written(lambda m, h: m.cell(h, 2 * (m.b.bias[:1].expand(len(h), 6),))[0], cell=nn.LSTMCell(6, 6)),
+        lambda: written(lambda m, h: m.cell(h, 2 * (m.b.bias[:1] + 0 * h,))[0], cell=nn.LSTMCell(6, 6)),
+    ),
+    (
         "expanded_parameters",
         lambda: written(into_shared, seen=torch.zeros(6)),
         lambda: written(lambda model, h: h.tanh(), seen=torch.zeros(6)),
@@ -176,6 +186,47 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         lambda: (InTwo(lambda layers, X: checkpoint(layers, X, use_reentrant=False)), X4),
         lambda: (InTwo(lambda layers, X: layers(X)), X4),
     ),
+    *(
+        (
+            method,
+            lambda: (InTwo(lambda layers, X: checkpoint(layers, X, use_reentrant=False)), X4),
+            lambda: (InTwo(lambda layers, X: layers(X)), X4),
+        )
+        for method in ("expanded_parameters", "vmap_vjp")
+    ),
+    *(
+        (
+            method,
+            lambda: (InTwo(lambda layers, X: checkpoint(layers[1], layers[0](X), use_reentrant=True)), X4),
+            lambda: (InTwo(lambda layers, X: layers(X)), X4),
+        )
+        for method in ("expanded_parameters", "vmap_vjp", "func_jacfwd")
+    ),
+    ("func_jacfwd", lambda: written(lambda m, h: Untangent.apply(h)), lambda: written(lambda m, h: Cube.apply(h))),
+    (
+        "vmap_vjp",
+        lambda: written(lambda m, h: torch.stack([z * len(z.tolist()) for z in h])),
+        lambda: written(lambda m, h: torch.stack([z * len(z) for z in h])),
+    ),
+    ("func_jacfwd", lambda: written(by_sparse_matrix), lambda: written(by_dense_matrix)),
+    (
+        "func_jacfwd",
+        lambda: written(lambda model, h: h @ torch._weight_norm(model.a.weight, torch.ones(6, 1)), 4),
+        lambda: written(lambda model, h: h @ (model.a.weight / model.a.weight.norm(dim=1, keepdim=True)), 4),
+    ),
+    *(
+        (
+            method,
+            lambda: written(lambda model, h: torch.stack([model.each(z) for z in h]), each=nn.Linear(6, 6)),
+            lambda: written(lambda model, h: model.each(h), each=nn.Linear(6, 6)),
+        )
+        for method in ("batch_grad_loop", "expanded_weights")
+    ),
+    (
+        "expanded_parameters",
+        lambda: written(copied_into_buffer, seen=torch.zeros(6)),
+        lambda: written(lambda model, h: h.tanh(), seen=torch.zeros(6)),
+    ),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
 
@@ -192,6 +243,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
     (
         "vmap_vjp",
         lambda: (nn.Sequential(nn.Linear(4, 5), nn.PReLU(), nn.LayerNorm(5), nn.Linear(5, 7)), torch.randn(3, 4)),
+        "torch-vmap-prelu",
+    ),
+    (
+        "vmap_vjp",
+        lambda: written(lambda m, h: nn.functional.layer_norm(nn.functional.prelu(h, m.a.bias[:1]), (6,))),
         "torch-vmap-prelu",
     ),
     ("expanded_weights", lambda: (Turned(), X343), "torch-expanded-weights-conv-view"),
@@ -238,6 +294,29 @@ def test_what_the_remedy_of_a_bag_says_is_the_same(mode: str) -> None:
     torch.testing.assert_close(model(X), other(X))
     (model, X), (other, _) = weighted(is_bag=True), weighted(is_bag=False)
     torch.testing.assert_close(model(X), other(X))
+
+
+def test_who_wrote_no_function_but_has_a_checkpoint_is_told_of_that() -> None:
+    """A reentrant checkpoint is a torch.autograd.Function, and none of the user's."""
+    made = InTwo(lambda layers, X: checkpoint(layers[1], layers[0](X), use_reentrant=True)), X4
+    told = remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made), problem_of(made))
+    assert "torch.utils.checkpoint" in told
+    assert "setup_context" not in told
+
+
+def test_a_layer_that_gets_other_rows_is_not_told_to_have_more_axes() -> None:
+    """BackPACK compares shapes there, too."""
+    made = written(lambda m, h: m.each(h[:2]).sum(0).expand(len(h), 6), each=nn.Linear(6, 6))
+    message = "AssertionError: ('Compared shapes [1, 2] and [2, 2] do not match. ', 'Got [1, 1, 2] and [2, 2]')"
+    assert "another number of rows" in remedy_of(find_method("batch_grad_loop"), message, problem_of(made))
+
+
+def test_who_writes_into_a_buffer_is_told_of_that() -> None:
+    """Not to make another tensor than the buffer."""
+    made = written(copied_into_buffer, seen=torch.zeros(6))
+    assert "buffers" in remedy_of(
+        find_method("expanded_parameters"), crash("expanded_parameters", made), problem_of(made)
+    )
 
 
 def test_who_has_no_embedding_is_not_told_to_make_it_dense() -> None:

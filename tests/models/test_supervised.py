@@ -125,7 +125,7 @@ def test_methods_that_do_not_come_back_are_named_and_stop_no_other(jaccheck: Run
     """Exit code 0 from within, a segmentation fault, a call that blocks, one that takes too long; one that is right."""
     names = ("ends", "is_killed", "hangs", "is_slow")
     options = [word for name in names for word in ("--method", f"own_methods:{name}")]
-    done = jaccheck("check", "own.py:mlp", "--method", "vmap_vjp", *options, "--time", "60", "--report", "out.json")
+    done = jaccheck("check", "own.py:mlp", "--method", "vmap_vjp", *options, "--time", "30", "--report", "out.json")
     assert done.returncode == 0, done.stdout + done.stderr
     answers = {answer.method: answer for answer in load(ModelReport, own / "out.json").answers}
     assert {name: answer.outcome for name, answer in answers.items()} == {

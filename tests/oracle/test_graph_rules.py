@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jaccheck_support.graph_formulas import FORMULAS, FUSED_SOFTMAX, Formula
 from jaccheck_support.simulation import VARIANTS as ACTIVATIONS
@@ -89,6 +89,8 @@ def worst(rule: str, machine: Machine, seed: int, *, off: float) -> float:
     node = Node(rule, (), 0, shape, machine.dtype, options)
     with np.errstate(all="ignore"):
         value, saved = GRAPH_RULES[rule].forward(node, inputs, ar)
+        if not (value.size <= ar.largest).all():
+            return 0.0  # `forward_of_graph` claims nothing of it: it may be infinite
         made, kept = formula.forward(machine, moved, options)
         g = generator.normal(size=(1, *shape))
         g = np.float64(machine.round(machine.wide(g)))
@@ -129,6 +131,7 @@ MACHINES = st.builds(
 
 @pytest.mark.parametrize("rule", sorted(FORMULAS))
 @settings(max_examples=60)
+@example(Machine("float16"), 282295, 0.05)  # may overflow
 @given(MACHINES, st.integers(0, 2**32), st.sampled_from([0.0, 1e-6, 1e-3, 0.05]))
 def test_no_evaluation_exceeds_the_bounds_of_a_rule(rule: str, machine: Machine, seed: int, off: float) -> None:
     """Of inputs and derivatives that are off, too; in the value and in each derivative, by entry and in length."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -186,3 +187,16 @@ def test_the_modules_are_what_they_are_called(real: ModuleType) -> None:
     """Each file that is listed has architectures in it."""
     files = {each.file for each in real.load_all().values()}
     assert files == set(real.FILES)
+
+
+@pytest.mark.full
+def test_the_script_loads_jaccheck_without_what_runs_on_a_cluster() -> None:
+    """Its environment has no extra but BackPACK."""
+    script = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('dask', 'distributed', 'matplotlib'))\n"
+        "from architectures import import_own_modules\n"
+        "import_own_modules()\n"
+        "assert 'jaccheck.models.checking' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT / "benchmarks", check=True)

@@ -14,6 +14,7 @@ SCRIPTS = [path for path in sorted(BENCHMARKS.glob("*.py")) if "__main__" in pat
 LOAD = "import runpy, sys; [runpy.run_path(path, run_name='loaded') for path in sys.argv[1:]]"
 
 
+@pytest.mark.full
 def test_every_script_finds_what_it_imports() -> None:
     """With its own folder on the path, where a link stands for the support package of the tests."""
     assert len(SCRIPTS) > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.util
 import re
 import subprocess
@@ -31,3 +32,12 @@ def test_no_phantom_is_listed(tmp_path: Path) -> None:
     workflows = "\n".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     asked = set(re.findall(r"(?:env|TOXENV): ([a-z][\w-]+)", workflows))
     assert asked <= listed.keys(), asked - listed.keys()
+
+
+def test_what_a_script_imports_at_once_is_in_its_environment() -> None:
+    """The extra BackPACK, too, which no package of the constraints brings along."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    script = (ROOT / "benchmarks" / "architectures.py").read_text()
+    assert '"backpack"' in script
+    assert "backpack" in tox["testenv:architectures"]["extras"].split()

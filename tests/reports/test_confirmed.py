@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from jaccheck_support.testing import Run
 
 from jaccheck.reports import DOUBT, Report, load
@@ -16,7 +15,6 @@ WRONG = (
 FORMATS = ("json", "html", "md", "xml")
 
 
-@pytest.mark.fast
 def test_without_workers_every_report_says_that_nothing_was_confirmed(jaccheck_here: Run, tmp_path: Path) -> None:
     """And so do the finding on the terminal and the last line."""
     written = [tmp_path / f"out.{kind}" for kind in FORMATS]

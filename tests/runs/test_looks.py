@@ -17,8 +17,8 @@ PRODUCT = "        return einsum(equation, mat, d_weight)\n"
 @pytest.mark.parametrize(
     ("left", "aspect", "workers"),
     [
-        ("torch.set_flush_denormal(True)", "floating-point environment", "0"),
-        pytest.param("torch.set_flush_denormal(True)", "floating-point environment", "1", marks=pytest.mark.full),
+        pytest.param("torch.set_flush_denormal(True)", "floating-point environment", "0", marks=pytest.mark.full),
+        pytest.param("torch.set_flush_denormal(True)", "floating-point environment", "1", marks=pytest.mark.slow),
         pytest.param(
             "if not hasattr(torch, 'once'): torch.set_flush_denormal(True)\n        torch.once = True",
             *("floating-point environment", "1"),
@@ -27,7 +27,7 @@ PRODUCT = "        return einsum(equation, mat, d_weight)\n"
         pytest.param(
             "threading.Thread(target=threading.Event().wait, daemon=True).start()",
             *("threads", "1"),
-            marks=pytest.mark.full,
+            marks=pytest.mark.slow,
         ),
     ],
 )

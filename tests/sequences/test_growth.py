@@ -19,6 +19,7 @@ def calm() -> Iterator[None]:
         yield
 
 
+@pytest.mark.full
 def test_a_thousand_passes_leave_nothing() -> None:
     """BackPACK keeps neither tensors nor objects nor handles from pass to pass."""
     check_growth(available_extensions())

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
-from jaccheck.methods import Problem, copy_of
+from jaccheck.methods import Problem, checkpoint_around, copy_of
 
 REVERSE_BY_VMAP = (
     *("func_jacrev", "func_jacrev_chunked", "vmap_jacrev", "vmap_jacrev_chunked"),
@@ -21,6 +21,7 @@ REVERSE_BY_VMAP = (
 
 INNER_GRADIENT = "autograd.grad"
 RUNNING_STATISTICS = "instance_norm by running statistics"
+CHECKPOINT, REENTRANT_CHECKPOINT = "checkpoint", "reentrant checkpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class OperationIssue(KnownIssue):
     """An issue that `methods` show where a forward pass calls one of `operations`.
 
     They have torch's name without "aten::"; `INNER_GRADIENT` is a gradient that the forward pass computes itself, and
-    `RUNNING_STATISTICS` an instance norm by these.
+    `RUNNING_STATISTICS` an instance norm by these. What is called below a checkpoint has `CHECKPOINT` or
+    `REENTRANT_CHECKPOINT` beside it.
     """
 
     operations: frozenset[str]
@@ -53,6 +55,8 @@ class _Called(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.names.add(func._schema.name.partition("::")[2])
+        if around := checkpoint_around():
+            self.names.add(REENTRANT_CHECKPOINT if around.is_reentrant else CHECKPOINT)
         return func(*args, **(kwargs or {}))
 
 

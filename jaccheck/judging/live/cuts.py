@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
-from jaccheck.methods import nodes_of, prefix
+from jaccheck.methods import checkpoint_around, nodes_of, prefix
 
 ROUNDING = {"RoundBackward": "round", "FloorBackward": "floor", "CeilBackward": "ceil", "TruncBackward": "trunc"}
 FAKE = "FakeQuantize"
@@ -18,6 +18,12 @@ FAKE = "FakeQuantize"
 
 TORCHS_OWN = ("CheckpointFunction", "BackwardHookFunction", "NestedTensor", "CompiledFunction")
 """Functions of torch's own that are written like a user's."""
+
+
+CUTTING = (
+    "a reentrant torch.utils.checkpoint, which passes no gradient to parameters where none of its inputs requires one "
+    "(use_reentrant=False does)"
+)
 
 
 class Uncut(TorchFunctionMode):
@@ -62,7 +68,7 @@ class Uncut(TorchFunctionMode):
 
 
 class Taken(TorchFunctionMode):
-    """Sees which functions take numbers out of tensors that autograd follows; Python's numbers it does not follow."""
+    """Sees where autograd loses track: numbers that are taken out of tensors, and checkpoints that pass nothing on."""
 
     names = ("item", "tolist", "__float__", "__int__")
 
@@ -75,6 +81,8 @@ class Taken(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in self.names and args[0].requires_grad:
             self.met[f"numbers that are taken out of tensors ({name.strip('_')})"] = None
+        if (around := checkpoint_around()) and around.cuts:
+            self.met[CUTTING] = None
         return func(*args, **(kwargs or {}))
 
 
@@ -102,7 +110,7 @@ def rounding_in(f: Tensor) -> list[str]:
 
 
 def taken_out(model: nn.Module, X: Tensor) -> list[str]:
-    """What takes numbers out of tensors that follow from parameters, by name."""
+    """What takes numbers out of tensors that follow from parameters, or them out of the graph, by name."""
     taken = Taken()
     with taken:
         model(X)

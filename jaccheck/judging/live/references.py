@@ -19,14 +19,21 @@ from jaccheck.oracle import Network
 PROOF_BYTES = 2**29
 """What backward passes through graphs may take at a time."""
 
+CONTRADICTED = "what autograd cuts, as a difference quotient shows"
 
-def reference_of(problem: Problem, part: Part, network: Network | None, *, seconds: float = inf) -> Reference:
+
+def reference_of(
+    problem: Problem, part: Part, network: Network | None, *, seconds: float = inf, is_contradicted: bool = False
+) -> Reference:
     """What a part must be: by the closed form of `network` or, where there is none, by what a forward pass computes or
-    by estimate, whose draws end after so many seconds of processor time.
+    by estimate, whose draws end after so many seconds of processor time. What a forward pass computes proves nothing
+    where a difference quotient contradicts autograd: it is cut where that is.
     """
     if network is not None:
         return ClosedFormReference(part_of(network, part), problem.dtype, problem.device)
-    proofs, reason = proofs_of(problem, lambda: float64_of(problem), part, PROOF_BYTES)
+    proofs, reason = (
+        ({}, CONTRADICTED) if is_contradicted else proofs_of(problem, lambda: float64_of(problem), part, PROOF_BYTES)
+    )
     found: Reference
     if proofs:
         found = PartlyProven(problem, part, proofs, lambda: estimate_of(problem, part, seconds=seconds))

@@ -54,7 +54,7 @@ class _Walk:
 
     def at(self, part: slice, shape: tuple[int, ...], block: int, ar: Arithmetic) -> Flow:
         """The derivative by the numbers of a block. With k uses there are k − 1 additions, in any order."""
-        g, m, E = (values[:, part].reshape(-1, *shape) for values in (self.g, self.m, self.E))
+        g, m, E = (values[:, part].reshape(len(values), *shape) for values in (self.g, self.m, self.E))
         uses = self.graph.uses[part].reshape(shape)
         most = int(uses.max(initial=1))
         gammas = np.array([ar.gamma(k) for k in range(most)] or [0.0])

@@ -86,7 +86,7 @@ class Reading:
 
     def summed(self, rows: Array) -> tuple[slice | Indices, Array]:
         """Rows over the input `(C, *shape)` added up over equal numbers: at which indices, and what."""
-        flat = rows.reshape(len(rows), -1)
+        flat = rows.reshape(len(rows), prod(self.shape))
         if self.run:
             return self.run, flat
         if self.order is None or self.firsts is None:

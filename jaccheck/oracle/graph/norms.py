@@ -11,7 +11,7 @@ import numpy as np
 from jaccheck.oracle.assumptions import Arithmetic, Array
 from jaccheck.oracle.graph.graph import Node
 from jaccheck.oracle.graph.rule import Flow, GraphRule, Slope, graph_rule, rounded, through
-from jaccheck.oracle.graph.uncertain import Uncertain, lengths
+from jaccheck.oracle.graph.uncertain import Uncertain, flat_rows, lengths
 
 
 def _mean(values: Array) -> Array:
@@ -204,7 +204,7 @@ def _backward(saved: Any, flow: Flow, ar: Arithmetic, often: Sequence[int]) -> l
             fan=2,
             norm=_most(size),
             row=size,
-            doubt_norm=lambda m: m.reshape(len(m), -1).max(axis=1, initial=0.0) * a.r,
+            doubt_norm=lambda m: flat_rows(m).max(axis=1, initial=0.0) * a.r,
         )
         share = through(by_w, flow, ar)
         shares.append(_further(share, ar.gamma(4 + often[1] + n) * (flow.m + flow.E) * reach))

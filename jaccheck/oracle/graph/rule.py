@@ -16,7 +16,7 @@ import numpy as np
 from jaccheck.oracle.assumptions import Arithmetic, Array
 from jaccheck.oracle.bounds import Order
 from jaccheck.oracle.graph.graph import Node
-from jaccheck.oracle.graph.uncertain import Uncertain, length, lengths, rows_of
+from jaccheck.oracle.graph.uncertain import Uncertain, flat_rows, length, lengths, rows_of
 
 R = TypeVar("R", bound="type[GraphRule]")
 
@@ -110,7 +110,7 @@ def through(slope: Slope, flow: Flow, ar: Arithmetic) -> Flow:
     carried = _known(slope.magnitude(flow.E))
     peak = float(np.nan_to_num(np.max(reached, initial=0.0), nan=np.inf, posinf=np.inf))
     if flow.order is Order.ANY:
-        lost = flow.lost + 2 * k * ar.eta * slope.amplified * whole.reshape(len(whole), -1).sum(axis=1)
+        lost = flow.lost + 2 * k * ar.eta * slope.amplified * flat_rows(whole).sum(axis=1)
         E = _known(carried + doubt + own)
         return Flow(flow.order, g, slope.magnitude(flow.m), E, lengths(E), lost, peak)
     doubtful = lengths(doubt)
@@ -152,7 +152,7 @@ def by_entries(c: Uncertain, terms: int) -> Slope:
         terms=terms,
         norm=float(np.max(steep, initial=0.0)),
         row=steep,
-        doubt_norm=lambda m: m.reshape(len(m), -1).max(axis=1, initial=0.0) * c.r,
+        doubt_norm=lambda m: flat_rows(m).max(axis=1, initial=0.0) * c.r,
     )
 
 

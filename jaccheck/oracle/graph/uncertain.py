@@ -28,8 +28,13 @@ def length(values: Array) -> float:
 
 def lengths(rows: Array) -> Array:
     """The 2-norm of each row; infinite where an entry is NaN."""
-    flat = rows.reshape(len(rows), -1)
+    flat = flat_rows(rows)
     return np.asarray(np.nan_to_num(np.sqrt(np.einsum("ij,ij->i", flat, flat)), nan=np.inf, posinf=np.inf))
+
+
+def flat_rows(rows: Array) -> Array:
+    """Each row flat, also where there are no rows, or no entries in them."""
+    return rows.reshape(len(rows), prod(rows.shape[1:]))
 
 
 def rows_of(rows: Array, like: Array) -> Array:

@@ -26,6 +26,7 @@ test_is_killed = conforms(is_killed)
 """
 
 
+@pytest.mark.full
 def test_a_method_that_ends_the_process_is_red(pytester: pytest.Pytester) -> None:
     """Its test of exceptions says how; that of agreement, that nothing was compared; the others are run."""
     pytester.makepyfile(METHODS)

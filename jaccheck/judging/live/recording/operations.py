@@ -180,6 +180,10 @@ def operation(recorder: Recorder, func: Any, args: Args, kwargs: Options) -> Any
     floats = [each for each in given if each.is_floating_point()]
     if not any(each.is_floating_point() for each in made) and all(recorder.is_constant(each) for each in floats):
         return found
+    if _is_of_nothing(recorder, floats, made):
+        for each in made:
+            recorder.write(each, recorder.leaf(each.detach().to(torch.float64).numpy(), roundings=CALL))
+        return found
     base = name.removesuffix("_") if name.endswith("_") and not name.endswith("__") else name
     if (
         base in OF_CONSTANTS
@@ -301,6 +305,14 @@ def _enter(recorder: Recorder, found: Any, indices: Any) -> None:
             recorder.write(tensor, np.full(tuple(tensor.shape), -1))
         elif index is not None:
             recorder.write(tensor, _stopped(recorder, np.asarray(index).reshape(tuple(tensor.shape)), tensor))
+
+
+def _is_of_nothing(recorder: Recorder, floats: Sequence[Tensor], made: Sequence[Tensor]) -> bool:
+    """Whether there are no numbers in what is returned, or in all that a derivative could go to: a sum of none."""
+    if not any(each.numel() for each in made):
+        return True
+    others = [each for each in floats if each.numel()]
+    return len(others) < len(floats) and all(recorder.is_constant(each) for each in others)
 
 
 def _chosen(recorder: Recorder, name: str, args: Args) -> None:
