@@ -223,7 +223,7 @@ def _output_by_output(extended: torch.nn.Module, problem: Problem) -> Jacobians:
         with backpack(BatchGrad(), retain_graph=more):
             f[:, c].sum().backward(retain_graph=more)
         for name, p in θ.items():
-            J[name][:, c] = saved(name, p, "grad_batch", problem.N)
+            J[name][:, c] = saved(problem.told(name), p, "grad_batch", problem.N)
     return J
 
 
@@ -235,7 +235,7 @@ def batch_grad_repeated(problem: Problem) -> Jacobians:
     with backpack(BatchGrad()):
         f.diagonal(dim1=1, dim2=2).sum().backward()
     θ = problem.parameters
-    return {name: saved(name, p, "grad_batch", N * C).reshape(N, C, *p.shape) for name, p in θ.items()}
+    return {name: saved(problem.told(name), p, "grad_batch", N * C).reshape(N, C, *p.shape) for name, p in θ.items()}
 
 
 @backpack_method(
@@ -357,7 +357,7 @@ def sqrt_ggn_converted(problem: Problem) -> Jacobians:
     loss = extend(torch.nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
-    G = {name: saved(name, p, "sqrt_ggn_exact", problem.C, problem.N) for name, p in θ.items()}
+    G = {name: saved(problem.told(name), p, "sqrt_ggn_exact", problem.C, problem.N) for name, p in θ.items()}
     return {name: g.transpose(0, 1) / sqrt(2) for name, g in G.items()}
 
 

@@ -65,7 +65,7 @@ def batch_grad_subsampled(problem: Problem) -> Jacobians:
             with backpack(BatchGrad(subsampling=samples), retain_graph=more):
                 f[:, c].sum().backward(retain_graph=more)
             for name, p in θ.items():
-                found[name].append(saved(name, p, "grad_batch", len(samples)))
+                found[name].append(saved(problem.told(name), p, "grad_batch", len(samples)))
         for name in θ:
             rows[name].append(joined(found[name]))
     return {name: torch.stack(each, dim=1) for name, each in rows.items()}

@@ -88,5 +88,5 @@ def sqrt_ggn_modules(problem: Problem) -> Jacobians:
     loss = extend(nn.MSELoss(reduction="sum"))(f, torch.zeros_like(f))
     with backpack(SqrtGGNExact()):
         loss.backward()
-    G = {name: saved(name, p, "sqrt_ggn_exact", problem.C, problem.N) for name, p in θ.items()}
+    G = {name: saved(problem.told(name), p, "sqrt_ggn_exact", problem.C, problem.N) for name, p in θ.items()}
     return {name: g.transpose(0, 1) / sqrt(2) for name, g in G.items()}

@@ -108,7 +108,7 @@ def watched(problem: Problem, θ: dict[str, nn.Parameter]) -> tuple[Watch, list[
     """A watch that the model was run under, and for each of its uses δ, where any output depends on it."""
     is_strict, constants = False, frozenset[int]()
     while True:
-        watch = Watch(θ, problem.X, is_strict=is_strict, expansions_of_constants=constants)
+        watch = Watch(θ, problem.X, problem.told, is_strict=is_strict, expansions_of_constants=constants)
         with torch.enable_grad(), watch:
             f = problem.model(problem.X).reshape(problem.N, problem.C)
         with torch.no_grad():

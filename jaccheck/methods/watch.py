@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -27,10 +28,18 @@ class Watch(TorchFunctionMode):
     """
 
     def __init__(
-        self, θ: dict[str, nn.Parameter], X: Tensor, *, is_strict: bool, expansions_of_constants: frozenset[int]
+        self,
+        θ: dict[str, nn.Parameter],
+        X: Tensor,
+        told: Callable[[str], str],
+        *,
+        is_strict: bool,
+        expansions_of_constants: frozenset[int],
     ) -> None:
         super().__init__()
         self.names = {id(p): name for name, p in θ.items()}
+        self.told = {key: told(name) for key, name in self.names.items()}
+        """Each name as the user knows it."""
         self.uses: list[Use] = []
         self.derived: dict[int, Tensor] = {id(p): p for p in θ.values()}
         """What comes of parameters alone, the parameters included."""
@@ -126,12 +135,12 @@ class Watch(TorchFunctionMode):
         """The first parameter that goes into a use, by itself or in what was made of it."""
         stack: list[Any] = [tensor for tensor, _ in use.parts if id(tensor) in self.names]
         if stack:
-            return self.names[id(stack[0])]
+            return self.told[id(stack[0])]
         stack = [parameter.grad_fn for parameter, _ in use.parts]
         while stack:
             node = stack.pop()
             if id(getattr(node, "variable", None)) in self.names:
-                return self.names[id(node.variable)]
+                return self.told[id(node.variable)]
             stack += [following for following, _ in node.next_functions if following is not None]
         return "a parameter"
 

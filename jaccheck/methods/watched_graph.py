@@ -63,7 +63,7 @@ def check_parameters(f: Tensor, watch: Watch) -> None:
         for tensor, following in below:
             if id(tensor) in watch.names:
                 raise NotCovered(
-                    f"{watch.names[id(tensor)]} is used in {node.name()}, by a call without a rule or unseen"
+                    f"{watch.told[id(tensor)]} is used in {node.name()}, by a call without a rule or unseen"
                 )
             stack.append(following)
 

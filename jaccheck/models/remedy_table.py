@@ -59,7 +59,8 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
     ),
     Remedy(
-        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0",
+        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0"
+        "|Compared shapes",
         advice=OTHER_ROWS,
         families=("backpack",),
         is_of_other_rows=True,
@@ -104,7 +105,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="doesn't match the broadcast shape",
-        advice="give the cell a first state, made by X.new_zeros(len(X), hidden_size)",
+        advice="give the cell a first state that follows from X: X.new_zeros(len(X), hidden_size), or a parameter plus "
+        "that",
         module="RNNCellBase",
     ),
     Remedy(
@@ -123,7 +125,7 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="must match the size|Sizes of tensors must match|split_with_sizes|PreluKernelBackward0",
         issue="torch-vmap-prelu",
         families=("torch.func",),
-        module="PReLU",
+        operation="_prelu_kernel",
     ),
     Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
     Remedy(
@@ -204,6 +206,10 @@ REMEDIES: tuple[Remedy, ...] = (
         families=("torch.func", "autograd"),  # others have such functions of their own
     ),
     Remedy(
+        pattern="must implement the jvp function for custom autograd.Function",
+        advice="give the torch.autograd.Function a jvp(ctx, *tangents), too",
+    ),
+    Remedy(
         pattern="does not have vmap support",
         advice="set generate_vmap_rule = True in the torch.autograd.Function",
     ),
@@ -215,8 +221,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="Cannot access data pointer of Tensor that doesn't have storage",
-        advice="compute with torch instead of numpy in forward; where sequences are packed, run the padded ones, and "
-        "take each sample's last step by gather",
+        advice="compute with torch in forward, instead of .numpy() and .tolist(); where sequences are packed, run the "
+        "padded ones, and take each sample's last step by gather",
     ),
     Remedy(
         pattern="SparseCPU|SparseCUDA|between dense and sparse Tensors",

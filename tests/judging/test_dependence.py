@@ -75,6 +75,13 @@ def test_a_small_dependence(size: float) -> None:
         check_dependence(problem_of(*leaking(size)))
 
 
+def test_a_small_dependence_of_a_large_output_is_told_with_its_digits() -> None:
+    """Both numbers have as many as it takes to see that they differ."""
+    model = Lambda(lambda m, x: m.a(x) + 1000 + (1e-10 * x).sum(), a=nn.Linear(3, 2))
+    with pytest.raises(InvalidModel, match=r"is (\S+) when it is run alone and (?!\1 )\S+ in the batch"):
+        check_dependence(problem_of(model.double(), batch(5, 3).double()))
+
+
 def test_no_dependence_where_rounding_is_larger() -> None:
     """A chaotic map moves its output by as much as itself, alone or not: no sample is said to depend on another."""
     for seed in range(4):

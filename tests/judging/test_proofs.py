@@ -12,7 +12,7 @@ from jaccheck_support.graph_models import GRAPH_MODELS, graph_model
 from torch import nn
 
 from jaccheck.judging import Part, Proof, graphs_of
-from jaccheck.methods import Problem
+from jaccheck.methods import Problem, find_method
 from jaccheck.oracle import GRAPH_RULES, ClosedForm, NoRule, Order
 
 DTYPES = ("float64", "float32")
@@ -86,6 +86,16 @@ def test_forward_mode_is_within_its_own_bounds(name: str) -> None:
 def rules_of(name: str) -> set[str]:
     given = problem(name)
     return {node.rule for sample in graphs_of(given, whole(given)) for node in sample.graph.nodes}
+
+
+def test_where_nothing_is_proven_of_reverse_mode_no_method_is_held_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the answer would say that no bound is proven, and that forward mode is within its bound."""
+    found = proof(problem("residual"))
+    forward_mode = find_method("func_jacfwd")
+    assert found.expectation(forward_mode, (2, 3)) is not None
+    reverse, is_narrow = found.form(Order.REVERSE), Proof.is_narrow
+    monkeypatch.setattr(Proof, "is_narrow", lambda self, form: form is not reverse and is_narrow(self, form))
+    assert found.expectation(forward_mode, (2, 3)) is None
 
 
 @pytest.mark.parametrize("rule", sorted({*GRAPH_RULES} - {"same", "round", "decided", "stop", "neg", "sub"}))

@@ -105,6 +105,16 @@ def test_where_autograd_is_contradicted_that_is_why_nothing_is_advised() -> None
     assert report.verdict.endswith("no method is advised: what they were compared with is in doubt")
 
 
+def test_parameters_of_a_model_with_two_inputs_are_told_by_their_own_names() -> None:
+    """Whatever jaccheck has put around the model."""
+    model = Lambda(
+        lambda m, x, z: torch.vmap(lambda a, b: m.out(a * b) + m.out.weight[:, 0].exp())(x, z), out=nn.Linear(3, 2)
+    )
+    report = jaccheck.check(model, (batch(4, 3), batch(4, 3)), methods=["autograd_loop", "hooks", "batch_grad_loop"])
+    told = [each.message for each in report.answers[1:]]
+    assert all("out.weight" in each and "model.out" not in each for each in told), told
+
+
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 def test_gradients_that_a_reentrant_checkpoint_loses_are_told() -> None:
     """Autograd has none, and neither has what its forward pass computes: no method is right, and the cause is named."""

@@ -19,6 +19,7 @@ from jaccheck_support.remedied.by_hand import (
     Stepped,
     Turned,
     UnmappedCube,
+    Untangent,
     Unwatched,
 )
 from jaccheck_support.remedied.lookups import POOLED, bag, embedded, looked_up, multiplied, one_hot, weighted
@@ -146,6 +147,11 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
     ("vmap_vjp", lambda: multiplied(is_sparse=True), lambda: multiplied(is_sparse=False)),
     ("vmap_vjp", lambda: without_state(is_given=False), lambda: without_state(is_given=True)),
     (
+        "vmap_vjp",
+        lambda: written(lambda m, h: m.cell(h, 2 * (m.b.bias[:1].expand(len(h), 6),))[0], cell=nn.LSTMCell(6, 6)),
+        lambda: written(lambda m, h: m.cell(h, 2 * (m.b.bias[:1] + 0 * h,))[0], cell=nn.LSTMCell(6, 6)),
+    ),
+    (
         "expanded_parameters",
         lambda: written(into_shared, seen=torch.zeros(6)),
         lambda: written(lambda model, h: h.tanh(), seen=torch.zeros(6)),
@@ -196,6 +202,12 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         )
         for method in ("expanded_parameters", "vmap_vjp", "func_jacfwd")
     ),
+    ("func_jacfwd", lambda: written(lambda m, h: Untangent.apply(h)), lambda: written(lambda m, h: Cube.apply(h))),
+    (
+        "vmap_vjp",
+        lambda: written(lambda m, h: torch.stack([z * len(z.tolist()) for z in h])),
+        lambda: written(lambda m, h: torch.stack([z * len(z) for z in h])),
+    ),
     ("func_jacfwd", lambda: written(by_sparse_matrix), lambda: written(by_dense_matrix)),
     (
         "func_jacfwd",
@@ -231,6 +243,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
     (
         "vmap_vjp",
         lambda: (nn.Sequential(nn.Linear(4, 5), nn.PReLU(), nn.LayerNorm(5), nn.Linear(5, 7)), torch.randn(3, 4)),
+        "torch-vmap-prelu",
+    ),
+    (
+        "vmap_vjp",
+        lambda: written(lambda m, h: nn.functional.layer_norm(nn.functional.prelu(h, m.a.bias[:1]), (6,))),
         "torch-vmap-prelu",
     ),
     ("expanded_weights", lambda: (Turned(), X343), "torch-expanded-weights-conv-view"),
@@ -285,6 +302,13 @@ def test_who_wrote_no_function_but_has_a_checkpoint_is_told_of_that() -> None:
     told = remedy_of(find_method("vmap_vjp"), crash("vmap_vjp", made), problem_of(made))
     assert "torch.utils.checkpoint" in told
     assert "setup_context" not in told
+
+
+def test_a_layer_that_gets_other_rows_is_not_told_to_have_more_axes() -> None:
+    """BackPACK compares shapes there, too."""
+    made = written(lambda m, h: m.each(h[:2]).sum(0).expand(len(h), 6), each=nn.Linear(6, 6))
+    message = "AssertionError: ('Compared shapes [1, 2] and [2, 2] do not match. ', 'Got [1, 1, 2] and [2, 2]')"
+    assert "another number of rows" in remedy_of(find_method("batch_grad_loop"), message, problem_of(made))
 
 
 def test_who_writes_into_a_buffer_is_told_of_that() -> None:

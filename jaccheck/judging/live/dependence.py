@@ -16,7 +16,7 @@ from jaccheck.judging.live.subject import runs_in
 from jaccheck.judging.stochastic_arithmetic import Moved, Moves, generator_for, moved_numbers
 from jaccheck.methods import Problem, deep_copy, run
 from jaccheck.oracle import Array
-from jaccheck.reports import MAY_BE
+from jaccheck.reports import MAY_BE, told_apart
 
 TRIED = 8
 """Samples that are run alone, spread evenly over the batch."""
@@ -56,14 +56,15 @@ def _difference(sample: Problem, n: int, alone: Array, together: Array, limit: A
     with np.errstate(all="ignore"):
         times = np.nan_to_num(np.abs(alone - together) / limit, nan=np.inf)
     c = int(np.argmax(times))
+    one, other = told_apart(float(alone[c]), float(together[c]), 12)
     issue = issue_of_samples(operations_of(sample))
     if issue and np.abs(alone - together).max() <= OF_KERNELS * np.abs(alone).max():
         return (
-            f"output {c} of sample {n} is {alone[c]:.12g} when it is run alone and {together[c]:.12g} in the batch, "
+            f"output {c} of sample {n} is {one} when it is run alone and {other} in the batch, "
             f"{times[c]:.1e} × what rounding explains: {MAY_BE} {issue.id}, see `jaccheck known {issue.id}`"
         )
     return (
-        f"output {c} of sample {n} is {alone[c]:.12g} when it is run alone and {together[c]:.12g} in the batch, "
+        f"output {c} of sample {n} is {one} when it is run alone and {other} in the batch, "
         f"{times[c]:.1e} × what rounding explains: samples depend on each other, as by statistics or a step size that "
         "the batch shares, so its Jacobian is another in the batch, too, and per-sample methods compute something else"
     )

@@ -15,6 +15,7 @@ from jaccheck.errors import InvalidModel
 from jaccheck.judging.live.cuts import own_backwards
 from jaccheck.judging.live.subject import runs_in
 from jaccheck.methods import Problem, deep_copy, nodes_of, run
+from jaccheck.reports import told_apart
 
 TRIED = 8
 """Samples whose gradients are compared, spread evenly over the batch."""
@@ -49,10 +50,11 @@ def check_gradients(problem: Problem) -> None:
             return
         for batch, others in (("in the batch", whole), ("beside a copy of the sample", beside)):
             if found := _further_apart(alone, others, limit):
-                name, one, other = found
+                name, alone_there, there = found
+                one, other = told_apart(alone_there, there)
                 raise InvalidModel(
                     f"what autograd gives for the outputs of sample {n} by {problem.told(name)} is another one {batch} "
-                    f"than for the sample alone, as {other:.4g} and {one:.4g}: {' and '.join(causes)} lets it depend "
+                    f"than for the sample alone, as {other} and {one}: {' and '.join(causes)} lets it depend "
                     "on the other samples, so there is no Jacobian of a sample that could be compared"
                 )
 

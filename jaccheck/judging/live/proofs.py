@@ -69,8 +69,11 @@ class Proof:
         return self._forms[order]
 
     def expectation(self, method: Method, rows: tuple[int, int]) -> Expectation | None:
-        """What the result of a method must be; None where nothing is proven, or too little."""
-        if method.step or method.loss:
+        """What the result of a method must be; None where nothing is proven, or too little.
+
+        What says too little of reverse mode is told as no proof, and is none for any other order.
+        """
+        if method.step or method.loss or not self.is_narrow(self.form(Order.REVERSE)):
             return None
         form, ar = self.form(method.order), self._arithmetics[self.dtype]
         roundings = method.roundings(*rows)
