@@ -14,7 +14,7 @@ from jaccheck.cli.progress import Progress
 from jaccheck.core import chosen, plural, printable
 from jaccheck.errors import BrokenEnvironment, InvalidRequest
 
-SEVERITIES = ("silently wrong", "exception", "side effect")
+SEVERITIES = ("silently wrong", "wrong, with a warning", "exception", "side effect")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

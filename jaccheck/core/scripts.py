@@ -20,6 +20,12 @@ from jaccheck.core.plain import plain_data
 from jaccheck.core.text import text_of
 from jaccheck.errors import BrokenEnvironment
 
+UNSEEN = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+"""What Python does not show of a library."""
+
+OUTSIDE = compile("exec(script, names)", "sys", "exec")
+"""What is outside of a script is called `sys` by Python's warnings, too."""
+
 SCRIPT_SECONDS = 60
 """Most time that one script gets."""
 
@@ -48,8 +54,10 @@ class AllRan:
 
 
 def answer(request: Scripts, tell: Callable[[Ran], None]) -> AllRan:
-    """Tells of each module that it is imported, then what each script printed. Raises BrokenEnvironment."""
-    warnings.simplefilter("ignore")
+    """Tells of each module that it is imported, then what each script printed, with the warnings that a user sees.
+
+    Raises BrokenEnvironment.
+    """
     for module in request.imports:
         try:
             importlib.import_module(module)
@@ -82,13 +90,18 @@ def _run(script: str) -> None:
         end_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.alarm(SCRIPT_SECONDS)
+        warnings.resetwarnings()  # workers show none
+        for category in UNSEEN:
+            warnings.simplefilter("ignore", category)
         linecache.cache["script.py"] = (len(script), None, script.splitlines(keepends=True), "script.py")
-        exec(compile(script, "script.py", "exec"), {"__name__": "__main__"})
+        names = {"script": compile(script, "script.py", "exec"), "names": {"__name__": "__main__"}}
+        exec(OUTSIDE, names)
     except SystemExit:
         pass
     except BaseException as error:
         sys.stdout.flush()
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        for _ in range(2):
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -214,3 +214,15 @@ def test_a_case_file_of_version_1_is_read(case: Case, tmp_path: Path, was: str, 
     assert (found.finding.method, found.finding.case) == (now, case)
     path.write_text(json.dumps({"schema_version": 1, "cases": [json.loads(to_json(case))], "finding": None}))
     assert load(CaseFile, path).finding is None
+
+
+def test_half_a_pair_of_surrogates_is_spelled_out() -> None:
+    """It is no character, and no JSON: a text of somebody else's may hold it all the same."""
+    told = Failure(law="agreement", outcome=Outcome.CRASHED, detail=Told(text="\ud800 and é and \U0001f600"))
+    assert from_json(Failure, to_json(told), where="here").message == r"\ud800 and é and 😀"
+    worst = replace(WORST, actual=math.nan)
+    told = replace(told, detail=WrongEntry(worst=worst), call="\udc80")
+    again = from_json(Failure, to_json(told, indent=2), where="here")
+    assert again.call == r"\udc80"
+    assert again.worst is not None
+    assert math.isnan(again.worst.actual)

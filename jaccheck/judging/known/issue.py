@@ -17,6 +17,7 @@ class Severity(Enum):
     """What an issue does to those who do not know of it."""
 
     SILENT = "silently wrong"
+    WARNED = "wrong, with a warning"
     EXCEPTION = "exception"
     SIDE_EFFECT = "side effect"
 

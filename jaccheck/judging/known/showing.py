@@ -119,5 +119,5 @@ def _judged(issue: KnownIssue, said: str) -> Showing:
 
 
 def without_paths(said: str) -> str:
-    """A traceback whose files are named as they are imported: `backpack/context.py`, whatever folder holds them."""
-    return re.sub(r'File "[^"]*?/(?:site-packages|python3\.\d+)/(?:site-packages/)?', 'File "', said)
+    """Tracebacks and warnings whose files are named as they are imported: `backpack/context.py`, in whatever folder."""
+    return re.sub(r'(File "|^)/[^"\n]*?/(?:site-packages|python3\.\d+)/(?:site-packages/)?', r"\1", said, flags=re.M)

@@ -15,9 +15,12 @@ OF_LOSSES = (
     _issue(
         id="second-order-loss-factor",
         title="A loss that is multiplied by a number: curvature is that of the loss without it",
+        severity=Severity.WARNED,
         methods=SECOND,
-        condition="`(3 * mse(model(X), y)).backward()`, `loss.backward(gradient)`, or a GradScaler",
-        instead="curvature without the factor, where gradients and first-order extensions have it",
+        condition="`(3 * mse(model(X), y)).backward()`, `loss.backward(gradient)`, a GradScaler, or a function of the "
+        "loss as `loss.log()`",
+        instead="curvature without the factor, where gradients and first-order extensions have it; BackPACK warns that "
+        "the loss seems to have been modified",
         reason="the Hessian's root begins in the loss module, which does not look at the gradient that comes to it",
     ),
     _issue(
@@ -32,6 +35,7 @@ OF_LOSSES = (
     _issue(
         id="broadcast-output",
         title="MSELoss(reduction='sum') whose output is broadcast to the targets: curvature of one target alone",
+        severity=Severity.WARNED,
         methods=SECOND,
         condition="targets with more entries than the output, to which torch broadcasts it, with a warning",
         instead="2 for each output, whatever the number of targets it is compared with",

@@ -49,6 +49,8 @@ def test_each_script_shows_what_it_states(showings: dict[str, Showing], name: st
     assert showings[name].shown is Shown.STILL_THERE, showings[name]
     assert "jaccheck" not in showings[name].said
     assert not re.search(r'File "/', showings[name].said), showings[name].said
+    warned = re.search(r"Warning: .*(wrong|incorrect)", showings[name].said)
+    assert bool(warned) is (ISSUES[name].severity is Severity.WARNED), showings[name].said
 
 
 @pytest.mark.parametrize("name", ISSUES)
