@@ -50,6 +50,9 @@ COMMANDS = {
 }
 """With the exit codes that it may give where the package does not work. A matrix is a measurement: it is told there."""
 
+INTERRUPTED = ("interrupts the parent",)
+"""Acts that nobody can tell from Ctrl-C: there is no answer, or that of what was done until then."""
+
 HARMLESS = {"goes elsewhere", "prints without end", "forks, and both go on", "closes all files"}
 """Acts beside which a right result may come out: then the command says what else was done, or nothing is wrong."""
 
@@ -62,6 +65,7 @@ def attacks() -> Iterator[Attack]:
                 name=f"{command}, a BackPACK whose extend {name}",
                 shell=f"PYTHONPATH=p {shell}",
                 files={"p/backpack/__init__.py": PACKAGE.replace("{act}", act), "m.py": GOOD_MODEL},
-                codes=(*codes, 0) if name in HARMLESS else codes,
+                codes=(*codes, 0) if name in HARMLESS else (*codes, 0, 130) if name in INTERRUPTED else codes,
+                says=("interrupted",) if name in INTERRUPTED else (),
                 seconds=400,
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
+import re
 import reprlib
 from collections.abc import Hashable
 from functools import cache
@@ -11,7 +13,7 @@ from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
 from annotated_types import Ge, Le
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import SchemaValidator
+from pydantic_core import PydanticSerializationError, SchemaValidator
 
 from jaccheck.errors import UnreadableFile
 
@@ -53,8 +55,16 @@ def _short_repr(value: Any) -> str:
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON of a value of plain data."""
-    return _adapter(cast(Hashable, type(value))).dump_json(value, indent=indent).decode()
+    """JSON of a value of plain data, in which half a pair of surrogates, which is no character, is spelled out."""
+    adapter = _adapter(cast(Hashable, type(value)))
+    try:
+        return adapter.dump_json(value, indent=indent).decode()
+    except PydanticSerializationError:  # which names neither its kind nor the text
+        text = json.dumps(adapter.dump_python(value, mode="json"), indent=indent, ensure_ascii=False)
+        return _SURROGATE.sub(lambda half: rf"\\u{ord(half[0]):04x}", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def from_json(kind: type[T], text: str | bytes, *, where: str) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jaccheck.methods import Method
-from jaccheck.reports import Changed, Failure, Outcome
+from jaccheck.reports import SURVIVAL, Changed, Failure, Outcome
 from jaccheck.runs.results import Candidate, Earlier, FailureGroup, Try
 
 AFTERWARDS = ("what runs after it",)
@@ -58,6 +58,8 @@ def culprit_of(
                 suspects, failure = part, found
                 break
         else:
+            if failure.law == SURVIVAL:  # which one of them ended the process has not been seen
+                return None
             break  # several of them together; the one that ran last is named
     return Culprit(suspects[-1], failure)
 

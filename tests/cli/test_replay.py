@@ -32,6 +32,14 @@ def holds(problem):
 def doubles(problem):
     return {name: 2 * J for name, J in right(problem).items()}
 
+calls = 0
+
+@method()
+def doubles_now_and_then(problem):
+    global calls
+    calls += 1
+    return doubles(problem) if calls % 13 == 0 else right(problem)
+
 @method()
 def raises(problem):
     raise RuntimeError("broken now")
@@ -74,6 +82,7 @@ def prints_on_and_on(problem):
 ANSWERS = {
     "holds": "FIXED",
     "doubles": "DISAGREES",
+    "doubles_now_and_then": "DISAGREES",
     "raises": "FAILED: CRASHED now: RuntimeError: broken now",
     "other_structure": "FAILED: DISAGREES now: shape",
     "gives_numpy": "FAILED: DISAGREES now: expected a dict of tensors",

@@ -12,13 +12,16 @@ import math
 import os
 import resource
 import signal
+import struct
 import sys
 import tempfile
 import threading
 import time
 import tracemalloc
 import warnings
+from collections import Counter
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 
 import numpy as np
 import torch
@@ -174,6 +177,15 @@ LEFT: dict[str, tuple[str, Callable[[], object]]] = {
     "traps": ("floating-point traps", lambda: ctypes.CDLL("libm.so.6").feenableexcept(4)),
     "standard files that do not wait": ("waiting for standard files", lambda: os.set_blocking(2, False)),
     "another layer": ("torch.nn.Linear", _replaced(nn, "Linear")),
+    "another packing of numbers": ("struct.pack", _replaced(struct, "pack")),
+    "another counter": ("collections.Counter.update", _replaced(Counter, "update")),
+    "a pipe that sends nothing": (
+        "multiprocessing.connection._ConnectionBase.send_bytes",
+        _replaced(Connection.__mro__[1], "send_bytes"),
+    ),
+    "a module that is gone": ("sys.modules.get('json')", lambda: sys.modules.pop("json")),
+    "a module that is forbidden": ("sys.modules.get('torch')", lambda: sys.modules.update(torch=None)),  # type: ignore[call-overload]
+    "other modules": ("sys.modules.get('numpy')", lambda: setattr(sys, "modules", {})),
     "forward of a layer that is not here": ("torch.nn.modules.conv.Conv2d.forward", _replaced(nn.Conv2d, "forward")),
     "engine": (
         "torch.autograd.graph._engine_run_backward",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import multiprocessing
 import os
 import subprocess
@@ -140,6 +141,25 @@ def patches_unseen() -> None:
             return 2 * torch.nn.functional.linear(x, weight, bias)
 
     vars(sys.modules["torch.nn.modules.linear"])["F"] = Wrong
+
+
+@registered
+def ends_later() -> None:
+    """Starts what ends the process a little later, whoever runs then; no thread that `threading` knows."""
+    _thread.start_new_thread(_end_soon, ())
+
+
+def _end_soon() -> None:
+    time.sleep(0.3)
+    os._exit(5)
+
+
+@registered
+def waits_once() -> None:
+    """Takes its time in the first process that calls it, and in no other."""
+    if not Path("waited").exists():
+        Path("waited").touch()
+        time.sleep(1.0)
 
 
 @registered

@@ -44,6 +44,7 @@ FORKING = {
     *(f"runs/workers/{name}.py" for name in ("fork_server", "process", "template", "worker")),
     "core/scripts.py",
     "judging/laws/torch_switches.py",  # asks how a method has said that processes be started, and starts none
+    "judging/laws/patches.py",  # looks whether the functions with which processes talk are still their own
     "core/fork.py",
     "core/supervision.py",  # before anything is loaded
 }

@@ -131,6 +131,7 @@ def test_how_an_entry_is_off_is_its_key(actual: float, expected: float, key: str
         (1.00000001, 1.0, 1e-12, "1.00000001 instead of 1 (1.0e+04 × bound 1.0e-12)"),
         (3.0, 0.0, 1e-310, "3 instead of 0 (must be zero)"),
         (1.0, -0.0, 0.0, "1 instead of 0 (must be equal)"),
+        (-8e-29, 2e-32, 1e-38, "-8e-29 instead of 2e-32 (8.0e+09 × bound 1.0e-38)"),
         (math.nan, 1.0, 1e-9, "nan instead of 1 (not finite)"),
         (math.inf, 1.0, 1e-9, "inf instead of 1 (not finite)"),
         (2.0, math.nan, 1e-9, "2 instead of nan (must not be finite)"),
@@ -213,3 +214,15 @@ def test_a_case_file_of_version_1_is_read(case: Case, tmp_path: Path, was: str, 
     assert (found.finding.method, found.finding.case) == (now, case)
     path.write_text(json.dumps({"schema_version": 1, "cases": [json.loads(to_json(case))], "finding": None}))
     assert load(CaseFile, path).finding is None
+
+
+def test_half_a_pair_of_surrogates_is_spelled_out() -> None:
+    """It is no character, and no JSON: a text of somebody else's may hold it all the same."""
+    told = Failure(law="agreement", outcome=Outcome.CRASHED, detail=Told(text="\ud800 and é and \U0001f600"))
+    assert from_json(Failure, to_json(told), where="here").message == r"\ud800 and é and 😀"
+    worst = replace(WORST, actual=math.nan)
+    told = replace(told, detail=WrongEntry(worst=worst), call="\udc80")
+    again = from_json(Failure, to_json(told, indent=2), where="here")
+    assert again.call == r"\udc80"
+    assert again.worst is not None
+    assert math.isnan(again.worst.actual)

@@ -107,6 +107,14 @@ def test_the_culprit_is_named_and_no_other(tmp_path: Path) -> None:
     assert [(finding.law, finding.outcome) for finding in told] == [("purity", Outcome.SIDE_EFFECT)]
 
 
+def test_the_culprit_is_named_where_its_doing_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right method that runs when the process ends is not to blame, though nothing comes of it when it runs alone."""
+    monkeypatch.chdir(tmp_path)
+    report = run(tmp_path, "ends_later", "waits_once")
+    assert {finding.method for finding in report.findings} == {"ends_later"}
+    assert any("after it, in the same process, waits_once is CRASHED" in each.message for each in report.findings)
+
+
 def test_what_failed_once_keeps_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it, with how often it was tried again."""
     monkeypatch.chdir(tmp_path)

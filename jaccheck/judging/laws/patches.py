@@ -7,16 +7,37 @@ imported. Of modules that hold state of their own, and of other libraries', func
 from __future__ import annotations
 
 import builtins
+import collections
 import contextlib
 import copy
+import dataclasses
+import enum
+import fractions
+import functools
+import hashlib
+import inspect
+import io
+import itertools
 import json
 import math
+import multiprocessing.connection
+import operator
 import os
+import pathlib
+import pickle
 import random
+import re
+import select
 import signal
+import socket
+import struct
+import subprocess
+import tempfile
 import threading
 import time
+import traceback
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -42,11 +63,19 @@ LIBRARIES: tuple[ModuleType, ...] = (
     *(torch.autograd.graph, torch.autograd.functional, torch.autograd.forward_ad),
     *(torch._functorch.apis, torch._functorch.eager_transforms),
     *(copy, json, math, np, os, random, signal, threading, time, warnings),
+    *(collections, contextlib, dataclasses, functools, hashlib, inspect, io, itertools, operator, pathlib, pickle, re),
+    *(select, socket, struct, subprocess, tempfile, traceback, weakref, multiprocessing.connection),
 )
 """Those of which only functions and classes count."""
 
+STANDARD: tuple[type, ...] = (
+    *(collections.Counter, fractions.Fraction, enum.Enum, pathlib.Path, multiprocessing.connection.Connection),
+    multiprocessing.connection.Connection.__mro__[1],
+)
+"""Classes of the standard library with which results are kept, compared and sent."""
+
 LAYERS = tuple(dict.fromkeys(each for each in vars(nn.modules).values() if isinstance(each, type)))
-CLASSES: tuple[type, ...] = (nn.Module, nn.Parameter, torch.Tensor, torch.autograd.Function, *LAYERS)
+CLASSES: tuple[type, ...] = (nn.Module, nn.Parameter, torch.Tensor, torch.autograd.Function, *LAYERS, *STANDARD)
 
 _CHANGES = frozenset({"__abstractmethods__", "__annotations__", "_", "Storage"})
 """What changes without anybody's doing, `_` in an interactive session, and what goes with the default dtype."""

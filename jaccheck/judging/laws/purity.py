@@ -69,8 +69,8 @@ def _aspects(failure: Failure) -> tuple[str, ...]:
 
 
 def _shown_functions(failure: Failure) -> dict[str, str]:
-    """Functions of torch's that were replaced, by their full names."""
-    return {aspect: aspect for aspect in _aspects(failure) if aspect.startswith("torch.")}
+    """Functions of torch's that were replaced, by their full names, and modules by how they are looked up."""
+    return {aspect: aspect for aspect in _aspects(failure) if aspect.startswith(("torch.", "sys.modules."))}
 
 
 _SHOWN = TORCH.shown | PROCESS.shown

@@ -12,6 +12,7 @@ from torch import nn
 
 from jaccheck.judging.laws.aspects import Observed
 from jaccheck.judging.laws.globals import observe_globals, restore_globals
+from jaccheck.judging.laws.imported import Imported
 from jaccheck.judging.laws.patches import Functions, name_of
 from jaccheck.judging.laws.process_state import COLLECTOR, PROCESS, by_imports, collector
 
@@ -33,7 +34,7 @@ class Surroundings:
 
     def __init__(self, model: nn.Module, device: str, *, is_patient: bool = False) -> None:
         self._device, self._is_patient = device, is_patient
-        self._functions = Functions(model.modules())
+        self._functions, self._imported = Functions(model.modules()), Imported()
         self._before: Groups = self._observed()
         self._modules = len(sys.modules)
         self._patience = SETTLING_SECONDS
@@ -57,7 +58,7 @@ class Surroundings:
 
     def _looked(self) -> tuple[Groups, Groups]:
         now = self._observed()
-        if now == self._before and self._functions.are_as_before():
+        if now == self._before and self._functions.are_as_before() and self._imported.are_as_before():
             return self._before, now
         was, now = self._put_back(now)
         self.has_changed |= was != now
@@ -92,11 +93,13 @@ class Surroundings:
             self._before, self._modules = before, len(sys.modules)
             self._functions.accept_imported()
         patched = {f"{name_of(owner)}.{name}": "replaced" for owner, name in self._functions.changes()}
+        patched |= {f"sys.modules.get({name!r})": "replaced" for name in self._imported.changes()}
         if patched:
             before, now = {**before, "function": dict.fromkeys(patched, "its own")}, {**now, "function": {**patched}}
         restore_globals(before["torch"], now["torch"])
         PROCESS.put_back(before["process"], process)
         self._functions.put_back()
+        self._imported.put_back()
         again = self._observed()
         self.left = tuple(
             name

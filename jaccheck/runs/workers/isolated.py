@@ -24,7 +24,7 @@ from jaccheck.methods import Method
 from jaccheck.reports import Failure, Outcome, Verdict
 from jaccheck.runs.plan import Shard
 from jaccheck.runs.reference import REFERENCE
-from jaccheck.runs.results import ShardResult, Sums, Try
+from jaccheck.runs.results import Earlier, ShardResult, Sums, Try
 from jaccheck.runs.tally import Tally
 from jaccheck.runs.workers.fork_server import start_fork_server
 from jaccheck.runs.workers.process import Death, WorkerProcess
@@ -117,8 +117,8 @@ class Pool:
             return self._prober.failure(ask, seconds=seconds)
         except Death as death:
             begun = death.begun.method or REFERENCE.name if death.begun else ""
-            found = (begun, death.failure.law, death.failure.outcome)
-            is_same = found == (ask.group.method, ask.group.law, ask.group.outcome)
+            is_same = (death.failure.law, death.failure.outcome) == (ask.group.law, ask.group.outcome)
+            is_same &= begun == ask.group.method or (ask.earlier is not None and _may_be_hit(begun, ask.earlier))
             return death.failure if is_same and ask.key in (None, death.failure.key) else None
 
     def _prober_of(self, methods: Iterable[str]) -> WorkerProcess:
@@ -190,10 +190,11 @@ class Pool:
                     doubts[at, begun.method] += 1
                 elif not begun.method:
                     # torch itself ends the process on this case: there is no reference to compare with.
-                    tally.merge(_of_reference(begun.case, shard, death.failure))
+                    tally.merge(_of_reference(begun.case, shard, at, death.failure))
                     at, left_out = at + 1, ()
                 else:
-                    tally.add(begun.case, _verdict(begun.case, begun.method, shard, death.failure))
+                    verdict = _verdict(begun.case, begun.method, shard, death.failure)
+                    tally.add(begun.case, verdict, shard=shard, index=at)
                     left_out = (*left_out, begun.method)
                     self._deaths[begun.method, shard.device] += 1
                     given_up = self._given_up(shard.device)
@@ -222,9 +223,21 @@ def _verdict(case: Case, method: str, shard: Shard, failure: Failure) -> Verdict
     return explained(case, found)
 
 
-def _of_reference(case: Case, shard: Shard, failure: Failure) -> Sums:
+def _may_be_hit(method: str, earlier: Earlier) -> bool:
+    """Whether the end of a process under this method may be another one's doing: what comes late hits whoever runs.
+
+    Of two methods, one of which is suspected, it is the other one or the reference.
+    """
+    return method == REFERENCE.name or len(earlier.methods) > PAIR
+
+
+PAIR = 2
+"""Methods: the one that failed, and the only one that is suspected still."""
+
+
+def _of_reference(case: Case, shard: Shard, index: int, failure: Failure) -> Sums:
     """The case counts as not computed; the failure of the reference is kept as any other, but it is no method."""
     tally = Tally()
-    tally.add(case, _verdict(case, REFERENCE.name, shard, failure))
+    tally.add(case, _verdict(case, REFERENCE.name, shard, failure), shard=shard, index=index)
     tally.count(cases=int(shard.is_counted), not_computed=1)
     return replace(tally.sums(), coverage=())

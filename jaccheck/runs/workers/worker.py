@@ -8,8 +8,10 @@ a script is to the methods: no daemon, with an empty standard input, and nothing
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import sys
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
@@ -24,6 +26,9 @@ from jaccheck.runs.workers.protocol import Answer, Begun, Judge, Question, Start
 from jaccheck.selftest import choose_with_mutants
 
 READY = b"ready"
+
+LATE_SECONDS = 0.5
+"""For what an earlier method has set going, and comes late, to come before the one that is asked about."""
 
 
 def serve(connection: Connection) -> None:
@@ -74,6 +79,8 @@ class _Worker:
                 with calm_torch():
                     if ask.earlier:
                         self._relive(ask.earlier, group.method)
+                        self._announce(ask.case, 0, group.method)
+                        time.sleep(LATE_SECONDS)
                     failure = failure_of(ask, method, announce=self._announce)
                 yield Answer(pid=self.pid, failure=failure, is_last=True)
 
@@ -113,6 +120,7 @@ class _Worker:
         The method before is still the one that is written down if it has closed the connection.
         """
         end_stray(self.pid)
+        faulthandler.cancel_dump_traceback_later()  # a watch that the method before has set would end another one
         if os.fstat(self._connection.fileno()).st_ino != self._identity:
             raise OSError("the connection to the run was closed")
         self._write(to_json(Begun(case=case, index=index, method=method)).encode() + b"\n")
