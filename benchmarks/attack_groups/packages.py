@@ -66,6 +66,5 @@ def attacks() -> Iterator[Attack]:
                 shell=f"PYTHONPATH=p {shell}",
                 files={"p/backpack/__init__.py": PACKAGE.replace("{act}", act), "m.py": GOOD_MODEL},
                 codes=(*codes, 0) if name in HARMLESS else (*codes, 0, 130) if name in INTERRUPTED else codes,
-                says=("interrupted",) if name in INTERRUPTED else (),
                 seconds=400,
             )

@@ -20,8 +20,12 @@ from jaccheck.core.native_caches import bound_native_caches
 from jaccheck.core.parent import Parent
 from jaccheck.core.plain import to_json
 from jaccheck.core.text import printable, text_of
+from jaccheck.core.untouched import Untouched
 from jaccheck.core.worker import Said
 from jaccheck.errors import BrokenEnvironment, JaccheckError
+
+SHOWN = 3
+"""Of the names of what was replaced, as many at most."""
 
 
 def main() -> None:
@@ -38,6 +42,7 @@ def main() -> None:
         broken = f"what it needs does not import: {type(error).__name__}: {' '.join(text_of(error).split())}"
         parent.say(Said(complaint=broken, kind=BrokenEnvironment.__name__))
         return
+    untouched = Untouched()
     for request in parent.asks(get_type_hints(answer)["request"]):
         try:
             found = answer(request, lambda note: parent.say(Said(note=to_json(note))))
@@ -46,8 +51,15 @@ def main() -> None:
             parent.say(Said(answer=to_json(found)))
         except JaccheckError as error:
             parent.say(Said(complaint=printable(" ".join(str(error).split())), kind=type(error).__name__))
-        except Exception:
-            parent.say(Said(fault=printable(traceback.format_exc())))
+        except Exception as error:
+            # With an open() or a Tensor.__eq__ of somebody else's, whatever jaccheck computes may fail or lie.
+            if found := untouched.put_back():
+                why = f"{type(error).__name__}: {' '.join(text_of(error).split())}"
+                replaced = f"{', '.join(found[:SHOWN])}{' and more' if len(found) > SHOWN else ''}"
+                told = f"what was imported has replaced {replaced}, and nothing works with that ({why})"
+                parent.say(Said(complaint=printable(told), kind=BrokenEnvironment.__name__))
+            else:
+                parent.say(Said(fault=printable(traceback.format_exc())))
         except BaseException as error:
             # Whatever ends a script ends this process, at once: nothing else is taken for an answer.
             with contextlib.suppress(Exception):
@@ -66,4 +78,6 @@ class _CtrlC:
 
 
 if __name__ == "__main__":
-    main()
+    from jaccheck.core import serving
+
+    serving.main()  # whose names are not those of `__main__`, which a module of the user's may change

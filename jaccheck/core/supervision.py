@@ -19,6 +19,9 @@ from jaccheck.core.interrupts import INTERRUPTED
 ENDED_INSIDE = 2
 """The exit code where the command did not come to its end: the environment is broken."""
 
+ENDING_SECONDS = 10
+"""For the interpreter to end, once the exit code is said."""
+
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _PASSED_ON = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 _FROM_THE_KERNEL = 0x80
@@ -63,6 +66,9 @@ def _run(command: Callable[[], NoReturn], said: int) -> NoReturn:
         end_stray(pid)
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         os.write(said, b"%d\n" % code)
+        # Handlers of atexit may hang, and threads may have no end.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(ENDING_SECONDS)
         raise
 
 

@@ -49,6 +49,15 @@ COMMANDS = {
 """A command with a worker, and one that imports methods itself; up to the name of one."""
 
 
+LEAVING = {
+    "torch.Tensor.__eq__": "torch.Tensor.__eq__ = lambda *given: True",
+    "sys.meta_path, sys.path": "import sys; sys.path.clear(); sys.meta_path.clear()",
+    "builtins.open": "import builtins, io; builtins.open = io.open = None",
+    "the recursion limit": "import sys; sys.setrecursionlimit(60)",
+}
+"""What a module leaves, with which jaccheck cannot work."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Modules that do not import, and what commands are about."""
@@ -180,3 +189,22 @@ def test_a_fork_that_comes_back_says_nothing(folder: Path, jaccheck: Run) -> Non
         ("forks", Outcome.AGREES),
         ("vmap_vjp", Outcome.AGREES),
     ]
+
+
+@pytest.mark.parametrize("left", LEAVING)
+def test_what_a_module_leaves_is_no_error_in_jaccheck(folder: Path, jaccheck: Run, left: str) -> None:
+    """Where nothing works with it, one line names it, with exit code 2."""
+    with (folder / "model.py").open("a") as file:
+        file.write(f"{LEAVING[left]}\n")
+    done = jaccheck("check", "model.py:make", "--method", "autograd_loop")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert f"what was imported has replaced {left}" in done.stderr.splitlines()[-1]
+
+
+def test_a_main_module_that_is_emptied_is_not_the_workers(folder: Path, jaccheck: Run) -> None:
+    """A model's module may do that to what it takes for its own script; the model is checked."""
+    with (folder / "model.py").open("a") as file:
+        file.write("import __main__\nvars(__main__).clear()\n")
+    done = jaccheck("check", "model.py:make", "--method", "autograd_loop")
+    assert done.returncode == 0, done.stderr

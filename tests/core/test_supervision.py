@@ -14,7 +14,12 @@ from jaccheck_support.testing import Run, heeding_ctrl_c
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="commands are supervised on Linux only")
 
-SAID = {"sys.exit(0)": 0, "sys.exit(1)": 1, "atexit.register(os._exit, 0); sys.exit(1)": 1}
+SAID = {
+    "sys.exit(0)": 0,
+    "sys.exit(1)": 1,
+    "atexit.register(os._exit, 0); sys.exit(1)": 1,
+    "atexit.register(time.sleep, 10**6); sys.exit(1)": 1,
+}
 NOT_SAID = {
     "os._exit(0)": "with exit code 0",
     "os._exit(7)": "with exit code 7",
