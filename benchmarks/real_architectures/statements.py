@@ -171,9 +171,13 @@ def statements(
         if judged[0] == "right" and judged[1] in ("", "right"):
             right.append(name)
         told = f"(autograd's own distance {truth.own_distance:.1e})"
-        yield from _one(f"{name} in its own dtype", answer.outcome, answer.message, judged[0], own, told)
+        found = [*_one(f"{name} in its own dtype", answer.outcome, answer.message, judged[0], own, told)]
         if answer.in_float64 and precise:
-            yield from _one(f"{name} in float64", answer.in_float64, answer.message_in_float64, judged[1], precise, "")
+            in_float64 = answer.in_float64, answer.message_in_float64
+            found += _one(f"{name} in float64", *in_float64, judged[1], precise, "")
+        # A planted method is wrong; where it is so by less than the loop sees, the loop settles nothing.
+        is_settled = name not in PLANTED or "wrong" in judged
+        yield from ((is_false and is_settled, sentence) for is_false, sentence in found)
         for worst in (answer.worst if answer.outcome is Outcome.DISAGREES else None, answer.worst_in_float64):
             if worst is not None and _is_found(answer):
                 yield from _values(name, worst, truth, model)

@@ -36,10 +36,11 @@ class Remedy:
 OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
 """How torch.vmap says that something looks at the value of a tensor: the user's own line, or a function of torch's."""
 
-OTHER_ROWS = (
-    "a layer gets another number of rows than there are samples: give it one for each, by .expand(len(X), …) of what "
-    "all samples share, and by a mask in the place of choosing some"
+FOR_EACH = (
+    "another number of rows than there are samples: give it one for each, by .expand(len(X), …) of what all samples "
+    "share, and by a mask in the place of choosing some"
 )
+OTHER_ROWS = f"a layer gets {FOR_EACH}"
 
 WITHOUT_CHECKPOINT = "call the layers directly, without torch.utils.checkpoint, while Jacobians are computed"
 
@@ -66,9 +67,13 @@ REMEDIES: tuple[Remedy, ...] = (
         is_of_other_rows=True,
     ),
     Remedy(
-        pattern="Expected ExpandedWeights to have batch size|Expanded Weights needs an input with a batch",
+        pattern="Expanded Weights needs an input with a batch",
         advice=OTHER_ROWS,
         is_of_other_rows=True,
+    ),
+    Remedy(
+        pattern="Expected ExpandedWeights to have batch size",  # of a function, too, as F.linear
+        advice=f"a layer, or a function of its parameters, gets {FOR_EACH}",
     ),
     Remedy(
         pattern=r"einsum\(\): the number of subscripts in the equation|Input does not have a batch dimension",

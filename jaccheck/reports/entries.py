@@ -105,9 +105,11 @@ class WorstEntry:
     def _how_far(self, limit: str) -> str:
         if not isfinite(self.actual) or not isfinite(self.expected):
             return "not finite" if isfinite(self.expected) else "must not be finite"
+        if not self.bound > 0:
+            return "must be equal"
         # A bound that only allows for underflow says that the entry must be zero.
-        if not self.bound >= TINY * max(1.0, abs(self.actual)):
-            return "must be zero" if self.expected == 0 and self.bound else "must be equal"
+        if self.expected == 0 and self.bound < TINY * max(1.0, abs(self.actual)):
+            return "must be zero"
         times = abs(self.actual - self.expected) / self.bound
         if times > MOST_TIMES:
             return f"more than {MOST_TIMES:.0e} × {limit} {self.bound:.1e}"

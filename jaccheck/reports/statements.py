@@ -107,7 +107,8 @@ def _nan(report: ModelReport) -> Iterator[Statement]:
         yield Statement(
             tone="warn",
             text=f"{_whose(answers)} {some_are(first.lost_entries, first.entries, 'entry', 'entries')} NaN or infinite "
-            f"in {report.dtype} ({_listed(first.lost_parameters)}), as autograd's own are; float64 has numbers there",
+            f"in {report.dtype} ({_listed(first.lost_parameters)}), where float64 has numbers: undecided, since "
+            f"{report.dtype} is not enough for them",
         )
     found = grouped(
         (a for a in report.answers if a.nan_entries), lambda a: f"{a.nan_entries}:{', '.join(a.nan_parameters)}"

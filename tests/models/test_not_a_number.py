@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.errors import InvalidModel
-from jaccheck.reports import Outcome
+from jaccheck.reports import Outcome, statements
 
 
 class Masked(nn.Module):
@@ -94,8 +94,24 @@ def test_numbers_that_the_own_dtype_loses_are_told() -> None:
     assert right.outcome is Outcome.CONSISTENT
     assert (right.lost_entries, right.lost_parameters) == (1, ("a.weight",))
     assert "1 of 4 entries is NaN or infinite in float32, where float64 has numbers" in report.advice
-    text = "vmap_vjp: 1 of 4 entries is NaN or infinite in float32 (a.weight), as autograd's own are; float64"
+    text = "vmap_vjp: 1 of 4 entries is NaN or infinite in float32 (a.weight), where float64 has numbers: undecided"
     assert text in str(report)
+
+
+def test_what_is_lost_is_not_said_to_be_lost_by_autograd() -> None:
+    """Where an output is NaN in float32 alone, forward mode has NaN for every entry, and autograd has some numbers."""
+    model = Lambda(
+        lambda m, x: 0 * torch.exp(400 * m.a(x)) + m.b(0 * x), a=nn.Linear(1, 1, bias=False), b=nn.Linear(1, 1)
+    )
+    with torch.no_grad():
+        model.a.weight.fill_(1.0)
+    X = torch.tensor([[0.5], [0.1], [0.2]])
+    own = torch.autograd.grad(model(X[:1]).sum(), (model.a.weight, model.b.bias))
+    assert [each.isnan().item() for each in own] == [True, False]
+
+    report = jaccheck.check(model, X, methods=["func_jacfwd"])
+    assert "b.bias" in report.answers[0].lost_parameters
+    assert not [each.text for each in statements(report) if "b.bias" in each.text and "autograd" in each.text]
 
 
 class Pooled(nn.Module):

@@ -40,6 +40,7 @@ from jaccheck_support.remedied.written import (
     added_in_place,
     by_boolean,
     by_dense_matrix,
+    by_function,
     by_item,
     by_sparse_matrix,
     by_where,
@@ -207,6 +208,11 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         "vmap_vjp",
         lambda: written(lambda m, h: torch.stack([z * len(z.tolist()) for z in h])),
         lambda: written(lambda m, h: torch.stack([z * len(z) for z in h])),
+    ),
+    (
+        "expanded_weights",
+        lambda: written(lambda m, h: h + by_function(m.each, h.new_ones(1, 6)), each=nn.Linear(6, 6)),
+        lambda: written(lambda m, h: h + by_function(m.each, h.new_ones(len(h), 6)), each=nn.Linear(6, 6)),
     ),
     ("func_jacfwd", lambda: written(by_sparse_matrix), lambda: written(by_dense_matrix)),
     (

@@ -189,6 +189,29 @@ def test_the_modules_are_what_they_are_called(real: ModuleType) -> None:
     assert files == set(real.FILES)
 
 
+class Faint(nn.Linear):
+    """Samples move the output by a part in 10¹³: an exchange of them is wrong, and by less than the loop sees."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return super().forward(1e-13 * X)
+
+
+def test_a_planted_method_that_is_wrong_by_less_than_the_loop_sees_is_no_false_statement(
+    real: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is right to call it wrong, and what the loop cannot settle is told as that."""
+    torch.manual_seed(0)
+    model, X = nn.Sequential(Faint(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.randn(3, 3)
+
+    def small() -> tuple[nn.Module, torch.Tensor]:
+        return model, X
+
+    monkeypatch.setitem(globals(), "small", small)
+    row = row_of(real, monkeypatch)
+    assert row["false"] == []
+    assert "planted swapped_samples is no wrong method here" in row["unclear"]
+
+
 @pytest.mark.full
 def test_the_script_loads_jaccheck_without_what_runs_on_a_cluster() -> None:
     """Its environment has no extra but BackPACK."""

@@ -131,6 +131,7 @@ def test_how_an_entry_is_off_is_its_key(actual: float, expected: float, key: str
         (1.00000001, 1.0, 1e-12, "1.00000001 instead of 1 (1.0e+04 × bound 1.0e-12)"),
         (3.0, 0.0, 1e-310, "3 instead of 0 (must be zero)"),
         (1.0, -0.0, 0.0, "1 instead of 0 (must be equal)"),
+        (-8e-29, 2e-32, 1e-38, "-8e-29 instead of 2e-32 (8.0e+09 × bound 1.0e-38)"),
         (math.nan, 1.0, 1e-9, "nan instead of 1 (not finite)"),
         (math.inf, 1.0, 1e-9, "inf instead of 1 (not finite)"),
         (2.0, math.nan, 1e-9, "2 instead of nan (must not be finite)"),
