@@ -53,8 +53,7 @@ def failed_if_skipped(report: object) -> object:
 
 
 def pytest_collection_finish() -> None:
-    """Five thousand tests and what they import are looked at by no garbage collection: a tenth of all time."""
-    gc.freeze()
+    """Half of the time of collecting five thousand tests were garbage collections that found nothing."""
     gc.enable()
 
 

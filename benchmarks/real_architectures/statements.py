@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.errors import InvalidModel
+from jaccheck.judging.doubling import default_dtype
 from jaccheck.methods import Method, Problem, choose_methods, copy_of, problem_of
 from jaccheck.rendering import print_model_report
 from jaccheck.reports import MethodAnswer, ModelReport, Outcome, WorstEntry
@@ -141,7 +142,10 @@ def _as_read(report: ModelReport) -> str:
 
 
 def _calls(method: Method, problem: Problem, truth: Truth) -> tuple[Called, Called | None]:
-    """The method called on fresh copies: in the model's own dtype, and in float64 where the model runs in it."""
+    """The method called on fresh copies: in the model's own dtype, and in float64 where the model runs in it.
+
+    Then float64 is the default dtype, too, as where jaccheck judges: a model or method may make tensors of it.
+    """
 
     def compute(dtype: torch.dtype) -> Sequence[Tensor]:
         own = copy_of(problem)
@@ -155,7 +159,8 @@ def _calls(method: Method, problem: Problem, truth: Truth) -> tuple[Called, Call
     in_own = called_directly(lambda: compute(truth.own_dtype), truth)
     if truth.dtype == truth.own_dtype:
         return in_own, None
-    return in_own, called_directly(lambda: compute(truth.dtype), truth)
+    with default_dtype(truth.dtype):
+        return in_own, called_directly(lambda: compute(truth.dtype), truth)
 
 
 def statements(

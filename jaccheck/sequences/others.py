@@ -34,9 +34,10 @@ def compute(sequence: Sequence, net: Net, method: Method, N: int, seed: int) -> 
         sequence.tally.refused[f"{method.name} says so"] += 1
         return
     _define(sequence, method)
+    parameters = f"{{n: p for n, p in {net.name}.named_parameters() if p.requires_grad}}"
     call = (
         f"J = {method.name}(SimpleNamespace(model={net.name}, X=torch.tensor({literal(X)}, dtype=torch.{net.dtype}), "
-        f"N={N}, C={net.shape.C}, parameters={{n: p for n, p in {net.name}.named_parameters() if p.requires_grad}}))"
+        f"N={N}, C={net.shape.C}, parameters={parameters}, told=str))"
     )
     failed = session.attempt(call)
     if failed:

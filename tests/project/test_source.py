@@ -62,6 +62,7 @@ REASONS = {
     ("core/serving.py", "importlib.import_module"): "a function of jaccheck's, named where the worker is started",
     ("methods/optional.py", "importlib.import_module"): "packages of the extra `others`, by names in methods/",
     ("judging/laws/aspects.py", "eval"): "expressions that stand in the files beside it",
+    ("judging/laws/patches.py", "pickle"): "nothing: looks whether its functions are still its own",
     ("core/boot.py", "runpy"): "a module of jaccheck, named by its parent on the command line",
     ("core/boot.py", "runpy.run_module"): "a module of jaccheck, named by its parent on the command line",
 }
@@ -71,6 +72,7 @@ STARTS_PROCESSES = {
     "core/child.py": "a module of jaccheck: this interpreter, or that of an environment that the gate has built",
     "core/origins.py": "git, asked for the commit of the folder that a package was imported from",
     "gate/installing.py": "pip and uv, with requirements that the user typed and the gate has parsed",
+    "judging/laws/patches.py": "none: looks whether its functions are still its own",
 }
 
 POPEN = {"core/child.py"}

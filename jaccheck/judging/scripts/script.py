@@ -110,7 +110,7 @@ def _problem(case: Case, device: str) -> list[str]:
         *lines,
         "model = make_model()",
         "parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}",
-        f"problem = SimpleNamespace(model=model, X=X, N=len(X), C={case.outputs}, parameters=parameters)",
+        f"problem = SimpleNamespace(model=model, X=X, N=len(X), C={case.outputs}, parameters=parameters, told=str)",
     ]
 
 
