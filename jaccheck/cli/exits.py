@@ -10,7 +10,7 @@ import click
 from jaccheck.cli.broken_import import is_click, what_does_not_import
 from jaccheck.cli.group import Interrupted, cli
 from jaccheck.cli.streams import make_patient, what_was_lost
-from jaccheck.core import ignore_ctrl_c, printable
+from jaccheck.core import ignore_ctrl_c, printable, replaced_by, what_was_replaced
 from jaccheck.errors import JaccheckError
 
 NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
@@ -52,6 +52,9 @@ def exit_code() -> int:
         _complain(f"a module that was imported has ended the command by sys.exit({str(end.code)[:80]!r})")
         return MISUSE
     except Exception as error:
+        if replaced := what_was_replaced():
+            _complain(replaced_by(replaced, error))
+            return MISUSE
         if broken := what_does_not_import(error):
             _complain(broken)
             return MISUSE

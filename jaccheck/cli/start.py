@@ -102,10 +102,12 @@ def _selected(stored: list[case.Case], dtypes: tuple[str, ...], families: tuple[
 def _chosen(names: tuple[str, ...]) -> tuple[registry.Method, ...]:
     """The methods of these names. What would end this process while it is imported ends a fork of it first."""
     foreign = [name for name in names if ":" in name and not name.startswith(core.MUTANT)]
-    if foreign:
-        registry.load_built_in()
-        core.survive(lambda: selftest.choose_with_mutants(names), f"method {', '.join(foreign):.200}: importing it")
-    return selftest.choose_with_mutants(names)
+    if not foreign:
+        return selftest.choose_with_mutants(names)
+    registry.load_built_in()
+    core.survive(lambda: selftest.choose_with_mutants(names), f"method {', '.join(foreign):.200}: importing it")
+    with core.importing_foreign():
+        return selftest.choose_with_mutants(names)
 
 
 def check_nothing_is_changed(context: click.Context) -> None:

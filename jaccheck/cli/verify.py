@@ -158,7 +158,7 @@ def run(request: Request) -> int:
             start.devices,
             shards=record.left(start.shards()) if record else start.shards(),
             judges=judges,
-            listener=_Listener(progress, console, start.expected(), request.findings),
+            listener=_Listener(progress, console, start.expected(), request.findings, start.asked),
             record=record,
         )
     if cluster:
@@ -195,6 +195,8 @@ class _Listener:
     console: Console
     expected: int | None
     directory: Path
+    names: tuple[str, ...]
+    """Of methods, as the user gave them."""
 
     def on_result(self, result: runs.ShardResult, tally: runs.Tally) -> None:
         """A shard has been judged."""
@@ -205,7 +207,7 @@ class _Listener:
 
     def on_finding(self, finding: reports.Finding) -> None:
         """Stores a finding and prints it."""
-        rendering.print_finding(finding, stored(finding, self.directory), self.console)
+        rendering.print_finding(finding, stored(finding, self.directory), self.console, self.names)
 
     def on_given_up(self, method: str) -> None:
         """Says which method is left out from now on."""

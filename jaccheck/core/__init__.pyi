@@ -66,6 +66,9 @@ from .text import some_are as some_are
 from .text import text_of as text_of
 from .uninitialised import PATTERNS as PATTERNS
 from .uninitialised import filled as filled
+from .untouched import importing_foreign as importing_foreign
+from .untouched import replaced_by as replaced_by
+from .untouched import what_was_replaced as what_was_replaced
 from .worker import LOADING_SECONDS as LOADING_SECONDS
 from .worker import Allowed as Allowed
 from .worker import Worker as Worker

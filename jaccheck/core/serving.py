@@ -20,12 +20,9 @@ from jaccheck.core.native_caches import bound_native_caches
 from jaccheck.core.parent import Parent
 from jaccheck.core.plain import to_json
 from jaccheck.core.text import printable, text_of
-from jaccheck.core.untouched import Untouched
+from jaccheck.core.untouched import Untouched, replaced_by
 from jaccheck.core.worker import Said
 from jaccheck.errors import BrokenEnvironment, JaccheckError
-
-SHOWN = 3
-"""Of the names of what was replaced, as many at most."""
 
 
 def main() -> None:
@@ -54,10 +51,7 @@ def main() -> None:
         except Exception as error:
             # With an open() or a Tensor.__eq__ of somebody else's, whatever jaccheck computes may fail or lie.
             if found := untouched.put_back():
-                why = f"{type(error).__name__}: {' '.join(text_of(error).split())}"
-                replaced = f"{', '.join(found[:SHOWN])}{' and more' if len(found) > SHOWN else ''}"
-                told = f"what was imported has replaced {replaced}, and nothing works with that ({why})"
-                parent.say(Said(complaint=printable(told), kind=BrokenEnvironment.__name__))
+                parent.say(Said(complaint=printable(replaced_by(found, error)), kind=BrokenEnvironment.__name__))
             else:
                 parent.say(Said(fault=printable(traceback.format_exc())))
         except BaseException as error:

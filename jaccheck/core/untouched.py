@@ -6,8 +6,14 @@ import builtins
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from jaccheck.core.fork_guard import only_here
+from jaccheck.core.text import text_of
+from jaccheck.errors import BrokenEnvironment
 
 OF_TORCH = (("torch", ""), ("torch", "Tensor"), ("torch.nn.functional", ""), ("torch.nn", "Module"))
 """Modules of torch's, and classes in them, of which functions count, where torch is loaded."""
@@ -43,6 +49,52 @@ class Untouched:
                     delattr(owner, attribute)
                 found.append(f"{name}.{attribute}")
         return found
+
+
+_BEFORE: list[Untouched] = []
+"""As it was before this process itself imported something foreign."""
+
+SHOWN = 3
+"""Of the names of what was replaced, as many at most."""
+
+STREAMS = {"stdout": 1, "stderr": 2}
+
+
+@contextmanager
+def importing_foreign() -> Iterator[None]:
+    """Around the import of a user's module by a command itself. A fork that it makes ends, and children are waited for
+    as before; of what else it replaces, `what_was_replaced` knows.
+
+    Raises BrokenEnvironment where it has closed standard output or standard error.
+    """
+    _BEFORE.append(Untouched())
+    open_before = [name for name in STREAMS if _is_open(name)]
+    of_children = getattr(signal, "SIGCHLD", None)  # not on Windows
+    handler = of_children and signal.getsignal(of_children)
+    with only_here():
+        yield
+    if of_children:
+        signal.signal(of_children, handler)
+    if closed := [name for name in open_before if not _is_open(name)]:
+        for name in closed:
+            setattr(sys, name, open(STREAMS[name], "w", closefd=False))  # noqa: SIM115
+        raise BrokenEnvironment(f"what was imported has closed sys.{closed[0]}; leave standard streams open")
+
+
+def what_was_replaced() -> list[str]:
+    """What that has replaced, of all that jaccheck computes with; it is put back."""
+    return _BEFORE[-1].put_back() if _BEFORE else []
+
+
+def replaced_by(names: list[str], error: Exception) -> str:
+    """The line for an exception that comes of it."""
+    shown = f"{', '.join(names[:SHOWN])}{' and more' if len(names) > SHOWN else ''}"
+    why = f"{type(error).__name__}: {' '.join(text_of(error).split())}"
+    return f"what was imported has replaced {shown}, and nothing works with that ({why})"
+
+
+def _is_open(name: str) -> bool:
+    return not getattr(getattr(sys, name, None), "closed", False)
 
 
 def _loaded() -> Iterator[tuple[str, object]]:

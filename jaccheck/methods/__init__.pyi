@@ -55,8 +55,8 @@ from .registry import left_out as left_out
 from .registry import load_built_in as load_built_in
 from .registry import method as method
 from .registry import never as never
+from .registry import of_function as of_function
 from .registry import registered as registered
-from .registry import unsaid as unsaid
 from .steadiness import MOST_PASSES as MOST_PASSES
 from .steadiness import Steadiness as Steadiness
 from .user_loss import loss_problem as loss_problem

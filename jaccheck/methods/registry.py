@@ -310,16 +310,49 @@ def import_place(place: str) -> tuple[ModuleType, str]:
 
 
 def find_method(name: str) -> Method:
-    """The method of that name; `package.module:function` is imported first. Raises UnknownName.
+    """The method of that name, or that `package.module:function` is. Raises UnknownName or InvalidRequest.
 
     Entry points, which take as long to look through as a call takes, are looked at for names that are not known yet.
     """
     if ":" in name:
-        _, name = import_place(name)
+        return _of_place(name)
     load_built_in()
     if name not in _REGISTRY and name not in registered():
         raise unknown("method", name, _REGISTRY)
     return _REGISTRY[name]
+
+
+_UNDECORATED: set[str] = set()
+"""Names of methods that are functions of a module which registers none of that name."""
+
+
+def _of_place(place: str) -> Method:
+    """The method that a module holds under that name, decorated or not."""
+    module, name = import_place(place)
+    found, known = getattr(module, name, None), _REGISTRY.get(name)
+    # What a module registers under a name need not be what it holds under it.
+    if known is not None and name not in _UNDECORATED and _file_of(known.compute) == module.__file__:
+        return known
+    if not callable(found):
+        what = "it has none of that name" if found is None else f"there it is of type {type(found).__name__}"
+        raise UnknownName(
+            f"method {place!r:.200}: expected a function of a Problem in module {module.__name__!r}; {what}"
+        )
+    method = of_function(found, name)
+    if method is not _REGISTRY.get(method.name):
+        _check_is_free(name, found)
+        _REGISTRY[name] = method
+        _UNDECORATED.add(name)
+    return method
+
+
+def of_function(function: Compute, name: str = "") -> Method:
+    """As it was registered; undecorated, it claims everything, leaves nothing behind and takes no `out`."""
+    if known := next((each for each in registered().values() if each.compute is function), None):
+        return known
+    summary = (function.__doc__ or "").strip().split("\n")[0]
+    called = name or getattr(function, "__name__", type(function).__name__)
+    return Method(name=called, family="own", compute=function, summary=summary, spreads=unsaid)
 
 
 def has_no_backpack() -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 from jaccheck.case import DTYPES, FAMILIES, PROFILES
 from jaccheck.core import MOST, bound_native_caches, checked, chosen, plural
 from jaccheck.errors import InvalidRequest
-from jaccheck.methods import Jacobians, Method, Problem, choose_devices, registered, unsaid
+from jaccheck.methods import Jacobians, Method, Problem, choose_devices, of_function
 from jaccheck.rendering import finding_text
 from jaccheck.reports import Finding, Report, Settings
 from jaccheck.runs import ShardResult, Tally, in_this_process, run_shards, shards
@@ -135,12 +134,7 @@ def _method(subject: object) -> tuple[Method, ...]:
         return choose_with_mutants((subject,))
     if not callable(subject):
         raise InvalidRequest(f"method {subject!r:.200}: expected a name, a Method or a function of a Problem")
-    known = next((each for each in registered().values() if each.compute is subject), None)
-    if known is not None:
-        return (known,)
-    name = getattr(subject, "__name__", type(subject).__name__)
-    own = Method(name=name, family="own", compute=subject, summary="", spreads=unsaid)
-    return (replace(own, summary=(subject.__doc__ or "").strip().split("\n")[0]),)
+    return (of_function(subject),)
 
 
 class _Silent:

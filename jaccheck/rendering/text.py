@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -83,8 +83,11 @@ def headline(finding: Finding) -> str:
     return f"{finding.outcome}: {finding.method} on {finding.device}, {finding.law}: {finding.message}"
 
 
-def print_finding(finding: Finding, stored: str, console: Console) -> None:
-    """A finding for a terminal or a log: message, case, script, replay command; no frame, so it can be copied."""
+def print_finding(finding: Finding, stored: str, console: Console, names: Collection[str] = ()) -> None:
+    """A finding for a terminal or a log: message, case, script, replay command; no frame, so it can be copied.
+
+    `names` are those that the user gave to methods: no file says what is imported, so one of theirs is named again.
+    """
     heading(console, f"{finding.method} on {finding.device}: {finding.law}", "red")
     prose(console, f"{finding.outcome}: {finding.message}", "bold red")
     prose(console, finding.outcome.sentence)
@@ -96,8 +99,8 @@ def print_finding(finding: Finding, stored: str, console: Console) -> None:
     verbatim(console, repr(finding.case))
     prose(console, f"\n{finding.what_shows_it}:", "bold")
     console.print(Syntax(printable(finding.script.rstrip()), "python", background_color="default"), soft_wrap=True)
-    # No file says what is imported, so a method of one's own is named again.
-    own = f" --method {finding.method}" if ":" in finding.method and not finding.method.startswith(MUTANT) else ""
+    foreign = [name for name in (*names, finding.method) if ":" in name and not name.startswith(MUTANT)]
+    own = "".join(f" --method {name}" for name in foreign if finding.method in (name, name.rpartition(":")[2]))
     verbatim(console, f"\nTo see it again: jaccheck replay {stored}{own}\n", "bold")
 
 

@@ -21,6 +21,8 @@ from jaccheck.reports import CaseFile, MatrixReport, ModelReport, Outcome, load,
 SUPPORT = Path(__file__).parents[1]
 KIND = "jaccheck_support.misbehaving"
 
+FEW = ("--family", "generic", "--max-examples", "2", "--seed", "1", "--no-store", "--quiet")
+
 MODULES = {
     "bad_syntax": "def f(:\n",
     "has_a_fault": "x = {}\ny = x['labels']\n",
@@ -200,6 +202,33 @@ def test_what_a_module_leaves_is_no_error_in_jaccheck(folder: Path, jaccheck: Ru
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert f"what was imported has replaced {left}" in done.stderr.splitlines()[-1]
+
+
+LEAVING_TO_A_COMMAND = {
+    "sys.stdout.close()": "has closed sys.stdout",
+    "sys.stderr.close()": "has closed sys.stderr",
+    "import builtins, io; builtins.open = io.open = None": "has replaced builtins.open, io.open",
+    "import builtins; builtins.len = lambda x: 0": "has replaced builtins.len",
+    "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)": "",
+    "import os; os.fork()": "",
+}
+"""What a module leaves in a command that imports it itself, and what is said of it; or nothing, and it is judged."""
+
+
+@pytest.mark.parametrize("left", LEAVING_TO_A_COMMAND)
+def test_a_command_that_imports_a_method_itself_is_not_broken_by_it(folder: Path, jaccheck: Run, left: str) -> None:
+    """One line with exit code 2, or the method's verdict; and no process is left, which would hold the output open."""
+    text = "import sys\nfrom jaccheck.methods.autograd import autograd_loop\n"
+    method = "def twice(problem):\n    return {k: 2 * v for k, v in autograd_loop(problem).items()}\n"
+    (folder / "mine.py").write_text(f"{text}{method}{left}\n")
+    done = jaccheck("verify", *FEW, "--method", "mine:twice")
+    assert "Traceback" not in done.stderr
+    if said := LEAVING_TO_A_COMMAND[left]:
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr
+    else:
+        assert done.returncode == 1, done.stderr
+        assert "twice on cpu: agreement" in done.stdout
 
 
 def test_a_main_module_that_is_emptied_is_not_the_workers(folder: Path, jaccheck: Run) -> None:

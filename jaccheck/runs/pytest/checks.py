@@ -8,9 +8,8 @@ from typing import Any
 
 from jaccheck.case import DTYPES, DType
 from jaccheck.core import survive
-from jaccheck.errors import UnknownName
 from jaccheck.judging import TESTED, Law
-from jaccheck.methods import Method, choose_devices, choose_methods, has_dtype, import_place, registered, unsaid
+from jaccheck.methods import Method, choose_devices, choose_methods, has_dtype, import_place, of_function, registered
 from jaccheck.runs.pytest.conformance import Conformance
 
 
@@ -68,29 +67,12 @@ def _resolve(subject: str | Callable[..., Any] | Method, module: str) -> tuple[M
     if isinstance(subject, Method):
         return subject, False
     if isinstance(subject, str):
-        function = _imported(subject)
-        return _of_function(function, subject) if function else (choose_methods([subject])[0], True)
+        if ":" not in subject:
+            return choose_methods([subject])[0], True
+        survive(lambda: import_place(subject), f"method {subject!r}: importing it")
+        return replace(choose_methods([subject])[0], name=subject), True
     # Nobody but pytest can import a test file.
-    return _of_function(subject, None if subject.__module__ == module else f"{subject.__module__}:{subject.__name__}")
-
-
-def _imported(name: str) -> Callable[..., Any] | None:
-    """The function that "package.module:function" names, or None for another kind of name. Raises UnknownName."""
-    if ":" not in name:
-        return None
-    survive(lambda: import_place(name), f"method {name!r}: importing it")
-    module, function = import_place(name)
-    found: Callable[..., Any] | None = getattr(module, function, None)
-    if found is None:
-        raise UnknownName(f"method {name!r}: module {module.__name__!r} has no {function!r}")
-    return found
-
-
-def _of_function(function: Callable[..., Any], name: str | None) -> tuple[Method, bool]:
-    """As it was registered; undecorated, it claims everything, leaves nothing behind and takes no `out`."""
-    for known in registered().values():
-        if known.compute is function:
-            return (replace(known, name=name), True) if name else (known, False)
-    summary = (function.__doc__ or "").strip().split("\n")[0]
-    own = Method(name=name or function.__name__, family="own", compute=function, summary=summary, spreads=unsaid)
-    return own, False
+    method = of_function(subject)
+    if subject.__module__ == module:
+        return method, False
+    return replace(method, name=f"{subject.__module__}:{subject.__name__}"), method.name in registered()

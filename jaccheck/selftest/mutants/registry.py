@@ -149,7 +149,12 @@ def choose_stored(name: str, imported: Iterable[str] = ()) -> Method:
         raise UnknownName(
             f"method {name!r:.200}: no file may say what is imported; if you trust that module, give it by --method"
         )
-    return choose_with_mutants([name])[0]
+    try:
+        return choose_with_mutants([name])[0]
+    except UnknownName as error:
+        if not name.isidentifier():
+            raise
+        raise UnknownName(f"{error}; one of your own is named again: --method package.module:{name}") from None
 
 
 def catalogue() -> dict[str, Mutant]:

@@ -26,7 +26,7 @@ def test_an_unknown_check_is_named(name: str) -> None:
         ("nowhere:own", "method 'nowhere:own': module 'nowhere' does not import: ModuleNotFoundError"),
         (
             "jaccheck.methods.func:nothing",
-            "method 'jaccheck.methods.func:nothing': module 'jaccheck.methods.func' has no",
+            "method 'jaccheck.methods.func:nothing': expected a function of a Problem in module",
         ),
         (3, "conforms(3): expected a name, 'package.module:function' or a function"),
     ],
