@@ -70,10 +70,10 @@ def importing_foreign() -> Iterator[None]:
     _BEFORE.append(Untouched())
     open_before = [name for name in STREAMS if _is_open(name)]
     of_children = getattr(signal, "SIGCHLD", None)  # not on Windows
-    handler = of_children and signal.getsignal(of_children)
+    handler = signal.getsignal(of_children) if of_children else None  # also None where it was not set from Python
     with only_here():
         yield
-    if of_children:
+    if of_children and handler is not None:
         signal.signal(of_children, handler)
     if closed := [name for name in open_before if not _is_open(name)]:
         for name in closed:
@@ -90,7 +90,7 @@ def replaced_by(names: list[str], error: Exception) -> str:
     """The line for an exception that comes of it."""
     shown = f"{', '.join(names[:SHOWN])}{' and more' if len(names) > SHOWN else ''}"
     why = f"{type(error).__name__}: {' '.join(text_of(error).split())}"
-    return f"what was imported has replaced {shown}, and nothing works with that ({why})"
+    return f"what was imported has replaced {shown}, with which jaccheck may not work: {why}"
 
 
 def _is_open(name: str) -> bool:
