@@ -10,6 +10,6 @@ from jaccheck.sequences.machine import SequenceMachine
 
 
 def every_directed(machine: type[SequenceMachine]) -> tuple[Directed, ...]:
-    """Calls on Linears, ways of use, losses, subsampling, layers, dense outputs; for the methods that the machine has."""
+    """Calls on Linears, ways of use, losses, subsampling, layers, dense outputs; for the methods of the machine."""
     of_linears = sequences_of_linears(tuple(method.name for method in machine.methods))
     return (*of_linears, *ways(), *losses(), *subsampled(), *layers(), *dense_ways())
