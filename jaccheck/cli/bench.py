@@ -11,6 +11,7 @@ import click
 
 from jaccheck import bench, core, methods, rendering, reports, selftest
 from jaccheck.cli import bench_runs, options
+from jaccheck.cli.codes import code_of
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.early import check_place
 from jaccheck.cli.progress import Progress
@@ -140,7 +141,7 @@ def run(request: Request) -> int:
     if request.plots:
         for written in rendering.plot_bench(report, request.plots):
             console.print(f"written: {written}", highlight=False)
-    return int(report.found_something)
+    return code_of(report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import click
 
 from jaccheck import core, methods, models, rendering, reports
 from jaccheck.cli import options
+from jaccheck.cli.codes import code_of
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.early import check_place, check_words
 from jaccheck.cli.progress import Progress, announce
@@ -132,7 +133,7 @@ def run(request: Request) -> int:
         choice = methods.choice_of(request.output, request.parameters, request.batch_axis)
         loss = f", named_loss({request.loss!r}, {request.reduction!r})" if request.loss else ""
         core.write_text(models.entry_script(report, repr(choice) + loss), request.script)
-    return int(report.found_something)
+    return code_of(report)
 
 
 def _asked(request: Request) -> reports.Asked:

@@ -8,13 +8,11 @@ from typing import NoReturn
 import click
 
 from jaccheck.cli.broken_import import is_click, what_does_not_import
+from jaccheck.cli.codes import INTERRUPTED, MISUSE, NOTHING_FOUND, OWN_FAULT
 from jaccheck.cli.group import Interrupted, cli
 from jaccheck.cli.streams import make_patient, what_was_lost
 from jaccheck.core import ignore_ctrl_c, printable, replaced_by, what_was_replaced
 from jaccheck.errors import JaccheckError
-
-NOTHING_FOUND, FOUND, MISUSE, OWN_FAULT = 0, 1, 2, 3
-INTERRUPTED = 130
 
 LONGEST = 2000
 """Letters of a message; the user's own words may stand in it, whatever their length."""

@@ -11,6 +11,7 @@ import click
 
 from jaccheck import case, gate, rendering, reports, runs
 from jaccheck.cli import options
+from jaccheck.cli.codes import code_of
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.progress import Progress
 from jaccheck.cli.writing import GATE, report_option, writer
@@ -108,7 +109,7 @@ def run(request: Request) -> int:
         _say(rendering.gate_answer(report), console)
     else:
         rendering.print_gate(report, console)
-    return int(not report.is_open)
+    return code_of(report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

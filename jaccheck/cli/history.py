@@ -11,6 +11,7 @@ import click
 
 from jaccheck import rendering, runs
 from jaccheck.cli import options
+from jaccheck.cli.codes import MISUSE, code_of
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.writing import VERIFY, report_option, writer
 from jaccheck.core import duration_text, printable
@@ -41,7 +42,7 @@ def run(request: Request) -> int:
         report = runs.Recording(store, store.run(request.run)).report()
     write(report)
     rendering.print_report(report, rendering.make_console())
-    return int(report.found_something)
+    return code_of(report, unanswered=MISUSE)
 
 
 def _list_runs(path: Path | None) -> int:

@@ -23,7 +23,8 @@ class Request:
     \b
     FIXED         the law was asked again on this very case, and the method keeps it, and all others
     an outcome    it still breaks it, as DISAGREES says
-    FAILED        it does not do what the finding says, but something else is wrong, or nobody can tell
+    FAILED        it does not do what the finding says, but something else is wrong, or nobody can tell: the case alone
+                  did not show it before either
     ERROR         it could not be asked: no finding or case in the file, no such law, method or device
     INCOMPATIBLE  the file was written under another schema version
 

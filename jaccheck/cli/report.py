@@ -8,6 +8,7 @@ from typing import Annotated
 
 from jaccheck import rendering, reports, runs
 from jaccheck.cli import options
+from jaccheck.cli.codes import MISUSE, code_of
 from jaccheck.cli.command import Argument, Option, command
 from jaccheck.cli.history import existing
 from jaccheck.cli.writing import VERIFY, report_option, stored, writer
@@ -40,7 +41,7 @@ def run(request: Request) -> int:
         rendering.print_finding(finding, stored(finding, request.findings), console)
     write(merged)
     rendering.print_report(merged, console)
-    return int(merged.found_something)
+    return code_of(merged, unanswered=MISUSE)
 
 
 def _report(path: Path, store: Path | None) -> reports.Report:

@@ -14,6 +14,7 @@ import click
 
 from jaccheck import case, core, rendering, reports, runs, sequences
 from jaccheck.cli import options
+from jaccheck.cli.codes import code_of
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.places import check_scheduler, cluster_at
 from jaccheck.cli.progress import Progress
@@ -91,7 +92,7 @@ def run(request: Request) -> int:
             report = sequences.drive(settings, show)
     write(report)
     rendering.print_sequences(report, console, quiet=request.quiet)
-    return int(report.found_something)
+    return code_of(report)
 
 
 def _driven_on(

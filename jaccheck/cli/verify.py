@@ -11,6 +11,7 @@ import click
 
 from jaccheck import methods, rendering, reports, runs
 from jaccheck.cli import options
+from jaccheck.cli.codes import code_of
 from jaccheck.cli.command import Option, command
 from jaccheck.cli.early import check_shard, check_words
 from jaccheck.cli.github import errors_of, tell_github
@@ -171,7 +172,7 @@ def run(request: Request) -> int:
         rendering.print_report(report, console)
     if report.interrupted and record:
         console.print(f"To go on with it: jaccheck verify --resume {record.run.id}", highlight=False)
-    return int(report.found_something)
+    return code_of(report)
 
 
 def _about_to(request: Request, workers: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from junitparser.junitparser import FinalResult
 
 from jaccheck.rendering.text import finding_text
@@ -29,6 +29,8 @@ def junit_xml(report: Report) -> str:
         for place in cells:
             if place[0] == device:
                 suite.add_testcase(_test_case(place, cells[place], findings[place], vacuous))
+        if report.interrupted:
+            suite.add_testcase(_unfinished(device))
         document.add_testsuite(suite)
     return xml_text(document)
 
@@ -49,6 +51,13 @@ def _test_case(
     if not results and all(cell.refused == cell.cases for cell in cells):
         results.append(Skipped("unsupported, as the method declares"))
     case.result = results
+    return case
+
+
+def _unfinished(device: str) -> TestCase:
+    """What stands for all that was not compared."""
+    case = TestCase(f"the whole run[{device}]", classname="jaccheck")
+    case.result = [Error("the run was interrupted: the other tests say what was found until then", "INTERRUPTED")]
     return case
 
 

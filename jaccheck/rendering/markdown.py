@@ -14,7 +14,9 @@ def verify_markdown(report: Report) -> str:
     """The answer first, a table of findings, then each with its case and script, folded."""
     found = len(report.findings)
     title = plural(found, "finding") if found else "no finding"
-    if report.found_something and not found:
+    if report.interrupted and not found:
+        title = "interrupted, and nothing was found until then"
+    elif report.found_something and not found:
         title = "nothing wrong was found, but not all was compared"
     said = (
         f"### jaccheck verify: {title}",

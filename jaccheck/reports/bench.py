@@ -155,6 +155,11 @@ class BenchReport:
         return tuple((cell, m) for cell in self.cells for m in cell.methods if m.outcome.is_wrong)
 
     @property
+    def has_findings(self) -> bool:
+        """Whether a method was wrong, as far as the run came."""
+        return bool(self.wrong)
+
+    @property
     def found_something(self) -> bool:
-        """Whether a method was wrong; also where no result was right, and so nothing could be timed."""
-        return bool(self.wrong) or not any(m.outcome.is_usable for cell in self.cells for m in cell.methods)
+        """The same; also where no result was right, and so nothing could be timed."""
+        return self.has_findings or not any(m.outcome.is_usable for cell in self.cells for m in cell.methods)

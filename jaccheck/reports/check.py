@@ -87,7 +87,7 @@ _FINE_IN_FLOAT64 = (Outcome.AGREES, Outcome.CONSISTENT, Outcome.CRASHED, Outcome
 
 @plain_data
 class ModelReport:
-    """Everything that a check found. `found_something` is what the command's exit code says."""
+    """Everything that a check found."""
 
     kind: Literal["check"] = "check"
     schema_version: Literal[2] = 2
@@ -136,13 +136,14 @@ class ModelReport:
         return size_of_part(self.chunk_samples, self.chunk_outputs)
 
     @property
-    def found_something(self) -> bool:
-        """Whether numbers are wrong, a method's or autograd's own, or no number was judged.
+    def has_findings(self) -> bool:
+        """Whether numbers are wrong, a method's or autograd's own; a method that crashes is told of, and is neither."""
+        return bool(self.contradiction or self.wrong)
 
-        A method that crashes is told of, and is none of these.
-        """
-        judged = any(answer.is_wrong or _is_decided(answer) for answer in self.answers)
-        return bool(self.contradiction) or any(a.is_wrong for a in self.answers) or not judged
+    @property
+    def found_something(self) -> bool:
+        """The same; also where no number was judged."""
+        return self.has_findings or not any(_is_decided(answer) for answer in self.answers)
 
     def answer(self, method: str) -> MethodAnswer:
         """The answer on the method of that name. Raises KeyError."""

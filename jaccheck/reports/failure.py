@@ -244,6 +244,8 @@ class Told:
     kind: Literal["told"] = "told"
     text: str
     worst: WorstEntry | None = None
+    is_of_case: bool = True
+    """False where the method was tried again on the case alone when the failure was seen, and did not fail."""
 
     @property
     def key(self) -> str:

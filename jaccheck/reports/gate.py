@@ -215,11 +215,21 @@ class GateReport:
         return self.base.missing.keys() & self.candidate.missing.keys()
 
     @property
+    def has_findings(self) -> bool:
+        """Whether something that matters changed, as far as the gate came."""
+        return any(change.matters for change in self.changes)
+
+    @property
+    def found_something(self) -> bool:
+        """The same; also where not all was compared that could have changed: whether the gate is shut."""
+        return not self.is_open
+
+    @property
     def is_open(self) -> bool:
         """Whether nothing that matters changed, and everything that could have changed was compared to the end."""
         is_something = any(cell.entries for cell in self.cells)
         whole = is_something and not self.uncompared and not self.interrupted
-        return whole and not any(change.matters for change in self.changes)
+        return whole and not self.has_findings
 
 
 def _kind_of(case: Case) -> tuple[str, ...]:

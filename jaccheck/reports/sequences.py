@@ -67,9 +67,14 @@ class SequenceReport:
         return tuple(each.id for each in self.known if each.met >= OFTEN and not each.wrong and each.id not in SELDOM)
 
     @property
+    def has_findings(self) -> bool:
+        """Whether anything is wrong and not known, or known and no longer wrong, as far as the run came."""
+        return bool(self.findings or self.mended)
+
+    @property
     def found_something(self) -> bool:
-        """Whether anything is wrong and not known, or known and no longer wrong; or nothing was compared at all."""
-        return bool(self.findings or self.mended) or not self.compared
+        """The same; also where nothing was compared at all."""
+        return self.has_findings or not self.compared
 
 
 OFTEN = 20

@@ -250,10 +250,15 @@ class Report:
         return tuple(cell for cell in self.coverage if cell.given >= enough and not cell.compared)
 
     @property
+    def has_findings(self) -> bool:
+        """Whether something is wrong, as far as the run came."""
+        return bool(self.findings or self.given_up)
+
+    @property
     def found_something(self) -> bool:
         """Whether there is a finding, or a cell that a finding could have hidden in, or nothing was compared at all."""
         is_hidden = not self.totals.comparisons or (self.vacuous and not self.interrupted)
-        return bool(self.findings or self.given_up or is_hidden)
+        return self.has_findings or bool(is_hidden)
 
     def __repr__(self) -> str:
         headline, columns, rows, *notes = self._shown()

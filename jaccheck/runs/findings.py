@@ -106,7 +106,7 @@ class _Look:
         tries = f"{self._tries} {'try' if self._tries == 1 else 'tries'} of the method alone"
         seen = culprit.failure.message if culprit else candidate.message or str(group.outcome)
         when = "only after earlier calls of the same method" if culprit else f"failed once in this run, not in {tries}"
-        told = Failure(law=group.law, outcome=group.outcome, detail=Told(text=f"{seen} ({when})"))
+        told = Failure(law=group.law, outcome=group.outcome, detail=Told(text=f"{seen} ({when})", is_of_case=False))
         return self._finding(candidate.case, self._method, told, seen_again=culprit is not None)
 
     def _finding(self, case: Case, method: Method, failure: Failure, *, seen_again: bool = True) -> Finding:

@@ -99,7 +99,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
                 os.kill(run.pid, signal.SIGINT)
                 break
         rest = run.stdout.read()
-    assert run.returncode == 0
+    assert run.returncode == 130
     assert "interrupted" in rest
     report = load(BenchReport, tmp_path / "out.json")
     assert report.interrupted

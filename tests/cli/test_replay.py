@@ -197,6 +197,23 @@ def test_a_law_that_says_nothing_of_the_case(jaccheck: Run, tmp_path: Path, case
     assert (done.returncode, "says nothing of this case" in done.stdout) == (1, True)
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("is_of_case", [True, False])
+def test_what_the_case_alone_never_showed_is_not_fixed(
+    jaccheck: Run, tmp_path: Path, case: Case, *, is_of_case: bool
+) -> None:
+    """It was right when it was asked so before, too; where nobody has asked it so, that is said."""
+    failure = Failure(law="agreement", outcome=Outcome.DISAGREES, detail=Told(text="once", is_of_case=is_of_case))
+    save(CaseFile(cases=(case,), finding=finding_on(case, failure=failure)), tmp_path / "finding.json")
+    done = jaccheck("replay", "finding.json")
+    if is_of_case:
+        assert (done.returncode, done.stdout[:5]) == (0, "FIXED")
+        assert "was never seen in a process of its own" in done.stdout
+    else:
+        assert done.returncode == 1
+        assert done.stdout.startswith("FAILED: finding.json: UNDECIDED now: ")
+
+
 def test_a_finding_whose_case_is_not_in_the_file(jaccheck: Run, tmp_path: Path, case: Case) -> None:
     """Nothing was asked of it: it is no FIXED."""
     other = replace(case, batch_size=case.batch_size + 1)

@@ -17,7 +17,7 @@ import pytest
 from jaccheck.case import PROFILES, Case, Linear
 from jaccheck.methods import choose_methods
 from jaccheck.methods.registry import forget
-from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings
+from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings, Told
 from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, run_shards
 
 pytestmark = pytest.mark.slow
@@ -121,6 +121,7 @@ def test_what_failed_once_keeps_its_message(tmp_path: Path, monkeypatch: pytest.
     (finding,) = run(tmp_path, "once").findings
     assert finding.message.startswith("ValueError: not a text: \\udc80, and long")
     assert finding.message.endswith("(failed once in this run, not in 3 tries of the method alone)")
+    assert finding.failure.detail == Told(text=finding.message, is_of_case=False)
 
 
 HOSTILE = ("socket", "tempfile", "json", "random", "signal", "runpy", "multiprocessing", "ctypes")

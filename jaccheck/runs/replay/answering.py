@@ -19,7 +19,7 @@ from jaccheck.judging import (
     try_claim,
 )
 from jaccheck.methods import Method, calm_torch, choose_devices
-from jaccheck.reports import SURVIVAL, Changed, Finding, Outcome, Verdict
+from jaccheck.reports import SURVIVAL, Changed, Finding, Outcome, Told, Verdict
 from jaccheck.runs.culprits import AFTERWARDS
 from jaccheck.runs.reference import REFERENCE
 from jaccheck.runs.replay.asking import Replayed, ReplayNote, ReplayRequest
@@ -62,7 +62,18 @@ def answer(request: ReplayRequest, tell: Callable[[ReplayNote], None]) -> Replay
                 tell(note)
                 if left := _left(finding, case, method, reference):
                     return left
-    return Replayed(outcome=None, message=f"{finding.method} keeps the law {finding.law!r} on this case now")
+    return _held(finding)
+
+
+def _held(finding: Finding) -> Replayed:
+    """What is known where all was well now: not that it is mended, where the case alone was well then, too."""
+    keeps = f"{finding.method} keeps the law {finding.law!r} on this case now"
+    detail = finding.failure.detail
+    if isinstance(detail, Told) and not detail.is_of_case:
+        when = "as it did when the finding was made: what had run before it counts, which `jaccheck verify` repeats"
+        return Replayed(outcome=Outcome.UNDECIDED, message=f"{keeps}, {when}")
+    doubt = "" if finding.confirmed else "; that it broke it here was never seen in a process of its own"
+    return Replayed(outcome=None, message=f"{keeps}{doubt}")
 
 
 def _left(finding: Finding, case: Case, method: Method, reference: CaseReference) -> Replayed | None:
