@@ -2,9 +2,10 @@
 
     python benchmarks/device.py --device cuda --json cuda.json --page cuda.md
 
-It runs `jaccheck verify` in all dtypes; compares exact cases with the CPU bit for bit; turns torch's switches (TF32,
-deterministic algorithms, cuDNN) on and off; asks purity of the device's own state; uses results on another stream;
-looks at the memory in use after many calls; and times the fast methods beside filling the memory of their results.
+It measures the arithmetic that bounds assume; runs `jaccheck verify` in all dtypes; compares exact cases with the CPU
+bit for bit; turns torch's switches (TF32, deterministic algorithms, cuDNN) on and off; asks purity of the device's own
+state; uses results on another stream; looks at the memory in use after many calls; and times the fast methods beside
+filling the memory of their results.
 Each part runs in a process of its own: where one ends badly, the page says how, and the others are there.
 """
 
@@ -30,9 +31,10 @@ ROOT = Path(__file__).parents[1]
 
 SHARES = {
     "about": ("The device", 0.02),
-    "verify": ("jaccheck verify, all dtypes", 0.40),
+    "arithmetic": ("What the bounds assume of arithmetic", 0.08),
+    "verify": ("jaccheck verify, all dtypes", 0.36),
     "exact": ("Exact cases, bit for bit like the CPU's", 0.12),
-    "switches": ("Results with torch's switches on and off", 0.20),
+    "switches": ("Results with torch's switches on and off", 0.16),
     "purity": ("What purity says of the device's own state", 0.04),
     "streams": ("Results used on another stream", 0.05),
     "memory": ("Memory of the device after many calls", 0.07),

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from jaccheck_support.measured_arithmetic import habits, measured
 
 from jaccheck.bench import Call, Effort, choose_shapes, time_calls
 from jaccheck.bench.shapes import make
@@ -52,6 +53,18 @@ def about(device: str, seconds: float) -> Told:
     if device.startswith("cuda"):
         found |= {"CUDA": torch.version.cuda, "cuDNN": torch.backends.cudnn.version()}
     return found
+
+
+def arithmetic(device: str, seconds: float) -> Told:
+    """The largest error of each operation, in roundings of the dtype, and what differs from device to device."""
+    told: Told = {}
+    for dtype in DTYPES:
+        if has_dtype(device, dtype):
+            found = measured(device, dtype)
+            outside = [str(each) for each in found if not each.is_within]
+            told |= {f"{dtype}, beyond what is assumed": outside, dtype: list(map(str, found))}
+            told[f"{dtype}, habits"] = habits(device, dtype)
+    return told
 
 
 def exact(device: str, seconds: float) -> Told:
@@ -241,7 +254,7 @@ def _by_events(run: Callable[[], object], calls: int = 30) -> float:
 
 
 PARTS: dict[str, Callable[[str, float], Told]] = {
-    part.__name__: part for part in (about, exact, switches, purity, streams, memory, times)
+    part.__name__: part for part in (about, arithmetic, exact, switches, purity, streams, memory, times)
 }
 
 
