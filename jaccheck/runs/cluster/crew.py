@@ -156,7 +156,8 @@ class Crew:
 
     def _workers(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+            # Not `Client.scheduler_info`: Dask's own regular update, without workers, may come between ask and answer.
+            found: dict[str, Any] = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
         except (OSError, TimeoutError) as error:
             raise ClusterLost(f"the scheduler at {self.address} is gone: {error}") from None
         return found
@@ -184,6 +185,7 @@ class Crew:
             self.leave_out(address, differences)
             return
         self._fit.add(address)
+        self.left_out.pop(self.label(address), None)  # one that was gone for a moment
         self.devices |= there.environment.devices
 
     def _call_for_workers(self) -> None:

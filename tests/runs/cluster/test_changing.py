@@ -24,6 +24,8 @@ import jaccheck
 from jaccheck.case import PROFILES
 from jaccheck.reports import Settings
 from jaccheck.runs import Cluster, Shard, in_this_process, shards
+from jaccheck.runs.cluster.crew import Crew
+from jaccheck.runs.cluster.worker import here
 from jaccheck.runs.results import Sums
 from jaccheck.selftest import choose_with_mutants
 
@@ -110,6 +112,27 @@ def test_one_is_killed_one_joins_late_one_has_another_version(tmp_path: Path) ->
     assert worker not in use.judged
     assert use.fell_back == 0
     assert sum(use.judged.values()) == len(sent)
+
+
+def test_dasks_own_updates_hide_no_worker() -> None:
+    """A client asks its scheduler for news without workers now and then; here as often as it can."""
+    with local_cluster(1) as made, distributed.Client(made.scheduler_address) as client:
+        callback = client._periodic_callbacks["scheduler-info"]
+
+        async def often() -> None:
+            callback.stop()
+            callback.callback_time = 0.5
+            callback.start()
+
+        client.sync(often)
+        told: list[str] = []
+        crew = Crew(client, made.scheduler_address, here(), told.append)
+        until = time.monotonic() + 20
+        while not crew.fit() and time.monotonic() < until:
+            crew.look(at_once=True)
+        assert crew.fit()
+        assert not crew.left_out
+        assert not told
 
 
 def test_a_cluster_that_starts_workers_when_there_is_work() -> None:
