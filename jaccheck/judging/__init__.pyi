@@ -22,9 +22,13 @@ from .known.issue import KnownIssue as KnownIssue
 from .known.issue import tracker_of as tracker_of
 from .known.issue import unreleased as unreleased
 from .known.operations import CHECKPOINT as CHECKPOINT
+from .known.operations import HALF_GROUP_NORM as HALF_GROUP_NORM
 from .known.operations import INNER_GRADIENT as INNER_GRADIENT
 from .known.operations import OPERATION_ISSUES as OPERATION_ISSUES
+from .known.operations import PADDING_ROW as PADDING_ROW
 from .known.operations import REENTRANT_CHECKPOINT as REENTRANT_CHECKPOINT
+from .known.operations import TRANSFORM as TRANSFORM
+from .known.operations import VMAP as VMAP
 from .known.operations import issue_of as issue_of
 from .known.operations import operations_of as operations_of
 from .known.process import PROCESS_ISSUES as PROCESS_ISSUES

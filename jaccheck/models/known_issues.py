@@ -12,9 +12,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from jaccheck.judging import LAYER_ISSUES, issue_of, operations_of
+from jaccheck.judging import HALF_GROUP_NORM, LAYER_ISSUES, PADDING_ROW, issue_of, operations_of
 from jaccheck.methods import Problem
-from jaccheck.models.remedies import rows_by_module
+from jaccheck.models.observed import rows_by_module, uses_last_states
 from jaccheck.reports import LAYER_MAY_BE, MAY_BE, MethodAnswer, Outcome
 
 Condition = Callable[[nn.Module], bool]
@@ -33,12 +33,26 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
             yield replace(answer, remedy=f"{LAYER_MAY_BE} {name}, see `jaccheck known {name}`") if name else answer
         elif not answer.is_wrong:
             yield answer
-        elif issue := issue_of(answer.method, called):
-            yield replace(answer, remedy=f"{MAY_BE} {issue.id}, see `jaccheck known {issue.id}`")
+        elif name := _of_operations(answer.method, called):
+            yield replace(answer, remedy=f"{MAY_BE} {name}, see `jaccheck known {name}`")
         elif name := _of_layers(answer.method, problem):
             yield replace(answer, remedy=f"{LAYER_MAY_BE} {name}, see `jaccheck known {name}`")
         else:
             yield answer
+
+
+def _of_operations(method: str, called: frozenset[str]) -> str:
+    """The issue of the installed versions that the method shows with wrong numbers on an operation that is called."""
+    if issue := issue_of(method, called):
+        return issue.id
+    return next(
+        (
+            issue.id
+            for issue in LAYER_ISSUES
+            if issue.is_here and issue.is_shown_by(method) and OPERATIONS.get(issue.id) in called
+        ),
+        "",
+    )
 
 
 def _of_layers(method: str, problem: Problem, raised: str = "") -> str:
@@ -57,6 +71,8 @@ def _of_layers(method: str, problem: Problem, raised: str = "") -> str:
             return issue.id
         if called and any(called(module, rows, problem.N) for module, rows in rows_by_module(problem).items()):
             return issue.id
+        if (does := PASSES.get(issue.id)) and does(problem):
+            return issue.id
     return ""
 
 
@@ -68,18 +84,22 @@ def _has_padding_row(module: nn.Module) -> bool:
     return isinstance(module, nn.Embedding) and module.padding_idx is not None
 
 
+OPERATIONS: Mapping[str, str] = {
+    "torch-embedding-padding-forward-mode": PADDING_ROW,
+    "torch-vmap-embedding-padding": PADDING_ROW,
+    "torch-expanded-weights-embedding-padding": PADDING_ROW,
+    "torch-vmap-group-norm-float16": HALF_GROUP_NORM,
+    "torch-vmap-prelu": "_prelu_kernel",
+    "torch-forward-mode-prelu-at-zero": "_prelu_kernel",
+}
+"""By issue of torch: the operation that shows it, whether a layer or a function of the user's calls it."""
+
 LAYERS: Mapping[str, Condition] = {
     "conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
     "conv-string-padding": lambda m: isinstance(m, _Conv) and isinstance(m.padding, str),
     "conv-transpose-output-padding": lambda m: isinstance(m, _Transposed) and any(m.output_padding),
     "embedding-dtype": lambda m: isinstance(m, nn.Embedding) and m.weight.dtype is not torch.float32,
-    "torch-embedding-padding-forward-mode": _has_padding_row,
-    "torch-vmap-embedding-padding": _has_padding_row,
-    "torch-expanded-weights-embedding-padding": _has_padding_row,
     "torch-linearize-circular-padding": lambda m: _pads(m, "circular"),
-    "torch-vmap-group-norm-float16": lambda m: isinstance(m, nn.GroupNorm) and m.weight.dtype is torch.float16,
-    "torch-vmap-prelu": lambda m: isinstance(m, nn.PReLU),
-    "torch-forward-mode-prelu-at-zero": lambda m: isinstance(m, nn.PReLU),
     "opacus-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
     "opacus-embedding-padding": _has_padding_row,
     "nngeometry-conv-padding-mode": lambda m: _pads(m, "reflect", "replicate", "circular"),
@@ -99,3 +119,6 @@ CALLS: Mapping[str, Callable[[nn.Module, Sequence[int | None], int], bool]] = {
     "module-used-twice": lambda module, rows, N: len(rows) > 1,
 }
 """By issue: how a layer is called where it shows, by the rows of each call and the number of samples."""
+
+PASSES: Mapping[str, Callable[[Problem], bool]] = {"recurrent-second-output": uses_last_states}
+"""By issue: what a forward pass does where it shows."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections import defaultdict
 from dataclasses import replace
-from typing import Any
 
-from torch import Tensor, nn
-
-from jaccheck.judging import LAYER_ISSUES, operations_of
-from jaccheck.methods import Method, Problem, copy_of
+from jaccheck.judging import LAYER_ISSUES, SEQUENCE_ISSUES, operations_of
+from jaccheck.methods import Method, Problem
 from jaccheck.models.remedy_table import REMEDIES
 from jaccheck.reports import THIS_IS, MethodAnswer, Outcome
 
@@ -33,11 +28,7 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
             continue
         if remedy.operation and remedy.operation not in operations_of(problem):
             continue
-        if remedy.is_used_twice and not any(len(rows) > 1 for rows in rows_by_module(problem).values()):
-            continue
-        if remedy.is_of_other_rows and all({*rows} <= {problem.N, None} for rows in rows_by_module(problem).values()):
-            continue
-        if remedy.writes_buffers and not _writes_buffers(problem):
+        if remedy.where and not remedy.where(problem):
             continue
         issue = remedy.issue if _is_here(remedy.issue, method) else ""
         known = f"{THIS_IS} {issue}, see `jaccheck known {issue}`" if issue else ""
@@ -45,35 +36,8 @@ def remedy_of(method: Method, message: str, problem: Problem) -> str:
     return ""
 
 
-def rows_by_module(problem: Problem) -> dict[nn.Module, list[int | None]]:
-    """By module with parameters of its own: how many rows each call of it in a forward pass gets, as far as that comes.
-
-    None is what it gets where that is no tensor.
-    """
-    copied, calls = copy_of(problem), defaultdict[nn.Module, list[int | None]](list)
-
-    def heard(module: nn.Module, given: tuple[Any, ...]) -> None:
-        first = given[0] if given else None
-        calls[module].append(len(first) if isinstance(first, Tensor) and first.dim() else None)
-
-    for module in copied.model.modules():
-        if any(True for _ in module.parameters(recurse=False)):
-            module.register_forward_pre_hook(heard)
-    with contextlib.suppress(Exception):  # whatever a model raises that looks for hooks, or counts its passes
-        copied.model(copied.X)
-    return calls
-
-
-def _writes_buffers(problem: Problem) -> bool:
-    """Whether a forward pass of one sample writes into buffers, as far as it comes."""
-    copied = copy_of(problem)
-    buffers = list(copied.model.buffers())
-    versions = [each._version for each in buffers]
-    with contextlib.suppress(Exception):
-        copied.model(copied.X[:1])
-    return versions != [each._version for each in buffers]
-
-
 def _is_here(issue: str, method: Method) -> bool:
     """Whether the issue is one of the installed version, and one that this method shows."""
+    if any(each.id == issue and each.is_in_installed for each in SEQUENCE_ISSUES):
+        return True  # these have no methods of ours: the line of the table names the families
     return any(each.id == issue and each.is_here and each.is_shown_by(method.name) for each in LAYER_ISSUES)

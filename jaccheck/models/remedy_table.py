@@ -6,9 +6,18 @@ same model with the remedy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaccheck.judging import CHECKPOINT, INNER_GRADIENT, REENTRANT_CHECKPOINT
+from jaccheck.judging import CHECKPOINT, INNER_GRADIENT, REENTRANT_CHECKPOINT, TRANSFORM, VMAP
+from jaccheck.methods import Problem
+from jaccheck.models.observed import (
+    calls_a_layer_twice,
+    gives_other_rows,
+    leaves_outputs_of_modules_out,
+    uses_last_states_alone,
+    writes_buffers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +34,8 @@ class Remedy:
     families: tuple[str, ...] = ()
     module: str = ""
     operation: str = ""
-    is_used_twice: bool = False
-    """Whether it means that of a model that calls a module with parameters twice."""
-    is_of_other_rows: bool = False
-    """Whether it means that of a model that calls one with another number of rows than there are samples."""
-    writes_buffers: bool = False
-    """Whether it means that of a model that writes into its buffers."""
+    where: Callable[[Problem], bool] | None = None
+    """Whether it means that of this model."""
 
 
 OF_A_VALUE = r"(calling \.item\(\) on a Tensor|a Tensor in some data-dependent control flow)"
@@ -54,6 +59,11 @@ BY_CELLS = (
     "X.new_zeros(len(X), hidden_size)"
 )
 
+NO_GRADIENT = "'NoneType' object (has no attribute 'shape'|is not subscriptable)"
+"""How BackPACK says that no gradient has come to a layer's output."""
+
+OTHERS_DO = "torch.autograd does, as autograd_batched"
+
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern="is a view and is being modified inplace",
@@ -64,12 +74,12 @@ REMEDIES: tuple[Remedy, ...] = (
         "|Compared shapes",
         advice=OTHER_ROWS,
         families=("backpack",),
-        is_of_other_rows=True,
+        where=gives_other_rows,
     ),
     Remedy(
         pattern="Expanded Weights needs an input with a batch",
         advice=OTHER_ROWS,
-        is_of_other_rows=True,
+        where=gives_other_rows,
     ),
     Remedy(
         pattern="Expected ExpandedWeights to have batch size",  # of a function, too, as F.linear
@@ -80,7 +90,7 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="a layer gets one sample alone: give it all of them at once, layer(X), and choose among what several "
         "layers return by torch.where",
         families=("backpack", "expanded weights"),
-        is_of_other_rows=True,
+        where=gives_other_rows,
     ),
     Remedy(
         pattern="Compared shapes|Difference in dimension must be 1|mat1 and mat2 shapes cannot be multiplied",
@@ -137,7 +147,29 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="has no attribute '(output|input0)'",
         issue="module-used-twice",
         families=("backpack",),
-        is_used_twice=True,
+        where=calls_a_layer_twice,
+    ),
+    Remedy(
+        pattern=NO_GRADIENT,
+        advice="return several outputs in a dict or a list, or extend each layer instead of the model, as "
+        "batch_grad_layers does",
+        issue="output-without-gradient",
+        families=("backpack",),
+        where=leaves_outputs_of_modules_out,
+    ),
+    Remedy(
+        pattern=NO_GRADIENT,
+        advice="take the last step of a recurrent layer's outputs, outputs[:, -1], instead of its last state",
+        issue="recurrent-second-output",
+        families=("backpack",),
+        where=uses_last_states_alone,
+    ),
+    Remedy(
+        pattern="has no attribute '(output|input0)'",
+        advice=f"nothing in the model: BackPACK does not differentiate a gradient that forward computes; {OTHERS_DO}",
+        issue="double-backward",
+        families=("backpack",),
+        operation=INNER_GRADIENT,
     ),
     Remedy(
         pattern=OF_A_VALUE + ".*one_hot",
@@ -206,6 +238,19 @@ REMEDIES: tuple[Remedy, ...] = (
     ),
     Remedy(
         pattern="must override the setup_context staticmethod",
+        advice="nothing in the model: this method does not differentiate through torch.func in forward; "
+        f"{OTHERS_DO}, and so does vmap_vjp",
+        operation=TRANSFORM,
+        families=("backpack", "expanded weights"),  # whose functions these are, where the user wrote none
+    ),
+    Remedy(
+        pattern="must override the setup_context staticmethod",
+        advice="call the layers on all samples at once, instead of on one inside of torch.vmap",
+        operation=VMAP,
+        families=("expanded weights",),
+    ),
+    Remedy(
+        pattern="must override the setup_context staticmethod",
         advice="move what forward(ctx, …) of the torch.autograd.Function saves into setup_context(ctx, inputs, "
         "output), and set generate_vmap_rule = True; forward mode also needs a jvp",
         families=("torch.func", "autograd"),  # others have such functions of their own
@@ -245,7 +290,7 @@ REMEDIES: tuple[Remedy, ...] = (
     Remedy(
         pattern=r"vmap: .*\(self, \*extra_args\) is not possible",
         advice="do not write into buffers in forward in evaluation mode",
-        writes_buffers=True,
+        where=writes_buffers,
     ),
     Remedy(
         pattern=r"vmap: .*\(self, \*extra_args\) is not possible",

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from jaccheck_support.remedied.several_outputs import last_state
 from torch import Tensor, nn
 
 import jaccheck
 from jaccheck.judging import LAYER_ISSUES
 from jaccheck.methods import find_method
-from jaccheck.models.known_issues import CALLS, LAYERS
+from jaccheck.models.known_issues import CALLS, LAYERS, OPERATIONS, PASSES
 from jaccheck.reports import Outcome, statements
 
 Made = tuple[nn.Module, Tensor]
@@ -41,6 +42,37 @@ def shuffled() -> Made:
     return nn.Sequential(*layers), torch.randn(2, 1, 3, 3)
 
 
+class Functional(nn.Module):
+    """A function of torch's in the place of a layer, and a convolution of what it gives."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], weight: Tensor) -> None:
+        super().__init__()
+        self.weight, self.function = nn.Parameter(weight), function
+        self.out = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.out(self.function(X, self.weight)), 2)
+
+
+def shuffled_by_function() -> Made:
+    return Functional(nn.functional.prelu, torch.full((4,), 0.25)), torch.randn(2, 4, 3, 3)
+
+
+class LookedUp(nn.Module):
+    """An embedding by the function, whose row 0 is padding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.out = nn.Parameter(torch.randn(5, 3)), nn.Linear(6, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(torch.tanh(nn.functional.embedding(X, self.table, padding_idx=0)).flatten(1))
+
+
+def padded_by_function() -> Made:
+    return LookedUp(), padded()[1]
+
+
 class Placed(nn.Module):
     """Adds embeddings of six places, the same for all samples."""
 
@@ -57,6 +89,10 @@ def placed() -> Made:
 
 
 MODELS: list[tuple[str, str, Callable[[], Made]]] = [
+    ("recurrent-second-output", "batch_grad_loop", lambda: last_state("both", "LSTM")),
+    ("torch-vmap-prelu", "vmap_jacrev_chunked", shuffled_by_function),
+    ("torch-vmap-embedding-padding", "expanded_parameters", padded_by_function),
+    ("torch-embedding-padding-forward-mode", "func_jacfwd", padded_by_function),
     ("torch-vmap-embedding-padding", "expanded_parameters", padded),
     ("torch-expanded-weights-embedding-padding", "expanded_weights", padded),
     ("torch-embedding-padding-forward-mode", "func_jacfwd", padded),
@@ -80,7 +116,8 @@ def test_a_wrong_method_is_told_as_the_issue_of_a_layer(name: str, wrong: str, m
     assert right.is_usable
     assert right.remedy == ""
     (told,) = (each for each in statements(report) if each.tone == "bad")
-    assert f"the model has a layer that has the known issue {name}, see `jaccheck known {name}`" in told.more
+    what = "calls an operation" if name in OPERATIONS else "has a layer"
+    assert f"the model {what} that has the known issue {name}, see `jaccheck known {name}`" in told.more
 
 
 def test_a_crash_is_told_as_the_issue_of_a_layer() -> None:
@@ -112,4 +149,4 @@ def test_another_fault_on_such_a_layer_is_no_known_issue() -> None:
 def test_each_condition_is_that_of_an_issue_with_wrong_numbers() -> None:
     """So that a name that is changed is changed here, too."""
     wrong = {issue.id for issue in LAYER_ISSUES if Outcome.DISAGREES in issue.outcomes}
-    assert {*LAYERS, *CALLS} <= wrong
+    assert {*OPERATIONS, *LAYERS, *CALLS, *PASSES} <= wrong

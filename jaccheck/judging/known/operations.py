@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch._C import _functorch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -22,6 +23,8 @@ REVERSE_BY_VMAP = (
 INNER_GRADIENT = "autograd.grad"
 RUNNING_STATISTICS = "instance_norm by running statistics"
 CHECKPOINT, REENTRANT_CHECKPOINT = "checkpoint", "reentrant checkpoint"
+VMAP, TRANSFORM = "vmap", "another transformation of torch.func"
+PADDING_ROW, HALF_GROUP_NORM = "embedding with a padding row", "group norm in float16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class OperationIssue(KnownIssue):
 
     They have torch's name without "aten::"; `INNER_GRADIENT` is a gradient that the forward pass computes itself, and
     `RUNNING_STATISTICS` an instance norm by these. What is called below a checkpoint has `CHECKPOINT` or
-    `REENTRANT_CHECKPOINT` beside it.
+    `REENTRANT_CHECKPOINT` beside it, what is called inside of torch.func `VMAP` or `TRANSFORM`.
     """
 
     operations: frozenset[str]
@@ -54,7 +57,12 @@ class _Called(TorchDispatchMode):
         self.names: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(func._schema.name.partition("::")[2])
+        name = func._schema.name.partition("::")[2]
+        self.names.add(name)
+        if name == "embedding" and len(args) > 2 and args[2] >= 0:
+            self.names.add(PADDING_ROW)
+        if name == "native_group_norm" and args[0].dtype is torch.float16:
+            self.names.add(HALF_GROUP_NORM)
         if around := checkpoint_around():
             self.names.add(REENTRANT_CHECKPOINT if around.is_reentrant else CHECKPOINT)
         return func(*args, **(kwargs or {}))
@@ -72,6 +80,8 @@ class _Functions(TorchFunctionMode):
             self.names.add(INNER_GRADIENT)
         if func is torch.nn.functional.instance_norm and not (kwargs or {}).get("use_input_stats", True):
             self.names.add(RUNNING_STATISTICS)
+        if inside := _functorch.peek_interpreter_stack():
+            self.names.add(VMAP if inside.key() == _functorch.TransformType.Vmap else TRANSFORM)
         return func(*args, **(kwargs or {}))
 
 

@@ -99,6 +99,18 @@ OF_LAYERS = (
         reference="https://github.com/f-dangel/backpack/issues/248",
     ),
     _issue(
+        id="output-without-gradient",
+        title="A module that returns several outputs, not all of which are used: an exception about None",
+        severity=Severity.EXCEPTION,
+        methods=("BatchGrad, BatchL2Grad, SumGradSquared, Variance",),
+        condition="a module that holds the layers is extended, returns a tuple, and a layer's result is used in no "
+        "other of its outputs; where the layers alone are extended, the results are right",
+        instead="AttributeError: 'NoneType' object has no attribute 'shape'",
+        reason="the backward hook of the module makes torch hand None to outputs without a gradient, and so to the "
+        "layer's own hook, which reads g_out[0].shape",
+        reference="searched, none found (2026-12-01)",
+    ),
+    _issue(
         id="forward-called-directly",
         title="A layer whose forward is called directly gets no result, or keeps an old one",
         methods=EVERY,
