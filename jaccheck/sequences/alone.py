@@ -146,6 +146,17 @@ PRODUCTS = (
 
 MODULES = (
     Alone(
+        "empty-batch",
+        (
+            "model = extend(nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(18, 2)))",
+            "loss = model(torch.zeros(0, 1, 4, 4)).sum()",
+            "with backpack(BatchGrad()):",
+            "    loss.backward()",
+        ),
+        "model[0].weight.grad_batch.shape == (0, 2, 1, 2, 2)",
+        raises="RuntimeError",
+    ),
+    Alone(
         "conv-transpose-output-size",
         (
             "layer = extend(nn.ConvTranspose1d(1, 1, 2, stride=2))",

@@ -41,3 +41,13 @@ def test_what_a_script_imports_at_once_is_in_its_environment() -> None:
     script = (ROOT / "benchmarks" / "architectures.py").read_text()
     assert '"backpack"' in script
     assert "backpack" in tox["testenv:architectures"]["extras"].split()
+
+
+def test_every_path_that_is_named_is_there() -> None:
+    """In what pytest is given, too, which takes a backslash at the end of the last line for a file."""
+    text = (ROOT / "tox.ini").read_text()
+    missing = [
+        path for path in re.findall(r"(?:tests|benchmarks|constraints)/[\w./-]+", text) if not (ROOT / path).exists()
+    ]
+    assert not missing
+    assert not re.search(r"\\\n *\n", text), "a line that goes on is followed by an empty one"

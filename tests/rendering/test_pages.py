@@ -118,6 +118,26 @@ def test_devices_stand_side_by_side() -> None:
     assert "xlaxla19001800.0 %0.0 %0" in text
 
 
+def test_each_device_has_a_section_of_its_own() -> None:
+    """With the methods, closeness and findings of that device alone; the only device of a run needs none."""
+    report = verify_report()
+    assert "On cpu" not in Parsed(verify_page(report)).text
+    there = tuple(replace(cell, device="xla", entries=2 * cell.entries) for cell in report.coverage[:2])
+    of_xla = replace(report.findings[0], device="xla")
+    page = verify_page(replace(report, coverage=(*report.coverage, *there), findings=(*report.findings, of_xla)))
+    text = Parsed(page).text
+    sections = re.split(r'<section id="device-\d"', page)[1:]
+    on_cpu, on_xla = (Parsed("<section " + each.partition("</section>")[0]).text for each in sections)
+    assert len(sections) == 2
+    assert "On cpu" in on_cpu
+    assert "On xla" in on_xla
+    assert all(each.method in on_xla for each in there)
+    assert on_xla.count(of_xla.law) == 1
+    assert on_cpu.count("sqrt_ggn_sum: ") == len(report.findings)
+    assert text.count("Closeness to the bounds") == 2
+    assert f'href="#finding-{len(report.findings) + 1}"' in page
+
+
 def test_the_page_of_a_large_run_stays_small() -> None:
     """All methods, families and dtypes there are: a few hundred kB."""
     report = verify_report()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from jaccheck.judging.known.alone import ALONE_ISSUES
 from jaccheck.methods import calm_torch
 from jaccheck.sequences import Tally
 from jaccheck.sequences.alone import ALONE, Alone, use_alone
@@ -46,3 +47,8 @@ def test_an_exception_that_is_not_known_is_a_finding() -> None:
     with pytest.raises(Refused, match="AttributeError"):
         used(Alone("complex-parameters", ("n = 1", "n.grad_batch"), "n == 1"))
     assert used(Alone("kfra-dtype", ("n = 1", "raise RuntimeError"), raises="RuntimeError")).tally.wrong["kfra-dtype"]
+
+
+def test_each_listed_issue_of_uses_that_stand_alone_is_met() -> None:
+    """No rule draws them: one that is listed without a use would be met by no run."""
+    assert {issue.id for issue in ALONE_ISSUES} <= {each.issue for each in ALONE}

@@ -21,6 +21,7 @@ from jaccheck.sequences.uses.definition import Derivatives, Sample, derivatives
 from jaccheck.sequences.uses.perform import _check_rows, _result, perform_use
 from jaccheck.sequences.uses.rich import Rich
 from jaccheck.sequences.uses.rules import WITH
+from jaccheck.sequences.uses.twin import Twin
 from jaccheck.sequences.uses.use import LOSSES, Asked, Use
 from jaccheck.sequences.uses.ways import WAYS, Way
 
@@ -202,6 +203,36 @@ def test_curvature_has_the_factor_of_its_loss() -> None:
     value = 3 * sample.add(w[None], lambda f: (f**2).sum()) + sample.add(w[None], lambda f: (f**2).sum())
     (found,) = derivatives({"w": w}, [(value, sample)], wants_hessian=True).values()
     assert found.ggn.item() == found.hessian_diagonal.item() == 8.0  # type: ignore[union-attr]
+
+
+def test_curvature_of_a_function_of_a_loss_is_that_of_the_whole() -> None:
+    """The logarithm of 1 + a loss, by torch.func on the whole batch; of one sample's part no definition says."""
+    sequence, net = started(Rich(kind="vector", layers=("nn.Linear(3, 3)", "nn.Tanh()", "nn.Linear(3, 2)")))
+    X, y = (2 * np.arange(9.0).reshape(3, 3) % 7 - 3) / 8, np.array([[1.0, 0.0], [-1.0, 2.0], [0.0, 1.0]])
+    way, asked = BY_NAME["the logarithm of a loss"], (Asked(DIAG_GGN),)
+    drawn = {"net": net, "number": 1, "way": way, "asked": asked, "X": X, "y": y, "cut": 1, "frozen": "0.weight"}
+    twin = Twin(Use(**drawn, loss="squares"), sequence.session)  # type: ignore[arg-type]
+    found = twin.expected(wants_hessian=True)
+    w = twin.model[0].weight.detach()
+
+    def f(weight: torch.Tensor) -> torch.Tensor:
+        numbers = {name: p.detach() for name, p in twin.model.named_parameters()} | {"0.weight": weight}
+        outputs: torch.Tensor = torch.func.functional_call(twin.model, numbers, (torch.from_numpy(X),))
+        return outputs
+
+    def loss(outputs: torch.Tensor) -> torch.Tensor:
+        return torch.log1p(nn.functional.mse_loss(outputs, torch.from_numpy(y)))
+
+    of = found["0.weight"]
+    hessian = torch.func.hessian(lambda weight: loss(f(weight)))(w).reshape(9, 9)
+    J = torch.func.jacrev(f)(w).reshape(6, 9)
+    ggn = J.T @ torch.func.hessian(loss)(f(w)).reshape(6, 6) @ J
+    assert torch.allclose(of.gradients.sum(0), torch.func.grad(lambda weight: loss(f(weight)))(w))
+    assert torch.allclose(torch.from_numpy(of.quantity("diag_h", None)).flatten(), hessian.diagonal())
+    assert torch.allclose(torch.from_numpy(of.quantity("diag_ggn_exact", None)).flatten(), ggn.diagonal())
+    assert not of.defines("diag_ggn_exact_batch")
+    assert _result(of, Asked(SQRT_GGN), is_joint=False) is None
+    networks.drop(sequence, net)
 
 
 def test_rows_in_one_place_in_memory_are_seen() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import pairwise
 
 from jaccheck.core import plural
+from jaccheck.rendering.html.coverage import COUNTS, each_device, sums
 from jaccheck.rendering.html.diagram import diagram
 from jaccheck.rendering.html.heatmap import heatmap
 from jaccheck.rendering.html.page import Head, environment_facts, render
-from jaccheck.rendering.html.tables import Row, Table, bars, count, listed, share
+from jaccheck.rendering.html.tables import Row, Table, count, listed, share
 from jaccheck.rendering.text import known_rows, verify_summary
-from jaccheck.reports import TEST_RATIO_LIMITS, CoverageCell, Outcome, Report
-
-COUNTS = ("cases", "compared", "refused", "known", "entries")
+from jaccheck.reports import CoverageCell, Outcome, Report
 
 
 def verify_page(report: Report) -> str:
@@ -32,9 +30,8 @@ def verify_page(report: Report) -> str:
         report=report,
         findings=drawn,
         devices=_devices(report),
-        methods=_methods(report),
+        each_device=each_device(report),
         cells=_cells(report),
-        tightness=_tightness(report),
         known=_known(report),
         outcomes=[(outcome, report.totals.outcomes.get(outcome, 0)) for outcome in Outcome],
     )
@@ -92,28 +89,12 @@ def _devices(report: Report) -> Table:
             Row(
                 (
                     *(device, names.get(device, "") or device, count(len({cell.method for cell in cells}))),
-                    *(*_sums(cells)[1:], count(found.count(device))),  # cases are the same ones for each method
+                    *(*sums(cells)[1:], count(found.count(device))),  # cases are the same ones for each method
                 ),
                 "bad" if device in found else "",
             )
             for device, cells in rows.items()
             if len(rows) > 1
-        ),
-    )
-
-
-def _methods(report: Report) -> Table:
-    rows: dict[tuple[str, str], list[CoverageCell]] = defaultdict(list)
-    for cell in report.coverage:
-        rows[cell.method, cell.device].append(cell)
-    found = [(finding.method, finding.device) for finding in report.findings]
-    return Table(
-        id="methods",
-        caption="What each method was compared on",
-        columns=("method ", "device ", *COUNTS, "nonzero", "undecided", "findings"),
-        rows=tuple(
-            Row((*place, *_sums(cells), count(found.count(place))), "bad" if place in found else "")
-            for place, cells in rows.items()
         ),
     )
 
@@ -125,7 +106,7 @@ def _cells(report: Report) -> Table:
         caption="The same for each dtype and family",
         columns=("method ", "device ", "dtype ", "family ", *COUNTS, "nonzero", "undecided"),
         rows=tuple(
-            Row((cell.method, cell.device, cell.dtype, cell.family, *_sums([cell])), "bad" if cell in vacuous else "")
+            Row((cell.method, cell.device, cell.dtype, cell.family, *sums([cell])), "bad" if cell in vacuous else "")
             for cell in report.coverage
         ),
     )
@@ -134,40 +115,3 @@ def _cells(report: Report) -> Table:
 def _known(report: Report) -> Table:
     rows = tuple(Row((name, count(number))) for name, number in known_rows(report.totals.known_issues))
     return Table(id="known-issues", caption="Known issues that were met", columns=("id ", "results"), rows=rows)
-
-
-def _sums(cells: list[CoverageCell]) -> tuple[str, ...]:
-    entries = sum(cell.entries for cell in cells)
-    return (
-        *(count(sum(getattr(cell, name) for cell in cells)) for name in COUNTS),
-        share(sum(cell.nonzero for cell in cells), entries),
-        share(sum(cell.undecided for cell in cells), entries),
-    )
-
-
-def _tightness(report: Report) -> Table:
-    limits = [f"{limit:.2g}" for limit in TEST_RATIO_LIMITS]
-    labels = [
-        "equal",
-        *(f"{low}–{high} × bound" for low, high in pairwise(limits)),
-        "outside the bound",
-    ]
-    rows = []
-    order = {method: place for place, method in enumerate(report.settings.methods)}
-    for each in sorted(report.tightness, key=lambda each: (each.dtype, each.device, order.get(each.method, 0))):
-        inside = [limit for limit, number in zip(TEST_RATIO_LIMITS, each.counts, strict=False) if number]
-        # Those that are equal are so many that they would hide the rest.
-        cells = (bars(each.counts[1:], labels[1:]), count(sum(each.counts)), count(each.counts[0]))
-        largest = f"≤ {max(inside):.2g}" if inside else "–"
-        outside = each.counts[-1]
-        shown = (each.method, each.device, each.dtype, *cells, largest, count(outside))
-        rows.append(Row(shown, "warn" if outside else ""))
-    return Table(
-        id="tightness",
-        caption="How close results come to their bounds",
-        columns=(
-            *("method ", "device ", "dtype ", "0.001 … 1 × bound, and outside ", "comparisons"),
-            *("equal", "largest inside", "outside"),
-        ),
-        rows=tuple(rows),
-    )

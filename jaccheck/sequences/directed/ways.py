@@ -14,6 +14,7 @@ from jaccheck.sequences.uses.ways import WAYS, Way
 CHAIN = network("vector", "nn.LeakyReLU(0.5)", "nn.Linear(3, 3)")
 DENSE: tuple[tuple[Kind, str], ...] = (("signal", "nn.Conv1d(2, 2, 2)"), ("tokens", "nn.Embedding(4, 2)"))
 """What networks with outputs at each position begin with."""
+SIGNAL = dense("signal", ("nn.Conv1d(2, 2, 2)", "nn.LeakyReLU(0.5)", "nn.Conv1d(2, 2, 1)"))
 
 SEED = 356
 """No number of these networks is zero then, so that whatever is wrong reaches a result."""
@@ -36,6 +37,19 @@ def _between_plain_uses(rich: Rich, way: Way) -> tuple[Step, ...]:
         used(rich, way, seed=SEED + 3, names=[*reversed(names)], position=1, loss="sum of squares"),
         used(rich, way, seed=SEED + 4, names=["BatchGrad", "SumGradSquared"], position=1),  # where the others raise
     )
+
+
+def dense_ways() -> Iterator[Directed]:
+    """Each way that dense outputs can be used in, after a plain use."""
+    for way in WAYS:
+        if way.needs_rows or not SIGNAL.has(way.needs):
+            continue
+        names = ["BatchGrad", "DiagGGNExact"] if way.is_modular else ["BatchGrad"]
+        steps = (
+            used(SIGNAL, WAYS[0], first=True, seed=SEED, names=names, position=1, loss="cross entropy"),
+            used(SIGNAL, way, seed=SEED + 1, names=names, position=1, loss="sum of cross entropies"),
+        )
+        yield Directed(f"way, of dense outputs: {way.name}", steps)
 
 
 def losses() -> Iterator[Directed]:

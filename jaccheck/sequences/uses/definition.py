@@ -24,6 +24,10 @@ class Sample:
         return own
 
 
+OF_ONE_SAMPLE = ("sqrt_ggn_exact", "diag_ggn_exact_batch", "diag_h_batch")
+"""Curvature of each sample's own share in the loss."""
+
+
 @dataclass(frozen=True, slots=True)
 class Derivatives:
     """Of every sample and of one parameter: gradients `(N, *θ.shape)`, and GGN matrices `(N, |θ|, |θ|)`."""
@@ -33,6 +37,12 @@ class Derivatives:
     hessian_diagonal: Tensor | None
     rounding: float = 0.0
     """How far the gradient of plain torch in float32 is off, measured where a BatchNorm of the batch cancels digits."""
+    bend: float = 0.0
+    """φ″/φ′² where a function φ is taken of the loss: its part in curvature is this times the gradient's square."""
+
+    def defines(self, name: str) -> bool:
+        """Whether it says what this savefield must hold: curvature of a function of the loss is not of one sample."""
+        return not self.bend or name not in OF_ONE_SAMPLE
 
     def quantity(self, name: str, rows: list[int] | None) -> Array:
         """What the extension with this savefield must leave; of `sqrt_ggn_exact` the matrices of which it is a root.
@@ -54,12 +64,13 @@ class Derivatives:
             case "sqrt_ggn_exact":
                 found = ggn
             case "diag_ggn_exact":
-                found = diagonal.sum(0)
+                found = diagonal.sum(0) + self.bend * g.sum(0) ** 2
             case "diag_ggn_exact_batch":
                 found = diagonal
             case "diag_h" | "diag_h_batch":
                 assert self.hessian_diagonal is not None
-                found = self.hessian_diagonal.sum(0) if name == "diag_h" else self.hessian_diagonal
+                total = self.hessian_diagonal.sum(0) + self.bend * g.sum(0) ** 2
+                found = total if name == "diag_h" else self.hessian_diagonal
             case _:
                 raise ValueError(f"no definition of {name!r}")
         values: Array = found.detach().numpy()

@@ -25,6 +25,12 @@ OF_LOSSES = (
         issue="second-order-loss-factor",
         orders="second",
     ),
+    Way(
+        name="the logarithm of a loss",
+        function="torch.log1p",
+        issue="second-order-loss-factor",
+        orders="second",
+    ),
     Way(name="backward with a gradient", factor=3.0, issue="second-order-loss-factor", orders="second"),
     Way(
         name="a loss of two outputs",
@@ -33,6 +39,7 @@ OF_LOSSES = (
         forward=("h{n} = {m}[:-1](X{n})", "value{n} = both{n}({m}[-1](h{n}), head{n}(h{n}))"),
         issue="loss-of-two-outputs",
         orders="second",
+        needs_rows=True,
     ),
     Way(
         name="the penalty of a gradient",
@@ -55,6 +62,7 @@ OF_LAYERS = (
         forward=("h{n} = {m}[:-1](X{n})", "value{n} = loss{n}(head{n}(h{n}[:, :1]), y{n})"),
         issue="views-between-layers",
         orders="second",
+        needs_rows=True,
     ),
     Way(
         name="the first entry of a layer, expanded",
@@ -73,6 +81,7 @@ OF_LAYERS = (
         ),
         issue="weight-used-outside-its-layer",
         is_modular=False,
+        needs_rows=True,
     ),
     Way(
         name="a layer called twice, and retained",

@@ -101,7 +101,7 @@ def _perform(sequence: Sequence, use: Use) -> None:
 
 def _result(of: Derivatives | None, asked: Asked, *, is_joint: bool) -> Result | None:
     """What must be there; None for nothing, or where no definition says."""
-    if of is None:
+    if of is None or not of.defines(asked.quantity.savefield):
         return None
     field = asked.quantity.savefield
     if is_joint:

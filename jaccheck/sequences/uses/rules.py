@@ -33,9 +33,6 @@ WITH = {
 
 CHANGES = ("freeze", "extend", "set_mode", "zero_gradients", "load_numbers", "clean")
 
-DENSE = ("plain", "keyword of the container", "a loss times a number", "backward with a gradient")
-"""The ways that a network with dense outputs is used in."""
-
 SUBSAMPLED = ("BatchGrad", "SqrtGGNExact")
 """The extensions that can be restricted to some samples."""
 
@@ -109,7 +106,7 @@ class UseRules(RuleBasedStateMachine):
         assert isinstance(net.shape, Rich)
         chosen = net.shape
         if chosen.positions:
-            way = way if way.name in DENSE else WAYS[0]
+            way = WAYS[0] if way.needs_rows else way
             loss = loss if LOSSES[loss].startswith("nn.CrossEntropyLoss") and loss not in SHARES else "cross entropy"
         N = max(N, 2) if chosen.has("BatchNorm") else N
         asked = [

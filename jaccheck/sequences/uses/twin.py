@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -56,8 +57,22 @@ class Twin:
             whole = self._forward(every)
             samples = [whole] if self.is_joint else [self._forward([n]) for n in every]
             exec("\n".join(use.filled(use.way.written)), self.names)
-            found = derivatives(self.leaves(), samples, wants_hessian=wants_hessian and not self.is_joint)
+            slope, bend = self._function(sum(float(value.detach()) for value, _ in samples))
+            own = [(slope * value, sample) for value, sample in samples]
+            found = derivatives(self.leaves(), own, wants_hessian=wants_hessian and not self.is_joint)
+        if bend:
+            found = {name: replace(of, bend=bend / slope**2) for name, of in found.items()}
         return found
+
+    def _function(self, loss: float) -> tuple[float, float]:
+        """First and second derivative, at the loss of all samples, of what the loss goes through."""
+        way = self.use.way
+        if not way.function:
+            return way.factor, 0.0
+        at = torch.tensor(loss, dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(eval(way.function, NAMES)(at), at, create_graph=True)
+        (bend,) = torch.autograd.grad(slope, at)
+        return way.factor * float(slope), way.factor * float(bend)
 
     def rounding(self, exact: dict[str, Derivatives]) -> dict[str, float]:
         """How far this twin, one of float32, is off, of each parameter: by the entry that is off most."""
@@ -97,8 +112,8 @@ class Twin:
             f"both{n}": lambda f, g: sample.add(f - g, lambda d: (d**2).sum() / (len(use.X) * use.rich.C)),
             f"each{n}": lambda f, z: sample.add(f, lambda g: ((g - z) ** 2).sum()),
         }
-        exec("\n".join(use.forward()), self.names)
-        return use.way.factor * self.names[f"value{n}"], sample
+        exec("\n".join(use.losses()), self.names)
+        return self.names[f"value{n}"], sample
 
     def _share(self, y: Tensor) -> Callable[[Tensor], Tensor]:
         """One sample's part in the reduced loss."""

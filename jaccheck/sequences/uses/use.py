@@ -112,7 +112,13 @@ class Use:
         ]
 
     def forward(self) -> list[str]:
-        """The forward pass, and what the user writes to after it."""
+        """The forward pass, with the function that its loss goes through."""
+        value = f"value{self.number}"
+        through = [f"{value} = {self.way.function}({value})"] if self.way.function else []
+        return [*self.losses(), *through]
+
+    def losses(self) -> list[str]:
+        """The forward pass, to the sum of losses."""
         return [f"torch.manual_seed({self.number})", *self.filled(self.way.forward)]
 
     def leaf(self, name: str) -> str:

@@ -32,7 +32,8 @@ class Way:
     torch may say that `between` wrote to what it needs.
     `issue` is the known issue whose condition this way meets, for extensions of these `orders`; or empty.
     `needs` is a word that must be in the source of a layer; where `needs_numbers`, inputs are no indices, and there is
-    no recurrent layer, whose gradients torch does not differentiate again. `is_modular` says that outputs are those of
+    no recurrent layer, whose gradients torch does not differentiate again; where `needs_rows`, outputs are `(N, C)` and
+    the last layer is a Linear. `is_modular` says that outputs are those of
     modules alone, as second-order extensions are documented to need.
     """
 
@@ -40,6 +41,8 @@ class Way:
     around: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     forward: tuple[str, ...] = ("value{n} = loss{n}({m}(X{n}), y{n})",)
+    function: str = ""
+    """A function of torch that the loss goes through: gradients are those of its value, curvature is of all samples."""
     factor: float = 1.0
     """The gradient that `backward` begins with."""
     written: tuple[str, ...] = ()
@@ -52,6 +55,7 @@ class Way:
     orders: Orders = "all"
     needs: str = ""
     needs_numbers: bool = False
+    needs_rows: bool = False
     leaf: str = ""
     """The tensors that are differentiated by, by `{name}`, if they are not the network's own parameters."""
     context: Context = "one"

@@ -26,6 +26,7 @@ WAYS: tuple[Way, ...] = (
         forward=("f{n} = {m}(X{n})", "value{n} = loss{n}(f{n}, y{n}) + other{n}(f{n}, z{n})"),
         issue="second-order-sums-of-losses",
         orders="second",
+        needs_rows=True,
     ),
     Way(
         name="two heads",
@@ -36,6 +37,7 @@ WAYS: tuple[Way, ...] = (
         forward=("h{n} = {m}[:-1](X{n})", "value{n} = loss{n}({m}[-1](h{n}), y{n}) + other{n}(head{n}(h{n}), z{n})"),
         issue="second-order-sums-of-losses",
         orders="second",
+        needs_rows=True,
     ),
     Way(
         name="functional_call",
@@ -136,6 +138,7 @@ WAYS: tuple[Way, ...] = (
         name="each sample's loss, and their sum",
         around=("each{n} = extend(nn.MSELoss(reduction='none'))",),
         forward=("value{n} = each{n}({m}(X{n}), z{n}).sum()",),
+        needs_rows=True,
     ),
     Way(
         name="another batch before backward",
@@ -150,7 +153,7 @@ WAYS: tuple[Way, ...] = (
     ),
     Way(name="a context inside another", context="nested", issue="inner-context-replaces-outer"),
     Way(name="a context inside another, left", context="nested before"),
-    Way(name="two losses in one context", context="two losses"),
+    Way(name="two losses in one context", context="two losses", needs_rows=True),
     Way(
         name="a thread with a model and a context of its own",
         context="beside a thread",
