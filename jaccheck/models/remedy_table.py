@@ -63,6 +63,7 @@ NO_GRADIENT = "'NoneType' object (has no attribute 'shape'|is not subscriptable)
 """How BackPACK says that no gradient has come to a layer's output."""
 
 OTHERS_DO = "torch.autograd does, as autograd_batched"
+"""And that they are right on such a model is tested."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -226,6 +227,11 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="do not yet support aten::rrelu",
         advice="torch.vmap has no rule for it: nn.LeakyReLU((lower + upper) / 2) is the same as an nn.RReLU in "
         "evaluation mode",
+    ),
+    Remedy(
+        pattern="Expanded Weights encountered but cannot handle function",
+        advice="nothing in the model: this method follows what layers compute with their parameters, and no other "
+        f"functions of them; {OTHERS_DO}, and so does vmap_vjp",
     ),
     Remedy(
         pattern="Batching rule not implemented for|we do not yet support aten::",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from jaccheck_support.remedied.by_hand import InTwo, Slope, Slopes, Unwatched
+from jaccheck_support.remedied.cases_by_layers import NOTHING
 from jaccheck_support.remedied.lookups import multiplied, one_hot
 from jaccheck_support.remedied.recurrent import steps
 from jaccheck_support.remedied.running import crash, problem_of, told
@@ -66,24 +67,17 @@ def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
     assert advice.startswith("nothing in the model: BackPACK does not differentiate a gradient")
 
 
-@pytest.mark.parametrize(
-    ("method", "make", "others"),
-    [
-        ("batch_grad_loop", Slopes, ["autograd_batched"]),
-        ("batch_grad_loop", Slope, ["autograd_batched", "vmap_vjp"]),
-        ("expanded_weights", Slope, ["autograd_batched", "vmap_vjp"]),
-    ],
-)
+@pytest.mark.parametrize(("method", "make", "others"), NOTHING)
 def test_where_nothing_helps_the_methods_that_are_named_are_right(
-    method: str, make: Callable[[], nn.Module], others: list[str]
+    method: str, make: Callable[[], Made], others: list[str]
 ) -> None:
     """On the model as it is."""
     torch.manual_seed(0)
-    advice = told(method, (make(), X4))
+    advice = told(method, make())
     assert advice.startswith("nothing in the model")
     for other in others:
         assert other in advice
-    assert all(answer.is_usable for answer in jaccheck.check(make(), X4, methods=others).answers)
+    assert all(answer.is_usable for answer in jaccheck.check(*make(), methods=others).answers)
 
 
 def test_layers_that_are_extended_alone_are_right_where_an_output_is_not_used() -> None:

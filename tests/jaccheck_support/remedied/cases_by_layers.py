@@ -11,6 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from jaccheck_support.remedied.by_hand import (
     InTwo,
     Placed,
+    Signs,
+    Slope,
     Slopes,
     Turned,
 )
@@ -93,3 +95,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
     ),
 ]
 """A method, a model on which it crashes, and the known issue that this is."""
+
+NOTHING: list[tuple[str, Callable[[], Made], list[str]]] = [
+    ("batch_grad_loop", lambda: (Slopes(), X4), ["autograd_batched"]),
+    ("batch_grad_loop", lambda: (Slope(), X4), ["autograd_batched", "vmap_vjp"]),
+    ("expanded_weights", lambda: (Slope(), X4), ["autograd_batched", "vmap_vjp"]),
+    ("expanded_weights", lambda: (Signs(), X4), ["autograd_batched", "vmap_vjp"]),
+]
+"""A method, a model on which it crashes whatever one changes, and the methods that are told to be right on it."""
