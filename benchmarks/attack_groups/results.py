@@ -34,7 +34,6 @@ TENSORS = {
     "tensors whose storage is freed": "return each(freed)",
     "fake tensors": "return each(fake)",
     "tensors out of vmap": "return each(escaped)",
-    "tensors out of grad": "return each(tracked)",
     "tensors that raise when they are read": "return each(lambda v: Lazy(v))",
     "tensors of a harmless subclass": "return each(lambda v: v.as_subclass(Plain))",
     "parameters that are not there yet": "return each(lambda v: torch.nn.UninitializedParameter())",
@@ -52,6 +51,7 @@ TENSORS = {
 """Of another kind, another shape or other numbers."""
 
 RIGHT = {
+    "tensors out of grad": "return each(tracked)",  # torch takes what is over for what it holds, in every operation
     "an ordered dictionary": "return collections.OrderedDict(right(problem))",
     "a dictionary with a default": "return collections.defaultdict(int, right(problem))",
     "tensors that require a gradient": "return each(lambda v: v.clone().requires_grad_())",
