@@ -69,7 +69,7 @@ FOUND: dict[str, tuple[str, str, Files]] = {
         "",
         "ours",
         {
-            "ours/__init__.py": "def __getattr__(name):\n    from ours import method as m\n    return vars(m)[name]\n",
+            "ours/__init__.py": "def __getattr__(name):\n    import ours.method as m\n    return vars(m)[name]\n",
             "ours/method.py": WRONG,
         },
     ),
@@ -152,6 +152,11 @@ BACKPACK: dict[str, tuple[str, tuple[int, ...], Files]] = {
         f"{COPY} PYTHONPATH=p ",
         (0,),
         {"p/backpack_for_pytorch-9.dist-info/METADATA": b"\xff\xfe\x00"},
+    ),
+    "a copy beside entry points that cannot be read": (
+        f"{COPY} PYTHONPATH=p ",
+        (0, 2),  # they are looked at where a method is not known by its name alone
+        {"p/other-9.dist-info/METADATA": "Name: other\nVersion: 9\n", "p/other-9.dist-info/entry_points.txt": b"\xff"},
     ),
     "a module that has nothing": ("PYTHONPATH=p ", (2,), {"p/backpack.py": ""}),
     "a package that has nothing": ("PYTHONPATH=p ", (2,), {"p/backpack/__init__.py": ""}),

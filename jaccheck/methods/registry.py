@@ -269,7 +269,7 @@ def load_built_in() -> None:
 def registered() -> dict[str, Method]:
     """Every method known here, by name: the built-in ones, then those of other packages' entry points."""
     load_built_in()
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for point in _entry_points():
         try:
             point.load()
         except (Exception, SystemExit) as error:
@@ -278,6 +278,23 @@ def registered() -> dict[str, Method]:
                 "mend or uninstall its package"
             ) from None
     return dict(_REGISTRY)
+
+
+def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+    """Those of other packages. Raises BrokenEnvironment where some package's cannot be read, and says whose."""
+    try:
+        return importlib.metadata.entry_points(group=ENTRY_POINTS)
+    except Exception as error:
+        for found in importlib.metadata.distributions():
+            try:
+                list(found.entry_points)
+            except Exception:
+                place = getattr(found, "_path", "") or found.locate_file("")
+                raise BrokenEnvironment(
+                    f"{place}: its entry_points.txt cannot be read ({type(error).__name__}: {error}); "
+                    "mend or uninstall it"
+                ) from None
+        raise
 
 
 def known_of(name: str) -> tuple[str, ...]:
