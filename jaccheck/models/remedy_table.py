@@ -18,6 +18,7 @@ from jaccheck.models.observed import (
     uses_last_states_alone,
     writes_buffers,
 )
+from jaccheck.models.uses import has_hooks, passes_inputs_by_keyword
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,19 @@ REMEDIES: tuple[Remedy, ...] = (
         operation="_prelu_kernel",
     ),
     Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
+    Remedy(
+        pattern="has no attribute 'input0'",
+        advice="give a layer its input by position, as layer(X)",
+        issue="keyword-arguments",
+        families=("backpack",),
+        where=passes_inputs_by_keyword,
+    ),
+    Remedy(
+        pattern="expects a backpropagation quantity but it is None",
+        advice="compute in a module of its own what a hook computes, since SqrtGGNExact follows modules alone",
+        families=("backpack",),
+        where=has_hooks,
+    ),
     Remedy(
         pattern="has no attribute '(output|input0)'",
         issue="module-used-twice",

@@ -27,6 +27,9 @@ MAY_BE = "the model calls an operation that has the known issue"
 LAYER_MAY_BE = "the model has a layer that has the known issue"
 """The same of a layer."""
 
+USE_MAY_BE = "the model does what shows the known issue"
+"""The same of how a model uses its layers and parameters."""
+
 SLIGHT = 2.0**-6
 """Relative difference up to which a value that is wrong in one dtype only is one that lost digits."""
 
@@ -148,7 +151,7 @@ def _crashed_in_float64(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
 def _helps(remedy: str) -> tuple[str, ...]:
     if not remedy:
         return ()
-    return (remedy if remedy.startswith((THIS_IS, MAY_BE, LAYER_MAY_BE)) else f"what helps: {remedy}",)
+    return (remedy if remedy.startswith((THIS_IS, MAY_BE, LAYER_MAY_BE, USE_MAY_BE)) else f"what helps: {remedy}",)
 
 
 def _others(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:

@@ -20,7 +20,7 @@ from jaccheck_support.remedied.lookups import looked_up
 from jaccheck_support.remedied.recurrent import (
     recurrent,
 )
-from jaccheck_support.remedied.several_outputs import OneByOne, heads, last_state
+from jaccheck_support.remedied.several_outputs import OneByOne, by_a_hook, heads, last_state
 from jaccheck_support.remedied.written import (
     X4,
     X343,
@@ -30,6 +30,7 @@ from jaccheck_support.remedied.written import (
     by_function,
     convolved,
     on_tokens,
+    sequential,
     written,
 )
 
@@ -72,6 +73,19 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         (method, lambda: last_state("state"), lambda: last_state("outputs"))
         for method in ("batch_grad_loop", "batch_grad_layers")
     ),
+    *(
+        (
+            method,
+            lambda: written(lambda m, h: torch.tanh(m.each(input=h)), each=nn.Linear(6, 6)),
+            lambda: written(lambda m, h: torch.tanh(m.each(h)), each=nn.Linear(6, 6)),
+        )
+        for method in ("batch_grad_loop", "batch_grad_subsampled")
+    ),
+    (
+        "sqrt_ggn_sum",
+        lambda: by_a_hook(sequential(nn.Linear(4, 6), nn.Linear(6, 2))),
+        lambda: sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)),
+    ),
     ("expanded_weights", lambda: (OneByOne(by_vmap=True), X4), lambda: (OneByOne(by_vmap=False), X4)),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
@@ -87,6 +101,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
     *(
         (method, heads, "output-without-gradient")
         for method in ("batch_grad_loop", "batch_grad_repeated", "batch_grad_subsampled")
+    ),
+    (
+        "batch_grad_loop",
+        lambda: written(lambda m, h: torch.tanh(m.each(input=h)), each=nn.Linear(6, 6)),
+        "keyword-arguments",
     ),
     ("batch_grad_layers", lambda: last_state("state"), "recurrent-second-output"),
     *(

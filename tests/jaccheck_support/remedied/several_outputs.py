@@ -1,4 +1,4 @@
-"""Modules that return more than the model uses, and a forward pass by torch.vmap."""
+"""Modules that return more than the model uses, hooks that compute, and a forward pass by torch.vmap."""
 
 from __future__ import annotations
 
@@ -71,3 +71,9 @@ class OneByOne(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         made: Tensor = torch.vmap(self.net)(X) if self.by_vmap else self.net(X)
         return made
+
+
+def by_a_hook(made: Made) -> Made:
+    """A Sequential with a tanh before its last layer, as a hook of that."""
+    made[0][-1].register_forward_pre_hook(lambda module, given: (torch.tanh(given[0]),))  # type: ignore[index,operator]
+    return made
