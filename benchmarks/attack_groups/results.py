@@ -34,7 +34,6 @@ TENSORS = {
     "tensors whose storage is freed": "return each(freed)",
     "fake tensors": "return each(fake)",
     "tensors out of vmap": "return each(escaped)",
-    "tensors out of grad": "return each(tracked)",
     "tensors that raise when they are read": "return each(lambda v: Lazy(v))",
     "tensors of a harmless subclass": "return each(lambda v: v.as_subclass(Plain))",
     "parameters that are not there yet": "return each(lambda v: torch.nn.UninitializedParameter())",
@@ -48,21 +47,22 @@ TENSORS = {
     "a terabyte of zeros": "return each(lambda v: v.new_zeros(()).expand(*v.shape, 10**12))",
     "sums over samples": "return each(lambda v: v.sum(0, keepdim=True).expand_as(v) + 1)",
     "a mean": "return each(lambda v: v / 7)",
+    # Right, but each keeps a descriptor open, which the method does not say.
+    "tensors in shared memory": "return each(lambda v: v.clone().share_memory_())",
 }
 """Of another kind, another shape or other numbers."""
 
 RIGHT = {
+    "tensors out of grad": "return each(tracked)",  # torch takes what is over for what it holds, in every operation
     "an ordered dictionary": "return collections.OrderedDict(right(problem))",
     "a dictionary with a default": "return collections.defaultdict(int, right(problem))",
     "tensors that require a gradient": "return each(lambda v: v.clone().requires_grad_())",
     "tensors of a graph": "return each(lambda v: v + 0 * next(problem.model.parameters()).sum())",
     "tensors of inference": "return inferred(problem)",
-    "tensors with names": "return each(lambda v: v.rename(*'ABCDEFGH'[: v.dim()]))",
     "parameters": "return each(torch.nn.Parameter)",
     "other strides": "return each(lambda v: v.transpose(0, -1).contiguous().transpose(0, -1))",
     "gaps in memory": "return each(lambda v: torch.stack([v, v + 1], -1)[..., 0])",
     "a negation that is not done yet": "return each(lambda v: torch.complex(v, -v).conj().imag)",
-    "shared memory": "return each(lambda v: v.clone().share_memory_())",
     "an attribute of each tensor": "return each(marked)",
     "a hook of each tensor": "return each(hooked)",
     "memory of numpy's": "return each(lambda v: torch.from_numpy(v.numpy().copy()))",
