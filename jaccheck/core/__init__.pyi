@@ -57,6 +57,7 @@ from .scripts import Ran as Ran
 from .scripts import Scripts as Scripts
 from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
+from .text import cut as cut
 from .text import duration_text as duration_text
 from .text import extra as extra
 from .text import is_are as is_are

@@ -14,6 +14,7 @@ from jaccheck.methods import Problem
 from jaccheck.models.observed import (
     calls_a_layer_twice,
     gives_other_rows,
+    gives_samples_along_another_axis,
     leaves_outputs_of_modules_out,
     uses_last_states_alone,
     writes_buffers,
@@ -48,6 +49,11 @@ FOR_EACH = (
 )
 OTHER_ROWS = f"a layer gets {FOR_EACH}"
 
+OF_ROWS = (
+    "The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0|Compared shapes"
+)
+"""How BackPACK says that the gradients of a layer have another number of rows."""
+
 WITHOUT_CHECKPOINT = "call the layers directly, without torch.utils.checkpoint, while Jacobians are computed"
 
 BY_FUNC = (
@@ -72,8 +78,14 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
     ),
     Remedy(
-        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0"
-        "|Compared shapes",
+        pattern=f"{OF_ROWS}|Expected ExpandedWeights to have batch size",
+        advice="a layer gets the samples along another axis than the first: give it them along that, as by "
+        "h.transpose(0, 1), or by batch_first=True",
+        families=("backpack", "expanded weights"),
+        where=gives_samples_along_another_axis,
+    ),
+    Remedy(
+        pattern=OF_ROWS,
         advice=OTHER_ROWS,
         families=("backpack",),
         where=gives_other_rows,

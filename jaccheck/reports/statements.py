@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from jaccheck.core import plain_data, some_are
+from jaccheck.core import cut, plain_data, some_are
 from jaccheck.reports.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ def _unnumbered(text: str) -> str:
 
 def _cut(text: str) -> str:
     """The text as far as a line has room, cut between words."""
-    text = text.partition(" (Triggered internally at")[0]
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rpartition(' ')[0]} …"
+    return cut(text.partition(" (Triggered internally at")[0], LONGEST)
 
 
 def _whose(answers: list[MethodAnswer]) -> str:

@@ -20,7 +20,7 @@ from jaccheck_support.remedied.lookups import looked_up
 from jaccheck_support.remedied.recurrent import (
     recurrent,
 )
-from jaccheck_support.remedied.several_outputs import OneByOne, by_a_hook, heads, last_state
+from jaccheck_support.remedied.several_outputs import OneByOne, by_a_hook, heads, last_state, turned
 from jaccheck_support.remedied.written import (
     X4,
     X343,
@@ -85,6 +85,10 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         "sqrt_ggn_sum",
         lambda: by_a_hook(sequential(nn.Linear(4, 6), nn.Linear(6, 2))),
         lambda: sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)),
+    ),
+    *(
+        (method, lambda: turned(is_first=False), lambda: turned(is_first=True))
+        for method in ("batch_grad_loop", "batch_grad_repeated", "expanded_weights")
     ),
     ("expanded_weights", lambda: (OneByOne(by_vmap=True), X4), lambda: (OneByOne(by_vmap=False), X4)),
 ]
