@@ -280,15 +280,19 @@ def registered() -> dict[str, Method]:
     return dict(_REGISTRY)
 
 
+UNREADABLE = (ValueError, OSError, KeyError)
+"""What reading a file of metadata raises that is no UTF-8, no file, or lacks what it must have."""
+
+
 def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
     """Those of other packages. Raises BrokenEnvironment where some package's cannot be read, and says whose."""
     try:
         return importlib.metadata.entry_points(group=ENTRY_POINTS)
-    except Exception as error:
+    except UNREADABLE as error:
         for found in importlib.metadata.distributions():
             try:
                 list(found.entry_points)
-            except Exception:
+            except UNREADABLE:
                 place = getattr(found, "_path", "") or found.locate_file("")
                 raise BrokenEnvironment(
                     f"{place}: its entry_points.txt cannot be read ({type(error).__name__}: {error}); "
