@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from jaccheck.core import plural
+
 Row = dict[str, Any]
 
 LETTERS = {
@@ -31,8 +33,8 @@ PLANTED = ("swapped_samples", "factor_1_0001", "block_of_another_batch")
 INTRODUCTION = """\
 # Real architectures
 
-{count} architectures of {packages} packages, small and with random weights, up to {seeds} seeds of each ({rows} checks
-in all): every method on each of them, as `jaccheck check` runs it. `python benchmarks/architectures.py` makes this
+{count} architectures of {packages} packages, small and with random weights, {seeds} ({rows} checks in
+all): every method on each of them, as `jaccheck check` runs it. `python benchmarks/architectures.py` makes this
 page; the packages and their versions are in `constraints/architectures.txt`, and `tox run -e architectures` installs
 them.
 
@@ -99,24 +101,34 @@ def _methods(rows: Iterable[Row]) -> list[str]:
 
 def _page(rows: Sequence[Row]) -> Iterable[str]:
     answered = [row for row in rows if "answers" in row]
-    commits = ", ".join(sorted({row["commit"] for row in rows}))
-    seeds = Counter(row["name"] for row in rows)
+    commits = sorted({row["commit"] for row in rows})
+    at = f"commit {commits[0]}" if len(commits) == 1 else f"commits {', '.join(commits)} (by row: architectures.json)"
     left_out = sorted({f"`{name}`" for row in rows for name in row.get("without", ())})
     yield INTRODUCTION.format(
-        count=len(seeds),
+        count=len({row["name"] for row in rows}),
         packages=len({row["package"] for row in rows}),
-        seeds=max(seeds.values(), default=0),
+        seeds=_seeds(rows),
         rows=len(rows),
         false=sum(len(row.get("false", ())) for row in rows),
         found=sum(sum(row["planted"].values()) for row in answered),
         planted=len(PLANTED) * len(answered),
         died=sum("died" in row for row in rows),
-        machine=f"torch {version('torch')}, Python {platform.python_version()}, one thread, commit {commits}.",
+        machine=f"torch {version('torch')}, Python {platform.python_version()}, one thread, {at}.",
         without=f" Left out: {', '.join(left_out)}." if left_out else "",
     )
     yield from _architectures(rows)
     yield from _by_method(answered)
     yield from _exceptions(rows)
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    """How many architectures were checked at how many seeds."""
+    counts = Counter(Counter(row["name"] for row in rows).values())
+    of = " of them" if len(counts) > 1 else ""
+    return ", ".join(
+        f"{each if of else 'each'}{of} at {plural(number, 'seed')}"
+        for number, each in sorted(counts.items(), reverse=True)
+    )
 
 
 def _architectures(rows: Sequence[Row]) -> Iterable[str]:

@@ -41,6 +41,7 @@ from .native_caches import bound_native_caches as bound_native_caches
 from .origins import Origin as Origin
 from .origins import commit_of as commit_of
 from .origins import origin_of as origin_of
+from .origins import version_of as version_of
 from .own_code import look_in_working_directory as look_in_working_directory
 from .own_code import own_line as own_line
 from .parent import Parent as Parent
@@ -56,6 +57,7 @@ from .scripts import Ran as Ran
 from .scripts import Scripts as Scripts
 from .supervision import supervised as supervised
 from .text import bytes_text as bytes_text
+from .text import cut as cut
 from .text import duration_text as duration_text
 from .text import extra as extra
 from .text import is_are as is_are

@@ -51,7 +51,7 @@ def origin_of(distribution: str, module: str) -> Origin | None:
         if folder is None:
             return None
         return Origin(version=UNKNOWN, path=str(folder), commit=commit_of(folder), is_released=False)
-    version = found.version
+    version = _stated(found)
     is_release = _is_release(version)
     direct = _direct_url(found)
     installed = Path(str(found.locate_file(module))).resolve()
@@ -62,11 +62,27 @@ def origin_of(distribution: str, module: str) -> Origin | None:
         return Origin(version=version, path=str(folder), commit=commit, is_released=is_release and is_same)
     if not direct:
         return Origin(version=version, is_released=is_release)
-    commit = str(direct.get("vcs_info", {}).get("commit_id", "")) or _named_in(version)
+    vcs = direct.get("vcs_info")
+    commit = (str(vcs.get("commit_id", "")) if isinstance(vcs, dict) else "") or _named_in(version)
     is_archive = "archive_info" in direct
     return Origin(
         version=version, path=_path_of(str(direct.get("url", ""))), commit=commit, is_released=is_release and is_archive
     )
+
+
+def version_of(distribution: str) -> str | None:
+    """Its version, as its metadata state it; UNKNOWN where nobody can read them, None where it is not here."""
+    try:
+        return _stated(importlib.metadata.distribution(distribution))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _stated(found: importlib.metadata.Distribution) -> str:
+    try:
+        return str(found.version or UNKNOWN)
+    except (ValueError, OSError, KeyError):  # no UTF-8, no file, no version
+        return UNKNOWN
 
 
 def _folder_of(module: str) -> Path | None:
@@ -89,14 +105,17 @@ def _direct_url(found: importlib.metadata.Distribution) -> dict[str, Any]:
     """What an installer wrote down of a distribution that came from no index (PEP 610)."""
     try:
         read = json.loads(found.read_text("direct_url.json") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 
 
 def _path_of(url: str) -> str:
     """The path of a file's URL; other URLs as they are, without a password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
     if parts.scheme == "file":
         return unquote(parts.path)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import get_type_hints
 
 from jaccheck.core.heap import loading
+from jaccheck.core.interrupts import ignore_ctrl_c
 from jaccheck.core.native_caches import bound_native_caches
 from jaccheck.core.parent import Parent
 from jaccheck.core.plain import to_json
@@ -26,9 +27,26 @@ from jaccheck.errors import BrokenEnvironment, JaccheckError
 
 
 def main() -> None:
-    """Answers requests until there are no more."""
+    """Answers requests until there are no more.
+
+    Whatever ends a script ends this process, at once: nothing else is taken for an answer. It may come at any moment,
+    from a thread that interrupts this one.
+    """
     ctrl_c = _CtrlC()
     signal.signal(signal.SIGINT, ctrl_c)  # also where the shell has it ignored
+    try:
+        _answer_all(ctrl_c)
+        ignore_ctrl_c()
+    except Exception:
+        raise
+    except BaseException as error:
+        ignore_ctrl_c()
+        with contextlib.suppress(Exception):
+            print(f"{type(error).__name__}: {text_of(error)}".rstrip(": "), file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def _answer_all(ctrl_c: _CtrlC) -> None:
     parent = Parent()
     bound_native_caches()
     module, _, name = parent.arguments[0].partition(":")
@@ -54,11 +72,6 @@ def main() -> None:
                 parent.say(Said(complaint=printable(replaced_by(found, error)), kind=BrokenEnvironment.__name__))
             else:
                 parent.say(Said(fault=printable(traceback.format_exc())))
-        except BaseException as error:
-            # Whatever ends a script ends this process, at once: nothing else is taken for an answer.
-            with contextlib.suppress(Exception):
-                print(f"{type(error).__name__}: {text_of(error)}".rstrip(": "), file=sys.stderr, flush=True)
-            os._exit(1)
 
 
 class _CtrlC:

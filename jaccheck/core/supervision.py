@@ -35,7 +35,7 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
     """Runs a command, which ends in SystemExit, and ends this process with its exit code."""
     if sys.platform != "linux" or not hasattr(os, "fork") or _is_traced():
         command()
-    _open_standard_streams()
+    open_standard_streams()
     heard, said = os.pipe()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_PASSED_ON, signal.SIGCHLD})
@@ -50,7 +50,7 @@ def supervised(command: Callable[[], NoReturn]) -> NoReturn:
     _end_as(_end_of(pid), heard)
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
     """Those that are closed lead nowhere now: else the pipe would take their numbers, and be written to as they are."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)

@@ -22,6 +22,11 @@ def text_of(error: BaseException, way: Callable[[BaseException], str] = str) -> 
         return f"a text that cannot be read: {type(other).__name__}"
 
 
+def cut(text: str, longest: int) -> str:
+    """The text as far as there is room for it, cut between words, with a mark where something is missing."""
+    return text if len(text) <= longest else f"{text[:longest].rpartition(' ')[0]} …"
+
+
 def plural(number: int, word: str, words: str = "") -> str:
     """A number and what it counts."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {words or f'{word}s'}"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from jaccheck.core.fork_guard import only_here
+from jaccheck.core.supervision import open_standard_streams
 from jaccheck.core.text import text_of
 from jaccheck.errors import BrokenEnvironment
 
@@ -58,6 +59,8 @@ SHOWN = 3
 """Of the names of what was replaced, as many at most."""
 
 STREAMS = {"stdout": 1, "stderr": 2}
+NUMBERS = (0, *STREAMS.values())
+"""Of descriptors. What is opened next takes the number of one that is closed, and what is printed would go there."""
 
 
 @contextmanager
@@ -71,13 +74,14 @@ def importing_foreign() -> Iterator[None]:
     open_before = [name for name in STREAMS if _is_open(name)]
     of_children = getattr(signal, "SIGCHLD", None)  # not on Windows
     handler = signal.getsignal(of_children) if of_children else None  # also None where it was not set from Python
-    with only_here():
+    with _descriptors_kept() as lost, only_here():
         yield
     if of_children and handler is not None:
         signal.signal(of_children, handler)
     if closed := [name for name in open_before if not _is_open(name)]:
         for name in closed:
             setattr(sys, name, open(STREAMS[name], "w", closefd=False))  # noqa: SIM115
+    if closed := [name for name, number in STREAMS.items() if name in closed or number in lost]:
         raise BrokenEnvironment(f"what was imported has closed sys.{closed[0]}; leave standard streams open")
 
 
@@ -91,6 +95,31 @@ def replaced_by(names: list[str], error: Exception) -> str:
     shown = f"{', '.join(names[:SHOWN])}{' and more' if len(names) > SHOWN else ''}"
     why = f"{type(error).__name__}: {' '.join(text_of(error).split())}"
     return f"what was imported has replaced {shown}, with which jaccheck may not work: {why}"
+
+
+def _is_there(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _descriptors_kept() -> Iterator[list[int]]:
+    """Standard descriptors that are closed meanwhile are then what they were; the list has them in the end."""
+    copies = {number: os.dup(number) for number in NUMBERS if _is_there(number)}
+    lost: list[int] = []
+    try:
+        yield lost
+    finally:
+        lost += [number for number in copies if not _is_there(number)]
+        for number, copy in copies.items():
+            if _is_there(copy):  # it may have been closed with the others
+                if number in lost:
+                    os.dup2(copy, number)
+                os.close(copy)
+        open_standard_streams()
 
 
 def _is_open(name: str) -> bool:

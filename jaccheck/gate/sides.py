@@ -98,8 +98,16 @@ def parse_side(text: str) -> Side:
 def _about() -> frozenset[str]:
     """Distributions that can matter: installed ones, and those that jaccheck and its extras name."""
     named = (Requirement(text).name for text in importlib.metadata.requires("jaccheck") or ())
-    installed = (found.name for found in importlib.metadata.distributions())
+    installed = map(_name_of, importlib.metadata.distributions())
     return frozenset(canonicalize_name(name) for name in (*named, *installed) if name)
+
+
+def _name_of(found: importlib.metadata.Distribution) -> str:
+    """Empty where its metadata cannot be read."""
+    try:
+        return found.name
+    except (ValueError, OSError, KeyError):
+        return ""
 
 
 def _part(word: str) -> Part:

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from jaccheck.core import Child, ChildEnded, Count, plain_data
 from jaccheck.gate.environments import Prepared
+from jaccheck.gate.process import CASE_SECONDS, START_SECONDS
 from jaccheck.reports import SURVIVAL, Change, GateUse, Kind, SequenceFinding, outcome_of
-
-SECONDS = 180.0
-"""For one sequence, which takes less than one, and for the start."""
 
 DRAWN = 10
 """Sequences that are drawn together, and are one row."""
@@ -75,7 +73,7 @@ def played_on(prepared: Prepared, log: Path, seed: int, drawn: int) -> tuple[Pla
         try:
             child.send(PlayAsk(seed=seed, drawn=drawn, done=tuple(each.name for each in found)))
             while True:
-                child.allow(SECONDS)
+                child.allow(CASE_SECONDS if name else START_SECONDS)
                 message = child.receive(PlayMessage)
                 if message.is_last:
                     return tuple(found)

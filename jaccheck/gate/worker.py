@@ -6,7 +6,6 @@ are the only ones of the gate that need torch.
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +17,7 @@ from torch import Tensor
 
 import jaccheck
 from jaccheck.case import DTYPES
-from jaccheck.core import Parent
+from jaccheck.core import Parent, version_of
 from jaccheck.errors import InvalidCase
 from jaccheck.gate.observing import Capture, called, timed, weighed
 from jaccheck.gate.protocol import Answer, Array, Ask, Hello, Message, Observation
@@ -127,12 +126,7 @@ def _trouble() -> str:
 
 
 def _version(name: str) -> str | None:
-    try:
-        if name == "torch":
-            return str(torch.__version__)
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return str(torch.__version__) if name == "torch" else version_of(name)
 
 
 if __name__ == "__main__":

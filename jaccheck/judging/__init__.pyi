@@ -18,6 +18,7 @@ from .known import explanations as explanations
 from .known import likenesses as likenesses
 from .known import listed as listed
 from .known.case_issue import CaseIssue as CaseIssue
+from .known.case_issue import is_of_backpack as is_of_backpack
 from .known.issue import KnownIssue as KnownIssue
 from .known.issue import tracker_of as tracker_of
 from .known.issue import unreleased as unreleased

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from jaccheck.core import text_of
+from jaccheck.core import cut, text_of
 from jaccheck.errors import NotCovered
 from jaccheck.methods.backpack_options import beyond_options, beyond_second_order_options, mse_loss_lacks, ruled_types
 from jaccheck.methods.chains import chain_of, containers
@@ -157,7 +157,7 @@ def _beyond_the_converter(problem: Problem) -> str | None:
     try:
         converted = _converted(problem)
     except Exception as error:  # the converter raises what its parts do: NotImplementedError, KeyError, fx's own errors
-        return f"BackPACK's converter raises {type(error).__name__}: {text_of(error)}".split("\n")[0][:200]
+        return cut(f"BackPACK's converter raises {type(error).__name__}: {text_of(error)}".split("\n")[0], 200)
     for node in _reached(converted, problem.X.requires_grad):
         if node.op in ("call_function", "call_method"):
             return f"BackPACK's converter has no module for {getattr(node.target, '__name__', node.target)}"

@@ -21,11 +21,12 @@ def checkpoint_around() -> Checkpoint | None:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         frame = frame.f_back
-        if frame.f_globals.get("__name__") != "torch.utils.checkpoint":
-            continue
-        inputs = frame.f_locals.get("args", ()) if frame.f_code.co_name == "forward" else None
-        if inputs is None:
+        name = frame.f_code.co_qualname
+        if frame.f_globals.get("__name__") != "torch.utils.checkpoint" or name.startswith("checkpoint_sequential"):
+            continue  # that one calls its last layers itself, and the others by a function inside of `checkpoint`
+        if name != "CheckpointFunction.forward":
             return Checkpoint(is_reentrant=False, cuts=False)
+        inputs = frame.f_locals.get("args", ())
         return Checkpoint(
             is_reentrant=True, cuts=not any(isinstance(each, Tensor) and each.requires_grad for each in inputs)
         )

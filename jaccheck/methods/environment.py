@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import platform
 import re
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jaccheck.core import filled, origin_of, plural, usable_cores
+from jaccheck.core import filled, origin_of, plural, usable_cores, version_of
 from jaccheck.methods.registry import BACKPACK
 from jaccheck.reports import Environment
 
@@ -27,7 +26,7 @@ def describe_environment(devices: Mapping[str, str]) -> Environment:
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
-        jaccheck=_version("jaccheck") or "unknown",
+        jaccheck=version_of("jaccheck") or "unknown",
         torch=torch.__version__,
         backpack=backpack.version if backpack else None,
         numpy=np.__version__,
@@ -61,10 +60,3 @@ def calm_torch() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -144,7 +144,8 @@ def _attribute(module: ModuleType, name: str, source: str) -> Any:
         except (Exception, SystemExit) as error:  # of a `__getattr__` of its own
             raise InvalidModel(f"{source}:{name} raised {failure(error)}") from error
         if not has_it:
-            known = [each for each, value in vars(module).items() if inspect.isfunction(value)]
+            held = getattr(module, "__dict__", {})  # anything may stand in the place of a module
+            known = [each for each, value in held.items() if inspect.isfunction(value)]
             close = difflib.get_close_matches(part, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise InvalidModel(f"{source} has no function {name!r}{hint}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from jaccheck.case import DTYPES
 from jaccheck.core import checked, chosen, look_in_working_directory, origin_of, unknown
@@ -269,7 +269,7 @@ def load_built_in() -> None:
 def registered() -> dict[str, Method]:
     """Every method known here, by name: the built-in ones, then those of other packages' entry points."""
     load_built_in()
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for point in _entry_points():
         try:
             point.load()
         except (Exception, SystemExit) as error:
@@ -278,6 +278,27 @@ def registered() -> dict[str, Method]:
                 "mend or uninstall its package"
             ) from None
     return dict(_REGISTRY)
+
+
+UNREADABLE = (ValueError, OSError, KeyError)
+"""What reading a file of metadata raises that is no UTF-8, no file, or lacks what it must have."""
+
+
+def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:
+    """Those of other packages. Raises BrokenEnvironment where some package's cannot be read, and says whose."""
+    try:
+        return importlib.metadata.entry_points(group=ENTRY_POINTS)
+    except UNREADABLE as error:
+        for found in importlib.metadata.distributions():
+            try:
+                list(found.entry_points)
+            except UNREADABLE:
+                place = getattr(found, "_path", "") or found.locate_file("")
+                raise BrokenEnvironment(
+                    f"{place}: its entry_points.txt cannot be read ({type(error).__name__}: {error}); "
+                    "mend or uninstall it"
+                ) from None
+        raise
 
 
 def known_of(name: str) -> tuple[str, ...]:
@@ -329,21 +350,35 @@ _UNDECORATED: set[str] = set()
 def _of_place(place: str) -> Method:
     """The method that a module holds under that name, decorated or not."""
     module, name = import_place(place)
-    found, known = getattr(module, name, None), _REGISTRY.get(name)
+    found, known = _held(module, name, place), _REGISTRY.get(name)
     # What a module registers under a name need not be what it holds under it.
-    if known is not None and name not in _UNDECORATED and _file_of(known.compute) == module.__file__:
+    if known is not None and name not in _UNDECORATED and _file_of(known.compute) == _held(module, "__file__", place):
         return known
     if not callable(found):
         what = "it has none of that name" if found is None else f"there it is of type {type(found).__name__}"
-        raise UnknownName(
-            f"method {place!r:.200}: expected a function of a Problem in module {module.__name__!r}; {what}"
-        )
+        where = place.partition(":")[0]
+        raise UnknownName(f"method {place!r:.200}: expected a function of a Problem in module {where!r:.200}; {what}")
     method = of_function(found, name)
     if method is not _REGISTRY.get(method.name):
         _check_is_free(name, found)
         _REGISTRY[name] = method
         _UNDECORATED.add(name)
     return method
+
+
+def _held(module: object, name: str, place: str) -> Any:
+    """What a module, or whatever has taken its place, holds under a name; None where it has none. Raises UnknownName.
+
+    It may have a `__getattr__` of its own, and its class properties.
+    """
+    try:
+        return getattr(module, name, None)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise UnknownName(
+            f"method {place!r:.200}: its module raised {failure(error)} when asked for {name!r}"
+        ) from None
 
 
 def of_function(function: Compute, name: str = "") -> Method:

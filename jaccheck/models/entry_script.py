@@ -12,7 +12,7 @@ HEAD = '''"""What methods return on {place}, each at its worst entry, beside tor
 import torch
 
 from jaccheck.judging import in_float64
-from jaccheck.methods import Choice, copy_of, find_method, load_problem, named_loss
+from jaccheck.methods import Choice, calm_torch, copy_of, find_method, load_problem, named_loss
 
 problem = load_problem({place!r}, {arguments!r}, {choice})
 
@@ -21,7 +21,8 @@ def compare(problem, method, name, n, c, *index):
     """One entry of a parameter's Jacobian: what the method returns, and the gradient of that output alone."""
     copy = copy_of(problem)
     key = next(key for key in copy.parameters if copy.told(key) == name)
-    actual = find_method(method).compute(copy)[key][(n, c, *index)].item()
+    with calm_torch():
+        actual = find_method(method).compute(copy)[key][(n, c, *index)].item()
     alone = copy_of(problem)
     f = alone.model(alone.X[n : n + 1]).flatten()[c]
     (gradient,) = torch.autograd.grad(f, alone.parameters[key])

@@ -12,10 +12,23 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from jaccheck.judging import HALF_GROUP_NORM, LAYER_ISSUES, PADDING_ROW, issue_of, operations_of
+from jaccheck.judging import (
+    HALF_GROUP_NORM,
+    LAYER_ISSUES,
+    PADDING_ROW,
+    SEQUENCE_ISSUES,
+    is_of_backpack,
+    issue_of,
+    operations_of,
+)
 from jaccheck.methods import Problem
 from jaccheck.models.observed import rows_by_module, uses_last_states
-from jaccheck.reports import LAYER_MAY_BE, MAY_BE, MethodAnswer, Outcome
+from jaccheck.models.uses import (
+    holds_a_parameter_twice,
+    hooks_change_outputs,
+    uses_parameters_outside_of_layers,
+)
+from jaccheck.reports import LAYER_MAY_BE, MAY_BE, USE_MAY_BE, MethodAnswer, Outcome
 
 Condition = Callable[[nn.Module], bool]
 """Whether a module of the model is as an issue says."""
@@ -37,6 +50,8 @@ def with_issues(answers: Sequence[MethodAnswer], problem: Problem) -> Iterator[M
             yield replace(answer, remedy=f"{MAY_BE} {name}, see `jaccheck known {name}`")
         elif name := _of_layers(answer.method, problem):
             yield replace(answer, remedy=f"{LAYER_MAY_BE} {name}, see `jaccheck known {name}`")
+        elif name := _of_uses(answer.method, problem):
+            yield replace(answer, remedy=f"{USE_MAY_BE} {name}, see `jaccheck known {name}`")
         else:
             yield answer
 
@@ -71,9 +86,15 @@ def _of_layers(method: str, problem: Problem, raised: str = "") -> str:
             return issue.id
         if called and any(called(module, rows, problem.N) for module, rows in rows_by_module(problem).items()):
             return issue.id
-        if (does := PASSES.get(issue.id)) and does(problem):
-            return issue.id
     return ""
+
+
+def _of_uses(method: str, problem: Problem) -> str:
+    """The issue of the installed versions that the method shows with wrong numbers where a model does what it does."""
+    shown = [each.id for each in LAYER_ISSUES if each.is_here and each.is_shown_by(method)]
+    if is_of_backpack(method):
+        shown += [each.id for each in SEQUENCE_ISSUES if each.is_in_installed]
+    return next((name for name in shown if name in USES and USES[name](problem)), "")
 
 
 def _pads(module: nn.Module, *modes: str) -> bool:
@@ -120,5 +141,11 @@ CALLS: Mapping[str, Callable[[nn.Module, Sequence[int | None], int], bool]] = {
 }
 """By issue: how a layer is called where it shows, by the rows of each call and the number of samples."""
 
-PASSES: Mapping[str, Callable[[Problem], bool]] = {"recurrent-second-output": uses_last_states}
-"""By issue: what a forward pass does where it shows."""
+USES: Mapping[str, Callable[[Problem], bool]] = {
+    "recurrent-second-output": uses_last_states,
+    "parameter-of-two-modules": holds_a_parameter_twice,
+    "captum-parameter-of-two-modules": holds_a_parameter_twice,
+    "hook-changes-output": hooks_change_outputs,
+    "weight-used-outside-its-layer": uses_parameters_outside_of_layers,
+}
+"""By issue: what a model does where it shows, which no look at one layer tells."""

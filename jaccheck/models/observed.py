@@ -42,6 +42,15 @@ def gives_other_rows(problem: Problem) -> bool:
     return any(not {*rows} <= {problem.N, None} for rows in rows_by_module(problem).values())
 
 
+def gives_samples_along_another_axis(problem: Problem) -> bool:
+    """Whether a module with parameters gets a tensor whose first axis is as long for one sample, and another is not."""
+    copied, alone = copy_of(problem), copy_of(problem)
+    of_all, of_one = (_shapes(each.model, X) for each, X in ((copied, copied.X), (alone, alone.X[:1])))
+    return len(of_all) == len(of_one) and any(
+        each[:1] == one[:1] and each != one and len(each) == len(one) for each, one in zip(of_all, of_one, strict=True)
+    )
+
+
 def writes_buffers(problem: Problem) -> bool:
     """Whether a forward pass of one sample writes into buffers."""
     copied = copy_of(problem)
@@ -96,6 +105,21 @@ def _without_gradient(problem: Problem, *, of_layers_alone: bool) -> list[nn.Mod
     with contextlib.suppress(Exception), calm_torch():
         copied.model(copied.X).sum().backward()
     return found
+
+
+def _shapes(model: nn.Module, X: Tensor) -> list[tuple[int, ...]]:
+    """Of what each call of a module with parameters of its own gets first, in the order of the calls."""
+    shapes = list[tuple[int, ...]]()
+
+    def heard(module: nn.Module, given: tuple[Any, ...]) -> None:
+        shapes.append(tuple(given[0].shape) if given and isinstance(given[0], Tensor) else ())
+
+    for module in model.modules():
+        if _has_own_parameters(module):
+            module.register_forward_pre_hook(heard)
+    with contextlib.suppress(Exception):
+        model(X)
+    return shapes
 
 
 def _has_own_parameters(module: nn.Module) -> bool:

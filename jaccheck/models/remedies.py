@@ -13,8 +13,8 @@ from jaccheck.reports import THIS_IS, MethodAnswer, Outcome
 
 def with_remedy(method: Method, answer: MethodAnswer, problem: Problem) -> MethodAnswer:
     """The answer with what makes the method run on the model, where it crashed for a reason that is in the table."""
-    seen = {answer.outcome: answer.message, answer.in_float64: answer.message_in_float64}
-    message = seen.get(Outcome.CRASHED, "")
+    crashed = answer.outcome is Outcome.CRASHED  # float64 may crash for another reason, and is told where it does alone
+    message = answer.message if crashed else answer.message_in_float64 if answer.in_float64 is Outcome.CRASHED else ""
     return replace(answer, remedy=remedy_of(method, message, problem)) if message else answer
 
 

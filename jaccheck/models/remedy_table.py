@@ -14,10 +14,12 @@ from jaccheck.methods import Problem
 from jaccheck.models.observed import (
     calls_a_layer_twice,
     gives_other_rows,
+    gives_samples_along_another_axis,
     leaves_outputs_of_modules_out,
     uses_last_states_alone,
     writes_buffers,
 )
+from jaccheck.models.uses import has_hooks, passes_inputs_by_keyword
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,11 @@ FOR_EACH = (
 )
 OTHER_ROWS = f"a layer gets {FOR_EACH}"
 
+OF_ROWS = (
+    "The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0|Compared shapes"
+)
+"""How BackPACK says that the gradients of a layer have another number of rows."""
+
 WITHOUT_CHECKPOINT = "call the layers directly, without torch.utils.checkpoint, while Jacobians are computed"
 
 BY_FUNC = (
@@ -63,6 +70,7 @@ NO_GRADIENT = "'NoneType' object (has no attribute 'shape'|is not subscriptable)
 """How BackPACK says that no gradient has come to a layer's output."""
 
 OTHERS_DO = "torch.autograd does, as autograd_batched"
+"""And that they are right on such a model is tested."""
 
 REMEDIES: tuple[Remedy, ...] = (
     Remedy(
@@ -70,8 +78,14 @@ REMEDIES: tuple[Remedy, ...] = (
         advice="set inplace=False in the model's activations, and write h = h + 1 instead of h += 1",
     ),
     Remedy(
-        pattern="The expanded size of the tensor|is invalid for input of size|is out of bounds for dimension 0"
-        "|Compared shapes",
+        pattern=f"{OF_ROWS}|Expected ExpandedWeights to have batch size",
+        advice="a layer gets the samples along another axis than the first: give it them along that, as by "
+        "h.transpose(0, 1), or by batch_first=True",
+        families=("backpack", "expanded weights"),
+        where=gives_samples_along_another_axis,
+    ),
+    Remedy(
+        pattern=OF_ROWS,
         advice=OTHER_ROWS,
         families=("backpack",),
         where=gives_other_rows,
@@ -143,6 +157,19 @@ REMEDIES: tuple[Remedy, ...] = (
         operation="_prelu_kernel",
     ),
     Remedy(pattern=r"dilation=.* not supported", issue="torch-expanded-weights-conv3d-dilation"),
+    Remedy(
+        pattern="has no attribute 'input0'",
+        advice="give a layer its input by position, as layer(X)",
+        issue="keyword-arguments",
+        families=("backpack",),
+        where=passes_inputs_by_keyword,
+    ),
+    Remedy(
+        pattern="expects a backpropagation quantity but it is None",
+        advice="compute in a module of its own what a hook computes, since SqrtGGNExact follows modules alone",
+        families=("backpack",),
+        where=has_hooks,
+    ),
     Remedy(
         pattern="has no attribute '(output|input0)'",
         issue="module-used-twice",
@@ -226,6 +253,11 @@ REMEDIES: tuple[Remedy, ...] = (
         pattern="do not yet support aten::rrelu",
         advice="torch.vmap has no rule for it: nn.LeakyReLU((lower + upper) / 2) is the same as an nn.RReLU in "
         "evaluation mode",
+    ),
+    Remedy(
+        pattern="Expanded Weights encountered but cannot handle function",
+        advice="nothing in the model: this method follows what layers compute with their parameters, and no other "
+        f"functions of them; {OTHERS_DO}, and so does vmap_vjp",
     ),
     Remedy(
         pattern="Batching rule not implemented for|we do not yet support aten::",

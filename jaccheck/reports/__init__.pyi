@@ -85,6 +85,7 @@ from .sequences import SequenceSettings as SequenceSettings
 from .statements import LAYER_MAY_BE as LAYER_MAY_BE
 from .statements import MAY_BE as MAY_BE
 from .statements import THIS_IS as THIS_IS
+from .statements import USE_MAY_BE as USE_MAY_BE
 from .statements import Tone as Tone
 from .statements import statements as statements
 from .survival import outcome_of as outcome_of

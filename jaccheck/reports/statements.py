@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from jaccheck.core import plain_data, some_are
+from jaccheck.core import cut, plain_data, some_are
 from jaccheck.reports.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ MAY_BE = "the model calls an operation that has the known issue"
 
 LAYER_MAY_BE = "the model has a layer that has the known issue"
 """The same of a layer."""
+
+USE_MAY_BE = "the model does what shows the known issue"
+"""The same of how a model uses its layers and parameters."""
 
 SLIGHT = 2.0**-6
 """Relative difference up to which a value that is wrong in one dtype only is one that lost digits."""
@@ -148,7 +151,7 @@ def _crashed_in_float64(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
 def _helps(remedy: str) -> tuple[str, ...]:
     if not remedy:
         return ()
-    return (remedy if remedy.startswith((THIS_IS, MAY_BE, LAYER_MAY_BE)) else f"what helps: {remedy}",)
+    return (remedy if remedy.startswith((THIS_IS, MAY_BE, LAYER_MAY_BE, USE_MAY_BE)) else f"what helps: {remedy}",)
 
 
 def _others(answers: Iterable[MethodAnswer]) -> Iterator[Statement]:
@@ -205,8 +208,7 @@ def _unnumbered(text: str) -> str:
 
 def _cut(text: str) -> str:
     """The text as far as a line has room, cut between words."""
-    text = text.partition(" (Triggered internally at")[0]
-    return text if len(text) <= LONGEST else f"{text[:LONGEST].rpartition(' ')[0]} …"
+    return cut(text.partition(" (Triggered internally at")[0], LONGEST)
 
 
 def _whose(answers: list[MethodAnswer]) -> str:

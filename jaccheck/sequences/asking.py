@@ -17,8 +17,10 @@ from jaccheck.reports import (
     outcome_of,
 )
 
-SECONDS = 180.0
-"""For one sequence, which takes less than one; and for the law of growth, which takes some."""
+ALLOWED = Allowed()
+"""What a case of any other command may take, a minute: a sequence takes a second of a core at most, the law of growth
+four, a sequence of 300 steps five.
+"""
 
 
 class Stage(StrEnum):
@@ -69,8 +71,7 @@ def answer_part(text: str) -> str:
     """The report of a part of a run; both ways JSON. Raises ChildEnded, which only a second process makes a finding."""
     with Worker(PART) as worker:
         part = from_json(SequencePart, text, where="request")
-        allowed = Allowed(seconds=SECONDS)
-        return to_json(worker.ask(part, SequenceReport, allowed, note=SequenceNote, hear=lambda note: None))
+        return to_json(worker.ask(part, SequenceReport, ALLOWED, note=SequenceNote, hear=lambda note: None))
 
 
 def answer_again(text: str) -> str:
@@ -94,8 +95,7 @@ def _driven(place: str, request: object, asked: SequenceSettings, show: Show) ->
 
     with Worker(place) as worker:
         try:
-            allowed = Allowed(seconds=SECONDS)
-            return worker.ask(request, SequenceReport, allowed, note=SequenceNote, hear=hear, finishes=True)
+            return worker.ask(request, SequenceReport, ALLOWED, note=SequenceNote, hear=hear, finishes=True)
         except ChildEnded as error:
             if environment is None:
                 raise BrokenEnvironment(f"no sequence can be run: {error}") from None

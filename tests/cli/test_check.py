@@ -88,6 +88,7 @@ def test_how_to_see_a_wrong_number_oneself(jaccheck: Run, own: Path) -> None:
     assert "see it: jaccheck show own.py:circular --method batch_grad_loop" in done.stdout
     assert jaccheck("show", "own.py:circular", "--method", "batch_grad_loop").returncode == 0
     ran = subprocess.run([sys.executable, "see.py"], cwd=own.parent, capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
     actual, expected = (float(line.split()[1]) for line in ran.stdout.splitlines())
     (index,) = re.findall(r"batch_grad_loop: DISAGREES[^:]*: 0\.weight\[([\d, ]+)\]", done.stdout)
     n, c, *inside = map(int, index.split(", "))

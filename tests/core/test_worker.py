@@ -62,6 +62,30 @@ def test_an_interruption_by_nobody_is_no_answer(tmp_path: Path, monkeypatch: pyt
         assert ask() == Answer(interrupted=request_ == "pressed")
 
 
+WAITING = """
+import threading, time, _thread
+
+def answer(request: str, tell: object) -> int:
+    threading.Thread(target=lambda: (time.sleep(0.5), _thread.interrupt_main()), daemon=True).start()
+    return 1
+"""
+
+
+def test_a_thread_that_interrupts_it_between_two_requests_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in the middle of one: how it ended is told, and no traceback is passed on."""
+    (tmp_path / "answers.py").write_text(WAITING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with Worker("answers:answer", passes_on=True) as worker:
+        assert worker.ask("", int, Allowed(seconds=60), note=Note, hear=lambda note: None) == 1
+        time.sleep(1.5)
+        with pytest.raises(ChildEnded, match="exit code 1: KeyboardInterrupt"):
+            worker.ask("", int, Allowed(seconds=60), note=Note, hear=lambda note: None)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_ctrl_c_while_it_loads_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

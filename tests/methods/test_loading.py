@@ -195,6 +195,7 @@ def test_targets_are_told_of(here: Path) -> None:
         ("raising:make", r"raised ModuleNotFoundError: .* \(raising.py, line 1: import nothing"),
         ("leaving.py:make", r"raised SystemExit: 3 \(leaving.py, line 2: sys.exit\(3\)\)"),
         ("lying.py:make", r"lying.py:make raised KeyError: 'make' \(lying.py, line 1: def __getattr__"),
+        ("halting:make", r"halting has no function 'make'"),
         ("gone.py:make", r"gone.py:make raised ValueError: gone \(gone.py, line 3: raise ValueError\('gone'\)\)"),
         ("unsigned.py:make", "unsigned.py:make returned NoneType, expected the pair"),
     ],
@@ -204,6 +205,7 @@ def test_a_place_that_gives_no_model(here: Path, place: str, message: str) -> No
     (here / "broken.py").write_text("import torch\nx = = 3\n")
     (here / "raising.py").write_text("import nothing\n")
     (here / "leaving.py").write_text("import sys\nsys.exit(3)\n")
+    (here / "halting.py").write_text("import sys\nsys.modules[__name__] = None\n")
     (here / "lying.py").write_text("def __getattr__(name): raise KeyError(name)\n")
     (here / "gone.py").write_text("import sys\nsys.modules.pop(__name__)\nraise ValueError('gone')\n")
     (here / "unsigned.py").write_text("def make(): pass\nmake.__signature__ = 7\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.syspath_prepend(tmp_path)
     before = set(registered())
     yield name
-    monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    sys.modules.pop(name, None)
     for each in set(registered()) - before:
         forget(each)
 
@@ -71,6 +72,35 @@ def test_what_is_no_function_is_told(module: str, name: str, why: str) -> None:
     expected = f"method '{module}:{name}': expected a function of a Problem in module '{module}'; {why}"
     with pytest.raises(UnknownName, match=f"^{expected}$"):
         find_method(f"{module}:{name}")
+
+
+REPLACED = {
+    "held": "sys.modules[__name__] = types.SimpleNamespace(doubled=doubled)",
+    "none": "sys.modules[__name__] = None",
+    "raising": "def __getattr__(name): raise KeyError(name)\ndel doubled",
+    "exiting": "class M(types.ModuleType): doubled = property(lambda self: sys.exit(0))\n"
+    "sys.modules[__name__].__class__ = M\ndel doubled",
+}
+"""What a module may make of itself; the first holds the method all the same."""
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_what_stands_in_the_place_of_a_module_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, how: str
+) -> None:
+    """By the name that the user gave; it need be no module at all, and may raise whatever it is asked for."""
+    text = f"import sys, types\n{MODULE}\n{REPLACED[how]}\n".replace(
+        "def doubled", "@jaccheck.method(family='own')\ndef doubled"
+    )
+    (tmp_path / f"{module}.py").write_text(text)
+    if how == "held":
+        assert find_method(f"{module}:doubled").name == "doubled"
+        return
+    why = {"none": "it has none of that name", "raising": "KeyError: 'doubled'", "exiting": "SystemExit: 0"}[how]
+    with pytest.raises(
+        UnknownName, match=f"^method '{module}:doubled': .*{module if how == 'none' else 'its module raised'}.*{why}"
+    ):
+        find_method(f"{module}:doubled")
 
 
 def test_a_command_judges_it(jaccheck: Run, tmp_path: Path, module: str) -> None:

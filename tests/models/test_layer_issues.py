@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from jaccheck_support.remedied.several_outputs import last_state
 from torch import Tensor, nn
 
 import jaccheck
-from jaccheck.judging import LAYER_ISSUES
+from jaccheck.judging import LAYER_ISSUES, SEQUENCE_ISSUES
+from jaccheck.judging.known.issue import Severity
 from jaccheck.methods import find_method
-from jaccheck.models.known_issues import CALLS, LAYERS, OPERATIONS, PASSES
+from jaccheck.models.known_issues import CALLS, LAYERS, OPERATIONS, USES
 from jaccheck.reports import Outcome, statements
 
 Made = tuple[nn.Module, Tensor]
@@ -73,6 +75,35 @@ def padded_by_function() -> Made:
     return LookedUp(), padded()[1]
 
 
+class Used(nn.Module):
+    """Two layers, and a third use of the first, or of its weight."""
+
+    def __init__(self, forward: Callable[[Used, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first, self.second, self.out, self.how = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2), forward
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.out(self.how(self, torch.tanh(self.first(X))))
+
+
+def used(forward: Callable[[Used, Tensor], Tensor]) -> Made:
+    return Used(forward), torch.randn(3, 4)
+
+
+def tied() -> Made:
+    model, X = used(lambda model, h: torch.tanh(model.second(h)))
+    assert isinstance(model, Used)
+    model.second.weight = model.first.weight
+    return model, X
+
+
+def doubled_by_a_hook() -> Made:
+    model, X = used(lambda model, h: model.second(h))
+    assert isinstance(model, Used)
+    model.first.register_forward_hook(lambda module, given, output: 2 * output)
+    return model, X
+
+
 class Placed(nn.Module):
     """Adds embeddings of six places, the same for all samples."""
 
@@ -91,6 +122,13 @@ def placed() -> Made:
 MODELS: list[tuple[str, str, Callable[[], Made]]] = [
     ("recurrent-second-output", "batch_grad_loop", lambda: last_state("both", "LSTM")),
     ("torch-vmap-prelu", "vmap_jacrev_chunked", shuffled_by_function),
+    ("parameter-of-two-modules", "batch_grad_loop", tied),
+    ("hook-changes-output", "batch_grad_layers", doubled_by_a_hook),
+    (
+        "weight-used-outside-its-layer",
+        "batch_grad_repeated",
+        lambda: used(lambda model, h: model.second(h) + nn.functional.linear(h, model.first.weight)),
+    ),
     ("torch-vmap-embedding-padding", "expanded_parameters", padded_by_function),
     ("torch-embedding-padding-forward-mode", "func_jacfwd", padded_by_function),
     ("torch-vmap-embedding-padding", "expanded_parameters", padded),
@@ -102,13 +140,20 @@ MODELS: list[tuple[str, str, Callable[[], Made]]] = [
 ]
 
 
+SAID = {
+    **dict.fromkeys(OPERATIONS, "the model calls an operation that has the known issue"),
+    **dict.fromkeys((*LAYERS, *CALLS), "the model has a layer that has the known issue"),
+    **dict.fromkeys(USES, "the model does what shows the known issue"),
+}
+
+
 @pytest.mark.parametrize(("name", "wrong", "make"), MODELS)
 def test_a_wrong_method_is_told_as_the_issue_of_a_layer(name: str, wrong: str, make: Callable[[], Made]) -> None:
     """By the id that `jaccheck known` takes, beside the wrong number."""
     torch.manual_seed(0)
     model, X = make()
-    (issue,) = (each for each in LAYER_ISSUES if each.id == name)
-    if not issue.is_here:
+    (issue,) = (each for each in (*LAYER_ISSUES, *SEQUENCE_ISSUES) if each.id == name)
+    if not issue.is_in_installed:
         pytest.skip(f"the installed version is not among {issue.versions}")
     report = jaccheck.check(model, X, methods=[wrong, "autograd_loop"])
     first, right = report.answers
@@ -116,8 +161,7 @@ def test_a_wrong_method_is_told_as_the_issue_of_a_layer(name: str, wrong: str, m
     assert right.is_usable
     assert right.remedy == ""
     (told,) = (each for each in statements(report) if each.tone == "bad")
-    what = "calls an operation" if name in OPERATIONS else "has a layer"
-    assert f"the model {what} that has the known issue {name}, see `jaccheck known {name}`" in told.more
+    assert f"{SAID[name]} {name}, see `jaccheck known {name}`" in told.more
 
 
 def test_a_crash_is_told_as_the_issue_of_a_layer() -> None:
@@ -146,7 +190,20 @@ def test_another_fault_on_such_a_layer_is_no_known_issue() -> None:
     assert not told.more
 
 
+def test_what_the_model_does_not_do_is_no_known_issue() -> None:
+    """A wrong method of BackPACK's family, on a model that uses its layers as BackPACK expects."""
+    model, X = used(lambda model, h: model.second(h))
+
+    def twice(problem: jaccheck.Problem) -> dict[str, Tensor]:
+        return {name: 2 * j for name, j in find_method("autograd_loop").compute(problem).items()}
+
+    method = replace(find_method("batch_grad_loop"), compute=twice)
+    (told,) = (each for each in statements(jaccheck.check(model, X, methods=[method])) if each.tone == "bad")
+    assert not told.more
+
+
 def test_each_condition_is_that_of_an_issue_with_wrong_numbers() -> None:
     """So that a name that is changed is changed here, too."""
     wrong = {issue.id for issue in LAYER_ISSUES if Outcome.DISAGREES in issue.outcomes}
-    assert {*OPERATIONS, *LAYERS, *CALLS, *PASSES} <= wrong
+    assert {*OPERATIONS, *LAYERS, *CALLS} <= wrong
+    assert {*USES} <= wrong | {issue.id for issue in SEQUENCE_ISSUES if issue.severity is Severity.SILENT}

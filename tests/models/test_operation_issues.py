@@ -89,7 +89,23 @@ class Normed(nn.Module):
         return torch.tanh(self.norm(X[:, None]))
 
 
+class Settled(nn.Module):
+    """A fixed point, which is found without gradients, and one more step with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = nn.Linear(2, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        z = torch.zeros_like(X)
+        with torch.no_grad():
+            for _ in range(20):
+                z = torch.tanh(self.step(z) / 2 + X)
+        return torch.tanh(self.step(z) / 2 + X)
+
+
 MODELS = {
+    "torch-forward-mode-no-grad": (Settled, "func_jacfwd", "autograd_loop"),
     "torch-expanded-weights-instance-norm": (Normed, "expanded_weights", "autograd_loop"),
     "torch-expanded-weights-inner-gradient": (Slope, "expanded_weights", "autograd_loop"),
     "torch-expanded-weights-packed-order": (Packed, "expanded_weights", "autograd_loop"),
@@ -136,6 +152,20 @@ def test_a_kernel_that_is_another_for_one_sample_is_told_as_its_known_issue() ->
     with pytest.raises(InvalidModel, match=f"calls an operation that has the known issue {issue}, see") as told:
         jaccheck.check(model, X)
     assert "step size" not in str(told.value)
+
+
+def test_what_is_detached_is_a_constant_in_both_modes() -> None:
+    """As the issue says: the model whose fixed point is detached is right in forward mode."""
+
+    class Detached(Settled):
+        def forward(self, X: Tensor) -> Tensor:
+            z = torch.zeros_like(X)
+            for _ in range(20):
+                z = torch.tanh(self.step(z) / 2 + X)
+            return torch.tanh(self.step(z.detach()) / 2 + X)
+
+    report = jaccheck.check(Detached(), torch.randn(4, 2), methods=["func_jacfwd", "autograd_loop"])
+    assert all(answer.is_usable for answer in report.answers)
 
 
 def test_another_fault_on_such_a_model_is_no_known_issue() -> None:

@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from jaccheck_support.remedied.by_hand import InTwo, Slope, Slopes, Unwatched
+from jaccheck_support.remedied.by_hand import InTwo, Placed, Slope, Slopes, Unwatched
+from jaccheck_support.remedied.cases_by_layers import NOTHING
 from jaccheck_support.remedied.lookups import multiplied, one_hot
 from jaccheck_support.remedied.recurrent import steps
 from jaccheck_support.remedied.running import crash, problem_of, told
-from jaccheck_support.remedied.several_outputs import OneByOne, heads, last_state
-from jaccheck_support.remedied.written import X4, Made, by_item, copied_into_buffer, into_shared, written
+from jaccheck_support.remedied.several_outputs import OneByOne, heads, last_state, turned
+from jaccheck_support.remedied.written import X4, X343, Made, by_item, copied_into_buffer, into_shared, written
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import jaccheck
 from jaccheck.judging import operations_of
+from jaccheck.methods import find_method
+from jaccheck.models.remedies import with_remedy
+from jaccheck.reports import MethodAnswer, Outcome
 
 
 def test_who_wrote_no_function_but_has_a_checkpoint_is_told_of_that() -> None:
@@ -32,6 +36,29 @@ def test_a_layer_that_gets_other_rows_is_not_told_to_have_more_axes() -> None:
     made = written(lambda m, h: m.each(h[:2]).sum(0).expand(len(h), 6), each=nn.Linear(6, 6))
     message = "AssertionError: ('Compared shapes [1, 2] and [2, 2] do not match. ', 'Got [1, 1, 2] and [2, 2]')"
     assert "another number of rows" in told("batch_grad_loop", made, message)
+
+
+def test_who_has_steps_first_is_told_to_turn_them() -> None:
+    """Not to give one row for each sample of what all share; and who shares rows is not told to turn them."""
+    first = "a layer gets the samples along another axis"
+    assert told("batch_grad_loop", turned(is_first=False)).startswith(first)
+    assert told("batch_grad_loop", (Placed(is_for_each=False), X343)).startswith("a layer gets another number of rows")
+
+
+def test_the_remedy_is_that_of_the_exception_that_is_shown() -> None:
+    """Where the model's own dtype and float64 crash for two reasons, as with oneDNN's LSTM."""
+    shown, other = "Expanded Weights encountered but cannot handle function mkldnn_rnn_layer", "support dynamic shape"
+    made = turned(is_first=False, kind="LSTM")
+    answer = MethodAnswer(
+        method="expanded_weights",
+        outcome=Outcome.CRASHED,
+        message=shown,
+        in_float64=Outcome.CRASHED,
+        message_in_float64=other,
+    )
+    given = with_remedy(find_method("expanded_weights"), answer, problem_of(made))
+    assert given.remedy == told("expanded_weights", made, shown)
+    assert "mkldnn" in given.remedy
 
 
 def test_who_writes_into_a_buffer_is_told_of_that() -> None:
@@ -66,24 +93,17 @@ def test_layers_that_are_called_once_are_not_called_used_twice() -> None:
     assert advice.startswith("nothing in the model: BackPACK does not differentiate a gradient")
 
 
-@pytest.mark.parametrize(
-    ("method", "make", "others"),
-    [
-        ("batch_grad_loop", Slopes, ["autograd_batched"]),
-        ("batch_grad_loop", Slope, ["autograd_batched", "vmap_vjp"]),
-        ("expanded_weights", Slope, ["autograd_batched", "vmap_vjp"]),
-    ],
-)
+@pytest.mark.parametrize(("method", "make", "others"), NOTHING)
 def test_where_nothing_helps_the_methods_that_are_named_are_right(
-    method: str, make: Callable[[], nn.Module], others: list[str]
+    method: str, make: Callable[[], Made], others: list[str]
 ) -> None:
     """On the model as it is."""
     torch.manual_seed(0)
-    advice = told(method, (make(), X4))
+    advice = told(method, make())
     assert advice.startswith("nothing in the model")
     for other in others:
         assert other in advice
-    assert all(answer.is_usable for answer in jaccheck.check(make(), X4, methods=others).answers)
+    assert all(answer.is_usable for answer in jaccheck.check(*make(), methods=others).answers)
 
 
 def test_layers_that_are_extended_alone_are_right_where_an_output_is_not_used() -> None:

@@ -177,6 +177,15 @@ def test_the_page_says_what_the_rows_say(real: Any, monkeypatch: pytest.MonkeyPa
     assert widths == {len(real.table.COLUMNS) + 1}
     assert "- other: it has no derivative" in page
     assert "**1 false statements; 6 of 6 planted methods found; 1 checks ended without an answer.**" in page
+    assert (
+        "2 architectures of 1 packages, small and with random weights, 1 of them at 3 seeds, 1 of them at 1 seed"
+        in page
+    )
+    assert "one thread, commit abc." in page
+    real.table.write_page([right, false | {"commit": "def"}], tmp_path)
+    both = (tmp_path / "architectures.md").read_text()
+    assert "random weights, each at 2 seeds (2 checks" in both
+    assert "one thread, commits abc, def (by row: architectures.json)." in both
     assert "| small | torch" in page
     assert "seed 1: vmap\\_vjp is said to be wrong" in page
     assert "seed 2: killed" in page

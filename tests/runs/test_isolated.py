@@ -25,6 +25,7 @@ from jaccheck.reports import SURVIVAL, Finding, Outcome, Report, Settings
 from jaccheck.runs import Assignment, Judges, Limits, Pool, ShardResult, Tally, given_shards, run_shards, shards
 from jaccheck.runs.judging import judge_shard
 from jaccheck.runs.results import Sums
+from jaccheck.runs.workers.fork_server import start_fork_server
 from jaccheck.runs.workers.isolated import GIVEN_UP_AFTER
 
 pytestmark = pytest.mark.slow
@@ -144,6 +145,7 @@ def test_misbehaviour_is_a_verdict_and_the_run_goes_on(
     On one sample no method misbehaves, nor in the law of batches, which takes one of them twice.
     """
     names = tuple(f"{MISBEHAVING}:{kind}" for kind in kinds)
+    start_fork_server()  # it leads a session too, and lives as long as this process
     asked, others = settings(max_examples=2), workers()
     report, _ = run(tmp_path, (*names, "outer_products"), asked, limits=replace(LIMITS, seconds=seconds))
     assert sum(cell.compared for cell in report.coverage if cell.method == "outer_products") == report.totals.cases == 2

@@ -30,6 +30,12 @@ ALIKE = {
 }
 """A method that fails as another does: with options of its own, or not on the listed cases, which it refuses."""
 
+
+def is_of_backpack(method: str) -> bool:
+    """Whether the method is one of jaccheck's that use BackPACK."""
+    return method in {*BATCH_GRAD, *SQRT_GGN, *ALIKE}
+
+
 VMAP_FORWARD_MODE = ("vmap_jacfwd", "vmap_jacfwd_chunked")
 FORWARD_MODE = ("func_jacfwd", "func_linearize", *VMAP_FORWARD_MODE)
 BACKPACK = "backpack-for-pytorch"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch._C import _functorch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jaccheck.judging.known.case_issue import FORWARD_MODE
 from jaccheck.judging.known.issue import SEARCHED, KnownIssue, Severity
 from jaccheck.methods import Problem, checkpoint_around, copy_of
 
@@ -23,6 +25,7 @@ REVERSE_BY_VMAP = (
 INNER_GRADIENT = "autograd.grad"
 RUNNING_STATISTICS = "instance_norm by running statistics"
 CHECKPOINT, REENTRANT_CHECKPOINT = "checkpoint", "reentrant checkpoint"
+NO_GRAD = "torch.no_grad"
 VMAP, TRANSFORM = "vmap", "another transformation of torch.func"
 PADDING_ROW, HALF_GROUP_NORM = "embedding with a padding row", "group norm in float16"
 
@@ -34,6 +37,7 @@ class OperationIssue(KnownIssue):
     They have torch's name without "aten::"; `INNER_GRADIENT` is a gradient that the forward pass computes itself, and
     `RUNNING_STATISTICS` an instance norm by these. What is called below a checkpoint has `CHECKPOINT` or
     `REENTRANT_CHECKPOINT` beside it, what is called inside of torch.func `VMAP` or `TRANSFORM`.
+    `NO_GRAD` is what is computed under it of tensors that require a gradient.
     """
 
     operations: frozenset[str]
@@ -80,6 +84,8 @@ class _Functions(TorchFunctionMode):
             self.names.add(INNER_GRADIENT)
         if func is torch.nn.functional.instance_norm and not (kwargs or {}).get("use_input_stats", True):
             self.names.add(RUNNING_STATISTICS)
+        if not torch.is_grad_enabled() and any(isinstance(each, Tensor) and each.requires_grad for each in args):
+            self.names.add(NO_GRAD)
         if inside := _functorch.peek_interpreter_stack():
             self.names.add(VMAP if inside.key() == _functorch.TransformType.Vmap else TRANSFORM)
         return func(*args, **(kwargs or {}))
@@ -164,6 +170,20 @@ OPERATION_ISSUES: tuple[OperationIssue, ...] = (
         instead="the gradients of those layers' outputs, alone or added to what is right",
         reason="the backward pass within the forward pass stores grad_sample too, and is not differentiated",
         reference="searched, none found (2026-12-01)",
+    ),
+    OperationIssue(
+        id="torch-forward-mode-no-grad",
+        title="Forward mode differentiates what is computed under torch.no_grad, where reverse mode does not",
+        severity=Severity.SILENT,
+        package="torch",
+        versions=">=2.0",
+        methods=FORWARD_MODE,
+        operations=frozenset({NO_GRAD}),
+        condition="a forward pass that computes with its parameters under torch.no_grad, as equilibrium models do; "
+        "what is detached is a constant in both modes",
+        instead="the derivative through all of it",
+        reason="torch.no_grad does not apply to forward mode, as its documentation says, and that of jacfwd does not",
+        reference="https://github.com/pytorch/pytorch/issues/128600",
     ),
 )
 

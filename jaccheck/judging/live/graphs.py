@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jaccheck.core import text_of
+from jaccheck.core import cut, text_of
 from jaccheck.judging.live.arithmetic import check_convolutions, check_torch
 from jaccheck.judging.live.parts import Part
 from jaccheck.judging.live.recording import operation, record
@@ -48,7 +48,7 @@ def graphs_of(problem: Problem, part: Part) -> Iterator[Sample]:
                 graph, output = record(copied.model, copied.X.detach()[n : n + 1], copied.parameters, operation)
         except _FAILURES as error:
             lines = text_of(error).strip().splitlines() or [type(error).__name__]
-            raise NoRule(f"what cannot be recorded: {lines[0][:200]}") from None
+            raise NoRule(f"what cannot be recorded: {cut(lines[0], 200)}") from None
         if len(graph.outputs) != problem.C:
             raise NoRule(f"{len(graph.outputs)} outputs of one sample")
         if any(node.name == "convolution" for node in graph.nodes):

@@ -147,3 +147,15 @@ class Slope(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         return torch.func.vmap(torch.func.grad(lambda x: self.net(x)[0]))(X)
+
+
+class Signs(nn.Module):
+    """A layer whose weight has signs alone, with a straight-through estimator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.out = nn.Linear(4, 6), nn.Linear(6, 2)
+
+    def forward(self, X: Tensor) -> Tensor:
+        W = self.layer.weight
+        return self.out(torch.tanh(nn.functional.linear(X, W + (W.sign() - W).detach(), self.layer.bias)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
 from jaccheck_support.remedied.by_hand import (
     Cube,
@@ -170,6 +170,11 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
             lambda: (InTwo(lambda layers, X: layers(X)), X4),
         )
         for method in ("expanded_parameters", "vmap_vjp", "func_jacfwd")
+    ),
+    (
+        "vmap_vjp",
+        lambda: (InTwo(lambda layers, X: checkpoint_sequential(layers, 2, X, use_reentrant=False)), X4),
+        lambda: (InTwo(lambda layers, X: layers(X)), X4),
     ),
     ("func_jacfwd", lambda: written(lambda m, h: Untangent.apply(h)), lambda: written(lambda m, h: Cube.apply(h))),
     (

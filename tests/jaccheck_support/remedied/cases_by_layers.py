@@ -11,6 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from jaccheck_support.remedied.by_hand import (
     InTwo,
     Placed,
+    Signs,
+    Slope,
     Slopes,
     Turned,
 )
@@ -18,7 +20,7 @@ from jaccheck_support.remedied.lookups import looked_up
 from jaccheck_support.remedied.recurrent import (
     recurrent,
 )
-from jaccheck_support.remedied.several_outputs import OneByOne, heads, last_state
+from jaccheck_support.remedied.several_outputs import OneByOne, by_a_hook, heads, last_state, turned
 from jaccheck_support.remedied.written import (
     X4,
     X343,
@@ -28,6 +30,7 @@ from jaccheck_support.remedied.written import (
     by_function,
     convolved,
     on_tokens,
+    sequential,
     written,
 )
 
@@ -70,6 +73,23 @@ CASES: list[tuple[str, Callable[[], Made], Callable[[], Made]]] = [
         (method, lambda: last_state("state"), lambda: last_state("outputs"))
         for method in ("batch_grad_loop", "batch_grad_layers")
     ),
+    *(
+        (
+            method,
+            lambda: written(lambda m, h: torch.tanh(m.each(input=h)), each=nn.Linear(6, 6)),
+            lambda: written(lambda m, h: torch.tanh(m.each(h)), each=nn.Linear(6, 6)),
+        )
+        for method in ("batch_grad_loop", "batch_grad_subsampled")
+    ),
+    (
+        "sqrt_ggn_sum",
+        lambda: by_a_hook(sequential(nn.Linear(4, 6), nn.Linear(6, 2))),
+        lambda: sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 2)),
+    ),
+    *(
+        (method, lambda: turned(is_first=False), lambda: turned(is_first=True))
+        for method in ("batch_grad_loop", "batch_grad_repeated", "expanded_weights")
+    ),
     ("expanded_weights", lambda: (OneByOne(by_vmap=True), X4), lambda: (OneByOne(by_vmap=False), X4)),
 ]
 """A method, a model on which it crashes, and the same model with the remedy."""
@@ -86,6 +106,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
         (method, heads, "output-without-gradient")
         for method in ("batch_grad_loop", "batch_grad_repeated", "batch_grad_subsampled")
     ),
+    (
+        "batch_grad_loop",
+        lambda: written(lambda m, h: torch.tanh(m.each(input=h)), each=nn.Linear(6, 6)),
+        "keyword-arguments",
+    ),
     ("batch_grad_layers", lambda: last_state("state"), "recurrent-second-output"),
     *(
         (method, lambda: (Slopes(), X4), "double-backward")
@@ -93,3 +118,11 @@ KNOWN: list[tuple[str, Callable[[], Made], str]] = [
     ),
 ]
 """A method, a model on which it crashes, and the known issue that this is."""
+
+NOTHING: list[tuple[str, Callable[[], Made], list[str]]] = [
+    ("batch_grad_loop", lambda: (Slopes(), X4), ["autograd_batched"]),
+    ("batch_grad_loop", lambda: (Slope(), X4), ["autograd_batched", "vmap_vjp"]),
+    ("expanded_weights", lambda: (Slope(), X4), ["autograd_batched", "vmap_vjp"]),
+    ("expanded_weights", lambda: (Signs(), X4), ["autograd_batched", "vmap_vjp"]),
+]
+"""A method, a model on which it crashes whatever one changes, and the methods that are told to be right on it."""

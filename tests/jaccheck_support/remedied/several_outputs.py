@@ -1,4 +1,4 @@
-"""Modules that return more than the model uses, and a forward pass by torch.vmap."""
+"""Modules that return more than the model uses, hooks that compute, and a forward pass by torch.vmap."""
 
 from __future__ import annotations
 
@@ -71,3 +71,28 @@ class OneByOne(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         made: Tensor = torch.vmap(self.net)(X) if self.by_vmap else self.net(X)
         return made
+
+
+class StepsFirst(nn.Module):
+    """Layers that get the steps along the first axis and the samples along the second, or the other way round."""
+
+    def __init__(self, kind: str, *, is_first: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3) if kind == "Linear" else getattr(nn, kind)(3, 3, batch_first=is_first)
+        self.out, self.is_first = nn.Linear(3, 2), is_first
+
+    def forward(self, X: Tensor) -> Tensor:
+        h = self.layer(X if self.is_first else X.transpose(0, 1))
+        h = torch.tanh(h[0] if isinstance(h, tuple) else h)
+        return self.out((h if self.is_first else h.transpose(0, 1)).sum(1))
+
+
+def turned(kind: str = "Linear", *, is_first: bool) -> Made:
+    torch.manual_seed(0)
+    return StepsFirst(kind, is_first=is_first), X343
+
+
+def by_a_hook(made: Made) -> Made:
+    """A Sequential with a tanh before its last layer, as a hook of that."""
+    made[0][-1].register_forward_pre_hook(lambda module, given: (torch.tanh(given[0]),))  # type: ignore[index,operator]
+    return made
