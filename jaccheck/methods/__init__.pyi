@@ -44,6 +44,7 @@ from .problem import Problem as Problem
 from .problem import Tensors as Tensors
 from .problem import build as build
 from .problem import round_sample as round_sample
+from .recompiling import recompiling as recompiling
 from .registry import Compute as Compute
 from .registry import Method as Method
 from .registry import TooCostly as TooCostly

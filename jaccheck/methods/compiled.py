@@ -12,7 +12,6 @@ import shutil
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from jaccheck.errors import NotCovered
 from jaccheck.methods.autograd import needs_dense_samples
 from jaccheck.methods.func import needs_a_basis
 from jaccheck.methods.problem import Jacobians, Problem
+from jaccheck.methods.recompiling import recompiling
 from jaccheck.methods.registry import method
 from jaccheck.oracle import Order
 
@@ -84,14 +84,10 @@ def _run(transform: Transform, problem: Problem) -> Jacobians:
     from torch import _dynamo as dynamo
 
     θ = {name: p.detach() for name, p in problem.parameters.items()}
-    # Each shape is compiled, however many there have been: beyond its limit torch would run them uncompiled, silently.
-    limits = {"recompile_limit": 2**30, "accumulated_recompile_limit": 2**30}
-    settings: Any = dynamo.config
-    here = {name: value for name, value in limits.items() if hasattr(settings, name)}
     # Distributions that look at their arguments cannot be traced. torch switches that off at the first use of its
     # compiler, and leaves it so for the whole process; here it is afterwards as it was.
     validates = Distribution._validate_args
-    with settings.patch(**here), warnings.catch_warnings():
+    with recompiling(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own compiler uses what torch deprecates
         try:
             Distribution.set_default_validate_args(False)

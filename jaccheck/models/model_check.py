@@ -20,7 +20,7 @@ from jaccheck.judging import (
     read,
     reference_of,
 )
-from jaccheck.methods import MOST_PASSES, Method, Steadiness, describe_environment, loss_of
+from jaccheck.methods import MOST_PASSES, Method, Steadiness, describe_environment, loss_of, recompiling
 from jaccheck.models.advice import advice, judged_by
 from jaccheck.models.allowance import OF_DRAWS, OF_TIMING, Allowance
 from jaccheck.models.doubt import doubted
@@ -98,7 +98,16 @@ class ModelCheck:
 
     def run(self) -> ModelReport:
         """The report."""
-        interrupted = False
+        with recompiling():
+            interrupted = self._is_interrupted()
+        if not interrupted:
+            for each in self.runs:
+                if each.outcome is Outcome.NOT_RUN and not each.message:
+                    each.ends(Outcome.NOT_RUN, f"no time was left of {self.allowance.seconds:g} s")
+        return self._report(interrupted)
+
+    def _is_interrupted(self) -> bool:
+        """Compares and times, part by part; whether Ctrl-C ended it."""
         try:
             self.listener.on_start(len(self.parts), sum(run.is_open for run in self.runs))
             for done, part in enumerate(self.parts):
@@ -114,12 +123,8 @@ class ModelCheck:
         except TooSlow:
             pass  # a reference took all the time that was left
         except KeyboardInterrupt:
-            interrupted = True
-        if not interrupted:
-            for each in self.runs:
-                if each.outcome is Outcome.NOT_RUN and not each.message:
-                    each.ends(Outcome.NOT_RUN, f"no time was left of {self.allowance.seconds:g} s")
-        return self._report(interrupted)
+            return True
+        return False
 
     def _is_going(self, done: int) -> bool:
         return any(run.is_open and run.parts == done for run in self.runs)

@@ -193,6 +193,7 @@ def test_hypothesis_draws_cases_by_their_type(order: str) -> None:
 @pytest.mark.slow
 def test_a_decorated_function_keeps_its_signature(tmp_path: Path) -> None:
     """For mypy: its own keyword is known, and a wrong one is an error."""
+    pytest.importorskip("mypy", reason="mypy comes with the extra `lint`")
     (tmp_path / "mine.py").write_text(
         "import jaccheck\n"
         "@jaccheck.method(family='mine', known=('torch-vmap-prelu',))\n"
