@@ -30,7 +30,10 @@ LEFT = (
     *("_dynamo_static_input_type", "recursion limit", "threads"),
     *(
         f"torch.nn.modules.module.Module.{name}"
-        for name in ("___needs_generation_tag_patch", "__init__", "__setstate__")
+        for name in (
+            *("___needs_generation_tag_patch", "___has_generation_tag_patch"),  # before torch 2.15, and from then on
+            *("__init__", "__setstate__"),
+        )
     ),
 )
 """What torch's compiler leaves: a mark on each parameter; once in a process two methods of all modules, a higher limit

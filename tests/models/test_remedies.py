@@ -12,6 +12,7 @@ from jaccheck_support.remedied import cases_by_func, cases_by_layers
 from jaccheck_support.remedied.lookups import POOLED, bag, weighted
 from jaccheck_support.remedied.running import crash, told
 from jaccheck_support.remedied.written import Made, by_item, written
+from packaging.version import Version
 from torch import Tensor
 
 import jaccheck
@@ -35,6 +36,8 @@ def fast_path() -> Iterator[None]:
 def test_a_remedy_works(method: str, broken: Callable[[], Made], mended: Callable[[], Made]) -> None:
     """The crash has one, and with it the method runs."""
     message = crash(method, broken())
+    if not message and Version(torch.__version__) >= Version("2.14"):
+        pytest.skip("this torch runs what 2.13 does not")
     assert told(method, broken(), message), message
     assert crash(method, mended()) == ""
 
