@@ -146,6 +146,20 @@ PRODUCTS = (
 
 MODULES = (
     Alone(
+        "output-without-gradient",
+        (
+            "class Heads(nn.ModuleList):",
+            "    def forward(self, X):",
+            "        return self[0](X), self[1](X)",
+            "model = extend(Heads([nn.Linear(1, 1), nn.Linear(1, 1)]))",
+            "f, _ = model(torch.ones(1, 1))",
+            "with backpack(BatchGrad()):",
+            "    f.sum().backward()",
+        ),
+        "torch.equal(model[0].weight.grad_batch[0], model[0].weight.grad)",
+        raises="AttributeError",
+    ),
+    Alone(
         "empty-batch",
         (
             "model = extend(nn.Sequential(nn.Conv2d(1, 2, 2), nn.Flatten(), nn.Linear(18, 2)))",
