@@ -31,6 +31,8 @@ MOST_ENDED = 3
 NOT_AT_SCHEDULER = "Error during deserialization of the task graph"
 """What Dask's scheduler says where it cannot import a function that it passes on."""
 
+GONE = "it was gone before it told its versions; is jaccheck installed there?"
+
 FETCH_SECONDS = 10.0
 """For a few lines from a worker that is there."""
 
@@ -57,6 +59,7 @@ class Crew:
         self._ended: dict[str, set[object]] = defaultdict(set)
         self._call: Any = None
         self._looked = float("-inf")
+        self._gone_before = self._gone()
 
     def gather(self, deadline: float, seconds: float) -> None:
         """Waits until a worker may judge, and until those that are there have said whether they may.
@@ -74,6 +77,9 @@ class Crew:
                 break
             time.sleep(LOOK_SECONDS)
         if not self._fit:
+            if not self._there and not self.left_out:  # they came for the call, and had gone before anybody looked
+                for address in sorted(self._gone() - self._gone_before):
+                    self._note(address, GONE)
             what = "no workers" if not self._there else "no worker that can judge"
             raise BrokenEnvironment(
                 f"the scheduler at {self.address} has {what} after {seconds:g} s{self.reasons}; --wait gives it more "
@@ -90,7 +96,7 @@ class Crew:
         for gone in self._asked.keys() - self._there.keys():
             del self._asked[gone]
             # Dask ends a worker that cannot import what it is asked.
-            self._note(_label(gone, before), "it was gone before it told its versions; is jaccheck installed there?")
+            self._note(_label(gone, before), GONE)
         for address in self._there.keys() - self._fit - self._unfit - self._asked.keys():
             # As a task, and not by `Client.run`, which would keep a worker from all else until torch is imported.
             self._asked[address] = self._client.submit(node.describe, pure=False, workers=[address], priority=1)
@@ -161,6 +167,14 @@ class Crew:
         except (OSError, TimeoutError) as error:
             raise ClusterLost(f"the scheduler at {self.address} is gone: {error}") from None
         return found
+
+    def _gone(self) -> set[str]:
+        """The addresses of workers that the scheduler has seen go."""
+        try:
+            events = self._client.get_events("all")
+        except (OSError, TimeoutError) as error:
+            raise ClusterLost(f"the scheduler at {self.address} is gone: {error}") from None
+        return {event["worker"] for _, event in events if event.get("action") == "remove-worker"}
 
     def _hear(self, address: str, future: Any) -> None:
         """Whether a worker may judge, by what it said of itself."""
