@@ -235,6 +235,15 @@ def test_curvature_of_a_function_of_a_loss_is_that_of_the_whole() -> None:
     networks.drop(sequence, net)
 
 
+def test_the_mode_of_a_batch_norm_counts_in_first_order_too() -> None:
+    """Where Dropout is what the way was drawn for: an issue that is listed, and no finding."""
+    layers = ("nn.Linear(3, 3)", "nn.BatchNorm1d(3)", "nn.Dropout(0.5)", "nn.Linear(3, 2)")
+    sequence, net = started(Rich(kind="vector", layers=layers))
+    use(sequence, net, BY_NAME["evaluation mode before backward"], (Asked(BATCH_GRAD),))
+    assert sequence.tally.wrong["mode-changed-before-backward"] == 1
+    networks.drop(sequence, net)
+
+
 def test_rows_in_one_place_in_memory_are_seen() -> None:
     """The numbers are right, and writing to one row would change them all; of roots this is known."""
     sequence, net = started(VECTOR)

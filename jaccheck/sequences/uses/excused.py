@@ -63,7 +63,9 @@ class Known:
 def issues_of(use: Use, twin: Twin, asked: Asked) -> set[str]:
     """The issues whose conditions this extension meets in this use."""
     way, is_second, found = use.way, asked.quantity.is_second_order, set()
-    if way.issue and (is_second or way.orders == "all") and (way.context != "nested" or asked in use.outer):
+    # The mode of a BatchNorm counts in first order as well, that of Dropout in second order only.
+    is_of_all = way.orders == "all" or (way.issue == "mode-changed-before-backward" and use.rich.has("BatchNorm"))
+    if way.issue and (is_second or is_of_all) and (way.context != "nested" or asked in use.outer):
         found.add(way.issue)
     if way.context == "hook that writes" and asked.quantity.savefield != "grad_batch":
         # What is written reaches other results of first order only where branches are given one gradient.
