@@ -38,6 +38,7 @@ from .names import chosen as chosen
 from .names import unknown as unknown
 from .names import whole_number as whole_number
 from .native_caches import bound_native_caches as bound_native_caches
+from .origins import UNREADABLE as UNREADABLE
 from .origins import Origin as Origin
 from .origins import commit_of as commit_of
 from .origins import origin_of as origin_of

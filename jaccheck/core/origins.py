@@ -70,6 +70,10 @@ def origin_of(distribution: str, module: str) -> Origin | None:
     )
 
 
+UNREADABLE = (ValueError, OSError, KeyError)
+"""What reading a file of metadata raises that is no UTF-8, no file, or lacks what it must have."""
+
+
 def version_of(distribution: str) -> str | None:
     """Its version, as its metadata state it; UNKNOWN where nobody can read them, None where it is not here."""
     try:
@@ -81,7 +85,7 @@ def version_of(distribution: str) -> str | None:
 def _stated(found: importlib.metadata.Distribution) -> str:
     try:
         return str(found.version or UNKNOWN)
-    except (ValueError, OSError, KeyError):  # no UTF-8, no file, no version
+    except UNREADABLE:
         return UNKNOWN
 
 

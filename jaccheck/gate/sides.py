@@ -12,7 +12,7 @@ from packaging.specifiers import Specifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from jaccheck.core import plain_data
+from jaccheck.core import UNREADABLE, plain_data
 from jaccheck.errors import InvalidRequest
 
 BACKPACK = "backpack-for-pytorch"
@@ -106,7 +106,7 @@ def _name_of(found: importlib.metadata.Distribution) -> str:
     """Empty where its metadata cannot be read."""
     try:
         return found.name
-    except (ValueError, OSError, KeyError):
+    except UNREADABLE:
         return ""
 
 

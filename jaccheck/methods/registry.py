@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from jaccheck.case import DTYPES
-from jaccheck.core import checked, chosen, look_in_working_directory, origin_of, unknown
+from jaccheck.core import UNREADABLE, checked, chosen, look_in_working_directory, origin_of, unknown
 from jaccheck.errors import BrokenEnvironment, InvalidRequest, UnknownName
 from jaccheck.methods.adapters import Adapter
 from jaccheck.methods.failures import failure
@@ -278,10 +278,6 @@ def registered() -> dict[str, Method]:
                 "mend or uninstall its package"
             ) from None
     return dict(_REGISTRY)
-
-
-UNREADABLE = (ValueError, OSError, KeyError)
-"""What reading a file of metadata raises that is no UTF-8, no file, or lacks what it must have."""
 
 
 def _entry_points() -> Iterable[importlib.metadata.EntryPoint]:

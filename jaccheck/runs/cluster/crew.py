@@ -174,7 +174,8 @@ class Crew:
             events = self._client.get_events("all")
         except (OSError, TimeoutError) as error:
             raise ClusterLost(f"the scheduler at {self.address} is gone: {error}") from None
-        return {event["worker"] for _, event in events if event.get("action") == "remove-worker"}
+        removed = [event for _, event in events if isinstance(event, dict) and event.get("action") == "remove-worker"]
+        return {event["worker"] for event in removed}
 
     def _hear(self, address: str, future: Any) -> None:
         """Whether a worker may judge, by what it said of itself."""
